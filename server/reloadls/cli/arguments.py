@@ -1,0 +1,78 @@
+"""Reading arguments: each is taken as text and checked here, so that a refusal says what is allowed."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import stat
+from collections.abc import Iterable
+
+from reloadls.watch.patterns import check_pattern
+
+from .text import quoted
+
+__all__ = ["BadArgument", "existing_path", "one_of", "pattern", "seconds", "whole_number"]
+
+
+class BadArgument(Exception):
+    """An argument can't be used: its name, the value, and what is allowed."""
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        super().__init__(f"{name} {quoted(value)}: {allowed}")
+
+
+def whole_number(name: str, value: str, *, low: int, high: int | None = None) -> int:
+    """Return `value` as an integer from `low` to `high`."""
+    allowed = f"must be a whole number of at least {low}" if high is None else f"must be a whole number, {low} to {high}"
+    try:
+        number = int(value) if len(value) < 20 and value.isascii() else None
+    except ValueError:
+        number = None
+    if number is None or number < low or (high is not None and number > high):
+        raise BadArgument(name, value, allowed)
+    return number
+
+
+def seconds(name: str, value: str) -> float:
+    """Return `value` as a time that is greater than 0."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise BadArgument(name, value, "must be a number of seconds greater than 0, such as 2.5")
+    return number
+
+
+def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`."""
+    if value not in allowed:
+        raise BadArgument(name, value, f"must be one of {', '.join(allowed)}")
+    return value
+
+
+def pattern(name: str, value: str) -> str:
+    """Return `value` if it is a gitignore pattern that can match something."""
+    reason = check_pattern(value)
+    if reason is None and (not value.strip() or value.startswith("#")):
+        reason = "matches nothing"
+    if reason is not None:
+        reason = quoted(reason)[1:-1]
+        raise BadArgument(name, value, f"{reason}; must be a gitignore pattern, such as '*.py' or 'docs/'")
+    return value
+
+
+def existing_path(value: str) -> str:
+    """Return `value` made absolute, if it is a file or folder that exists."""
+    try:
+        mode = os.stat(value).st_mode
+    except OSError as exc:
+        reason = "does not exist" if exc.errno == errno.ENOENT else f"can't be watched ({exc.strerror})"
+        raise BadArgument("PATH", value, f"{reason}; must be an existing file or folder") from None
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise BadArgument("PATH", value, "is neither a file nor a folder; must be one of them")
+    try:
+        return os.path.abspath(value)
+    except OSError as exc:
+        raise BadArgument("PATH", value, f"the working directory is gone ({exc.strerror}); must be absolute") from None

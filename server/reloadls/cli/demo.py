@@ -1,0 +1,4 @@
+from collections.abc import Callable
+def demo() -> Callable[[], int]:
+    "x"
+    return lambda: 0

@@ -1,0 +1,51 @@
+"""How a name or message is shown: nothing in it can move the cursor, colour the screen or turn the text round."""
+
+from __future__ import annotations
+
+import json
+import os
+
+__all__ = ["json_line", "quoted", "relative", "shown", "unicode_path"]
+
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def shown(text: str) -> str:
+    r"""Return `text` with all that is no plain character escaped.
+
+    That is control characters, newlines, bidi overrides and other invisible ones, and bytes that are not UTF-8:
+    ``\x1b``, ``\n``, ``\u202e``, ``\xff``.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def quoted(text: str) -> str:
+    """Return `text` shown between quotes, for a message."""
+    return f"'{shown(text)}'"
+
+
+def _shown(char: str) -> str:
+    code = ord(char)
+    if char.isprintable():
+        return char
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that Python could not decode
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return _SHORT.get(char) or f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def relative(path: str, folder: str) -> str:
+    """Return `path` relative to `folder` if it is below it, else as it is."""
+    prefix = folder.rstrip(os.sep) + os.sep
+    return path[len(prefix) :] if path.startswith(prefix) and path != prefix else path
+
+
+def unicode_path(path: str) -> str:
+    """Return `path` as valid Unicode: bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace") if not path.isascii() else path
+
+
+def json_line(value: object) -> str:
+    """Return `value` as a line of JSON in plain ASCII: safe in any encoding and on any terminal."""
+    return json.dumps(value).replace("\x7f", r"\u007f") + "\n"

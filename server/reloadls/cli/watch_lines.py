@@ -1,0 +1,102 @@
+"""What `reloadls watch` prints: a change, a file that is there, a problem, each as one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from reloadls.protocol.uris import to_uri
+from reloadls.watch.change import FileChange
+from reloadls.watch.status import Problem, WatchStatus
+
+from .text import json_line, relative, shown, unicode_path
+
+__all__ = ["TYPES", "HumanLines", "JsonLines", "header", "status_lines", "utc_text"]
+
+TYPES: Final = ("created", "modified", "deleted")
+
+_COLOURS: Final = {"created": "\x1b[32m", "modified": "\x1b[33m", "deleted": "\x1b[31m"}
+_DIM: Final = "\x1b[2m"
+_RESET: Final = "\x1b[0m"
+_NAMED_ROOTS: Final = 3
+
+
+@dataclass(frozen=True)
+class HumanLines:
+    """Lines for people.
+
+    Attributes:
+        folder: paths below it are shown relative to it.
+        colour: whether escape sequences may be used.
+    """
+
+    folder: str
+    colour: bool
+
+    def change(self, change: FileChange, at: datetime) -> str:
+        """One change, with the local time."""
+        time = f"{at.astimezone():%H:%M:%S}.{at.microsecond // 1000:03d}"
+        path = shown(relative(os.fspath(change.path), self.folder))
+        kind = f"{change.change_type:8}"
+        if self.colour:
+            time, kind = f"{_DIM}{time}{_RESET}", f"{_COLOURS[change.change_type]}{kind}{_RESET}"
+        return f"{time}  {kind}  {path}\n"
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """Lines for programs: JSON objects."""
+
+    def snapshot(self, path: str) -> str:
+        """One file that is there."""
+        return json_line({"type": "snapshot", "path": unicode_path(path), "uri": to_uri(path)})
+
+    def change(self, change: FileChange, at: datetime) -> str:
+        """One change, with the time in UTC."""
+        path = os.fspath(change.path)
+        line = {"type": change.change_type, "path": unicode_path(path), "uri": to_uri(path), "at": utc_text(at)}
+        return json_line(line)
+
+
+def utc_text(at: datetime) -> str:
+    """Return a time in UTC as ISO 8601 with milliseconds."""
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def header(status: WatchStatus, folder: str, *, endless: bool) -> str:
+    """What is watched, in one line."""
+    files = sum(root.files for root in status.roots)
+    names = [shown(relative(root.path, folder)) for root in status.roots]
+    more = f" and {len(names) - _NAMED_ROOTS} more" if len(names) > _NAMED_ROOTS else ""
+    how = "native notifications" if status.backend == "native" else "polling"
+    hint = ", Ctrl-C ends it" if endless else ""
+    count = f"{files:,} file{'' if files == 1 else 's'}"
+    return f"Watching {', '.join(names[:_NAMED_ROOTS])}{more}: {count}, {how}{hint}\n"
+
+
+def status_lines(before: Sequence[Problem], now: Sequence[Problem], folder: str) -> Iterable[str]:
+    """What has become wrong, and what has become right again."""
+    for problem in now:
+        if problem not in before:
+            yield f"reloadls: {_told(problem, folder)}\n"
+    for problem in before:
+        if problem not in now:
+            yield f"reloadls: {_over(problem, folder)}\n"
+
+
+def _told(problem: Problem, folder: str) -> str:
+    if problem.code == "missingPath" and problem.path is not None:
+        return f"{shown(relative(problem.path, folder))} is gone; waiting for it to come back"
+    return shown(problem.message)
+
+
+def _over(problem: Problem, folder: str) -> str:
+    name = "" if problem.path is None else shown(relative(problem.path, folder))
+    if problem.code == "missingPath":
+        return f"{name} is back"
+    if problem.code == "permissionDenied" and name:
+        return f"{name} can be read again, or is gone"
+    return f"over: {shown(problem.message)}"

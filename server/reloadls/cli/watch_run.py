@@ -1,0 +1,166 @@
+"""Watching until it is enough: changes go to stdout, problems to stderr, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from reloadls.watch.flush import Flush, Pacing
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
+from reloadls.watch.status import Problem, WatchStatus
+
+from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
+from .output import Output
+from .text import shown
+from .watch_lines import HumanLines, JsonLines, header, status_lines
+
+__all__ = ["Plan", "run_watch"]
+
+_LEAVE_S: Final = 1.0
+"""Seconds that the last lines are given to leave."""
+_STOP_S: Final = 2.0
+"""Seconds that the watcher is given to end what it is reading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to watch, what to print of it, and when to end. Times in seconds."""
+
+    scope: Scope
+    pacing: Pacing
+    as_json: bool
+    types: frozenset[str]
+    once: bool
+    timeout: float | None
+    max_events: int | None
+
+
+async def run_watch(plan: Plan) -> int:
+    """Watch as planned and return the exit code."""
+    out, err = Output(1, "stdout"), Output(2, "stderr")
+    watch = _Watch(plan, out, err)
+    with _logged_to(err), when_told_to_end(watch.ended.set), when_reader_leaves(1, watch.ended.set):
+        work = asyncio.create_task(watch.run())
+        ending = asyncio.create_task(watch.ended.wait())
+        await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not work.done():
+            work.cancel()
+        await asyncio.wait({work})
+        await out.close(_LEAVE_S)
+        await err.close(_LEAVE_S)
+    failure = watch.failure or (None if work.cancelled() else work.exception())
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return OK
+    tell_error(f"{type(failure).__name__}: {failure}", as_json=plan.as_json)
+    return FAILED
+
+
+class _Watch:
+    def __init__(self, plan: Plan, out: Output, err: Output) -> None:
+        self.ended = asyncio.Event()
+        self.failure: OSError | None = None
+        self._plan = plan
+        self._out, self._err = out, err
+        self._folder = _working_directory()
+        self._json = JsonLines()
+        self._lines = self._json if plan.as_json else HumanLines(self._folder, _wants_colour())
+        self._open = asyncio.Event()
+        self._listed = not plan.as_json
+        self._left = plan.max_events
+        self._problems: tuple[Problem, ...] = ()
+
+    async def run(self) -> None:
+        """Watch until `ended`, or the time is over."""
+        pipeline = Pipeline(self._plan.scope, self._deliver, pacing=self._plan.pacing, on_status=self._on_status)
+        try:
+            await pipeline.start()
+            self._err.post(header(pipeline.status, self._folder, endless=sys.stderr.isatty()))
+            if self._plan.as_json:
+                files = await pipeline.files()
+                # Told before this line: in `files` already. After it: on top of them, once they are written.
+                self._listed = True
+                await self._out.write(self._json.snapshot(path) for path in sorted(files))
+            self._open.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._plan.timeout):
+                    await self.ended.wait()
+        finally:
+            await asyncio.wait({asyncio.create_task(pipeline.stop())}, timeout=_STOP_S)
+
+    async def _deliver(self, flush: Flush) -> None:
+        """Print a batch. The next comparison waits for it, so that a slow reader gets fewer, larger batches."""
+        if not self._listed:
+            return
+        await self._open.wait()
+        at = datetime.now(UTC)
+        lines = [self._lines.change(change, at) for change in flush.changes if change.change_type in self._plan.types]
+        lines = lines[: self._left]
+        if not lines or self.ended.is_set():
+            return
+        await self._write(lines)
+        if self._left is not None:
+            self._left -= len(lines)
+        if self._plan.once or self._left == 0:
+            self.ended.set()
+
+    async def _write(self, lines: Iterable[str]) -> None:
+        try:
+            await self._out.write(lines)
+        except OSError as exc:
+            self.failure = exc
+            self.ended.set()
+
+    def _on_status(self, status: WatchStatus) -> None:
+        if status.state == "stopped":
+            return
+        for line in status_lines(self._problems, status.problems, self._folder):
+            self._err.post(line)
+        self._problems = status.problems
+
+
+class _LogHandler(logging.Handler):
+    """Passes warnings on as single lines, without tracebacks."""
+
+    def __init__(self, err: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._err = err
+        self._loop = asyncio.get_running_loop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._err.post, f"reloadls: {shown(text)}\n")
+
+
+@contextlib.contextmanager
+def _logged_to(err: Output) -> Iterator[None]:
+    handler = _LogHandler(err)
+    logger = logging.getLogger("reloadls")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
+
+
+def _wants_colour() -> bool:
+    """Only on a terminal, and not if asked not to be (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

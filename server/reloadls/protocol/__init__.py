@@ -1,0 +1,98 @@
+"""The wire: message shapes, one strict converter, method names, URIs, and the safe endpoint.
+
+The only place where what clients see is defined. Imports `watch` at most, and nothing above.
+"""
+
+from __future__ import annotations
+
+from . import methods
+from .changes import encode_change_batch, encode_watched_files
+from .convert import explain, make_converter, structure_params
+from .endpoint import SafeProtocol
+from .errors import (
+    ConnectionLost,
+    InternalFault,
+    InvalidParams,
+    InvalidRequest,
+    NotInitialized,
+    RequestCancelled,
+    RequestFailed,
+    UnknownMethod,
+    UnreadableMessage,
+)
+from .framing import Frame, Framer, FramingError, frame
+from .message_types import ClientProtocol
+from .messages import (
+    Change,
+    ChangeBatch,
+    NoParams,
+    Problem,
+    RefreshPathsParams,
+    RefreshPathsResult,
+    ReloadStatus,
+    RootStatus,
+    SinceParams,
+    SinceResult,
+    SyncParams,
+    SyncResult,
+    TargetStatus,
+    TriggerParams,
+)
+from .options import OptionProblem, Options, parse_options
+from .outbound import encode_notification
+from .report import ModuleReport, ReloadReport, ReportError, SessionCounts
+from .uris import from_uri, paths_from, to_uri
+
+__all__ = [
+    # the endpoint
+    "SafeProtocol",
+    "ClientProtocol",
+    "make_converter",
+    "methods",
+    # messages
+    "Change",
+    "ChangeBatch",
+    "ModuleReport",
+    "NoParams",
+    "Problem",
+    "RefreshPathsParams",
+    "RefreshPathsResult",
+    "ReloadReport",
+    "ReloadStatus",
+    "ReportError",
+    "RootStatus",
+    "SessionCounts",
+    "SinceParams",
+    "SinceResult",
+    "SyncParams",
+    "SyncResult",
+    "TargetStatus",
+    "TriggerParams",
+    # options
+    "OptionProblem",
+    "Options",
+    "parse_options",
+    # encoding and decoding
+    "Frame",
+    "Framer",
+    "FramingError",
+    "encode_change_batch",
+    "encode_notification",
+    "encode_watched_files",
+    "explain",
+    "frame",
+    "from_uri",
+    "paths_from",
+    "structure_params",
+    "to_uri",
+    # failures
+    "ConnectionLost",
+    "InternalFault",
+    "InvalidParams",
+    "InvalidRequest",
+    "NotInitialized",
+    "RequestCancelled",
+    "RequestFailed",
+    "UnknownMethod",
+    "UnreadableMessage",
+]

@@ -1,0 +1,197 @@
+"""The one converter between plain JSON data and typed messages: strict inwards, sparse outwards.
+
+Inwards nothing is coerced ("oops" is no list of letters, True no integer, 5 no string): LSP's own types and
+ours are held to the same rules, and every refusal can be told by field and reason (`explain`).
+Outwards a field equal to its default is left out, except where LSP wants its null or we want it always.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import copy
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import Any, Final, Literal, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.cols import homogenous_tuple_structure_factory
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from lsprotocol.types import InitializeParams, is_special_property
+from pygls.protocol import default_converter
+
+from .errors import InvalidParams, Mismatch
+from .explain import Step, camel, explain, locate
+from .jsonio import show
+from .messages import PARAMS_TYPES
+
+__all__ = ["explain", "make_converter", "structure_initialize", "structure_params"]
+
+_log = logging.getLogger(__name__)
+_MAX_UNKNOWN_CAPABILITIES: Final = 100
+
+Hook = Callable[[Any, Any], Any]
+
+_SCALARS: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
+    str: ((str,), "a string"),
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+}
+
+
+@lru_cache(maxsize=1)
+def make_converter() -> Converter:
+    """Return the converter that all endpoints of the process share: it holds no state, but costs to build."""
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]  # pygls has no types here
+    converter.register_unstructure_hook_factory(attrs.has, lambda cls: _unstructure_hook(cls, converter))
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _object_hook(cls, converter))
+    converter.register_structure_hook_factory(_is_array, lambda cls: _array_hook(cls, converter))
+    converter.register_structure_hook_factory(_is_enum, _enum_hook)
+    converter.register_structure_hook_factory(_is_literal, _literal_hook)
+    for scalar, (allowed, name) in _SCALARS.items():
+        converter.register_structure_hook(scalar, _scalar_hook(allowed, name))
+    return converter
+
+
+def structure_params(converter: Converter, params: object, cls: Any) -> Any:
+    """Return params as `cls`; absent ones (None) count as an empty object.
+
+    Raises:
+        InvalidParams: naming the first field that doesn't fit.
+    """
+    try:
+        return converter.structure({} if params is None else params, cls)
+    except Exception as exc:
+        raise InvalidParams(*explain(exc)) from exc
+
+
+def structure_initialize(converter: Converter, params: object) -> InitializeParams:
+    """Return the params of `initialize`, without the capabilities that this LSP version doesn't know.
+
+    Editors are ahead of the specification in what they announce; that must not keep a client out.
+
+    Raises:
+        InvalidParams: something else than a capability is wrong.
+    """
+    params = copy.deepcopy(params)
+    for _ in range(_MAX_UNKNOWN_CAPABILITIES):
+        try:
+            return converter.structure({} if params is None else params, InitializeParams)
+        except Exception as exc:
+            path, reason = locate(exc)
+            if path[:1] != ["capabilities"] or len(path) < 2 or not _drop(params, path):
+                raise InvalidParams(*explain(exc)) from exc
+            _log.info("ignoring a client capability: %s %s", explain(exc)[0], reason)
+    raise InvalidParams("capabilities", "holds too much that LSP doesn't know")
+
+
+def _drop(data: Any, path: list[Step]) -> bool:
+    """Take the last part of a path that is there out of the data."""
+    for step in path[:-1]:
+        inner = data[step]
+        if not isinstance(inner, dict | list):
+            break
+        data = inner
+    else:
+        step = path[-1]
+    if isinstance(data, dict) and step not in data:
+        return False
+    del data[step]
+    return True
+
+
+def _unstructure_hook(cls: Any, converter: Converter) -> Callable[[Any], Any]:
+    overrides = {
+        field.name: override(
+            rename=camel(field.name),
+            omit_if_default=not (field.metadata.get("always") or is_special_property(cls, field.name)),
+        )
+        for field in attrs.fields(cls)
+    }
+    # cattrs types its overrides by position, which a dict of them can't show.
+    return make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
+
+
+def _object_hook(cls: Any, converter: Converter) -> Hook:
+    overrides = {field.name: override(rename=camel(field.name)) for field in attrs.fields(cls)}
+    structure = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_forbid_extra_keys=cls in PARAMS_TYPES,
+        **overrides,  # type: ignore[arg-type]  # as above
+    )
+
+    def hook(value: Any, _cls: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Mismatch(f"must be an object, not {show(value)}")
+        return structure(value, cls)
+
+    return hook
+
+
+def _is_array(cls: Any) -> bool:
+    origin, args = get_origin(cls), get_args(cls)
+    return origin in (list, collections.abc.Sequence) or (origin is tuple and args[1:] == (...,))
+
+
+def _array_hook(cls: Any, converter: Converter) -> Hook:
+    array: Any = tuple[get_args(cls)[0], ...]  # type: ignore[misc]  # a type made at run time
+    structure = homogenous_tuple_structure_factory(array, converter)
+
+    def hook(value: Any, _cls: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise Mismatch(f"must be an array, not {show(value)}")
+        return structure(value, cls)
+
+    return hook
+
+
+def _scalar_hook(allowed: tuple[type, ...], name: str) -> Hook:
+    def hook(value: Any, cls: Any) -> Any:
+        # cattrs dispatches by base class, and LSP's enumerations are strings and integers too.
+        if _is_enum(cls):
+            return _enum_hook(cls)(value, cls)
+        # By exact type: a bool is an int in Python, not in JSON.
+        if type(value) not in allowed:
+            raise Mismatch(f"must be {name}, not {show(value)}")
+        return value
+
+    return hook
+
+
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, enum.Enum)
+
+
+@cache
+def _enum_hook(cls: Any) -> Hook:
+    values = [member.value for member in cls]
+
+    def hook(value: Any, _cls: Any) -> Any:
+        if not any(type(value) is type(known) and value == known for known in values):
+            raise Mismatch(_one_of(values, value))
+        return cls(value)
+
+    return hook
+
+
+def _is_literal(cls: Any) -> bool:
+    return get_origin(cls) is Literal
+
+
+def _literal_hook(cls: Any) -> Hook:
+    values = get_args(cls)
+
+    def hook(value: Any, _cls: Any) -> Any:
+        if not any(type(value) is type(known) and value == known for known in values):
+            raise Mismatch(_one_of(values, value))
+        return value
+
+    return hook
+
+
+def _one_of(values: collections.abc.Sequence[object], value: object) -> str:
+    return f"must be one of {', '.join(map(show, values))}, not {show(value)}"

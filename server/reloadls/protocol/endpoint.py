@@ -1,0 +1,92 @@
+"""One end of a connection, safe against anything the other end sends.
+
+pygls keeps what it is good at (features, commands, the workspace, LSP's own handlers); `Inbound` and
+`Outbound` take over where it leaves requests unanswered; here are the LSP requests that our contract adds to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+from urllib.parse import urlsplit
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+from pygls.protocol import lsp_method
+
+from . import methods
+from .errors import InvalidParams
+from .explain import did_you_mean
+from .inbound import Inbound
+from .jsonio import show
+
+__all__ = ["SafeProtocol"]
+
+
+def _check_root(uri: str | None) -> None:
+    try:
+        urlsplit(uri or "")
+    except ValueError as exc:
+        raise InvalidParams("rootUri", f"must be a URI, not {show(uri)}") from exc
+
+
+class SafeProtocol(Inbound):
+    """The protocol of a server.
+
+    `LanguageServer(name, version, protocol_cls=SafeProtocol, converter_factory=make_converter)`. A transport
+    calls `set_writer`, sets `on_exit`, then calls `feed` with what arrives, and `close` at the end.
+    """
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        """Answer with pygls's capabilities, and ours beside them."""
+        _check_root(params.root_uri)
+        result = yield from super().lsp_initialize(params)
+        capabilities = result.capabilities
+        capabilities.experimental = {"reload": methods.reload_capability()}
+        capabilities.execute_command_provider = types.ExecuteCommandOptions(commands=self._command_names())
+        return result
+
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Generator[Any, Any, Any]:
+        """Run one of our commands as the request it stands for, and any other as pygls does."""
+        method = methods.COMMANDS.get(params.command)
+        if method is None or method not in self.fm.features:
+            if params.command not in self.fm.commands:
+                hint = did_you_mean(params.command, self._command_names())
+                raise InvalidParams("command", f"names no command: {show(params.command)}; {hint}")
+            return (yield from self._execute_other(params))
+        arguments = params.arguments or ()
+        if len(arguments) > 1:
+            raise InvalidParams("arguments", f"must hold one params object or none, not {len(arguments)} items")
+        typed = self._typed_params(method, arguments[0] if arguments else None)
+        return (yield self.fm.features[method], (typed,), None)
+
+    def _execute_other(self, params: types.ExecuteCommandParams) -> Generator[Any, Any, Any]:
+        try:
+            return (yield from super().lsp_workspace__execute_command(params))
+        except JsonRpcInvalidParams as exc:
+            if exc.data is not None:
+                raise
+            raise InvalidParams("arguments", f"don't fit the command: {exc.message}") from exc
+
+    def _command_names(self) -> list[str]:
+        ours = [command for command, method in methods.COMMANDS.items() if method in self.fm.features]
+        return [*ours, *(command for command in self.fm.commands if command not in ours)]
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
+        """Answer what is still in flight, before the answer to this."""
+        if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
+            yield handler, args, None
+        self._cancel_all("the server is shutting down", but=self.msg_id)
+        self._shutdown = True
+
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> Generator[Any, Any, None]:
+        """End the connection; the transport's main coroutine ends the process."""
+        try:
+            if (handler := self.fm.features.get(types.EXIT)) is not None:
+                yield handler, args, None
+        finally:
+            self.stop()

@@ -1,0 +1,134 @@
+"""Every failure that this package can put on the wire.
+
+    pygls.exceptions.JsonRpcException
+    ├── JsonRpcParseError ── UnreadableMessage       -32700  the bytes are no JSON message
+    ├── JsonRpcInvalidRequest ── InvalidRequest      -32600  JSON, but not a request we can take now
+    ├── JsonRpcMethodNotFound ── UnknownMethod       -32601
+    ├── JsonRpcInvalidParams ── InvalidParams        -32602  data: {field, reason}
+    ├── JsonRpcServerNotInitialized ── NotInitialized -32002
+    ├── JsonRpcRequestCancelled ── RequestCancelled  -32800
+    ├── RequestFailed                                -32803  data: {uri?, reason}
+    └── JsonRpcInternalError ── InternalFault        -32603  a fault of ours; the traceback goes to the log
+    ConnectionError
+    └── ConnectionLost                               the peer went away before it answered
+    ValueError
+    └── Mismatch                                     a value doesn't fit its field; becomes InvalidParams
+
+A handler raises any of the first group, and the client gets exactly that code, message and data.
+"""
+
+from __future__ import annotations
+
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
+    JsonRpcParseError,
+    JsonRpcRequestCancelled,
+    JsonRpcServerNotInitialized,
+)
+
+__all__ = [
+    "ConnectionLost",
+    "InternalFault",
+    "InvalidParams",
+    "InvalidRequest",
+    "Mismatch",
+    "NotInitialized",
+    "RequestCancelled",
+    "RequestFailed",
+    "UnknownMethod",
+    "UnreadableMessage",
+]
+
+
+class UnreadableMessage(JsonRpcParseError):
+    """What came is not a JSON message: a broken header, bad JSON, or over the size limit."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the message can't be read: {reason}")
+
+
+class InvalidRequest(JsonRpcInvalidRequest):
+    """What came is JSON but no request that can be taken in the present state."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class UnknownMethod(JsonRpcMethodNotFound):
+    """Nobody here handles that method."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"unknown method {method!r}")
+        self.method = method
+
+
+class InvalidParams(JsonRpcInvalidParams):
+    """A parameter is not what the method takes.
+
+    `field` is the path to it as the client wrote it (`textDocument.uri`, `paths[2]`; empty for the params
+    as a whole), `reason` completes the sentence that begins with it ("must be a string, not 5").
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field or 'params'} {reason}", data={"field": field, "reason": reason})
+        self.field = field
+        self.reason = reason
+
+
+class NotInitialized(JsonRpcServerNotInitialized):
+    """A request came before `initialize` was answered."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"{method!r} came before 'initialize' was answered")
+
+
+class RequestCancelled(JsonRpcRequestCancelled):
+    """The client took the request back, or the server is going away."""
+
+    def __init__(self, reason: str = "the request was cancelled") -> None:
+        super().__init__(reason)
+
+
+class RequestFailed(JsonRpcException):
+    """The request was understood but could not be done (LSP's RequestFailed); `uri` says where."""
+
+    CODE = -32803
+    MESSAGE = "Request Failed"
+
+    def __init__(self, reason: str, *, uri: str | None = None) -> None:
+        data = {"reason": reason} if uri is None else {"uri": uri, "reason": reason}
+        super().__init__(reason, data=data)
+        self.reason = reason
+        self.uri = uri
+
+
+class InternalFault(JsonRpcInternalError):
+    """A fault of ours. Names the method and the exception; the traceback stays in the log."""
+
+    def __init__(self, method: str, cause: BaseException) -> None:
+        super().__init__(f"{method!r} failed: {type(cause).__name__}: {_first_line(cause)}")
+
+
+class ConnectionLost(ConnectionError):
+    """The peer went away before it answered a request of ours."""
+
+
+class Mismatch(ValueError):
+    """A value is not what its field takes; `reason` completes "<field> …".
+
+    `field` is set, as spelt on the wire, where the raiser sees the object around the field.
+    """
+
+    def __init__(self, reason: str, *, field: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+def _first_line(cause: BaseException, limit: int = 300) -> str:
+    lines = str(cause).splitlines() or ["no message"]
+    return lines[0][:limit]

@@ -1,0 +1,203 @@
+"""Bytes to messages and back: LSP's base protocol (`Content-Length: N`, blank line, N bytes), without I/O.
+
+A damaged stream is survived. Whatever can't be read gives one `FramingError`, is dropped, and reading goes on
+at the next thing that looks like a header. Two facts make that safe without trusting any stated length:
+a header line holds a raw line end, and JSON text can't hold one inside a string nor `Content-Length:` outside
+of one. So a raw header *inside* a body proves that the stated length was wrong, and the body ends there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from attrs import frozen
+
+from .jsonio import show
+
+__all__ = ["MAX_BODY", "Frame", "Framer", "FramingError", "frame"]
+
+MAX_BODY: Final = 64 * 1024 * 1024
+"""The largest message taken, in bytes."""
+
+_MAX_HEADER: Final = 8 * 1024
+"""The largest header block taken, in bytes; also how far back a header inside a body is looked for."""
+
+_LENGTH_LINE: Final = rb"content-length[ \t]*:[ \t]*[0-9]+[ \t]*\r?\n"
+_LENGTH_START = re.compile(rb"content-length[ \t]*(?::[ \t]*[0-9]*[ \t]*\r?\n?\r?)?", re.IGNORECASE)
+_TAIL: Final = 64
+_BLANK = re.compile(rb"\n\r?\n")
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME = re.compile(_TOKEN)
+_UNFINISHED = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*(:.*)?\r?", re.DOTALL)
+_NEXT_LENGTH = re.compile(_LENGTH_LINE, re.IGNORECASE)
+_GLUED = re.compile(rb"[^-](content-length)$", re.IGNORECASE)
+_EMBEDDED = re.compile(
+    rb"(?:content-type[ \t]*:[^\n]*\n)?" + _LENGTH_LINE + rb"(?:" + _TOKEN + rb":[^\n]*\n)*\r?\n\Z",
+    re.IGNORECASE,
+)
+
+
+@frozen
+class Frame:
+    """One message's body, complete as far as its length is concerned."""
+
+    body: bytes
+
+
+@frozen
+class FramingError:
+    """Something between messages that can't be read; what belongs to it is dropped.
+
+    `kind` is `header` for a bad or missing length, `size` for a message over the limit, and `garbage` for
+    bytes that belong to no message, as they follow a message whose stated length was too short.
+    """
+
+    kind: Literal["header", "size", "garbage"]
+    reason: str
+
+
+def frame(body: bytes) -> bytes:
+    """Return a body with its header before it, ready to be written in one piece."""
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class Framer:
+    """The reading side: feed it what arrives, in pieces of any size, and take what is complete.
+
+    It holds at most one body (up to `max_body` bytes) and one header block, whatever is fed.
+    """
+
+    def __init__(self, max_body: int = MAX_BODY) -> None:
+        self._max_body = max_body
+        self._state: Literal["header", "body", "lost"] = "header"
+        self._rest = bytearray()  # what is fed but not yet understood; bounded in `header` and `lost`
+        self._pos = 0  # how much of `_rest` is dealt with
+        self._length: int | None = None  # of the message whose header is being read
+        self._header_size = 0
+        self._scanned = 0  # how much of the present body is known to hold no header
+        self._block = 0  # where in it a header could begin at the earliest
+        self._messages = 0
+
+    def feed(self, data: bytes) -> list[Frame | FramingError]:
+        """Take the next bytes and return what they complete, in order."""
+        self._rest += data
+        events = list(self._events())
+        del self._rest[: self._pos]
+        self._scanned = max(0, self._scanned - self._pos)
+        self._block = max(0, self._block - self._pos)
+        self._pos = 0
+        return events
+
+    def _events(self) -> Iterator[Frame | FramingError]:
+        steps = {"header": self._read_header_line, "body": self._read_body, "lost": self._find_header}
+        more = True
+        while more:
+            before = (self._state, self._pos)
+            event = steps[self._state]()
+            if event is not None:
+                yield event
+            more = (self._state, self._pos) != before
+
+    def _read_header_line(self) -> Frame | FramingError | None:
+        end = self._rest.find(b"\n", self._pos)
+        if end < 0:
+            return self._check_unfinished()
+        line = bytes(self._rest[self._pos : end + 1]).strip()
+        self._header_size += end + 1 - self._pos
+        if self._header_size > _MAX_HEADER:
+            return self._lose("header", f"a header of more than {_MAX_HEADER} bytes")
+        if not line:
+            self._pos = end + 1
+            return self._end_header()
+        name, colon, value = line.partition(b":")
+        name = name.rstrip()
+        if glued := _GLUED.search(name):
+            # A short length left the end of the last body on this line: `…}Content-Length: 5`.
+            self._pos += glued.start(1)
+            return self._lose("garbage", f"bytes that belong to no message: {_quote(name)}")
+        if not colon or not _NAME.fullmatch(name):
+            kind: Literal["header", "garbage"] = "garbage" if self._messages else "header"
+            return self._lose(kind, f"no header, but {_quote(line)}")
+        self._pos = end + 1
+        return self._take_length(value.strip()) if name.lower() == b"content-length" else None
+
+    def _check_unfinished(self) -> FramingError | None:
+        """Say at once that a line is no header when it can't become one: its end may never come."""
+        size = len(self._rest) - self._pos
+        if self._header_size + size > _MAX_HEADER:
+            return self._lose("header", f"a header of more than {_MAX_HEADER} bytes")
+        start = bytes(self._rest[self._pos :])
+        if not _UNFINISHED.fullmatch(start):
+            kind: Literal["header", "garbage"] = "garbage" if self._messages else "header"
+            return self._lose(kind, f"no header, but {_quote(start)}")
+        return None
+
+    def _take_length(self, value: bytes) -> FramingError | None:
+        if self._length is not None:
+            return self._lose("header", "more than one Content-Length")
+        if not value.isdigit():
+            return self._lose("header", f"Content-Length must be a number of bytes, not {_quote(value)}")
+        digits = value.lstrip(b"0") or b"0"
+        if len(digits) > 18 or int(digits) > self._max_body:
+            # Not skipped by its length: if that is a mistake, everything to come would be swallowed.
+            return self._lose("size", f"{_quote(digits)} bytes, over the limit of {self._max_body}")
+        self._length = int(digits)
+        return None
+
+    def _end_header(self) -> FramingError | None:
+        size, self._header_size = self._header_size, 0
+        if self._length is not None:
+            self._state = "body"
+            self._scanned = self._block = self._pos
+            return None
+        if size <= 2:
+            return None  # stray line ends between messages do no harm
+        return self._lose("header", "a header without Content-Length")
+
+    def _read_body(self) -> Frame | None:
+        length = self._length or 0
+        cut = self._find_embedded(min(len(self._rest), self._pos + length))
+        if cut is None and len(self._rest) - self._pos < length:
+            return None
+        end = self._pos + length if cut is None else cut
+        end -= _next_header_size(bytes(self._rest[max(self._pos, end - _TAIL) : end]))
+        body = bytes(memoryview(self._rest)[self._pos : end])
+        self._pos, self._state, self._length = end, "header", None
+        self._messages += 1
+        return Frame(body)
+
+    def _find_embedded(self, limit: int) -> int | None:
+        """Return where a header begins inside the present body, if one does (see the module's docstring)."""
+        while blank := _BLANK.search(self._rest, max(self._block, self._scanned - 2), limit):
+            # A header holds no blank line, so nothing before the last one is looked at again.
+            begin, end = max(self._block, blank.end() - _MAX_HEADER), blank.end()
+            self._block = self._scanned = end
+            if match := _EMBEDDED.search(bytes(self._rest[begin:end])):
+                return begin + match.start()
+        self._scanned = limit
+        return None
+
+    def _lose(self, kind: Literal["header", "size", "garbage"], reason: str) -> FramingError:
+        self._state, self._length, self._header_size = "lost", None, 0
+        return FramingError(kind, reason)
+
+    def _find_header(self) -> None:
+        match = _NEXT_LENGTH.search(self._rest, self._pos)
+        if match is not None:
+            self._pos, self._state = match.start(), "header"
+        elif len(self._rest) - self._pos > 256:
+            # A header line may be half here; more than its own length back there is nothing to keep.
+            self._pos = len(self._rest) - 128
+
+
+def _next_header_size(tail: bytes) -> int:
+    """Return how many bytes at the end of a body are the beginning of the next header."""
+    extra = tail[tail.rfind(b"}") + 1 :]
+    unfinished = b"content-length".startswith(extra.lower()) or _LENGTH_START.fullmatch(extra)
+    return len(extra) if extra and len(extra) < len(tail) and unfinished else 0
+
+
+def _quote(data: bytes) -> str:
+    return show(data[:40].decode("utf-8", "replace"))

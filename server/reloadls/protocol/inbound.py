@@ -1,0 +1,266 @@
+"""The receiving half of an endpoint: every request that comes in gets exactly one reply, whatever it is.
+
+It does no I/O: a transport feeds it bytes, and learns from `on_exit` when it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from .calls import Call, Calls, run_handler
+from .convert import structure_initialize, structure_params
+from .envelope import Malformed, MessageId, Notification, Request, Response, classify
+from .errors import (
+    InternalFault,
+    InvalidParams,
+    InvalidRequest,
+    RequestCancelled,
+    UnknownMethod,
+    UnreadableMessage,
+)
+from .framing import Frame, Framer, FramingError
+from .jsonio import loads, show
+from .lifecycle import Lifecycle
+from .message_types import params_type
+from .outbound import Outbound
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+    from pygls.lsp.server import LanguageServer
+
+__all__ = ["Inbound"]
+
+_log = logging.getLogger(__name__)
+
+
+class Inbound(Outbound):
+    """A pygls protocol whose reading, dispatch and bookkeeping leave nothing unanswered."""
+
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        self._calls = Calls()
+        self._lifecycle = Lifecycle()
+        self._framer = Framer()
+        self._garbled = False
+        self._notices: set[asyncio.Future[Any]] = set()
+        self.exit_code: int | None = None
+        self.on_exit: Callable[[int], None] | None = None
+        super().__init__(server, converter)
+
+    # What a transport calls
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of a framed stream and act on the messages they complete."""
+        for event in self._framer.feed(data):
+            if self.exit_code is not None:
+                return
+            if isinstance(event, Frame):
+                self.receive_body(event.body)
+            else:
+                self._on_framing_error(event)
+
+    def receive_body(self, body: bytes) -> None:
+        """Act on one message, a UTF-8 JSON text, from a transport that has its own frames."""
+        try:
+            message = loads(body)
+        except ValueError as exc:
+            self._garbled = True
+            self._send_error(None, UnreadableMessage(str(exc)))
+            return
+        self._garbled = False
+        self.receive(message)
+
+    def receive(self, message: object) -> None:
+        """Act on one message, as plain JSON data."""
+        match classify(message, self._request_futures):
+            case Request() as request:
+                self._on_request(request)
+            case Notification() as notification:
+                self._on_notification(notification)
+            case Response() as response:
+                self._on_response(response)
+            case Malformed(msg_id, error):
+                self._send_error(msg_id, error)
+
+    def end_of_input(self) -> None:
+        """Note that the client will send nothing more."""
+        self.stop()
+
+    def stop(self, code: int | None = None) -> None:
+        """End the connection with an exit code, by default LSP's: 0 after `shutdown`, else 1.
+
+        The first call counts. Also for signals, and the death of the parent process.
+        """
+        if self.exit_code is not None:
+            return
+        self.exit_code = self._lifecycle.exit_code if code is None else code
+        if self.on_exit is not None:
+            self.on_exit(self.exit_code)
+
+    async def settle(self, timeout: float) -> None:
+        """Let the requests in flight finish for `timeout` seconds, and answer the others as cancelled."""
+        if pending := self._calls.pending:
+            await asyncio.wait(pending, timeout=timeout)
+            await asyncio.sleep(0)  # the replies are sent in callbacks of what has just finished
+        self._cancel_all("the connection is ending")
+
+    def close(self) -> None:
+        """Answer what is in flight as cancelled, and send nothing from then on; see `detach`."""
+        self._cancel_all("the connection is closed")
+        self.detach()
+        for notice in list(self._notices):
+            notice.cancel()
+
+    # Dispatch
+
+    def _on_framing_error(self, event: FramingError) -> None:
+        if event.kind == "garbage" and self._garbled:
+            return  # the rest of a message that was already answered as unreadable
+        self._send_error(None, UnreadableMessage(event.reason))
+
+    def _on_request(self, request: Request) -> None:
+        try:
+            handler, params = self._prepare(request)
+        except JsonRpcException as error:
+            self._send_error(request.id, error)
+            return
+        except Exception as exc:
+            _log.exception("request %r could not be taken", request.method)
+            self._send_error(request.id, InternalFault(request.method, exc))
+            return
+        call = self._calls.open(request.id, request.method)
+        self._lifecycle.began(request.method)
+        contextvars.copy_context().run(self._run_request, call, handler, params)
+
+    def _prepare(self, request: Request) -> tuple[Callable[..., Any], Any]:
+        if request.id in self._calls:
+            raise InvalidRequest(f"a request with the id {show(request.id)} is still in flight")
+        if refusal := self._lifecycle.refuse(request.method):
+            raise refusal
+        return self._get_handler(request.method), self._typed_params(request.method, request.params)
+
+    def _get_handler(self, feature_name: str) -> Callable[..., Any]:
+        handler = self.fm.builtin_features.get(feature_name) or self.fm.features.get(feature_name)
+        if handler is None:
+            raise UnknownMethod(feature_name)
+        return handler  # type: ignore[no-any-return]  # pygls keeps its features in plain dicts
+
+    def _typed_params(self, method: str, params: Any) -> Any:
+        if method == types.INITIALIZE:
+            return structure_initialize(self._converter, params)
+        cls = params_type(method)
+        return params if cls is None else structure_params(self._converter, params, cls)
+
+    def _run_request(self, call: Call, handler: Callable[..., Any], params: Any) -> None:
+        self._ctx_msg_id.set(call.id)
+        try:
+            outcome = run_handler(handler, (params,), {}, lambda: self._server.thread_pool)
+        except (Exception, asyncio.CancelledError) as exc:
+            self._fail(call, exc)
+            return
+        if isinstance(outcome, asyncio.Future):
+            call.work = outcome
+            outcome.add_done_callback(partial(self._on_done, call))
+        else:
+            self._answer(call, outcome)
+
+    def _on_done(self, call: Call, work: asyncio.Future[Any]) -> None:
+        if work.cancelled():
+            self._fail(call, asyncio.CancelledError())
+        elif exc := work.exception():
+            self._fail(call, exc)
+        else:
+            self._answer(call, work.result())
+
+    def _answer(self, call: Call, result: Any) -> None:
+        if not self._calls.close(call):
+            return
+        try:
+            body = self._encode({"jsonrpc": self.VERSION, "id": call.id, "result": self._plain(result)})
+        except Exception as exc:
+            _log.exception("the result of %r can't be sent", call.method)
+            self._lifecycle.ended(call.method, succeeded=False)
+            self._send_error(call.id, InternalFault(call.method, exc))
+            return
+        self._lifecycle.ended(call.method, succeeded=True)
+        self._write(body)
+
+    def _fail(self, call: Call, exc: BaseException) -> None:
+        if not self._calls.close(call):
+            return
+        self._lifecycle.ended(call.method, succeeded=False)
+        if isinstance(exc, asyncio.CancelledError):
+            exc = RequestCancelled()
+        if not isinstance(exc, JsonRpcException):
+            _log.error("request %r failed", call.method, exc_info=exc)
+            exc = InternalFault(call.method, exc)
+        self._send_error(call.id, exc)
+
+    def _cancel(self, call: Call, reason: str) -> None:
+        work = call.work
+        self._fail(call, RequestCancelled(reason))
+        if work is not None:
+            work.cancel()
+
+    def _cancel_all(self, reason: str, *, but: MessageId | None = None) -> None:
+        for call in self._calls:
+            if call.id != but:
+                self._cancel(call, reason)
+
+    def _on_notification(self, notification: Notification) -> None:
+        method = notification.method
+        if not self._lifecycle.takes_notification(method):
+            _log.debug("notification %r is out of place and dropped", method)
+        elif method == types.CANCEL_REQUEST:
+            self._on_cancel(notification.params)
+        else:
+            self._take_notification(notification)
+
+    def _on_cancel(self, params: Any) -> None:
+        msg_id = params.get("id") if isinstance(params, dict) else None
+        call = self._calls.get(msg_id) if isinstance(msg_id, int | str) else None
+        # The two that change the connection's state are not taken back half-way.
+        if call is None or call.method in (types.INITIALIZE, types.SHUTDOWN):
+            _log.debug("nothing to cancel for %s", show(params))
+        else:
+            self._cancel(call, "the client cancelled the request")
+
+    def _take_notification(self, notification: Notification) -> None:
+        method = notification.method
+        try:
+            handler = self._get_handler(method)
+            params = self._typed_params(method, notification.params)
+            context = contextvars.copy_context()
+            outcome = context.run(run_handler, handler, (params,), {}, lambda: self._server.thread_pool)
+        except UnknownMethod:
+            _log.log(logging.DEBUG if method.startswith("$/") else logging.INFO, "nobody handles %r", method)
+        except InvalidParams as exc:
+            _log.warning("notification %r is not taken: %s", method, exc)
+        except (Exception, asyncio.CancelledError):
+            _log.exception("notification %r failed", method)
+        else:
+            if isinstance(outcome, asyncio.Future):
+                self._notices.add(outcome)
+                outcome.add_done_callback(partial(self._on_notice_done, method))
+
+    def _on_notice_done(self, method: str, work: asyncio.Future[Any]) -> None:
+        self._notices.discard(work)
+        if not work.cancelled() and (exc := work.exception()):
+            _log.error("notification %r failed", method, exc_info=exc)
+
+    # What pygls's own transports and clients call
+
+    def structure_message(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Leave objects as they are: params are given their types once the method is known."""
+        return data
+
+    def handle_message(self, message: Any) -> None:
+        """Act on one message."""
+        self.receive(message)

@@ -1,0 +1,56 @@
+"""The names on the wire: methods, commands, and the capability that announces them.
+
+Source: the project's wire contract, version 1.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+__all__ = [
+    "COMMANDS",
+    "DID_CHANGE",
+    "DID_CHANGE_STATUS",
+    "DID_RELOAD",
+    "NOTIFICATIONS",
+    "PAUSE",
+    "PROTOCOL_VERSION",
+    "REFRESH_PATHS",
+    "REQUESTS",
+    "RESUME",
+    "SINCE",
+    "STATUS",
+    "SYNC",
+    "TRIGGER",
+    "reload_capability",
+]
+
+PROTOCOL_VERSION: Final = 1
+"""The version of the `reload/` methods, told in the capability."""
+
+STATUS: Final = "reload/status"
+REFRESH_PATHS: Final = "reload/refreshPaths"
+SYNC: Final = "reload/sync"
+SINCE: Final = "reload/since"
+PAUSE: Final = "reload/pause"
+RESUME: Final = "reload/resume"
+TRIGGER: Final = "reload/trigger"
+
+DID_CHANGE: Final = "reload/didChange"
+DID_CHANGE_STATUS: Final = "reload/didChangeStatus"
+DID_RELOAD: Final = "reload/didReload"
+
+REQUESTS: Final = (STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER)
+"""What a client may ask."""
+
+NOTIFICATIONS: Final = (DID_CHANGE, DID_CHANGE_STATUS, DID_RELOAD)
+"""What the server tells unasked."""
+
+COMMANDS: Final = MappingProxyType({f"reloadls.{method.partition('/')[2]}": method for method in REQUESTS})
+"""Command name -> the request it stands for, for clients that only know `workspace/executeCommand`."""
+
+
+def reload_capability() -> dict[str, object]:
+    """Return the value of `capabilities.experimental.reload` in the answer to `initialize`."""
+    return {"version": PROTOCOL_VERSION, "requests": list(REQUESTS), "notifications": list(NOTIFICATIONS)}

@@ -1,0 +1,200 @@
+"""The sending half of an endpoint: replies, notifications, our own requests and what comes back for them.
+
+One write per message, never from another thread than the loop's, and nothing at all once the peer is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pygls.exceptions import JsonRpcException
+
+from .convert import explain
+from .envelope import MessageId, Response
+from .errors import ConnectionLost
+from .framing import frame
+from .jsonio import dumps, show
+from .message_types import MessageTypes, result_type
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+    from pygls.lsp.server import LanguageServer
+
+__all__ = ["Outbound", "encode_notification"]
+
+_log = logging.getLogger(__name__)
+
+
+class Outbound(MessageTypes):
+    """A pygls protocol whose sending is safe and fast. `_request_futures` holds our own requests only."""
+
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.get_ident()
+        self._detached = False
+        self._writes: set[asyncio.Future[Any]] = set()
+        super().__init__(server, converter)
+
+    def set_writer(self, writer: Any, include_headers: bool = True) -> None:
+        """Set where messages go: `writer.write(bytes)`; no headers if it has frames of its own."""
+        super().set_writer(writer, include_headers)
+        with suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._detached = False
+
+    def detach(self) -> None:
+        """Send nothing from now on; what waits for a response fails with `ConnectionLost`."""
+        self._detached = True
+        for msg_id in list(self._request_futures):
+            self._resolve(msg_id, ConnectionLost("the client went away before it answered"))
+
+    def notify(self, method: str, params: Any | None = None) -> None:
+        """Send a notification; `params` is a message class, or plain data."""
+        self.send_raw(method, self._plain(params))
+
+    def send_raw(self, method: str, params: Any | None = None) -> None:
+        """Send a notification whose params are plain data already: the fast way for large ones."""
+        self.send_body(encode_notification(method, params))
+
+    def send_body(self, body: bytes) -> None:
+        """Send an encoded message: one that goes to many clients is encoded once (`encode_notification`)."""
+        self._write(body)
+
+    def send_request(
+        self,
+        method: str,
+        params: Any | None = None,
+        callback: Callable[[Any], None] | None = None,
+        msg_id: MessageId | None = None,
+    ) -> Future[Any]:
+        """Send a request; the future has its typed result, a `JsonRpcException` or `ConnectionLost`."""
+        msg_id = str(uuid.uuid4()) if msg_id is None else msg_id
+        message = {"jsonrpc": self.VERSION, "id": msg_id, "method": method}
+        if params is not None:
+            message["params"] = self._plain(params)
+        body = self._encode(message)
+        future: Future[Any] = Future()
+        if callback is not None:
+            future.add_done_callback(lambda done: _call_back(callback, done))
+        self._request_futures[msg_id] = future
+        self._result_types[msg_id] = result_type(method)
+        self._write(body)
+        if self._detached:
+            self._resolve(msg_id, ConnectionLost("the client is gone"))
+        return future
+
+    def _on_response(self, response: Response) -> None:
+        if response.id is None or response.id not in self._request_futures:
+            _log.warning("a response to nothing we asked: id %s %s", show(response.id), show(response.error))
+            return
+        cls = self._result_types.get(response.id)
+        outcome: Any
+        if response.error is not None:
+            outcome = _remote_error(response.error)
+        else:
+            try:
+                outcome = response.result if cls is None else self._converter.structure(response.result, cls)
+            except Exception as exc:
+                field, reason = explain(exc)
+                outcome = JsonRpcException(f"the result that came is not usable: {field} {reason}")
+        self._resolve(response.id, outcome)
+
+    def _resolve(self, msg_id: MessageId, outcome: Any) -> None:
+        future = self._request_futures.pop(msg_id, None)
+        self._result_types.pop(msg_id, None)
+        if future is None:
+            return
+        with suppress(InvalidStateError):  # whoever asked has stopped waiting
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _send_error(self, msg_id: MessageId | None, error: JsonRpcException) -> None:
+        body: dict[str, Any] = {"code": error.code, "message": error.message}
+        if error.data is not None:
+            body["data"] = self._plain(error.data)
+        message = {"jsonrpc": self.VERSION, "id": msg_id, "error": body}
+        try:
+            encoded = self._encode(message)
+        except Exception:
+            _log.exception("the data of an error can't be sent: %s", error.message)
+            body.pop("data", None)
+            encoded = self._encode(message)
+        self._write(encoded)
+
+    def _send_data(self, data: Any) -> None:
+        # pygls's own way of sending, kept working for what still uses it.
+        self._write(self._encode(self._plain(data)))
+
+    def _plain(self, value: Any) -> Any:
+        return self._converter.unstructure(value)
+
+    @staticmethod
+    def _encode(message: Any) -> bytes:
+        return dumps(message)
+
+    def _write(self, body: bytes) -> None:
+        if self._loop is not None and threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self._write, body)
+            return
+        writer = self.writer
+        if writer is None or self._detached:
+            _log.debug("nobody to send %d bytes to", len(body))
+            return
+        try:
+            pending = writer.write(frame(body) if self._include_headers else body)
+        except (OSError, RuntimeError) as exc:
+            _log.debug("the client is gone: %s", exc)
+            self.detach()
+            return
+        if inspect.isawaitable(pending):
+            self._follow(asyncio.ensure_future(pending))
+
+    def _follow(self, write: asyncio.Future[Any]) -> None:
+        self._writes.add(write)
+        write.add_done_callback(self._on_written)
+
+    def _on_written(self, write: asyncio.Future[Any]) -> None:
+        self._writes.discard(write)
+        if not write.cancelled() and (exc := write.exception()):
+            _log.debug("the client is gone: %s", exc)
+            self.detach()
+
+
+def encode_notification(method: str, params: Any | None = None) -> bytes:
+    """Return the body of a notification whose params are plain data."""
+    message = {"jsonrpc": "2.0", "method": method}
+    if params is not None:
+        message["params"] = params
+    return dumps(message)
+
+
+def _remote_error(error: Any) -> JsonRpcException:
+    if not isinstance(error, dict):
+        return JsonRpcException(f"the client answered with an error: {show(error)}")
+    code = error.get("code")
+    return JsonRpcException(
+        str(error.get("message") or "the client answered with an error"),
+        code=code if type(code) is int else None,
+        data=error.get("data"),
+    )
+
+
+def _call_back(callback: Callable[[Any], None], done: Future[Any]) -> None:
+    if done.cancelled() or done.exception() is not None:
+        _log.debug("no result to call back with")
+        return
+    try:
+        callback(done.result())
+    except Exception:
+        _log.exception("the callback of a response failed")

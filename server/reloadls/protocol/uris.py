@@ -1,0 +1,135 @@
+"""File paths and their `file://` URIs, exactly and both ways, for every name a file system can hold.
+
+A URI carries the raw bytes of a name, percent-encoded (RFC 8089, RFC 3986), so a name that is not UTF-8
+(`surrogateescape` in a Python path) survives the way to the client and back. Only letters, digits and `-._~/`
+stay as they are, as VS Code writes its URIs: two spellings of one file would be two files to a client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+from urllib.parse import quote, unquote_to_bytes
+
+from .errors import InvalidParams
+from .jsonio import show
+
+__all__ = ["from_uri", "paths_from", "to_uri"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+_DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
+
+
+def to_uri(path: str) -> str:
+    """Return the `file://` URI of an absolute path.
+
+    Raises:
+        ValueError: the path is not absolute, or holds a NUL.
+    """
+    if os.name == "nt":
+        return _windows_to_uri(path)
+    folder, slash, name = path.rpartition("/")
+    # Every path is a name in a folder already seen, nearly always: only the name is worth encoding anew.
+    return _encode_folder(folder, bool(slash)) + _encode(name)
+
+
+def from_uri(uri: str) -> str:
+    """Return the path that a `file://` URI stands for.
+
+    Raises:
+        ValueError: another scheme, another host, a query or fragment, a NUL, or no absolute path.
+    """
+    host, raw = _split(uri)
+    if os.name == "nt":
+        return _windows_from_uri(uri, host, raw)
+    if host.lower() not in ("", "localhost"):
+        raise ValueError(f"must name a file on this machine, not on the host {show(host)}")
+    return os.fsdecode(_decode(uri, raw))
+
+
+def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:
+    """Return the paths of a list of URIs that came in the params field `field`.
+
+    Raises:
+        InvalidParams: naming the first one that is no file URI.
+    """
+    paths = []
+    for index, uri in enumerate(uris):
+        try:
+            paths.append(from_uri(uri))
+        except ValueError as exc:
+            raise InvalidParams(f"{field}[{index}]", str(exc)) from None
+    return paths
+
+
+@lru_cache(maxsize=4096)
+def _encode_folder(folder: str, absolute: bool) -> str:
+    if not absolute or (folder and not folder.startswith("/")):
+        raise ValueError(f"only an absolute path has a URI, not {show(folder)}")
+    return f"file://{quote(_to_bytes(folder), safe='/~')}/"
+
+
+def _encode(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else quote(_to_bytes(name), safe="~")
+
+
+def _to_bytes(text: str) -> bytes:
+    if "\0" in text:
+        raise ValueError(f"a path can't hold a NUL: {show(text)}")
+    return os.fsencode(text)
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """Return host and still encoded path."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon or scheme.lower() != "file":
+        raise ValueError(f"must be a file:// URI, not {show(uri)}")
+    for mark, name in (("?", "query"), ("#", "fragment")):
+        if mark in rest:
+            raise ValueError(f"must have no {name} (a {mark!r} in a name is %{ord(mark):02X}), not {show(uri)}")
+    if not rest.startswith("//"):
+        return "", rest
+    host, slash, path = rest[2:].partition("/")
+    return host, slash + path
+
+
+def _decode(uri: str, raw: str) -> bytes:
+    try:
+        path = unquote_to_bytes(raw)
+    except UnicodeEncodeError:
+        raise ValueError(f"must be Unicode text, without lone surrogates, not {show(uri)}") from None
+    if not path.startswith(b"/"):
+        raise ValueError(f"must hold an absolute path, not {show(uri)}")
+    if b"\0" in path:
+        raise ValueError(f"must not hold a NUL, not {show(uri)}")
+    return path
+
+
+def _windows_to_uri(path: str) -> str:
+    r"""`C:\a b` -> `file:///c%3A/a%20b`, `\\host\share\x` -> `file://host/share/x`, as VS Code does."""
+    path = path.replace("\\", "/")
+    if "\0" in path:
+        raise ValueError(f"a path can't hold a NUL: {show(path)}")
+    if drive := _DRIVE.match(path):
+        path = f"/{drive[1].lower()}:{path[drive.end() :]}"
+    elif path.startswith("//"):
+        host, _, rest = path[2:].partition("/")
+        return f"file://{quote(host)}/{_quote_text(rest)}"
+    else:
+        raise ValueError(f"only an absolute path has a URI, not {show(path)}")
+    return f"file://{_quote_text(path)}"
+
+
+def _windows_from_uri(uri: str, host: str, raw: str) -> str:
+    path = _decode(uri, raw).decode("utf-8", "surrogatepass")
+    if host.lower() not in ("", "localhost"):
+        return f"//{host}{path}".replace("/", "\\")
+    drive = _DRIVE.match(path)
+    if drive is None:
+        raise ValueError(f"must hold a drive or a host, not {show(uri)}")
+    return f"{drive[1].lower()}:{path[drive.end() :] or '/'}".replace("/", "\\")
+
+
+def _quote_text(text: str) -> str:
+    return quote(text.encode("utf-8", "surrogatepass"), safe="/~")

@@ -1,0 +1,51 @@
+"""When the process that asked for the service dies, the service ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+__all__ = ["wait_for_death"]
+
+_PACE_S = 2.0
+"""Seconds between two looks where the system can't tell by itself."""
+
+
+async def wait_for_death(pid: int) -> None:
+    """Return when the process `pid` has ended, or at once if there is none.
+
+    On Linux the kernel tells (pidfd_open(2)); elsewhere the process is looked for every two seconds. On Windows,
+    where to look is to signal, this never returns: there the end of input alone tells.
+    """
+    if os.name == "nt":
+        await asyncio.Event().wait()
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):
+        await _look_for_death(pid)
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def _look_for_death(pid: int) -> None:
+    while _is_alive(pid):  # noqa: ASYNC110 - there is nothing to wait for
+        await asyncio.sleep(_PACE_S)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is there, but somebody else's
+        return True
+    return True

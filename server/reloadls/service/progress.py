@@ -1,0 +1,69 @@
+"""What a client sees of a long scan."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from lsprotocol import types
+
+__all__ = ["ScanProgress"]
+
+_PATIENCE_S = 0.5
+"""A scan that is over within this time, in seconds, is not worth a word."""
+_PACE_S = 0.5
+"""Seconds between two reports."""
+
+
+class _Peer(Protocol):
+    def notify(self, method: str, params: types.ProgressParams) -> None: ...
+
+    def send_request(self, method: str, params: types.WorkDoneProgressCreateParams) -> Future[object]: ...
+
+
+class ScanProgress:
+    """Tells of a scan by ``$/progress``, from half a second after it has begun.
+
+    Args:
+        peer: where it is told.
+        scanned: how many files the scan has seen so far.
+    """
+
+    def __init__(self, peer: _Peer, scanned: Callable[[], int]) -> None:
+        self._peer = peer
+        self._scanned = scanned
+        self._task: asyncio.Task[None] | None = None
+
+    def on_scan(self, begins: bool) -> None:
+        """A scan begins, or has ended."""
+        if begins and self._task is None:
+            self._task = asyncio.create_task(self._tell(), name="reloadls-progress")
+        elif not begins and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _tell(self) -> None:
+        await asyncio.sleep(_PATIENCE_S)
+        token = f"reloadls-scan-{secrets.token_hex(4)}"
+        create = types.WorkDoneProgressCreateParams(token=token)
+        await asyncio.wrap_future(self._peer.send_request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, create))
+        self._report(token, types.WorkDoneProgressBegin(title="Reading files", message=self._message()))
+        try:
+            while True:
+                await asyncio.sleep(_PACE_S)
+                self._report(token, types.WorkDoneProgressReport(message=self._message()))
+        finally:
+            self._report(token, types.WorkDoneProgressEnd(message=self._message()))
+
+    def _message(self) -> str:
+        return f"{self._scanned():,} files"
+
+    def _report(
+        self,
+        token: str,
+        value: types.WorkDoneProgressBegin | types.WorkDoneProgressReport | types.WorkDoneProgressEnd,
+    ) -> None:
+        self._peer.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))

@@ -1,0 +1,186 @@
+"""The server: one connection's end, with its session behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import lsp_method
+
+from reloadls._version import __version__
+from reloadls.protocol import (
+    ChangeBatch,
+    ReloadStatus,
+    RequestFailed,
+    SafeProtocol,
+    encode_change_batch,
+    encode_watched_files,
+    make_converter,
+    methods,
+)
+from reloadls.service.features import register
+from reloadls.service.parent import wait_for_death
+from reloadls.service.progress import ScanProgress
+from reloadls.service.session import Session
+from reloadls.service.workspace import folders_of
+
+__all__ = ["ReloadServer"]
+
+_log = logging.getLogger(__name__)
+_CONFIGURATION_S = 10.0
+"""How long, in seconds, a client may take to say what its configuration is."""
+
+
+class ReloadProtocol(SafeProtocol):
+    """Says in `initialize` that documents need not be sent, only that they were saved."""
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        """Answer with what the service can do."""
+        result = yield from super().lsp_initialize(params)
+        result.capabilities.text_document_sync = types.TextDocumentSyncOptions(
+            open_close=False, change=types.TextDocumentSyncKind.None_, save=types.SaveOptions(include_text=False)
+        )
+        return result
+
+
+class ReloadServer(LanguageServer):
+    """Serves one client; one is made for each connection, on the event loop."""
+
+    protocol: ReloadProtocol
+
+    def __init__(self) -> None:
+        super().__init__(
+            "reloadls",
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.None_,
+            protocol_cls=ReloadProtocol,
+            converter_factory=make_converter,
+        )
+        self._session: Session | None = None
+        self._progress: ScanProgress | None = None
+        self._watching = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        register(self)
+        _register_life_cycle(self)
+
+    @property
+    def session(self) -> Session:
+        """The client's session; there is one from `initialize` on."""
+        if self._session is None:
+            raise RequestFailed("there is no session before 'initialize'")
+        return self._session
+
+    @property
+    def watching_session(self) -> Session:
+        """The client's session, for what can only be done once watching has been asked for.
+
+        Raises:
+            RequestFailed: the client has not said `initialized` yet.
+        """
+        if not self._watching:
+            raise RequestFailed("watching begins with the notification 'initialized'; send it first")
+        return self.session
+
+    def open_session(self, params: types.InitializeParams) -> None:
+        """The client has introduced itself."""
+        self._session = Session(self, params.initialization_options, folders_of(params))
+        if params.process_id is not None:
+            self._spawn(self._end_with(params.process_id))
+
+    async def begin(self) -> None:
+        """The client is ready: begin to watch, and ask it for its configuration."""
+        if self._watching:
+            return
+        self._watching = True
+        begin = self._spawn(self.session.begin())
+        self._spawn(self.pull_configuration())
+        try:
+            await asyncio.shield(begin)
+        except Exception as error:
+            _log.exception("watching could not begin")
+            self.send_error(f"reloadls can't watch: {error}")
+
+    async def end(self) -> None:
+        """Watch no more."""
+        if self._session is not None:
+            await self._session.end()
+        tasks, self._tasks = self._tasks - {asyncio.current_task()}, set()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def pull_configuration(self) -> None:
+        """Ask the client for its settings, if it can be asked."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        items = types.ConfigurationParams(items=[types.ConfigurationItem(section="reloadls")])
+        try:
+            async with asyncio.timeout(_CONFIGURATION_S):
+                answer = await self.workspace_configuration_async(items)
+        except Exception as error:
+            _log.warning("the client did not say what its configuration is: %s", error)
+            return
+        if answer and answer[0] is not None:
+            await self.session.configure(answer[0])
+
+    # -- what a session tells ----------------------------------------------------------------------------
+
+    async def send_batch(self, part: ChangeBatch, *, watched_files: bool) -> None:
+        """See `Client.send_batch`."""
+        self.protocol.send_raw(methods.DID_CHANGE, encode_change_batch(part))
+        if watched_files:
+            self.protocol.send_raw(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, encode_watched_files(part))
+        drain: Callable[[], Coroutine[Any, Any, None]] | None = getattr(self.protocol.writer, "drain", None)
+        if drain is not None:
+            await drain()
+        await asyncio.sleep(0)  # between two parts others get their turn
+
+    def send_status(self, status: ReloadStatus) -> None:
+        """See `Client.send_status`."""
+        self.protocol.notify(methods.DID_CHANGE_STATUS, status)
+
+    def send_error(self, message: str) -> None:
+        """See `Client.send_error`."""
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Error, message))
+
+    def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
+        """See `Client.on_scan`."""
+        window = self.client_capabilities.window
+        if window is not None and window.work_done_progress:
+            if self._progress is None:
+                self._progress = ScanProgress(self.protocol, scanned)
+            self._progress.on_scan(begins)
+
+    # -- small things ------------------------------------------------------------------------------------
+
+    async def _end_with(self, pid: int) -> None:
+        await wait_for_death(pid)
+        _log.info("the client's process %d has ended", pid)
+        self.protocol.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _register_life_cycle(server: ReloadServer) -> None:
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        server.open_session(params)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_params: types.InitializedParams) -> None:
+        await server.begin()
+
+    @server.feature(types.SHUTDOWN)
+    async def shutdown(_params: None = None) -> None:
+        await server.end()

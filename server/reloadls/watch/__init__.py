@@ -1,0 +1,7 @@
+"""What changed: files and folders, watched without loss. Knows nothing of LSP, JSON-RPC or reload."""
+
+from reloadls.watch.change import ChangeType, FileChange, collapse_changes
+from reloadls.watch.discovery import discover_user_modules
+from reloadls.watch.watcher import FileWatcher
+
+__all__ = ["ChangeType", "FileChange", "FileWatcher", "collapse_changes", "discover_user_modules"]

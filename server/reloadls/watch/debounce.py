@@ -1,0 +1,44 @@
+"""When a batch is due: the window from the first hint to the flush."""
+
+from __future__ import annotations
+
+__all__ = ["Window"]
+
+
+class Window:
+    """A trailing-edge window. Pure: every time is passed in, in seconds of one monotonic clock.
+
+    It opens with the first hint and is due after `debounce` of quiet, or `max_wait` after it opened, whichever is
+    first, so that a busy tree is told of too.
+
+    Args:
+        debounce: quiet time, in seconds, after the last change.
+        max_wait: the longest, in seconds, that a change waits; at least `debounce`.
+    """
+
+    __slots__ = ("_debounce", "_first", "_last", "_max_wait")
+
+    def __init__(self, debounce: float, max_wait: float) -> None:
+        self._debounce = debounce
+        self._max_wait = max(max_wait, debounce)
+        self._first: float | None = None
+        self._last = 0.0
+
+    @property
+    def due(self) -> float | None:
+        """When the window ends, or None while it is closed."""
+        if self._first is None:
+            return None
+        return min(self._last + self._debounce, self._first + self._max_wait)
+
+    def hint(self, at: float) -> None:
+        """Note a change made at `at`; opens the window if it is closed."""
+        if self._first is None:
+            self._first = self._last = at
+        else:
+            self._first = min(self._first, at)
+            self._last = max(self._last, at)
+
+    def close(self) -> None:
+        """Begin anew: the next hint opens the next window."""
+        self._first = None

@@ -1,0 +1,68 @@
+"""Which modules of this process are the user's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["discover_user_modules"]
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folder names that hold installed code, whichever interpreter they belong to."""
+
+
+def discover_user_modules(modules: Mapping[str, ModuleType | None] | None = None) -> list[Path]:
+    """The source files of the user's own modules, each once, in import order.
+
+    A module is the user's own when it has a real file outside site-packages, the user site, ``sys.prefix`` and
+    ``sys.base_prefix``. A module without a file (built in, namespace, made at run time) is passed over, and so
+    is one whose attributes can't be read: a lazy module may raise whatever it likes.
+
+    Args:
+        modules: name → module; ``sys.modules`` when left out.
+
+    Returns:
+        Absolute paths with links resolved, so that aliases of one file collapse.
+    """
+    known = dict(sys.modules if modules is None else modules)
+    foreign = _foreign_folders()
+    found = dict.fromkeys(path for path in map(_source_file, known.values()) if path is not None)
+    return [Path(path) for path in found if not _is_foreign(path, foreign)]
+
+
+def _source_file(module: ModuleType | None) -> str | None:
+    """The module's file on disk, links resolved, or None. Compiled names (``.pyc``) give their source."""
+    try:
+        name = getattr(module, "__file__", None)
+    except Exception:  # a lazy module's __getattr__ runs foreign code, which may raise anything
+        return None
+    if not isinstance(name, str) or not name or "\0" in name:
+        return None
+    if name.endswith((".pyc", ".pyo")):
+        name = name[:-1]
+    path = os.path.realpath(name)
+    return path if os.path.isfile(path) else None
+
+
+def _foreign_folders() -> list[str]:
+    """Where installed code lives, links resolved."""
+    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    folders.update(
+        path for key, path in sysconfig.get_paths().items() if key in {"stdlib", "platstdlib", "purelib", "platlib"}
+    )
+    with contextlib.suppress(AttributeError):  # some embedded interpreters have a `site` without these
+        folders.update(site.getsitepackages())
+        folders.add(site.getusersitepackages())
+    return [os.path.realpath(folder) for folder in folders if folder]
+
+
+def _is_foreign(path: str, folders: Iterable[str]) -> bool:
+    if not _INSTALLED.isdisjoint(path.split(os.sep)):
+        return True
+    return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

@@ -1,0 +1,94 @@
+"""Where links to files lead, so that a change on the way there is seen at the link."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator
+
+__all__ = ["Links", "link_chain"]
+
+_MAX_HOPS = 40
+"""As the Linux kernel has it; a longer chain is a loop (path_resolution(7))."""
+
+
+def link_chain(link: str) -> tuple[str, ...]:
+    """Every path whose change can change what `link` leads to: each further link on the way, then the end.
+
+    The end need not exist. `link` itself is not in the result.
+    """
+    chain: list[str] = []
+    resolved = os.path.dirname(link)
+    names = deque([os.path.basename(link)])
+    hops = 0
+    while names:
+        name = names.popleft()
+        if name == os.pardir:
+            resolved = os.path.dirname(resolved)
+        elif name and name != os.curdir:
+            path = os.path.join(resolved, name)
+            try:
+                target = os.readlink(path)
+            except (OSError, ValueError):  # no link, or nothing there
+                resolved = path
+                continue
+            hops += 1
+            if hops > _MAX_HOPS:
+                break
+            chain.append(path)
+            if os.path.isabs(target):
+                resolved = os.path.abspath(os.sep)
+            names.extendleft(reversed(target.split(os.sep)))
+    chain.append(resolved)
+    return tuple(path for path in dict.fromkeys(chain) if path != link)
+
+
+class Links:
+    """The known links to files, or to nothing, and the paths each depends on."""
+
+    __slots__ = ("_above", "_chains", "_dependents")
+
+    def __init__(self) -> None:
+        self._chains: dict[str, tuple[str, ...]] = {}
+        self._dependents: dict[str, set[str]] = {}
+        self._above: Counter[str] = Counter()
+        """Folders above what is depended on → how often."""
+
+    def put(self, link: str, chain: tuple[str, ...]) -> None:
+        """Note `link`'s chain in place of what was known of it."""
+        if self._chains.get(link) == chain:
+            return
+        self.drop(link)
+        self._chains[link] = chain
+        for path in chain:
+            self._dependents.setdefault(path, set()).add(link)
+            self._above.update(_folders_above(path))
+
+    def drop(self, link: str) -> None:
+        """Forget `link`."""
+        for path in self._chains.pop(link, ()):
+            self._above.subtract(_folders_above(path))
+            dependents = self._dependents[path]
+            dependents.discard(link)
+            if not dependents:
+                del self._dependents[path]
+
+    def depend_on(self, path: str) -> list[str]:
+        """The links that lead through `path`, or through something below it, sorted. Safe from any thread."""
+        links = set(self._dependents.get(path, ()))
+        if self._above.get(path, 0) > 0:
+            below = path.rstrip(os.sep) + os.sep
+            for on, of in list(self._dependents.items()):
+                if on.startswith(below):
+                    links.update(list(of))
+        return sorted(links)
+
+    def targets(self) -> list[str]:
+        """Every path that some link depends on."""
+        return list(self._dependents)
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent

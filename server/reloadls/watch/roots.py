@@ -1,0 +1,85 @@
+"""The roots as last told, and what a source must watch for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from reloadls.watch.folder import Entry, Folder
+
+__all__ = ["Root", "WatchSet", "inside", "planned_watch_set", "watch_set"]
+
+
+@dataclass(slots=True)
+class Root:
+    """One root as last told: a folder with what is in it, a file, or nothing."""
+
+    path: str
+    kind: Literal["file", "directory"] = "directory"
+    state: Literal["watching", "missing", "denied"] = "missing"
+    folder: Folder | None = None
+    entry: Entry | None = None
+
+    def files(self) -> Iterator[str]:
+        """Every file known of it."""
+        if self.entry is not None:
+            yield self.path
+        if self.folder is not None:
+            for at, folder in self.folder.walk(self.path):
+                for name in folder.files:
+                    yield os.path.join(at, name)
+
+    def count(self) -> int:
+        """How many files are known of it."""
+        if self.folder is None:
+            return int(self.entry is not None)
+        return sum(len(folder.files) for _, folder in self.folder.walk(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSet:
+    """What a source must watch: whole trees, and single folders without what is below them."""
+
+    trees: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+
+
+def watch_set(roots: Iterable[Root], targets: Iterable[str]) -> WatchSet:
+    """What must be watched for `roots`, and for `targets`, the paths that links lead through.
+
+    A file is watched through its folder, so that it may be replaced; what is missing, through the nearest folder above.
+    """
+    trees = {root.path for root in roots if root.kind == "directory"}
+    outside = {os.path.dirname(root.path) for root in roots if root.kind == "file"}
+    outside.update(_nearest_folder(os.path.dirname(path)) for path in targets if not _is_in(path, trees))
+    return WatchSet(
+        frozenset(path for path in trees if not _is_in(os.path.dirname(path), trees - {path})),
+        frozenset(path for path in outside if not _is_in(path, trees)),
+    )
+
+
+def planned_watch_set(paths: Iterable[str]) -> WatchSet:
+    """What must be watched for roots of which nothing is known yet. Stats each."""
+    kinds: list[tuple[str, Literal["file", "directory"]]] = [
+        (path, "directory" if os.path.isdir(path) or not os.path.exists(path) else "file") for path in paths
+    ]
+    return watch_set([Root(path, kind) for path, kind in kinds], ())
+
+
+def inside(path: str) -> str:
+    """The prefix of every path below `path`."""
+    return path if path.endswith(os.sep) else path + os.sep
+
+
+def _is_in(path: str, folders: Iterable[str]) -> bool:
+    """Whether `path` is one of `folders` or lies below one."""
+    return any(path == folder or path.startswith(inside(folder)) for folder in folders)
+
+
+def _nearest_folder(path: str) -> str:
+    """`path`, or its nearest ancestor that is a folder."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path

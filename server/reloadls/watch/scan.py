@@ -1,0 +1,232 @@
+"""Compare folders with the disk, and take over what is there.
+
+A scan gathers the differences of one reconcile; a dry one only compares.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+from reloadls.watch.differences import Differences
+from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of
+from reloadls.watch.links import Links, link_chain
+from reloadls.watch.patterns import Patterns
+from reloadls.watch.scope import GITIGNORE, Rules, read_gitignore
+
+__all__ = ["GONE", "Scan"]
+
+GONE = (FileNotFoundError, NotADirectoryError)
+"""What the system says of a path that is not there."""
+
+
+@dataclass(slots=True)
+class _Task:
+    """A folder still to be compared."""
+
+    path: str
+    folder: Folder
+    outer: Rules
+    """The rules for its entries before its own .gitignore."""
+    quiet: bool
+    """Whether what is found there has entered the scope rather than been created."""
+
+
+@dataclass(slots=True)
+class _Listing:
+    """A folder as the disk has it now."""
+
+    rules: Rules
+    gitignore: tuple[Entry, Patterns] | None = None
+    files: dict[str, Entry] = field(default_factory=dict)
+    folders: dict[str, Folder] = field(default_factory=dict)
+    links: set[str] = field(default_factory=set)
+    below: list[_Task] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scan:
+    """One reconcile under way.
+
+    Attributes:
+        links: the snapshot's links, kept up to date by it.
+        denied: path → why it could not be read. What was known of such a path stays.
+        use_gitignore: whether .gitignore files are read.
+        dry: only compare: take nothing over.
+        found: the differences so far.
+        new_folders: folders that were not known before.
+        seen: how many files it has looked at.
+        rescoped: whether a path entered or left the scope without having changed.
+    """
+
+    links: Links
+    denied: dict[str, str]
+    use_gitignore: bool
+    dry: bool = False
+    found: Differences = field(default_factory=Differences)
+    new_folders: list[str] = field(default_factory=list)
+    seen: int = 0
+    rescoped: bool = False
+
+    def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
+        """Compare `folder`, and all below it, with the disk.
+
+        Args:
+            path: where it is.
+            folder: what is known of it; brought up to date unless the scan is dry.
+            outer: the rules for its entries before its own .gitignore.
+            quiet: whether what is found there has entered the scope rather than been created.
+        """
+        stack = [_Task(path, folder, outer, quiet)]
+        while stack:
+            task = stack.pop()
+            try:
+                with os.scandir(task.path) as listing:
+                    entries = list(listing)
+            except GONE:
+                self.drop(task.path, task.folder)
+            except OSError as error:
+                self.deny(task.path, error)
+            else:
+                self.denied.pop(task.path, None)
+                stack.extend(self._compare(task, entries))
+
+    def entry(self, path: str, status: os.stat_result) -> Entry | None:
+        """The entry of what is no folder, or None if it is no file; notes where a link leads.
+
+        Args:
+            path: where it is.
+            status: its own status, a link's not followed.
+        """
+        if stat.S_ISREG(status.st_mode):
+            return entry_of(status)
+        if not stat.S_ISLNK(status.st_mode):
+            return None
+        if not self.dry:
+            self.links.put(path, link_chain(path))
+        try:
+            target = os.stat(path)
+        except (OSError, ValueError):
+            return None
+        return entry_of(target, LINK) if stat.S_ISREG(target.st_mode) else None
+
+    def drop(self, path: str, folder: Folder, *, gone: bool = True) -> None:
+        """All that is known of `folder` is no longer there, or, if not `gone`, has left the scope."""
+        for at, sub in folder.walk(path):
+            if gone:
+                for name in sub.files:
+                    self.found.deleted(os.path.join(at, name))
+            self.denied.pop(at, None)
+            if not self.dry:
+                for name in sub.links:
+                    self.links.drop(os.path.join(at, name))
+        if not self.dry:
+            folder.files, folder.folders, folder.links = {}, {}, frozenset()
+
+    def deny(self, path: str, error: Exception) -> None:
+        """`path` can't be read."""
+        self.denied[path] = getattr(error, "strerror", None) or str(error)
+
+    # -- one folder --------------------------------------------------------------------------------------
+
+    def _compare(self, task: _Task, entries: list[os.DirEntry[str]]) -> list[_Task]:
+        """Compare one folder's own entries; returns its folders, to be compared next."""
+        known = task.folder
+        rules, gitignore = self._rules_inside(task, entries)
+        before = known.rules if known.rules is not None and known.rules != rules else None
+        listing = _Listing(rules, gitignore)
+        for item in entries:
+            try:
+                self._list(item, task, before, listing)
+            except GONE:
+                continue
+            except OSError as error:
+                self.deny(item.path, error)
+                if item.name in known.files:
+                    listing.files[item.name] = known.files[item.name]
+        self.seen += len(listing.files)
+        self._tell_files(task, before, listing)
+        self._tell_folders(task, before, listing)
+        if not self.dry:
+            self._take_over(task, before, listing)
+        return listing.below
+
+    def _list(self, item: os.DirEntry[str], task: _Task, before: Rules | None, listing: _Listing) -> None:
+        """Put one entry of the folder into `listing`, if it counts."""
+        name, path, rules = item.name, item.path, listing.rules
+        if not item.is_dir(follow_symlinks=False):
+            if rules.takes(path, name):
+                entry = self.entry(path, item.stat(follow_symlinks=False))
+                if entry is not None:
+                    listing.files[name] = entry
+                if item.is_symlink():
+                    listing.links.add(name)
+        elif rules.enters(path, name):
+            folder = task.folder.folders.get(name)
+            quiet = task.quiet
+            if folder is None:
+                folder = Folder()
+                quiet = quiet or (before is not None and not before.enters(path, name))
+                if task.folder.rules is not None:
+                    self.new_folders.append(path)
+            listing.folders[name] = folder
+            listing.below.append(_Task(path, folder, rules.inside(path, name), quiet))
+
+    def _tell_files(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
+        known, files = task.folder.files, listing.files
+        for name, entry in files.items():
+            old = known.get(name)
+            if old is None:
+                path = os.path.join(task.path, name)
+                if not task.quiet and (before is None or before.takes(path, name)):
+                    self.found.created(path, entry)
+            elif old == entry or not differs(old, entry):
+                files[name] = old  # and stays racy if it was: the hint may be still to come
+            else:
+                self.found.modified(os.path.join(task.path, name), entry)
+        for name in known:
+            if name not in files:
+                path = os.path.join(task.path, name)
+                if before is None or listing.rules.takes(path, name):
+                    self.found.deleted(path)
+
+    def _tell_folders(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
+        for name, folder in task.folder.folders.items():
+            if name not in listing.folders:
+                path = os.path.join(task.path, name)
+                self.drop(path, folder, gone=before is None or listing.rules.enters(path, name))
+
+    def _take_over(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
+        known = task.folder
+        for name in known.links - listing.links:
+            self.links.drop(os.path.join(task.path, name))
+        self.rescoped = self.rescoped or before is not None
+        known.files, known.folders = listing.files, listing.folders
+        known.links = frozenset(listing.links) if listing.links else _NO_LINKS
+        known.rules, known.gitignore = listing.rules, listing.gitignore
+
+    def _rules_inside(
+        self, task: _Task, entries: list[os.DirEntry[str]]
+    ) -> tuple[Rules, tuple[Entry, Patterns] | None]:
+        """The rules for the folder's entries, and its .gitignore as read."""
+        known = task.folder
+        gitignore = None
+        if self.use_gitignore and any(item.name == GITIGNORE for item in entries):
+            gitignore = _gitignore(os.path.join(task.path, GITIGNORE), known.gitignore)
+        rules = task.outer if gitignore is None else task.outer.with_gitignore(task.path, gitignore[1])
+        return (known.rules if known.rules == rules and known.rules is not None else rules), gitignore
+
+
+_NO_LINKS: frozenset[str] = frozenset()
+
+
+def _gitignore(path: str, known: tuple[Entry, Patterns] | None) -> tuple[Entry, Patterns] | None:
+    """What `path` says, read again only if it may have changed."""
+    try:
+        entry = entry_of(os.stat(path))
+    except OSError:
+        return None
+    if known is not None and known[0] == entry and not entry[3] & RACY:
+        return known
+    return entry, read_gitignore(path)

@@ -1,0 +1,197 @@
+"""Which paths count: roots, include, exclude and .gitignore files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+
+from reloadls.watch.patterns import Patterns
+
+__all__ = ["BUILT_IN_EXCLUDES", "GITIGNORE", "Rules", "Scope", "read_gitignore"]
+
+GITIGNORE = ".gitignore"
+_GITIGNORE_LIMIT = 1 << 20
+
+BUILT_IN_EXCLUDES = (
+    # version control
+    ".git", ".hg/", ".svn/", ".jj/", ".bzr/", "CVS/", "_darcs/", ".sl/",
+    # bytecode and the caches of Python tools
+    "__pycache__/", "*.py[co]", ".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".hypothesis/", ".tox/", ".nox/",
+    # virtual environments and dependencies
+    ".venv/", "venv/", ".venvs/", "site-packages/", "node_modules/",
+    # what editors and tools write for a moment: Vim, Emacs, Kate, GNOME, JetBrains, VS Code, Helix, sed, rsync
+    "*.sw[a-p]", "*.sw[a-p]x", "4913", ".#*", "#*#", "*~", ".*.kate-swp", ".goutputstream-*",
+    "*___jb_tmp___", "*___jb_old___", "*.vsctmp", ".~lock.*#", ".nfs????????????????????????",
+    # what operating systems keep
+    ".DS_Store", "Thumbs.db", "desktop.ini",
+)  # fmt: skip
+"""Left out unless an exclude pattern with ``!`` takes it back, or it is itself a root."""
+
+
+class Scope:
+    """Which paths count.
+
+    Patterns are gitignore-style and relative to each root. An exclude pattern wins over a .gitignore file, and its
+    ``!`` form takes back a built-in one. A root counts whatever the patterns say of its own name; a root that is a
+    file obeys only `include` and `exclude`, since who names a file means it.
+
+    Args:
+        roots: files or folders; relative ones are taken from the working directory.
+        include: if any, only files that match, or lie in a folder that does, count.
+        exclude: what does not count, after the built-in ones.
+        use_gitignore: whether .gitignore files are honoured, nested ones and those above a root in its repository too.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str | os.PathLike[str]],
+        *,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        use_gitignore: bool = True,
+    ) -> None:
+        self.roots: tuple[str, ...] = tuple(dict.fromkeys(os.path.abspath(os.fspath(root)) for root in roots))
+        self.use_gitignore = use_gitignore
+        self.include = tuple(include)
+        self.exclude = tuple(exclude)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def _parts(self) -> tuple[object, ...]:
+        return self.roots, self.include, self.exclude, self.use_gitignore
+
+    @cached_property
+    def _include(self) -> Patterns:
+        return Patterns(self.include)
+
+    @cached_property
+    def _exclude(self) -> Patterns:
+        return Patterns((*BUILT_IN_EXCLUDES, *self.exclude))
+
+    @cached_property
+    def _own_exclude(self) -> Patterns:
+        return Patterns(self.exclude)
+
+    def rules_at(self, root: str) -> Rules:
+        """The rules that hold for the entries of `root`, a folder, before its own .gitignore. Reads those above it."""
+        gitignores = tuple(_gitignores_above(root)) if self.use_gitignore else ()
+        return Rules(_base(root), self._exclude, self._include, gitignores, not self._include)
+
+    def takes_file(self, root: str) -> bool:
+        """Whether `root`, taken as a file, counts."""
+        name = os.path.basename(root)
+        if self._own_exclude.verdict(name, name, False):
+            return False
+        return not self._include or bool(self._include.verdict(name, name, False))
+
+
+class Rules:
+    """The scope's rules as they stand inside one folder.
+
+    Args:
+        base: length of the root's path with its separator: what is after it is relative to the root.
+        exclude, include: the scope's own patterns.
+        gitignores: (length of its folder's path with the separator, patterns), the innermost first.
+        included: whether a file counts that no include pattern speaks of.
+    """
+
+    __slots__ = ("_base", "_exclude", "_gitignores", "_include", "_included")
+
+    def __init__(
+        self,
+        base: int,
+        exclude: Patterns,
+        include: Patterns,
+        gitignores: tuple[tuple[int, Patterns], ...],
+        included: bool,
+    ) -> None:
+        self._base = base
+        self._exclude = exclude
+        self._include = include
+        self._gitignores = gitignores
+        self._included = included
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rules) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def _parts(self) -> tuple[object, ...]:
+        return self._base, self._exclude, self._include, self._gitignores, self._included
+
+    def enters(self, path: str, name: str) -> bool:
+        """Whether the folder `path` is entered."""
+        return not self._left_out(path, name, True)
+
+    def takes(self, path: str, name: str) -> bool:
+        """Whether the file, or link, `path` counts."""
+        if self._include:
+            verdict = self._include.verdict(_relative(path, self._base), name, False)
+            if not (self._included if verdict is None else verdict):
+                return False
+        return not self._left_out(path, name, False)
+
+    def inside(self, path: str, name: str) -> Rules:
+        """The rules for the entries of the folder `path`, before its own .gitignore."""
+        if not self._include:
+            return self
+        verdict = self._include.verdict(_relative(path, self._base), name, True)
+        if verdict is None or verdict == self._included:
+            return self
+        return Rules(self._base, self._exclude, self._include, self._gitignores, verdict)
+
+    def with_gitignore(self, folder: str, patterns: Patterns) -> Rules:
+        """The rules with `folder`'s own .gitignore in force."""
+        if not patterns:
+            return self
+        gitignores = ((_base(folder), patterns), *self._gitignores)
+        return Rules(self._base, self._exclude, self._include, gitignores, self._included)
+
+    def _left_out(self, path: str, name: str, is_folder: bool) -> bool:
+        verdict = self._exclude.verdict(_relative(path, self._base), name, is_folder)
+        if verdict is not None:
+            return verdict
+        for base, patterns in self._gitignores:
+            verdict = patterns.verdict(_relative(path, base), name, is_folder)
+            if verdict is not None:
+                return verdict
+        return False
+
+
+def _base(folder: str) -> int:
+    return len(folder.rstrip(os.sep)) + 1
+
+
+def _relative(path: str, base: int) -> str:
+    return path[base:] if os.sep == "/" else path[base:].replace(os.sep, "/")
+
+
+def read_gitignore(path: str) -> Patterns:
+    """The patterns of one .gitignore file; none if it can't be read. Bytes that are not UTF-8 match as names do."""
+    if not os.path.isfile(path):  # opening a pipe of that name would wait for ever
+        return Patterns(())
+    try:
+        with open(path, "rb") as file:
+            return Patterns(os.fsdecode(file.read(_GITIGNORE_LIMIT)).removeprefix("\ufeff").split("\n"))
+    except OSError:
+        return Patterns(())
+
+
+def _gitignores_above(root: str) -> Iterable[tuple[int, Patterns]]:
+    """What the repository that `root` lies in says above it, innermost first; nothing outside a repository."""
+    found: list[tuple[int, Patterns]] = []
+    folder = root
+    while not os.path.exists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return []
+        folder = parent
+        if patterns := read_gitignore(os.path.join(folder, GITIGNORE)):
+            found.append((_base(folder), patterns))
+    return found

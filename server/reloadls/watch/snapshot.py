@@ -1,0 +1,277 @@
+"""The last state that was told, compared with the disk.
+
+Every event, scan, refresh and recovery is one call: `Snapshot.reconcile`. A hint says where to look, never what
+happened, so lost, doubled, late or wrongly ordered hints need no special case.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+from reloadls.watch.change import FileChange
+from reloadls.watch.concern import concerns
+from reloadls.watch.folder import LINK, Entry, Folder, counts_as_changed, differs, entry_of
+from reloadls.watch.links import Links, link_chain
+from reloadls.watch.roots import Root, WatchSet, inside, watch_set
+from reloadls.watch.scan import GONE, Scan
+from reloadls.watch.scope import GITIGNORE, Scope
+
+__all__ = ["Snapshot"]
+
+
+class Snapshot:
+    """path → (mtime_ns, size, inode, kind), as last told.
+
+    Not safe for two threads at once, but for `concerns`, which only reads.
+
+    Args:
+        scope: which paths count. Nothing is read before `begin`.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.roots: list[Root] = [Root(path) for path in scope.roots]
+        self.denied: dict[str, str] = {}
+        """Paths that could not be read → why. What was known of them stays."""
+        self._links = Links()
+        self._scan = self._new_scan()
+
+    def begin(self) -> None:
+        """Take over what is on disk as known; nothing of it is a change."""
+        for root in self.roots:
+            self._look_at_root(root, self._scan, quiet=True)
+        self._scan = self._new_scan()
+
+    @property
+    def scanned(self) -> int:
+        """How many files the comparison under way has looked at. Safe from any thread."""
+        return self._scan.seen
+
+    def files(self) -> Iterator[str]:
+        """Every known file, each once."""
+        paths = (path for root in self.roots for path in root.files())
+        return iter(paths if len(self.roots) == 1 else dict.fromkeys(paths))
+
+    def watch_set(self) -> WatchSet:
+        """What has to be watched so that every change of the scope gives a hint."""
+        return watch_set(self.roots, self._links.targets())
+
+    def concerns(self, path: str) -> bool:
+        """Whether a hint for `path` could lead to a change. Safe from any thread; may stat `path`."""
+        return bool(self._links.depend_on(path)) or concerns(self.roots, path)
+
+    def take_new_folders(self) -> list[str]:
+        """The folders that appeared since this was last asked."""
+        new, self._scan.new_folders = self._scan.new_folders, []
+        return new
+
+    def take_rescoped(self) -> bool:
+        """Whether paths entered or left the scope, unchanged, since this was last asked."""
+        rescoped, self._scan.rescoped = self._scan.rescoped, False
+        return rescoped
+
+    # -- comparing ---------------------------------------------------------------------------------------
+
+    def adopt(self, scope: Scope) -> list[FileChange]:
+        """Take `scope` from now on, and reconcile all of it.
+
+        Paths that enter or leave with it are no changes. What differs on disk among the paths that count both before
+        and after is returned.
+        """
+        kept = {root.path: root for root in self.roots}
+        self._scan.rescoped = self._scan.rescoped or scope != self.scope
+        for path in kept.keys() - set(scope.roots):
+            self._forget(kept[path])
+        self.scope = scope
+        self._scan.use_gitignore = scope.use_gitignore
+        self.roots = [kept.get(path) or Root(path) for path in scope.roots]
+        self.denied.clear()
+        for root in self.roots:
+            self._look_at_root(root, self._scan, quiet=root.path not in kept)
+        return self._take()
+
+    def reconcile(self, hints: Iterable[str] | None = None) -> list[FileChange]:
+        """Compare with the disk, make what is there the last told state, and return the difference.
+
+        Args:
+            hints: paths that may have changed, absolute. A folder means all that is below it. None means everything.
+
+        Returns:
+            One change per path, in the order in which they were noticed.
+        """
+        if hints is None:
+            self.denied.clear()
+            for root in self.roots:
+                self._look_at_root(root, self._scan)
+        else:
+            for path in dict.fromkeys(hints):
+                self._look_at_hint(path)
+        return self._take()
+
+    def differences(self) -> dict[str, Entry | None]:
+        """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone."""
+        scan = self._new_scan(dry=True)
+        for root in self.roots:
+            self._look_at_root(root, scan)
+        return scan.found.entries()
+
+    def _new_scan(self, *, dry: bool = False) -> Scan:
+        return Scan(self._links, {} if dry else self.denied, self.scope.use_gitignore, dry)
+
+    def _take(self) -> list[FileChange]:
+        """What was found, also by an earlier call that failed half-way."""
+        done, self._scan = self._scan, self._new_scan()
+        self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
+        return done.found.changes()
+
+    # -- one hint ----------------------------------------------------------------------------------------
+
+    def _look_at_hint(self, path: str) -> None:
+        for look_at in (path, *self._links.depend_on(path)):
+            for root in self.roots:
+                if look_at == root.path or root.path.startswith(inside(look_at)):
+                    self._look_at_root(root, self._scan, hinted=True)
+                elif look_at.startswith(inside(root.path)):
+                    self._look_below(root, look_at)
+
+    def _look_below(self, root: Root, path: str) -> None:
+        """Look at `path`, or at the first folder on the way to it that is not known yet."""
+        if root.folder is None or root.folder.rules is None:
+            self._look_at_root(root, self._scan)
+            return
+        folder, at = root.folder, root.path
+        *parents, last = path[len(inside(root.path)) :].split(os.sep)
+        outer = self.scope.rules_at(root.path) if last == GITIGNORE else root.folder.rules
+        for name in parents:
+            sub = folder.folders.get(name)
+            if sub is None or sub.rules is None or folder.rules is None:
+                self._look_at_entry(at, folder, name)
+                return
+            at = os.path.join(at, name)
+            outer = folder.rules.inside(at, name)
+            folder = sub
+        self._look_at_entry(at, folder, last)
+        if last == GITIGNORE and self.scope.use_gitignore:
+            self._scan.tree(at, folder, outer)
+
+    def _look_at_entry(self, at: str, folder: Folder, name: str) -> None:
+        path, rules = os.path.join(at, name), folder.rules
+        if rules is None:
+            return
+        try:
+            status = os.lstat(path)
+        except GONE:
+            self._lose(path, folder, name)
+        except (OSError, ValueError) as error:
+            self._scan.deny(path, error)
+        else:
+            if not stat.S_ISDIR(status.st_mode):
+                self._look_at_file(path, folder, name, status)
+            elif not rules.enters(path, name):
+                self._lose(path, folder, name)
+            else:
+                if name not in folder.folders:
+                    self._lose(path, folder, name)
+                    folder.folders[name] = Folder()
+                    self._scan.new_folders.append(path)
+                self._scan.tree(path, folder.folders[name], rules.inside(path, name))
+
+    def _look_at_file(self, path: str, folder: Folder, name: str, status: os.stat_result) -> None:
+        takes = folder.rules is not None and folder.rules.takes(path, name)
+        is_link = stat.S_ISLNK(status.st_mode)
+        if name in folder.folders or (name in folder.links and not is_link):
+            self._lose(path, folder, name, keep_file=name not in folder.folders)
+        entry = self._scan.entry(path, status) if takes else None
+        if is_link and takes:
+            folder.links |= {name}
+        self._tell(path, folder.files.get(name), entry)
+        if entry is None:
+            folder.files.pop(name, None)
+        else:
+            folder.files[name] = entry
+
+    def _tell(self, path: str, before: Entry | None, entry: Entry | None) -> None:
+        """Note what a hint has led to: a racy entry counts as changed."""
+        found = self._scan.found
+        if entry is None:
+            if before is not None:
+                found.deleted(path)
+        elif before is None:
+            found.created(path, entry)
+        elif counts_as_changed(before, entry):
+            found.modified(path, entry)
+
+    def _lose(self, path: str, folder: Folder, name: str, *, keep_file: bool = False) -> None:
+        """`name` is no longer there as what it was."""
+        if not keep_file and folder.files.pop(name, None) is not None:
+            self._scan.found.deleted(path)
+        if name in folder.links:
+            folder.links -= {name}
+            self._links.drop(path)
+        sub = folder.folders.pop(name, None)
+        if sub is not None:
+            self._scan.drop(path, sub)
+
+    # -- a root ------------------------------------------------------------------------------------------
+
+    def _look_at_root(self, root: Root, scan: Scan, *, quiet: bool = False, hinted: bool = False) -> None:
+        if os.path.islink(root.path) and not scan.dry:
+            self._links.put(root.path, link_chain(root.path))
+        try:
+            status = os.stat(root.path)
+        except GONE:
+            self._lose_root(root, scan)
+            return
+        except (OSError, ValueError) as error:
+            scan.deny(root.path, error)
+            root.state = "denied"
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._look_at_folder_root(root, scan, quiet=quiet)
+        else:
+            self._look_at_file_root(root, scan, status, quiet=quiet, hinted=hinted)
+
+    def _look_at_folder_root(self, root: Root, scan: Scan, *, quiet: bool) -> None:
+        folder = root.folder or Folder()
+        if root.entry is not None:
+            self._lose_root(root, scan)
+        if not scan.dry:
+            root.folder, root.kind = folder, "directory"
+        scan.tree(root.path, folder, self.scope.rules_at(root.path), quiet=quiet)
+        if not scan.dry:
+            root.state = "denied" if root.path in scan.denied else "watching"
+
+    def _look_at_file_root(self, root: Root, scan: Scan, status: os.stat_result, *, quiet: bool, hinted: bool) -> None:
+        if root.folder is not None:
+            self._lose_root(root, scan)
+        entry, before = None, root.entry
+        if stat.S_ISREG(status.st_mode) and self.scope.takes_file(root.path):
+            entry = entry_of(status, LINK if os.path.islink(root.path) else 0)
+        if before is None and entry is not None:
+            if not quiet:
+                scan.found.created(root.path, entry)
+        elif before is not None and entry is None:
+            scan.found.deleted(root.path)
+        elif before is not None and entry is not None:
+            if counts_as_changed(before, entry) if hinted else differs(before, entry):
+                scan.found.modified(root.path, entry)
+            else:
+                entry = before
+        if not scan.dry:
+            root.entry, root.kind, root.state = entry, "file", "watching"
+
+    def _lose_root(self, root: Root, scan: Scan) -> None:
+        if root.entry is not None:
+            scan.found.deleted(root.path)
+        if root.folder is not None:
+            scan.drop(root.path, root.folder)
+        if not scan.dry:
+            root.state, root.folder, root.entry = "missing", None, None
+
+    def _forget(self, root: Root) -> None:
+        """`root` leaves the scope."""
+        self._links.drop(root.path)
+        if root.folder is not None:
+            self._scan.drop(root.path, root.folder, gone=False)

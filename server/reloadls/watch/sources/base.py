@@ -1,0 +1,71 @@
+"""What every source of hints offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from reloadls.watch.roots import WatchSet
+
+__all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed"]
+
+Backend = Literal["native", "polling"]
+FailureCode = Literal["watchLimit", "permissionDenied", "undecodable", "backendFailed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Paths that may have changed, in the order in which they were noticed.
+
+    Attributes:
+        paths: absolute paths; a folder stands for all that is below it.
+        at: when the newest of them changed, in seconds of ``time.monotonic``, as far as that can be known.
+        suspect: whether others may have been lost, so that everything should be looked at.
+        rescan: whether they were found by looking, not told by the system.
+        moved: whether a watched path is no longer what it was, so that it must be watched anew.
+        failure: why the source has ended; None while it goes on.
+    """
+
+    paths: tuple[str, ...] = ()
+    at: float = 0.0
+    suspect: bool = False
+    rescan: bool = False
+    moved: bool = False
+    failure: SourceFailed | None = None
+
+
+class SourceFailed(Exception):
+    """A source can't watch what it was asked to.
+
+    Attributes:
+        code: the kind of problem.
+    """
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Source(Protocol):
+    """Produces hints from `watch` to `stop`. All its methods are called on the event loop."""
+
+    backend: Backend
+    reports_loss: bool
+    """Whether it says so (`Hints.suspect`) whenever hints were lost. If not, a safety net is needed."""
+
+    async def watch(self, what: WatchSet) -> None:
+        """Watch just `what` from now on; nothing that was watched before and still is goes unwatched meanwhile.
+
+        Raises:
+            SourceFailed: it can't; nothing is watched any more.
+        """
+
+    async def barrier(self, timeout: float) -> bool:
+        """Wait until every hint for a change made before the call has been given, for `timeout` seconds at most.
+
+        Returns:
+            False if the source can't tell.
+        """
+
+    async def stop(self) -> None:
+        """End; no thread or task is left."""

@@ -1,0 +1,83 @@
+"""A barrier in the stream of native events: a file made in a private, watched folder.
+
+The operating system queues the events of one instance in order, so once ours has come, all earlier ones have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from itertools import count
+
+__all__ = ["Cookies"]
+
+
+class Cookies:
+    """The barriers of one instance.
+
+    The folder is a temporary one that only this user can enter. Where none can be made (a full disk), there are no
+    barriers, and callers look at everything instead.
+    """
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._numbers = count()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def folder(self) -> list[str]:
+        """The folder to watch, made now; none if it can't be made."""
+        try:
+            self._folder = tempfile.mkdtemp(prefix="reloadls-barrier-")
+        except OSError:
+            return []
+        return [self._folder]
+
+    async def barrier(self, timeout: float) -> bool:
+        """Wait for a file made now to be noticed; False if it can't be made or is not noticed in `timeout` seconds."""
+        if self._folder is None:
+            return False
+        path = os.path.join(self._folder, str(next(self._numbers)))
+        seen = self._waiting[path] = self._loop.create_future()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            await asyncio.wait_for(seen, timeout)
+        except (OSError, TimeoutError):
+            return False
+        finally:
+            self._waiting.pop(path, None)
+            _remove(path)
+        return True
+
+    def split(self, paths: set[str]) -> tuple[set[str], set[str]]:
+        """`paths` without our own, and our own. Called on the source's thread."""
+        folder = self._folder
+        mine = {path for path in paths if path.startswith(folder)} if folder is not None else set()
+        return paths - mine, mine
+
+    def seen(self, mine: set[str]) -> None:
+        """Release those who wait for `mine`: what came before has been given. Called on the source's thread."""
+        for path in mine:
+            try:
+                self._loop.call_soon_threadsafe(self._release, path)
+            except RuntimeError:  # the loop is closed
+                return
+
+    def close(self) -> None:
+        """Remove the folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _release(self, path: str) -> None:
+        waiter = self._waiting.get(path)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return

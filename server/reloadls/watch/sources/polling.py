@@ -1,0 +1,76 @@
+"""Hints from looking at everything again and again, where the system gives no notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from reloadls.watch.folder import Entry
+from reloadls.watch.roots import WatchSet
+from reloadls.watch.sources.base import Backend, Hints
+from reloadls.watch.sources.timing import changed_at
+
+__all__ = ["PollingSource"]
+
+
+class PollingSource:
+    """Compares the whole scope with the snapshot every `delay`.
+
+    Args:
+        emit: called with hints, on the event loop.
+        differences: what differs from the snapshot: path → what is there now. Awaited off the event loop.
+        delay: seconds between two looks.
+        net: whether it only looks for what another source has lost.
+        ratio: a look is followed by a pause at least this many times as long, however short the delay.
+    """
+
+    backend: Backend = "polling"
+    reports_loss = True
+
+    def __init__(
+        self,
+        emit: Callable[[Hints], None],
+        differences: Callable[[], Awaitable[dict[str, Entry | None]]],
+        *,
+        delay: float,
+        net: bool = False,
+        ratio: float = 4.0,
+    ) -> None:
+        self._emit = emit
+        self._differences = differences
+        self._delay = delay
+        self._net = net
+        self._ratio = ratio
+        self._task: asyncio.Task[None] | None = None
+
+    async def watch(self, what: WatchSet) -> None:
+        """See `Source.watch`. The scope itself says what is looked at."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._poll(), name="reloadls-polling")
+
+    async def barrier(self, timeout: float) -> bool:
+        """See `Source.barrier`: only looking at everything can tell."""
+        return False
+
+    async def stop(self) -> None:
+        """See `Source.stop`."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _poll(self) -> None:
+        known: dict[str, Entry | None] = {}
+        pause = self._delay
+        while True:
+            await asyncio.sleep(pause)
+            begun = time.monotonic()
+            found = await self._differences()
+            now = time.monotonic()
+            news = tuple(path for path, entry in found.items() if path not in known or known[path] != entry)
+            known = found
+            if news:
+                at = changed_at(news, now, now - begun + pause)
+                self._emit(Hints(news, at, rescan=self._net))
+            pause = max(self._delay, self._ratio * (now - begun))

@@ -1,0 +1,176 @@
+"""The source a watcher uses: native notifications over a safety net, and polling while those fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+
+from reloadls.watch.roots import WatchSet
+from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
+
+__all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
+
+SAFETY_NET_FLOOR_S = 5.0
+"""The shortest time, in seconds, between two looks at everything that nothing asked for."""
+SAFETY_NET_RATIO = 1000.0
+"""How many times longer than such a look the pause after it is at least."""
+
+_FIRST_RETRY_S = 0.1
+_LAST_RETRY_S = 300.0
+_PROVEN_S = 60.0
+"""A native source that went this long, in seconds, is trusted again when it fails."""
+
+_log = logging.getLogger(__name__)
+_Make = Callable[[Callable[[Hints], None]], Source]
+
+
+class SupervisedSource:
+    """Keeps hints coming whatever fails.
+
+    **The safety net's bound.** The native source can't report every loss: its kernel queue may overflow unseen. So
+    everything is looked at now and then. A change whose hint was lost is hinted at the latest
+    ``max(SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO x d) + d`` after it was made, where d is how long a look takes: some 5 s
+    for a tree of 500 files, 40 s for 10,000, and then the window. So the net takes a thousandth of the time. A loss
+    that can be suspected (the process stood still, a burst that the queue can't have held, a failed source) does
+    not wait for it: then the next flush looks at everything.
+
+    **Failure.** While the native source fails, polling stands in, and the native one is tried again after 0.1 s, and
+    then after twice as long each time, up to 5 minutes.
+
+    Args:
+        emit: called with hints, on the event loop.
+        make_native: makes the native source, or None to poll from the beginning.
+        make_net: makes the slow polling source that runs beside it, or None if it reports its own losses.
+        make_polling: makes the source that stands in.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[Hints], None],
+        make_native: _Make | None,
+        make_net: _Make | None,
+        make_polling: _Make,
+    ) -> None:
+        self._emit = emit
+        self._make_native = make_native
+        self._make_net = make_net
+        self._make_polling = make_polling
+        self._native: Source | None = None
+        self._aside: Source | None = None
+        """The net beside the native source, or what stands in for it."""
+        self._what = WatchSet()
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retrying = False
+        self._retry_s = _FIRST_RETRY_S
+        self._native_since = 0.0
+        self.failure: SourceFailed | None = None
+        """Why the native source is not in use; None while it is, or if polling was asked for."""
+
+    @property
+    def backend(self) -> Backend:
+        """What produces hints now."""
+        return self._native.backend if self._native is not None else "polling"
+
+    @property
+    def reports_loss(self) -> bool:
+        """Whether no hint can be lost unseen."""
+        return self._native is not None and self._native.reports_loss
+
+    async def watch(self, what: WatchSet) -> None:
+        """See `Source.watch`; never raises SourceFailed."""
+        async with self._turn:
+            self._what = what
+            if self._native is not None:
+                try:
+                    await self._native.watch(what)
+                except SourceFailed as failure:
+                    await self._fall_back(failure)
+            elif self._make_native is None:
+                if self._aside is None:
+                    await self._replace_aside(self._make_polling)
+            elif not self._retrying:
+                await self._try_native(self._make_native)
+
+    async def barrier(self, timeout: float) -> bool:
+        """See `Source.barrier`."""
+        return self._native is not None and await self._native.barrier(timeout)
+
+    async def stop(self) -> None:
+        """See `Source.stop`."""
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        sources, self._native, self._aside = (self._native, self._aside), None, None
+        for source in sources:
+            if source is not None:
+                await source.stop()
+
+    async def _try_native(self, make: _Make) -> None:
+        native = make(self._on_native_hints)
+        try:
+            await native.watch(self._what)
+        except SourceFailed as failure:
+            await self._fall_back(failure)
+            return
+        except BaseException:
+            await native.stop()
+            raise
+        self._native, self.failure, self._native_since = native, None, time.monotonic()
+        await self._replace_aside(self._make_net)
+
+    async def _fall_back(self, failure: SourceFailed) -> None:
+        """Poll, and try the native source again later."""
+        if self.failure is None or self.failure.code != failure.code:
+            _log.warning("polling instead of native watching: %s", failure)
+        self.failure = failure
+        native, self._native = self._native, None
+        if native is not None:
+            await native.stop()
+            if time.monotonic() - self._native_since > _PROVEN_S:
+                self._retry_s = _FIRST_RETRY_S
+        if native is not None or self._aside is None:
+            await self._replace_aside(self._make_polling)
+        self._emit(Hints(at=time.monotonic(), suspect=True))
+        if not self._retrying:
+            self._retrying = True
+            self._spawn(self._try_again(), "reloadls-retry-native")
+
+    async def _try_again(self) -> None:
+        try:
+            while self.failure is not None:
+                await asyncio.sleep(self._retry_s)
+                self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+                async with self._turn:
+                    if self._make_native is not None:
+                        await self._try_native(self._make_native)
+        finally:
+            self._retrying = False
+        self._emit(Hints(at=time.monotonic(), suspect=True))
+
+    async def _replace_aside(self, make: _Make | None) -> None:
+        old, self._aside = self._aside, None
+        if old is not None:
+            await old.stop()
+        if make is not None:
+            self._aside = make(self._emit)
+            await self._aside.watch(self._what)
+
+    def _on_native_hints(self, hints: Hints) -> None:
+        if hints.failure is not None:
+            self._spawn(self._after_failure(hints.failure), "reloadls-fall-back")
+        self._emit(hints)
+
+    async def _after_failure(self, failure: SourceFailed) -> None:
+        async with self._turn:
+            if self._native is not None:
+                await self._fall_back(failure)
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

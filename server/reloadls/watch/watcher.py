@@ -1,0 +1,194 @@
+"""The library's front door: call me with what really changed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from reloadls.watch.change import FileChange
+from reloadls.watch.discovery import discover_user_modules
+from reloadls.watch.flush import Flush, Pacing
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
+from reloadls.watch.status import WatchStatus
+
+__all__ = ["FileWatcher", "OnChange"]
+
+OnChange = Callable[[list[FileChange]], Awaitable[object] | object]
+
+_log = logging.getLogger(__name__)
+
+
+class FileWatcher:
+    """Calls `on_change` with the net changes of each quiet window, one per path.
+
+    `on_change` may be async or plain. It is never cancelled by a later change and never runs twice at once: what
+    changes meanwhile becomes the next batch. What it raises is logged, and watching goes on.
+
+    Args:
+        on_change: called on the event loop with the changes, in the order in which they were noticed.
+        debounce_ms: quiet time after the last change before a batch, in milliseconds. It counts from when the file
+            changed, not from when that was noticed.
+        max_wait_ms: the longest that a change waits in a busy tree, in milliseconds; at least `debounce_ms`.
+        paths: files and folders to watch. None watches the user's own modules (see `discover_user_modules`). A path
+            that does not exist yet is watched as soon as it does.
+        include: gitignore-style patterns; if there are any, only what matches is told.
+        exclude: gitignore-style patterns of what is left out, beside the built-in ones.
+        use_gitignore: honour .gitignore files.
+        force_polling: look at everything again and again instead of using the system's notifications.
+        poll_delay_ms: time between two looks when polling, in milliseconds.
+
+    Raises:
+        ValueError: a time is not positive, or `max_wait_ms` is less than `debounce_ms`.
+    """
+
+    def __init__(
+        self,
+        on_change: OnChange,
+        *,
+        debounce_ms: float = 200,
+        max_wait_ms: float = 2000,
+        paths: Iterable[str | os.PathLike[str]] | None = None,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        use_gitignore: bool = True,
+        force_polling: bool = False,
+        poll_delay_ms: float = 300,
+    ) -> None:
+        for name, value in (("debounce_ms", debounce_ms), ("poll_delay_ms", poll_delay_ms)):
+            if value <= 0:
+                raise ValueError(f"{name} must be greater than 0, not {value}")
+        if max_wait_ms == 2000:
+            max_wait_ms = max(max_wait_ms, debounce_ms)
+        if max_wait_ms < debounce_ms:
+            raise ValueError(f"max_wait_ms ({max_wait_ms}) must be at least debounce_ms ({debounce_ms})")
+        self._on_change = on_change
+        self._pacing = Pacing(debounce_ms / 1000, max_wait_ms / 1000, poll_delay_ms / 1000, force_polling)
+        self._include, self._exclude = tuple(include), tuple(exclude)
+        self._use_gitignore = use_gitignore
+        self._discovers = paths is None
+        self._paths = discover_user_modules() if paths is None else _absolute(paths)
+        self._pipeline: Pipeline | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begun: asyncio.Task[None] | None = None
+        self._refreshes: set[asyncio.Task[None]] = set()
+        self._state: Literal["new", "running", "stopped"] = "new"
+
+    @property
+    def state(self) -> Literal["new", "running", "stopped"]:
+        """``"new"`` until `start` has returned, ``"stopped"`` after `stop`."""
+        return self._state
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files and folders that are watched, absolute; a copy."""
+        return list(self._paths)
+
+    @property
+    def status(self) -> WatchStatus:
+        """How watching goes: each path's state, and what is wrong with it."""
+        if self._pipeline is not None:
+            return self._pipeline.status
+        return WatchStatus("starting" if self._state == "new" else "stopped", "native")
+
+    async def start(self) -> None:
+        """Return when watching works: a write after it is never missed. Does nothing while running.
+
+        Raises:
+            RuntimeError: the watcher was stopped; make a new one.
+        """
+        if self._state == "stopped":
+            raise RuntimeError("a FileWatcher that was stopped can't be started again; make a new one")
+        if self._begun is None:
+            self._begun = asyncio.create_task(self._begin(), name="reloadls-start")
+        await asyncio.shield(self._begun)
+
+    async def stop(self) -> None:
+        """Cancel what is pending and leave no task or thread. Does nothing when stopped already.
+
+        An `on_change` that is running is cancelled, unless it is the one that calls this.
+        """
+        self._state = "stopped"
+        begun, self._begun = self._begun, None
+        tasks = [task for task in (begun, *self._refreshes) if task is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._pipeline is not None:
+            await self._pipeline.stop()
+
+    def refresh_paths(self) -> None:
+        """Discover the user's modules again, and watch those too that were imported meanwhile.
+
+        Live: nothing that is watched already is missed. Does nothing with explicit paths, or once stopped. Safe to call
+        from any thread.
+        """
+        if not self._discovers or self._state == "stopped":
+            return
+        self._paths = discover_user_modules()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._refresh)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _begin(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._discovers:
+            self._paths = discover_user_modules()
+        self._pipeline = Pipeline(self._scope(), self._deliver, pacing=self._pacing)
+        try:
+            await self._pipeline.start()
+        except BaseException:
+            await self._pipeline.stop()
+            self._pipeline = self._begun = None
+            raise
+        self._state = "running"
+
+    def _refresh(self) -> None:
+        if self._pipeline is not None and self._state != "stopped":
+            task = asyncio.create_task(self._rescope(self._pipeline), name="reloadls-refresh")
+            self._refreshes.add(task)
+            task.add_done_callback(self._refreshes.discard)
+
+    async def _rescope(self, pipeline: Pipeline) -> None:
+        scope = self._scope()
+        if scope != pipeline.scope:
+            await pipeline.rescope(scope)
+
+    def _scope(self) -> Scope:
+        return Scope(self._paths, include=self._include, exclude=self._exclude, use_gitignore=self._use_gitignore)
+
+    async def _deliver(self, flush: Flush) -> None:
+        if not flush.changes:
+            return
+        try:
+            answer = self._on_change(flush.changes)
+            if inspect.isawaitable(answer):
+                await answer
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            _log.warning("on_change was cancelled from within; watching goes on")
+        except Exception:
+            _log.exception("on_change failed; watching goes on")
+
+
+def _absolute(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    if isinstance(paths, (str, os.PathLike)):
+        raise TypeError(f"paths must be a list of paths, not one: [{paths!r}]")
+    return list(dict.fromkeys(Path(os.path.abspath(os.fspath(path))) for path in paths))

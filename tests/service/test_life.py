@@ -1,0 +1,91 @@
+"""How a service process begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import RawClient, RecordingClient
+from tests.support.service import SERVE, hello, serving
+
+
+async def test_shutdown_and_exit_end_with_0(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        assert await client.shutdown() == 0
+        assert client.received("reload/didChangeStatus")[-1]["state"] == "stopped"
+        assert client.peer.stderr == ""
+
+
+async def test_exit_alone_ends_with_1(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        client.notify("exit")
+        assert await client.peer.wait() == 1
+
+
+async def test_the_end_of_input_ends_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        client.peer.close_input()
+        assert await client.peer.wait() == 1
+        assert client.peer.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -> None:
+    async with serving(tmp_path) as client:
+        os.kill(client.peer.pid, number)
+        assert await client.peer.wait() == 0
+        assert client.peer.stderr == ""
+
+
+async def test_the_death_of_its_client_ends_it(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    async with serving(tmp_path, process_id=parent.pid) as client:
+        await client.request("reload/sync")
+        parent.kill()
+        parent.communicate()
+        await client.peer.wait()
+
+
+async def test_a_client_that_is_dead_already_ends_it(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    async with RecordingClient.start(*SERVE) as client:
+        client.start_request("initialize", hello([tmp_path], {}, process_id=gone.pid))
+        await client.peer.wait()
+
+
+async def test_a_client_that_reads_nothing_is_no_obstacle_to_ending(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    process = await asyncio.create_subprocess_exec(*SERVE, stdin=asyncio.subprocess.PIPE, stdout=write)
+    os.close(write)
+    assert process.stdin is not None
+    process.stdin.write(b"Content-Length: 2\r\n\r\n{}" * 5000)
+    process.stdin.close()
+    await asyncio.wait_for(process.wait(), 20)
+    os.close(read)
+
+
+async def test_a_stray_print_does_not_break_the_stream(tmp_path: Path) -> None:
+    code = "import sys; from reloadls.service import main; "
+    code += "import reloadls.service.session as s; b = s.Session.begin\n"
+    code += "def noisy(self):\n    print('stray', flush=True)\n    return b(self)\n"
+    code += "s.Session.begin = noisy\nsys.stdout = open(1, 'w', closefd=False)\nsys.exit(main.serve_stdio_main())"
+    async with RecordingClient.start(sys.executable, "-c", code) as client:
+        await client.initialize(hello([tmp_path], {}))
+        await client.wait_for("reload/didChangeStatus")
+        assert await client.shutdown() == 0
+        assert "stray" in client.peer.stderr
+
+
+async def test_broken_input_is_answered_and_the_stream_goes_on(tmp_path: Path) -> None:
+    async with RawClient.start(*SERVE) as client:
+        client.send_body(b"{not json")
+        client.send(b"Content-Length: 99999999999\r\n\r\n")
+        assert [message["error"]["code"] for message in await client.take(2)] == [-32700, -32700]
+        assert client.peer.stderr == "" or "Traceback" not in client.peer.stderr

@@ -1,0 +1,210 @@
+"""The stateful test: whatever is done to the disk, after a sync what was told equals what is there."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.support.disk import Disk, State, state_of
+
+__all__ = ["OPERATIONS", "Teller", "check"]
+
+OPERATIONS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "1500"))
+"""How many random operations each random test does, about."""
+
+_PARTS = ["a", "b.py", "c d", "é", "new\nline", "\udcff\udcfe", "x", "quote'\"", "%41#?", "-n", "dir"]
+NAMES = st.lists(st.sampled_from(_PARTS), min_size=1, max_size=3).map("/".join)
+TEXTS = st.sampled_from(["", "one", "two", "three\n" * 50])
+
+_RACY_S = 0.05
+"""A file that was written this shortly before it was looked at may be told again (DESIGN: racy)."""
+
+
+class Teller(Protocol):
+    """Somebody who is told of a folder's files: a pipeline's user, or a client of the service."""
+
+    @property
+    def picture(self) -> set[str]:
+        """Every file that was told to be there."""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """path → the last change told of it since this was last emptied."""
+
+    def sync(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def refresh(self) -> None: ...
+    def leave(self) -> None: ...
+
+
+def check(make_teller: Callable[[str], Teller]) -> None:
+    """Run random operations, each followed by a sync and a comparison, until there were `OPERATIONS` of them.
+
+    Args:
+        make_teller: gives somebody who is told of the folder that it is given.
+    """
+    synced = itertools.count()
+    done = 0
+
+    class Machine(DiskMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.folder = tempfile.mkdtemp()
+            root, outside = Path(self.folder, "root"), Path(self.folder, "outside")
+            root.mkdir()
+            outside.mkdir()
+            self.begin(Disk(root, outside), make_teller(os.fspath(root)), lambda: next(synced))
+
+        def teardown(self) -> None:
+            self.teller.leave()
+            shutil.rmtree(self.folder)
+
+    while done < OPERATIONS:
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=20,
+                stateful_step_count=50,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                database=None,
+            ),
+        )
+        done = next(synced)
+
+
+class DiskMachine(RuleBasedStateMachine):
+    """Does something to the disk, then syncs and compares."""
+
+    disk: Disk
+    teller: Teller
+    before: State
+    paused: int
+    """How many more operations are done before what was paused is resumed."""
+    looked: float
+    on_synced: Callable[[], object]
+
+    def begin(self, disk: Disk, teller: Teller, on_synced: Callable[[], object]) -> None:
+        self.disk, self.teller, self.on_synced = disk, teller, on_synced
+        self.paused = 0
+        self.before = state_of(disk.root)
+        self.looked = time.time()
+        assert teller.picture == set(self.before)
+
+    def check(self) -> None:
+        if self.paused:
+            self.paused -= 1
+            if self.paused:
+                return
+            self.teller.resume()
+        self.teller.sync()
+        self.on_synced()
+        now = state_of(self.disk.root)
+        assert self.teller.picture == set(now), "what was told is not what is there"
+        changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
+        missed = {path for path in changed if path not in self.teller.told}
+        assert not missed, f"changed, but not told: {missed}"
+        same = (self.teller.told.keys() & now.keys() & self.before.keys()) - changed
+        invented = {path for path in same if self.before[path][0] / 1e9 < self.looked - _RACY_S}
+        assert not invented, f"told, but not changed: {invented}"
+        self.teller.told.clear()
+        self.before = now
+        self.looked = time.time()
+
+    def _do(self, method: str, *args: Any, **options: Any) -> None:
+        os.makedirs(self.disk.root, exist_ok=True)
+        with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself, can't be written
+            getattr(self.disk, method)(*args, **options)
+        self.check()
+
+    @rule(name=NAMES, text=TEXTS)
+    def write(self, name: str, text: str) -> None:
+        self._do("write", name, text)
+
+    @rule(name=NAMES, text=TEXTS)
+    def append(self, name: str, text: str) -> None:
+        self._do("append", name, text)
+
+    @rule(name=NAMES)
+    def truncate(self, name: str) -> None:
+        self._do("truncate", name)
+
+    @rule(name=NAMES, mode=st.sampled_from([0o600, 0o644, 0o755]))
+    def chmod(self, name: str, mode: int) -> None:
+        self._do("chmod", name, mode)
+
+    @rule(name=NAMES, at=st.sampled_from([None, 0.0, 1e9, 4e9]))
+    def touch(self, name: str, at: float | None) -> None:
+        self._do("touch", name, at)
+
+    @rule(name=NAMES, text=TEXTS)
+    def replace(self, name: str, text: str) -> None:
+        self._do("replace", name, text)
+
+    @rule(old=NAMES, new=NAMES)
+    def rename(self, old: str, new: str) -> None:
+        self._do("rename", old, new)
+
+    @rule(name=NAMES)
+    def move_out(self, name: str) -> None:
+        self._do("move_out", name)
+
+    @rule(name=NAMES, files=st.integers(0, 12))
+    def move_in(self, name: str, files: int) -> None:
+        self._do("move_in", name, files)
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        self._do("delete", name)
+
+    @rule(name=NAMES, text=TEXTS)
+    def recreate(self, name: str, text: str) -> None:
+        self._do("recreate", name, text)
+
+    @rule(name=NAMES, depth=st.integers(1, 6))
+    def make_folders(self, name: str, depth: int) -> None:
+        self._do("make_folders", name, depth)
+
+    @rule(name=NAMES, to=NAMES, outside=st.booleans())
+    def link(self, name: str, to: str, outside: bool) -> None:
+        self._do("link", name, to, outside=outside)
+
+    @rule(name=NAMES, text=TEXTS)
+    def write_outside(self, name: str, text: str) -> None:
+        self._do("write_outside", name, text)
+
+    @rule(name=NAMES)
+    def drop_outside(self, name: str) -> None:
+        self._do("drop_outside", name)
+
+    @rule()
+    def delete_root(self) -> None:
+        self._do("delete_root")
+
+    @rule()
+    def delete_and_restore_root(self) -> None:
+        self.disk.delete_root()
+        self._do("restore_root")
+
+    @rule()
+    def refresh(self) -> None:
+        self.teller.refresh()
+        self.check()
+
+    @rule(operations=st.integers(1, 5))
+    def pause(self, operations: int) -> None:
+        if not self.paused:
+            self.teller.pause()
+            self.paused = operations

@@ -1,0 +1,311 @@
+"""A watcher that records what it tells, in this process or, as a program, in one of its own.
+
+Nothing here waits on time: a wait is for something told, and has a deadline; that something is *not* told is seen by
+telling something else after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reloadls.watch import ChangeType, FileChange, FileWatcher
+from reloadls.watch.flush import Flush, Pacing
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
+from reloadls.watch.sources import make
+from reloadls.watch.status import WatchStatus
+
+__all__ = ["DEADLINE", "FAST", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
+
+DEADLINE = 8.0
+"""Seconds before a wait fails; far more than anything takes."""
+FAST: dict[str, Any] = {"debounce_ms": 20, "max_wait_ms": 200}
+SOURCES: dict[str, dict[str, Any]] = {"native": {}, "polling": {"force_polling": True, "poll_delay_ms": 20}}
+"""Name → options of a `FileWatcher`."""
+
+Net = dict[str, ChangeType]
+"""path → what has become of it."""
+
+
+class Told:
+    """What a watcher has told."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[FileChange]] = []
+        self.statuses: list[WatchStatus] = []
+        self._net: dict[str, tuple[ChangeType, ChangeType]] = {}
+        self._news = asyncio.Event()
+        self._sentinels: set[str] = set()
+        self._seen: set[str] = set()
+
+    def take(self, changes: Sequence[FileChange]) -> None:
+        """One batch, as `on_change` gets it."""
+        paths = [os.fspath(change.path) for change in changes]
+        assert changes, "an empty batch was told"
+        assert len(paths) == len(set(paths)), f"a path was told twice in one batch: {paths}"
+        self.batches.append(list(changes))
+        for path, change in zip(paths, changes, strict=True):
+            if path in self._sentinels:
+                self._seen.add(path)
+            else:
+                first, _ = self._net.get(path, (change.change_type, None))
+                self._net[path] = (first, change.change_type)
+        self._news.set()
+
+    def take_status(self, status: WatchStatus) -> None:
+        self.statuses.append(status)
+        self._news.set()
+
+    def net(self) -> Net:
+        """What has become of each path since the last `clear`, sentinels left out."""
+        return {
+            path: _net(first, last)
+            for path, (first, last) in self._net.items()
+            if (first, last) != ("created", "deleted")
+        }
+
+    def clear(self) -> None:
+        self.batches.clear()
+        self._net.clear()
+
+    async def until(self, expected: Mapping[str, str] | Callable[[], object], deadline: float = DEADLINE) -> None:
+        """Wait until the net is just `expected`, or `expected()` is true."""
+        expect = expected if callable(expected) else (lambda: self.net() == expected)
+        try:
+            async with asyncio.timeout(deadline):
+                while not expect():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(self._difference(expected)) from None
+
+    async def only(self, expected: Mapping[str, str], sentinel: Path | None, deadline: float = DEADLINE) -> None:
+        """Wait until just `expected` was told, and see, by a sentinel written after it, that no more is."""
+        await self.until(expected, deadline)
+        if sentinel is not None:
+            await self.settle(sentinel)
+        assert self.net() == expected, self._difference(expected)
+
+    async def settle(self, sentinel: Path) -> None:
+        """Write `sentinel` and wait until it is told: then all that came before it has been."""
+        path = os.fspath(sentinel)
+        self._sentinels.add(path)
+        self._net.pop(path, None)
+        self._seen.discard(path)
+        with sentinel.open("a") as file:
+            file.write("!")
+        await self.until(lambda: path in self._seen)
+
+    def _difference(self, expected: Mapping[str, str] | Callable[[], object]) -> str:
+        net = self.net()
+        if callable(expected):
+            return f"it was not told in time; told was {_some(net)}, status {self.statuses[-1:]}"
+        missing = {path: kind for path, kind in expected.items() if net.get(path) != kind}
+        extra = {path: kind for path, kind in net.items() if path not in expected}
+        return f"not told, or otherwise: {_some(missing)}; told, but not so: {_some(extra)}"
+
+
+def _net(first: ChangeType, last: ChangeType) -> ChangeType:
+    if last == "deleted":
+        return "deleted"
+    return "created" if first == "created" else "modified"
+
+
+def _some(items: Mapping[str, str]) -> str:
+    shown = dict(list(items.items())[:8])
+    return f"{shown}{f' and {len(items) - 8} more' if len(items) > 8 else ''}"
+
+
+def _without_net() -> None:
+    """No safety net: so that it hides no loss."""
+    make.SAFETY_NET_FLOOR_S = 1000.0
+
+
+@contextlib.asynccontextmanager
+async def watching(paths: Iterable[str | os.PathLike[str]] | None, **options: Any) -> AsyncIterator[Told]:
+    """A FileWatcher, started."""
+    told = Told()
+    async with FileWatcher(told.take, paths=paths, **{**FAST, **options}):
+        yield told
+
+
+@contextlib.asynccontextmanager
+async def piping(
+    roots: Iterable[str | os.PathLike[str]], *, pacing: Pacing | None = None, **scope: Any
+) -> AsyncIterator[tuple[Told, Pipeline]]:
+    """A Pipeline, started: it tells its status too."""
+    told = Told()
+
+    async def deliver(flush: Flush) -> None:
+        if flush.changes:
+            told.take(flush.changes)
+
+    pacing = pacing or Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02)
+    pipeline = Pipeline(Scope(roots, **scope), deliver, pacing=pacing, on_status=told.take_status)
+    await pipeline.start()
+    try:
+        yield told, pipeline
+    finally:
+        await pipeline.stop()
+
+
+class ProcessTold(Told):
+    """What a watcher in a process of its own tells."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        super().__init__()
+        self.process = process
+        self.status: dict[str, Any] = {}
+        """The status as of the last thing that was told."""
+        self.end: dict[str, Any] = {}
+        """What it said at its end."""
+        self.started = False
+        self._reader = asyncio.create_task(self._read())
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """End its input, and wait for its end."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._reader
+        finally:
+            if self.process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.kill()
+            await self.process.wait()
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            said = json.loads(line)
+            self.status = said.get("status", self.status)
+            if "changes" in said:
+                self.take([FileChange(Path(path), kind) for path, kind in said["changes"]])
+            elif "end" in said:
+                self.end = said["end"]
+            else:
+                self.started = True
+                self._news.set()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    tool: str = "FileWatcher",
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> AsyncIterator[ProcessTold]:
+    """The same in a process of its own, started.
+
+    Args:
+        paths: what it watches.
+        tool: ``FileWatcher``, or ``awatch`` for a plain loop over watchfiles.
+        before: a command line that the program's is appended to.
+        environment: set beside this process's own.
+        options: the watcher's; `uid` is the user to become.
+    """
+    what = json.dumps({"tool": tool, "paths": [os.fspath(path) for path in paths], **options})
+    process = await asyncio.create_subprocess_exec(
+        *before,
+        sys.executable,
+        "-m",
+        __name__,
+        what,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 26,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path), **(environment or {})},
+    )
+    told = ProcessTold(process)
+    try:
+        await told.until(lambda: told.started or process.returncode is not None)
+        assert told.started, f"the program ended with {process.returncode}"
+        yield told
+    finally:
+        await told.stop()
+
+
+# -- the program -------------------------------------------------------------------------------------------------
+
+
+def _say(**what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def _status(watcher: FileWatcher) -> dict[str, object]:
+    status = watcher.status
+    problems = [(problem.code, problem.path) for problem in status.problems]
+    return {"state": status.state, "backend": status.backend, "problems": problems}
+
+
+async def _end_of_input() -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+async def _watch(paths: list[str], options: dict[str, Any]) -> None:
+    def tell(changes: list[FileChange]) -> None:
+        _say(
+            changes=[(os.fspath(change.path), change.change_type) for change in changes],
+            status=_status(watcher),
+        )
+
+    watcher = FileWatcher(tell, paths=paths, **{**FAST, **options})
+    await watcher.start()
+    _say(status=_status(watcher))
+    await _end_of_input()
+    await watcher.stop()
+
+
+async def _awatch(paths: list[str]) -> None:
+    """What users have today: a task over `awatch`."""
+    from watchfiles import awatch
+
+    async def loop() -> None:
+        kinds = {1: "created", 2: "modified", 3: "deleted"}
+        async for changes in awatch(*paths, step=5, debounce=20, recursive=True):
+            last = {path: kinds[kind] for kind, path in sorted(changes)}
+            _say(changes=list(last.items()))
+
+    task = asyncio.create_task(loop())
+    _say(started=True)
+    await _end_of_input()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def _main() -> None:
+    import threading
+
+    options = json.loads(sys.argv[1])
+    if not options.pop("net", False):
+        _without_net()
+    tool, paths, uid = options.pop("tool"), options.pop("paths"), options.pop("uid", None)
+    if uid is not None:
+        os.setgid(uid)
+        os.setuid(uid)
+    asyncio.run(_awatch(paths) if tool == "awatch" else _watch(paths, options))
+    _say(end={"threads": [thread.name for thread in threading.enumerate()]})
+
+
+if __name__ == "__main__":
+    _main()

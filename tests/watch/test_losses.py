@@ -1,0 +1,71 @@
+"""Nothing is lost and nothing is invented, where other watchers do both."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reloadls.watch.sources import make
+from tests.support.losses import FROZEN_LOSSES, LOSSES, Loss, Place, difference
+from tests.support.watching import SOURCES, Told, running, watching
+
+pytestmark = pytest.mark.usefixtures("without_net")
+
+
+def prepared(base: Path, loss: Loss) -> Place:
+    place = Place(base)
+    place.make()
+    loss.prepare(place)
+    place.age()
+    return place
+
+
+async def check(loss: Loss, place: Place, told: Told) -> None:
+    """Take each step; what is told is just what the disk shows."""
+    for step in loss.steps:
+        before = loss.state(place)
+        step(place)
+        expected = difference(before, loss.state(place))
+        await told.only(expected, sentinel=None)
+        told.clear()
+    if loss.sentinel is not None:
+        await told.only({}, place.base / loss.sentinel)
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+async def test_all_of_it_is_told_and_nothing_else(
+    loss: Loss, source: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if loss.by_net:
+        monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.1)
+        monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
+    place = prepared(tmp_path, loss)
+    async with watching(loss.roots(place), **source) as told:
+        await check(loss, place, told)
+
+
+@pytest.mark.parametrize("source", [{}], ids=["native"])
+@pytest.mark.parametrize("loss", FROZEN_LOSSES, ids=lambda loss: loss.name)
+async def test_what_happens_while_the_process_stands_still_is_told(
+    loss: Loss, source: dict[str, Any], tmp_path: Path
+) -> None:
+    place = prepared(tmp_path, loss)
+    async with running(loss.roots(place), **source) as told:
+        for step in loss.steps:
+            before = loss.state(place)
+            told.freeze()
+            try:
+                frozen = time.monotonic()
+                step(place)
+                while time.monotonic() - frozen < 1.6:  # as long as it takes to be noticed
+                    loss.state(place)
+            finally:
+                told.thaw()
+            await told.only(difference(before, loss.state(place)), sentinel=None)
+            told.clear()
+        assert loss.sentinel is not None
+        await told.only({}, place.base / loss.sentinel)

@@ -1,0 +1,164 @@
+"""How `on_change` is called: one batch at a time, never cancelled, whatever it raises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reloadls import FileChange, FileWatcher
+from tests.support.watching import FAST, Told, watching
+
+
+async def test_a_slow_callback_is_never_cancelled_or_entered_twice_and_then_gets_the_rest_as_one_batch(
+    tmp_path: Path,
+) -> None:
+    entered, finished, release = 0, 0, asyncio.Event()
+    told = Told()
+
+    async def slow(changes: list[FileChange]) -> None:
+        nonlocal entered, finished
+        assert entered == finished, "entered a second time"
+        entered += 1
+        told.take(changes)
+        await release.wait()
+        finished += 1
+
+    other = Told()
+    async with (
+        FileWatcher(slow, paths=[tmp_path], **FAST),
+        FileWatcher(other.take, paths=[tmp_path], **FAST),
+    ):
+        (tmp_path / "first").write_text("1")
+        await told.until({str(tmp_path / "first"): "created"})
+        for number in range(5):
+            (tmp_path / f"f{number}").write_text("1")
+            await other.until(lambda number=number: str(tmp_path / f"f{number}") in other.net())
+        assert (entered, finished) == (1, 0)
+        release.set()
+        await told.until(lambda: len(told.net()) == 6)
+        assert [len(batch) for batch in told.batches] == [1, 5]
+    assert entered == finished == 2
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
+@pytest.mark.parametrize("error", [ValueError("broken"), asyncio.CancelledError("mine"), KeyError()], ids=repr)
+async def test_what_it_raises_is_logged_and_watching_goes_on(
+    error: BaseException, asynchronous: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Told()
+
+    def plain(changes: list[FileChange]) -> None:
+        told.take(changes)
+        raise error
+
+    async def later(changes: list[FileChange]) -> None:
+        plain(changes)
+
+    caplog.set_level(logging.WARNING)
+    async with FileWatcher(later if asynchronous else plain, paths=[tmp_path], **FAST) as watcher:
+        for number in range(3):
+            (tmp_path / f"f{number}").write_text("1")
+            await told.until(lambda number=number: str(tmp_path / f"f{number}") in told.net())
+        assert watcher.state == "running"
+    raised = [record for record in caplog.records if record.name == "reloadls.watch.watcher"]
+    assert len(raised) == 3
+    assert all("watching goes on" in record.getMessage() for record in raised)
+
+
+class Awaitable:
+    """Awaitable, but no coroutine."""
+
+    def __await__(self):  # type: ignore[no-untyped-def]
+        yield from asyncio.sleep(0).__await__()
+
+
+@pytest.mark.parametrize("answer", [lambda: None, lambda: 42, lambda: asyncio.sleep(0), Awaitable], ids=repr)
+async def test_it_may_return_anything(answer: Callable[[], object], tmp_path: Path) -> None:
+    told = Told()
+
+    def on_change(changes: list[FileChange]) -> object:
+        told.take(changes)
+        return answer()
+
+    async with FileWatcher(on_change, paths=[tmp_path], **FAST):
+        (tmp_path / "a").write_text("1")
+        await told.until({str(tmp_path / "a"): "created"})
+
+
+async def test_it_may_write_into_what_is_watched(tmp_path: Path) -> None:
+    told = Told()
+
+    def on_change(changes: list[FileChange]) -> None:
+        told.take(changes)
+        if len(told.batches) < 4:
+            (tmp_path / f"made{len(told.batches)}").write_text("1")
+
+    async with FileWatcher(on_change, paths=[tmp_path], **FAST):
+        (tmp_path / "a").write_text("1")
+        await told.until(lambda: len(told.net()) == 4)
+    assert [len(batch) for batch in told.batches] == [1, 1, 1, 1]
+
+
+async def test_changes_come_with_absolute_paths_in_the_order_in_which_they_were_noticed(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("1")
+    os.utime(tmp_path / "old", (1e9, 1e9))
+    here = os.path.relpath(tmp_path)
+    async with watching([here]) as told:
+        (tmp_path / "new").write_text("1")
+        (tmp_path / "old").unlink()
+        await told.until(lambda: len(told.net()) == 2)
+        changes = [change for batch in told.batches for change in batch]
+        assert set(changes) == {FileChange(tmp_path / "new", "created"), FileChange(tmp_path / "old", "deleted")}
+        assert all(change.path.is_absolute() for change in changes)
+
+
+async def test_a_tree_that_is_never_quiet_is_told_of_all_the_same(tmp_path: Path) -> None:
+    """One write every few ms; each batch comes at most max_wait after its oldest change, as the files' stamps show."""
+    debounce_ms, max_wait_ms = 60, 200
+    told, stop = Told(), asyncio.Event()
+    spans: list[float] = []
+    number = 0
+
+    def on_change(changes: list[FileChange]) -> None:
+        stamps = [change.path.stat().st_mtime for change in changes]
+        spans.append(max(stamps) - min(stamps))
+        told.take(changes)
+
+    async def never_quiet() -> None:
+        nonlocal number
+        while not stop.is_set():
+            number += 1
+            (tmp_path / f"f{number}").write_text("1")
+            with_pause = asyncio.timeout(0.005)
+            try:
+                async with with_pause:
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async with FileWatcher(on_change, paths=[tmp_path], debounce_ms=debounce_ms, max_wait_ms=max_wait_ms):
+        busy = asyncio.create_task(never_quiet())
+        await told.until(lambda: len(told.batches) >= 4)
+        stop.set()
+        await busy
+        await told.until(lambda: len(told.net()) == number)
+    # What is written while the disk is read may still be in the batch: leave it the same time again.
+    assert all(span <= 2 * max_wait_ms / 1000 for span in spans), spans
+    assert all(len(batch) > 1 for batch in told.batches[:4])
+
+
+async def test_one_save_is_one_batch(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    os.utime(tmp_path / "a", (1e9, 1e9))
+    async with watching([tmp_path], debounce_ms=100, max_wait_ms=1000) as told:
+        with (tmp_path / "a").open("a") as file:
+            for _ in range(10):
+                file.write("more")
+                file.flush()
+        await told.only({str(tmp_path / "a"): "modified"}, tmp_path / "sentinel")
+        assert sum(change.path.name == "a" for batch in told.batches for change in batch) == 1
