@@ -17,7 +17,7 @@ from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
 from reloadls.protocol import ClientProtocol, NoParams, SyncParams, frame, make_converter
-from reloadls.service.descriptors import StdioWriter, open_reader
+from reloadls.service.descriptors import StdioWriter, _LoopReader, _ThreadReader
 from reloadls.service.stdio import serve_stdio
 from tests.support.clients import RawClient, RecordingClient, RpcError, ServerGoneError
 
@@ -228,6 +228,20 @@ async def test_pyglss_own_client_gets_our_messages_typed() -> None:
 
 
 @posix_only
+async def test_a_client_that_has_said_all_still_gets_its_replies() -> None:
+    loop = asyncio.get_running_loop()
+    async with served() as (client, task, server):
+        await loop.sock_sendall(client, frame(INITIALIZE) + frame(b'{"jsonrpc":"2.0","id":5,"method":"test/wait"}'))
+        await loop.sock_recv(client, 65536)
+        client.shutdown(socket.SHUT_WR)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        server.gate.set()
+        assert b'"id":5,"result":"waited"' in await loop.sock_recv(client, 65536)
+        assert await asyncio.wait_for(task, 10) == 1
+
+
+@posix_only
 async def test_stop_ends_it_with_a_code() -> None:
     loop = asyncio.get_running_loop()
     async with served() as (client, task, server):
@@ -262,11 +276,12 @@ async def test_a_slow_reader_is_not_waited_for_and_loses_nothing() -> None:
 
 
 @posix_only
-async def test_input_waits_while_the_output_is_full() -> None:
+@pytest.mark.parametrize("open_reader", [_LoopReader, _ThreadReader])
+async def test_input_waits_while_the_output_is_full(open_reader: type[_LoopReader | _ThreadReader]) -> None:
     source, far = os.pipe()
     fed: asyncio.Queue[bytes] = asyncio.Queue()
     full = True
-    reader = open_reader(source, fed.put_nowait, lambda: fed.put_nowait(b"end"), is_full=lambda: full)
+    reader = open_reader(source, fed.put_nowait, lambda: fed.put_nowait(b"end"), lambda: full)
     os.write(far, b"a")
     assert await asyncio.wait_for(fed.get(), 10) == b"a"
     os.write(far, b"b")

@@ -13,7 +13,7 @@ from tests.support.clients import RecordingClient
 
 __all__ = ["SERVE", "Picture", "serving"]
 
-SERVE = (sys.executable, "-c", "import sys; from reloadls.service.main import serve_stdio_main as m; sys.exit(m())")
+SERVE = (sys.executable, "-m", "reloadls", "serve", "--stdio")
 """The command that users run."""
 
 Json = dict[str, Any]

@@ -124,11 +124,6 @@ def _some(items: Mapping[str, str]) -> str:
     return f"{shown}{f' and {len(items) - 8} more' if len(items) > 8 else ''}"
 
 
-def _without_net() -> None:
-    """No safety net: so that it hides no loss."""
-    make.SAFETY_NET_FLOOR_S = 1000.0
-
-
 @contextlib.asynccontextmanager
 async def watching(paths: Iterable[str | os.PathLike[str]] | None, **options: Any) -> AsyncIterator[Told]:
     """A FileWatcher, started."""
@@ -164,10 +159,10 @@ class ProcessTold(Told):
         super().__init__()
         self.process = process
         self.status: dict[str, Any] = {}
-        """The status as of the last thing that was told."""
+        """The last status that was told."""
         self.end: dict[str, Any] = {}
         """What it said at its end."""
-        self.started = False
+        self.started = self.ended = False
         self._reader = asyncio.create_task(self._read())
 
     def freeze(self) -> None:
@@ -191,7 +186,14 @@ class ProcessTold(Told):
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
-        async for line in self.process.stdout:
+        try:
+            await self._read_lines(self.process.stdout)
+        finally:
+            self.ended = True
+            self._news.set()
+
+    async def _read_lines(self, lines: asyncio.StreamReader) -> None:
+        async for line in lines:
             said = json.loads(line)
             self.status = said.get("status", self.status)
             if "changes" in said:
@@ -219,7 +221,8 @@ async def running(
         tool: ``FileWatcher``, or ``awatch`` for a plain loop over watchfiles.
         before: a command line that the program's is appended to.
         environment: set beside this process's own.
-        options: the watcher's; `uid` is the user to become.
+        options: the watcher's; `uid` is the user to become, `net` the safety net's shortest pause in seconds, which is
+            left out else, so that it hides no loss.
     """
     what = json.dumps({"tool": tool, "paths": [os.fspath(path) for path in paths], **options})
     process = await asyncio.create_subprocess_exec(
@@ -235,8 +238,8 @@ async def running(
     )
     told = ProcessTold(process)
     try:
-        await told.until(lambda: told.started or process.returncode is not None)
-        assert told.started, f"the program ended with {process.returncode}"
+        await told.until(lambda: told.started or told.ended)
+        assert told.started, "the program ended at once"
         yield told
     finally:
         await told.stop()
@@ -270,6 +273,8 @@ async def _watch(paths: list[str], options: dict[str, Any]) -> None:
 
     watcher = FileWatcher(tell, paths=paths, **{**FAST, **options})
     await watcher.start()
+    assert watcher._pipeline is not None
+    watcher._pipeline._on_status = lambda _: _say(status=_status(watcher))
     _say(status=_status(watcher))
     await _end_of_input()
     await watcher.stop()
@@ -297,10 +302,14 @@ def _main() -> None:
     import threading
 
     options = json.loads(sys.argv[1])
-    if not options.pop("net", False):
-        _without_net()
+    make.SAFETY_NET_FLOOR_S, make.SAFETY_NET_RATIO = options.pop("net", 1000.0), 1.0
     tool, paths, uid = options.pop("tool"), options.pop("paths"), options.pop("uid", None)
     if uid is not None:
+        import encodings.ascii
+        import encodings.idna
+        import tempfile
+        import traceback
+
         os.setgid(uid)
         os.setuid(uid)
     asyncio.run(_awatch(paths) if tool == "awatch" else _watch(paths, options))

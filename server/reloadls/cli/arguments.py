@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TypeVar
 
-from reloadls.watch.patterns import check_pattern
+from reloadls.watch.patterns import Patterns, check_pattern
 
-from .text import quoted
+from .text import quoted, shown
 
 __all__ = ["BadArgument", "existing_path", "one_of", "pattern", "seconds", "whole_number"]
+
+T = TypeVar("T", bound=str)
 
 
 class BadArgument(Exception):
@@ -24,7 +28,9 @@ class BadArgument(Exception):
 
 def whole_number(name: str, value: str, *, low: int, high: int | None = None) -> int:
     """Return `value` as an integer from `low` to `high`."""
-    allowed = f"must be a whole number of at least {low}" if high is None else f"must be a whole number, {low} to {high}"
+    allowed = (
+        f"must be a whole number of at least {low}" if high is None else f"must be a whole number, {low} to {high}"
+    )
     try:
         number = int(value) if len(value) < 20 and value.isascii() else None
     except ValueError:
@@ -45,22 +51,27 @@ def seconds(name: str, value: str) -> float:
     return number
 
 
-def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
+def one_of(name: str, value: str, allowed: Sequence[T]) -> T:
     """Return `value` if it is one of `allowed`."""
-    if value not in allowed:
-        raise BadArgument(name, value, f"must be one of {', '.join(allowed)}")
-    return value
+    for item in allowed:
+        if item == value:
+            return item
+    raise BadArgument(name, value, f"must be one of {', '.join(allowed)}")
 
 
 def pattern(name: str, value: str) -> str:
     """Return `value` if it is a gitignore pattern that can match something."""
-    reason = check_pattern(value)
-    if reason is None and (not value.strip() or value.startswith("#")):
-        reason = "matches nothing"
+    reason = check_pattern(value) or _why_it_matches_nothing(value)
     if reason is not None:
-        reason = quoted(reason)[1:-1]
-        raise BadArgument(name, value, f"{reason}; must be a gitignore pattern, such as '*.py' or 'docs/'")
+        raise BadArgument(name, value, f"{shown(reason)}; must be a gitignore pattern, such as '*.py' or 'docs/'")
     return value
+
+
+def _why_it_matches_nothing(value: str) -> str | None:
+    try:
+        return None if Patterns([value]) else "matches nothing"
+    except re.error as exc:
+        return str(exc)
 
 
 def existing_path(value: str) -> str:

@@ -32,9 +32,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 
-_ENDING_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+_ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def tell_error(message: str, *, as_json: bool, hint: str = "") -> None:
@@ -85,7 +83,7 @@ def end_on_sigterm() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def when_told_to_end(call: Callable[[], None]) -> Iterator[None]:
+def when_told_to_end(call: Callable[[], object]) -> Iterator[None]:
     """Meanwhile SIGINT, SIGTERM and SIGHUP make the event loop call `call`."""
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}

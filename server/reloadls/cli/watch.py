@@ -18,13 +18,17 @@ from .watch_run import Plan, run_watch
 __all__ = ["watch"]
 
 
-
 def watch(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files and folders; this folder if none is given.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Files and folders; this folder if none is given.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per line: what is there, then changes.")] = False,
-    once: Annotated[bool, typer.Option("--once", help="End after the first change (or all that come with it).")] = False,
+    *,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per line: what is there, then changes.")
+    ] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the first change (or all that come with it).")
+    ] = False,
     timeout: Annotated[str | None, typer.Option(metavar="S", help="End after S seconds of watching.")] = None,
     max_events: Annotated[str | None, typer.Option(metavar="N", help="End after N changes.")] = None,
     types: Annotated[
@@ -48,7 +52,9 @@ def watch(
         str, typer.Option(metavar="N", show_default=True, help="Time between two looks, 50 to 60000.")
     ] = "300",
 ) -> Callable[[], int]:
-    """Print what changes, each file once with its net change, until Ctrl-C.
+    """Print what changes, until Ctrl-C.
+
+    Each file is told once per quiet window, with its net change.
 
     .gitignore files are honoured. Version control folders, bytecode, virtual environments, node_modules and
     editors' temporary files are left out.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reloadls.protocol.uris import to_uri
 from reloadls.watch.change import FileChange
 from reloadls.watch.status import Problem, WatchStatus
 
@@ -46,18 +45,23 @@ class HumanLines:
         return f"{time}  {kind}  {path}\n"
 
 
-@dataclass(frozen=True)
 class JsonLines:
     """Lines for programs: JSON objects."""
 
+    def __init__(self) -> None:
+        # It costs as much as all the rest together, since it comes with the whole protocol; people don't need it.
+        from reloadls.protocol.uris import to_uri  # noqa: PLC0415
+
+        self._to_uri = to_uri
+
     def snapshot(self, path: str) -> str:
         """One file that is there."""
-        return json_line({"type": "snapshot", "path": unicode_path(path), "uri": to_uri(path)})
+        return json_line({"type": "snapshot", "path": unicode_path(path), "uri": self._to_uri(path)})
 
     def change(self, change: FileChange, at: datetime) -> str:
         """One change, with the time in UTC."""
         path = os.fspath(change.path)
-        line = {"type": change.change_type, "path": unicode_path(path), "uri": to_uri(path), "at": utc_text(at)}
+        line = {"type": change.change_type, "path": unicode_path(path), "uri": self._to_uri(path), "at": utc_text(at)}
         return json_line(line)
 
 
@@ -69,7 +73,7 @@ def utc_text(at: datetime) -> str:
 def header(status: WatchStatus, folder: str, *, endless: bool) -> str:
     """What is watched, in one line."""
     files = sum(root.files for root in status.roots)
-    names = [shown(relative(root.path, folder)) for root in status.roots]
+    names = ["this folder" if root.path == folder else shown(relative(root.path, folder)) for root in status.roots]
     more = f" and {len(names) - _NAMED_ROOTS} more" if len(names) > _NAMED_ROOTS else ""
     how = "native notifications" if status.backend == "native" else "polling"
     hint = ", Ctrl-C ends it" if endless else ""

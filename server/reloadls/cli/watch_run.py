@@ -71,8 +71,8 @@ class _Watch:
         self._plan = plan
         self._out, self._err = out, err
         self._folder = _working_directory()
-        self._json = JsonLines()
-        self._lines = self._json if plan.as_json else HumanLines(self._folder, _wants_colour())
+        self._json = JsonLines() if plan.as_json else None
+        self._lines = self._json or HumanLines(self._folder, _wants_colour())
         self._open = asyncio.Event()
         self._listed = not plan.as_json
         self._left = plan.max_events
@@ -84,11 +84,11 @@ class _Watch:
         try:
             await pipeline.start()
             self._err.post(header(pipeline.status, self._folder, endless=sys.stderr.isatty()))
-            if self._plan.as_json:
+            if self._json is not None:
                 files = await pipeline.files()
                 # Told before this line: in `files` already. After it: on top of them, once they are written.
                 self._listed = True
-                await self._out.write(self._json.snapshot(path) for path in sorted(files))
+                await self._out.write(map(self._json.snapshot, sorted(files)))
             self._open.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._plan.timeout):

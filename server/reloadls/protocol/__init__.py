@@ -21,6 +21,7 @@ from .errors import (
     UnreadableMessage,
 )
 from .framing import Frame, Framer, FramingError, frame
+from .jsonio import dumps
 from .message_types import ClientProtocol
 from .messages import (
     Change,
@@ -39,7 +40,7 @@ from .messages import (
     TriggerParams,
 )
 from .options import OptionProblem, Options, parse_options
-from .outbound import encode_notification
+from .outbound import Encoded, encode_notification
 from .report import ModuleReport, ReloadReport, ReportError, SessionCounts
 from .uris import from_uri, paths_from, to_uri
 
@@ -73,9 +74,11 @@ __all__ = [
     "Options",
     "parse_options",
     # encoding and decoding
+    "Encoded",
     "Frame",
     "Framer",
     "FramingError",
+    "dumps",
     "encode_change_batch",
     "encode_notification",
     "encode_watched_files",

@@ -30,7 +30,7 @@ from .framing import Frame, Framer, FramingError
 from .jsonio import loads, show
 from .lifecycle import Lifecycle
 from .message_types import params_type
-from .outbound import Outbound
+from .outbound import Encoded, Outbound, encode_result
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -183,7 +183,7 @@ class Inbound(Outbound):
         if not self._calls.close(call):
             return
         try:
-            body = self._encode({"jsonrpc": self.VERSION, "id": call.id, "result": self._plain(result)})
+            body = encode_result(call.id, result if isinstance(result, Encoded) else self._plain(result))
         except Exception as exc:
             _log.exception("the result of %r can't be sent", call.method)
             self._lifecycle.ended(call.method, succeeded=False)

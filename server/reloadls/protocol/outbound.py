@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
     from pygls.lsp.server import LanguageServer
 
-__all__ = ["Outbound", "encode_notification"]
+__all__ = ["Encoded", "Outbound", "encode_notification", "encode_result"]
 
 _log = logging.getLogger(__name__)
 
@@ -177,6 +178,20 @@ def encode_notification(method: str, params: Any | None = None) -> bytes:
     if params is not None:
         message["params"] = params
     return dumps(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A result that is JSON text already: a large one can be encoded on another thread."""
+
+    body: bytes
+
+
+def encode_result(msg_id: MessageId, result: Any) -> bytes:
+    """Return the body of a response; `result` is plain data, or `Encoded`."""
+    if isinstance(result, Encoded):
+        return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumps(msg_id), result.body)
+    return dumps({"jsonrpc": "2.0", "id": msg_id, "result": result})
 
 
 def _remote_error(error: Any) -> JsonRpcException:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from reloadls.protocol import (
+    Encoded,
     InvalidParams,
     NoParams,
     RefreshPathsParams,
@@ -16,7 +17,6 @@ from reloadls.protocol import (
     ReloadReport,
     ReloadStatus,
     SinceParams,
-    SinceResult,
     SyncParams,
     SyncResult,
     TriggerParams,
@@ -54,7 +54,7 @@ def _register_requests(server: ReloadServer) -> None:
         return await server.watching_session.sync(params.timeout_ms / 1000)
 
     @server.feature(methods.SINCE)
-    async def since(params: SinceParams) -> SinceResult:
+    async def since(params: SinceParams) -> Encoded:
         return await server.watching_session.since(params.clock)
 
     @server.feature(methods.REFRESH_PATHS)

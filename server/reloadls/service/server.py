@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Any
 
 from lsprotocol import types
@@ -13,12 +13,9 @@ from pygls.protocol import lsp_method
 
 from reloadls._version import __version__
 from reloadls.protocol import (
-    ChangeBatch,
     ReloadStatus,
     RequestFailed,
     SafeProtocol,
-    encode_change_batch,
-    encode_watched_files,
     make_converter,
     methods,
 )
@@ -132,15 +129,13 @@ class ReloadServer(LanguageServer):
 
     # -- what a session tells ----------------------------------------------------------------------------
 
-    async def send_batch(self, part: ChangeBatch, *, watched_files: bool) -> None:
-        """See `Client.send_batch`."""
-        self.protocol.send_raw(methods.DID_CHANGE, encode_change_batch(part))
-        if watched_files:
-            self.protocol.send_raw(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, encode_watched_files(part))
+    async def send(self, bodies: Iterable[bytes]) -> None:
+        """See `Client.send`."""
+        for body in bodies:
+            self.protocol.send_body(body)
         drain: Callable[[], Coroutine[Any, Any, None]] | None = getattr(self.protocol.writer, "drain", None)
         if drain is not None:
             await drain()
-        await asyncio.sleep(0)  # between two parts others get their turn
 
     def send_status(self, status: ReloadStatus) -> None:
         """See `Client.send_status`."""

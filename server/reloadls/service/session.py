@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,36 +12,35 @@ from typing import Protocol
 import attrs
 
 from reloadls.protocol import (
-    Change,
-    ChangeBatch,
+    Encoded,
     OptionProblem,
     Options,
     RefreshPathsResult,
     ReloadReport,
     ReloadStatus,
     RequestFailed,
-    SinceResult,
     SyncResult,
     parse_options,
-    to_uri,
 )
-from reloadls.service.telling import parts_of, to_changes, to_root, to_status
+from reloadls.service.telling import PART, encode_part, encode_since, to_root, to_status
 from reloadls.service.workspace import Meant, scope_of
 from reloadls.watch.flush import Cause, Flush, Pacing, Paused
-from reloadls.watch.journal import Journal
+from reloadls.watch.journal import Batch, Journal
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.status import RootStatus, WatchStatus
 
 __all__ = ["Client", "Session"]
 
 _log = logging.getLogger(__name__)
+_LARGE = 500
+"""More changes than this are encoded off the event loop: it takes about 3 µs each."""
 
 
 class Client(Protocol):
     """Where a session tells what it has to tell."""
 
-    async def send_batch(self, part: ChangeBatch, *, watched_files: bool) -> None:
-        """Send one part of a batch, and wait until the client takes more."""
+    async def send(self, bodies: Iterable[bytes]) -> None:
+        """Send encoded messages, and wait until the client takes more."""
 
     def send_status(self, status: ReloadStatus) -> None:
         """Send the status."""
@@ -135,16 +135,15 @@ class Session:
         await self._in_time(self._synced(), timeout)
         return SyncResult(self._journal.clock)
 
-    async def since(self, clock: str | None) -> SinceResult:
+    async def since(self, clock: str | None) -> Encoded:
         """What differs between `clock` and what was last told; every file if `clock` is unknown."""
         pipeline = await self._watching()
         changes = None if clock is None else self._journal.since(clock)
         if changes is not None:
-            return SinceResult(clock=self._journal.clock, fresh=False, changes=to_changes(changes))
+            told = [(os.fspath(change.path), change.change_type) for change in changes]
+            return await _encode_since(self._journal.clock, told, fresh=False)
         files = await pipeline.files()
-        clock = self._journal.clock
-        everything = tuple(Change(to_uri(path), "created") for path in files)
-        return SinceResult(clock=clock, fresh=True, changes=everything)
+        return await _encode_since(self._journal.clock, [(path, "created") for path in files], fresh=True)
 
     async def refresh_paths(self, paths: tuple[str, ...] | None) -> RefreshPathsResult:
         """Watch `paths` from now on; None looks the same ones up again."""
@@ -233,8 +232,15 @@ class Session:
             self._journal.forget()
         if flush.changes:
             batch = self._journal.append(flush.changes, flush.cause)
-            for part in parts_of(batch):
-                await self._client.send_batch(part, watched_files=self._settings.options.watched_files)
+            for start in range(0, len(batch.changes), PART):
+                await self._client.send(await self._encode(batch, start))
+
+    async def _encode(self, batch: Batch, start: int) -> list[bytes]:
+        """A part of a batch as messages; a large one on another thread, so that others get their turn."""
+        watched_files = self._settings.options.watched_files
+        if len(batch.changes) <= _LARGE:
+            return encode_part(batch, start, watched_files=watched_files)
+        return await asyncio.to_thread(encode_part, batch, start, watched_files=watched_files)
 
     def _tell_status(self) -> None:
         if not self._begun.is_set():
@@ -269,3 +275,8 @@ class Session:
         roots: tuple[RootStatus, ...] = () if self._pipeline is None else self._pipeline.status.roots
         return [to_root(root).uri for root in roots if root.state != "missing"]
 
+
+async def _encode_since(clock: str, changes: Sequence[tuple[str, str]], *, fresh: bool) -> Encoded:
+    if len(changes) <= _LARGE:
+        return encode_since(clock, changes, fresh=fresh)
+    return await asyncio.to_thread(encode_since, clock, changes, fresh=fresh)

@@ -3,37 +3,79 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
-from reloadls.protocol import Change, ChangeBatch, Options, Problem, ReloadStatus, RootStatus, to_uri
+from lsprotocol.types import WORKSPACE_DID_CHANGE_WATCHED_FILES
+
+from reloadls.protocol import (
+    Change,
+    ChangeBatch,
+    Encoded,
+    Options,
+    Problem,
+    ReloadStatus,
+    RootStatus,
+    dumps,
+    encode_change_batch,
+    encode_notification,
+    encode_watched_files,
+    methods,
+    to_uri,
+)
 from reloadls.watch.change import FileChange
 from reloadls.watch.journal import Batch
 from reloadls.watch.status import RootStatus as WatchedRoot
 from reloadls.watch.status import WatchStatus
 
-__all__ = ["PART", "parts_of", "to_changes", "to_root", "to_status"]
+__all__ = ["PART", "encode_part", "encode_since", "to_root", "to_status"]
 
 PART = 5000
 """The most changes in one message."""
 
 
-def parts_of(batch: Batch) -> Iterator[ChangeBatch]:
-    """A batch as messages of at most `PART` changes each, made one after another."""
-    for start in range(0, len(batch.changes), PART):
-        yield ChangeBatch(
-            clock=batch.clock,
-            since=batch.since,
-            at=_time(batch.at),
-            cause=batch.cause,
-            changes=to_changes(batch.changes[start : start + PART]),
-            partial=start + PART < len(batch.changes),
-        )
+def encode_part(batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
+    """The changes of `batch` from `start` on, at most `PART` of them, as encoded notifications.
+
+    Args:
+        batch: what is told.
+        start: the first change's index.
+        watched_files: whether LSP's own notification goes with it.
+    """
+    part = ChangeBatch(
+        clock=batch.clock,
+        since=batch.since,
+        at=_time(batch.at),
+        cause=batch.cause,
+        changes=_to_changes(batch.changes[start : start + PART]),
+        partial=start + PART < len(batch.changes),
+    )
+    bodies = [encode_notification(methods.DID_CHANGE, encode_change_batch(part))]
+    if watched_files:
+        bodies.append(encode_notification(WORKSPACE_DID_CHANGE_WATCHED_FILES, encode_watched_files(part)))
+    return bodies
 
 
-def to_changes(changes: Iterable[FileChange]) -> tuple[Change, ...]:
+def _to_changes(changes: Iterable[FileChange]) -> tuple[Change, ...]:
     """Changes with URIs in place of paths."""
     return tuple(Change(to_uri(os.fspath(change.path)), change.change_type) for change in changes)
+
+
+def encode_since(clock: str, changes: Iterable[tuple[str, str]], *, fresh: bool) -> Encoded:
+    """The result of `reload/since`, encoded piece by piece: a whole tree's files may be in it.
+
+    Args:
+        clock: the state now.
+        changes: (path, kind of change).
+        fresh: whether they are all there is.
+    """
+    told = iter(changes)
+    pieces: list[bytes] = []
+    while part := [{"uri": to_uri(path), "type": kind} for path, kind in islice(told, PART)]:
+        pieces.append(dumps(part)[1:-1])
+    head = dumps({"clock": clock, "fresh": fresh})[:-1]
+    return Encoded(b'%b,"changes":[%b]}' % (head, b",".join(pieces)))
 
 
 def to_root(root: WatchedRoot) -> RootStatus:

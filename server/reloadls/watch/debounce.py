@@ -31,12 +31,13 @@ class Window:
             return None
         return min(self._last + self._debounce, self._first + self._max_wait)
 
-    def hint(self, at: float) -> None:
-        """Note a change made at `at`; opens the window if it is closed."""
+    def hint(self, at: float, first: float | None = None) -> None:
+        """Note changes of which the newest was made at `at`, and the oldest, if that is another, at `first`."""
+        first = at if first is None else first
         if self._first is None:
-            self._first = self._last = at
+            self._first, self._last = first, at
         else:
-            self._first = min(self._first, at)
+            self._first = min(self._first, first)
             self._last = max(self._last, at)
 
     def close(self) -> None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reloadls.watch.change import FileChange
+from reloadls.watch.debounce import Window
 from reloadls.watch.sources.make import SourceOptions
 
 __all__ = ["Cause", "Flush", "Pacing", "Paused"]
+
+_TELLING_S = 0.05
+"""How long before `max_wait` is over a batch is begun, in seconds."""
 
 Cause = Literal["watch", "refresh", "rescan", "save", "startup"]
 
@@ -32,6 +36,10 @@ class Pacing:
     max_wait: float = 2.0
     poll_delay: float = 0.3
     force_polling: bool = False
+
+    def window(self) -> Window:
+        """A window of these times; its `max_wait` leaves time to compare and to tell."""
+        return Window(self.debounce, self.max_wait - min(_TELLING_S, self.max_wait / 20))
 
     @property
     def source(self) -> SourceOptions:

@@ -14,6 +14,8 @@ from itertools import groupby
 from pathspec.patterns.gitignore.base import GitIgnorePatternError
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
+from reloadls.watch.brackets import cut_brackets
+
 __all__ = ["Patterns", "check_pattern"]
 
 _MEMO_LIMIT = 50_000
@@ -99,7 +101,16 @@ def _rule(line: str) -> tuple[bool, bool, str] | None:
 
 
 def _translate(line: str) -> tuple[str | None, bool | None]:
-    regex, include = GitIgnoreSpecPattern.pattern_to_regex(line.removesuffix("\n").removesuffix("\r"))
+    line = line.removesuffix("\n").removesuffix("\r")
+    if line.startswith("#"):
+        return None, None
+    cut = cut_brackets(line)
+    if cut is None:
+        raise GitIgnorePatternError(f"{line!r} has a bracket without an end")
+    text = cut[0][:-1] + "/*/" if cut[0].endswith("/**/") else cut[0]  # the folders below, not the folder itself
+    regex, include = GitIgnoreSpecPattern.pattern_to_regex(text)
+    for place, expression in cut[1].items() if regex is not None else ():
+        regex = regex.replace(place, expression)
     return regex, include
 
 

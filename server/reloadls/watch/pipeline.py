@@ -13,8 +13,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Literal
 
-from reloadls.watch.change import net_changes
-from reloadls.watch.debounce import Window
 from reloadls.watch.flush import Cause, Flush, Pacing, Paused
 from reloadls.watch.reader import Reader, View
 from reloadls.watch.roots import WatchSet
@@ -64,7 +62,7 @@ class Pipeline:
         self._on_status = on_status
         self._on_scan = on_scan
         self._reader = Reader(scope)
-        self._window = Window(self._pacing.debounce, self._pacing.max_wait)
+        self._window = self._pacing.window()
         self._source = self._make_source()
         self._watched = WatchSet()
         self._view = View()
@@ -178,7 +176,7 @@ class Pipeline:
         self._rescan = self._rescan or hints.rescan or hints.suspect
         if hints.suspect or len(self._hints) > _HINT_LIMIT:
             self._everything = True
-        self._window.hint(hints.at)
+        self._window.hint(hints.at, hints.first)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -245,7 +243,7 @@ class Pipeline:
         async with self._turn:
             before, self._pacing = self._pacing, pacing
             pending = self._window.due is not None
-            self._window = Window(pacing.debounce, pacing.max_wait)
+            self._window = pacing.window()
             if before.source != pacing.source:
                 old, self._source = self._source, self._make_source()
                 await self._source.watch(self._watched)
@@ -257,8 +255,7 @@ class Pipeline:
     async def _tell(self, cause: Cause) -> None:
         """Deliver what is untold; while paused it stays so."""
         if self._state == "running":
-            untold, rescoped = self._reader.take_untold()
-            changes = net_changes(untold)
+            changes, rescoped = self._reader.take_untold()
             if changes or rescoped:
                 await self._deliver(Flush(changes, cause, rescoped))
         self._publish()

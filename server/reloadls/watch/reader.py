@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reloadls.watch.change import FileChange
+from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.folder import Entry
 from reloadls.watch.roots import WatchSet, planned_watch_set
 from reloadls.watch.scope import Scope
@@ -55,7 +55,7 @@ class Reader:
         return bool(self._untold) or self._rescoped
 
     def take_untold(self) -> tuple[list[FileChange], bool]:
-        """What was found since this was last called, and whether paths entered or left the scope."""
+        """The net changes found since this was last called, and whether paths entered or left the scope."""
         untold, rescoped = self._untold, self._rescoped
         self._untold, self._rescoped = [], False
         return untold, rescoped
@@ -102,13 +102,18 @@ class Reader:
         return self._view()
 
     def _reconcile(self, hints: tuple[str, ...], everything: bool) -> None:
-        self._untold += self._snapshot.reconcile(hints)
+        self._add(self._snapshot.reconcile(hints))
         if everything:
-            self._untold += self._snapshot.reconcile()
+            self._add(self._snapshot.reconcile())
 
     def _adopt(self, scope: Scope, hints: tuple[str, ...]) -> None:
-        self._untold += self._snapshot.reconcile(hints)
-        self._untold += self._snapshot.adopt(scope)
+        self._add(self._snapshot.reconcile(hints))
+        self._add(self._snapshot.adopt(scope))
+
+    def _add(self, changes: list[FileChange]) -> None:
+        for change in changes:
+            hash(change.path)  # paths keep their hash: computed here, it costs the event loop nothing
+        self._untold = net_changes([*self._untold, *changes]) if self._untold else changes
 
     def _view(self) -> View:
         snapshot = self._snapshot

@@ -21,7 +21,7 @@ BUILT_IN_EXCLUDES = (
     # virtual environments and dependencies
     ".venv/", "venv/", ".venvs/", "site-packages/", "node_modules/",
     # what editors and tools write for a moment: Vim, Emacs, Kate, GNOME, JetBrains, VS Code, Helix, sed, rsync
-    "*.sw[a-p]", "*.sw[a-p]x", "4913", ".#*", "#*#", "*~", ".*.kate-swp", ".goutputstream-*",
+    "*.sw[a-p]", "*.sw[a-p]x", "4913", ".#*", "\\#*#", "*~", ".*.kate-swp", ".goutputstream-*",
     "*___jb_tmp___", "*___jb_old___", "*.vsctmp", ".~lock.*#", ".nfs????????????????????????",
     # what operating systems keep
     ".DS_Store", "Thumbs.db", "desktop.ini",

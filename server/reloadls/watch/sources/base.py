@@ -20,6 +20,7 @@ class Hints:
     Attributes:
         paths: absolute paths; a folder stands for all that is below it.
         at: when the newest of them changed, in seconds of ``time.monotonic``, as far as that can be known.
+        first: the same of the oldest, where it is known to be earlier.
         suspect: whether others may have been lost, so that everything should be looked at.
         rescan: whether they were found by looking, not told by the system.
         moved: whether a watched path is no longer what it was, so that it must be watched anew.
@@ -28,6 +29,7 @@ class Hints:
 
     paths: tuple[str, ...] = ()
     at: float = 0.0
+    first: float | None = None
     suspect: bool = False
     rescan: bool = False
     moved: bool = False

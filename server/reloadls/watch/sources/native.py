@@ -2,17 +2,18 @@
 
 Used at its lowest level, `RustNotify`, from one thread per instance, so that a watcher never waits for a place in a
 shared pool. What watchfiles does not notice by itself is noticed here: a root that is replaced, deleted or comes
-back (its identity is looked at several times a second), a process that stood still, a burst that the kernel's queue
+back (its identity is looked at twice a second), a process that stood still, a burst that the kernel's queue
 can't have held. What nobody can notice, the safety net finds (`reloadls.watch.sources.supervised`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
@@ -24,12 +25,19 @@ from reloadls.watch.sources.timing import changed_at
 
 __all__ = ["NativeSource"]
 
-_GUARD_S = 0.25
+_GUARD_S = 0.5
 """How often, at most, the watched paths' identity is looked at, in seconds."""
 _GUARD_PER_PATH_S = 0.005
 """With many paths the guard slows down, so that it costs under 0.1 % of a core (a stat takes about 2 µs)."""
+_HANDOVER_S = 1.0
+"""How long, in seconds, an instance may take to tell what it has noticed before another takes its place."""
+_SLACK_S = 0.02
+"""How much longer than asked, in seconds, a sleep may take on a busy machine."""
 _STALL_S = 1.0
 """A wait that lasts this much longer than asked means that the process stood still."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class NativeSource:
@@ -63,7 +71,7 @@ class NativeSource:
             raise
 
     async def barrier(self, timeout: float) -> bool:
-        """See `Source.barrier`: a file made in a private folder that is watched too comes after all that was before it."""
+        """See `Source.barrier`: a file made in a private, watched folder comes after all that was before it."""
         instances = [instance for instance in (self._trees, self._folders) if instance is not None]
         answers = await asyncio.gather(*(instance.barrier(timeout) for instance in instances))
         return all(answers)
@@ -75,7 +83,7 @@ class NativeSource:
         await asyncio.gather(*(instance.stop() for instance in old))
 
     async def _renew(self, old: _Instance | None, paths: frozenset[str], *, recursive: bool) -> _Instance | None:
-        """Start a new instance before the old one ends, so that no change falls between the two."""
+        """Start a new instance before the old one ends, and let that tell all it has, so that no change is lost."""
         if old is not None and old.watches(paths):
             return old
         new = None
@@ -83,6 +91,8 @@ class NativeSource:
             new = _Instance(self._give, self._concerns, self._step_ms, paths, recursive=recursive)
             await new.start()
         if old is not None:
+            if new is not None and not await old.barrier(_HANDOVER_S):
+                self._emit(Hints(at=time.monotonic(), suspect=True))
             await old.stop()
         return new
 
@@ -142,7 +152,7 @@ class _Instance:
         )
 
     async def barrier(self, timeout: float) -> bool:
-        return await self._cookies.barrier(timeout)
+        return not self._ended.done() and await self._cookies.barrier(timeout)
 
     async def stop(self) -> None:
         self._stopping.set()
@@ -155,12 +165,17 @@ class _Instance:
         try:
             self._watch_until_stopped()
         except SourceFailed as failure:
-            if not self._tell(_fail, self._started, failure):
-                return
-            self._give(Hints(at=time.monotonic(), suspect=True, failure=failure))
+            self._die(failure)
+        except Exception as error:  # whatever it is, nobody is watching any more
+            _log.exception("native watching ended")
+            self._die(SourceFailed("backendFailed", f"native watching failed: {type(error).__name__}: {error}"))
         finally:
             self._cookies.close()
             self._tell(_done, self._ended)
+
+    def _die(self, failure: SourceFailed) -> None:
+        if self._tell(_fail, self._started, failure):
+            self._give(Hints(at=time.monotonic(), suspect=True, failure=failure))
 
     def _watch_until_stopped(self) -> None:
         notify = self._open()
@@ -170,13 +185,13 @@ class _Instance:
             while True:
                 begun = time.monotonic()
                 try:
-                    found = notify.watch(4 * self._step_ms, self._step_ms, guard_ms, self._stopping)
+                    found = notify.watch(1, self._step_ms, guard_ms, self._stopping)
                 except RuntimeError as error:
                     raise _failure(error) from error
                 if found in ("stop", "signal") or self._stopping.is_set():
                     return
                 events = found if isinstance(found, set) else set()
-                self._hint(events, begun)
+                self._hint(events, begun, time.monotonic())
                 self._guard(events)
         finally:
             notify.close()
@@ -193,26 +208,19 @@ class _Instance:
         except (OSError, RuntimeError) as error:
             raise _failure(error) from error
 
-    def _hint(self, found: Iterable[tuple[int, str]], begun: float) -> None:
-        now = time.monotonic()
-        slept = now - begun
-        paths, mine = self._cookies.split(self._named(path for _, path in found))
-        suspect = len(paths) >= self._burst or slept > self._guard_s + 5 * self._step_ms / 1000 + _STALL_S
+    def _hint(self, found: set[tuple[int, str]], begun: float, now: float) -> None:
+        stalled = now - begun > self._guard_s + 5 * self._step_ms / 1000 + _STALL_S
+        if not found and not stalled:
+            return
+        paths, mine = self._cookies.split({self._as_given(path) for _, path in found})
+        suspect = stalled or len(paths) >= self._burst
         concerned = tuple(path for path in sorted(paths) if self._concerns(path))
         if concerned or suspect:
-            bound = min(slept, (2 * self._step_ms) / 1000 + 0.02)
-            self._give(Hints(concerned, changed_at(concerned, now, bound), suspect=suspect))
+            # watchfiles gives what has come within one to two of its steps.
+            bound = min(now - begun, 2 * self._step_ms / 1000 + _SLACK_S)
+            first, last = changed_at(concerned, now, bound)
+            self._give(Hints(concerned, last, first=first, suspect=suspect))
         self._cookies.seen(mine)
-
-    def _named(self, paths: Iterable[str]) -> set[str]:
-        """`paths`, and what they are without links to folders on the way.
-
-        watchfiles follows such links, and tells of a folder that is reached in two ways by one of its names only.
-        """
-        named = {self._as_given(path) for path in paths}
-        folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(path) for path in named}}
-        real = {os.path.join(folders[os.path.dirname(path)], os.path.basename(path)) for path in named}
-        return named | {self._as_given(path) for path in real}
 
     def _as_given(self, path: str) -> str:
         """The path as the user gave it, in the form that this program's file names have."""
@@ -222,7 +230,7 @@ class _Instance:
                 return given + path[len(real) :]
         return path
 
-    def _guard(self, events: Iterable[tuple[int, str]]) -> None:
+    def _guard(self, events: set[tuple[int, str]]) -> None:
         """Tell of watched paths that are no longer what they were when watching began."""
         now = {path: _identity(path) for path in self._paths}
         gone = {self._as_given(path) for kind, path in events if kind == Change.deleted} & self._paths
@@ -267,7 +275,7 @@ def _failure(error: Exception) -> SourceFailed:
     text = str(error)
     if "Unable to decode" in text:
         return SourceFailed("undecodable", "a file name that is not UTF-8 ended native watching; it is begun anew")
-    if "limit" in text.lower() or getattr(error, "errno", None) in (24, 28):  # EMFILE, ENOSPC
+    if "limit" in text.lower() or text.endswith(("(os error 24)", "(os error 28)")):  # EMFILE, ENOSPC
         hint = "raise fs.inotify.max_user_watches or fs.inotify.max_user_instances, or exclude folders"
         return SourceFailed("watchLimit", f"the system's limit of watches is reached ({text}): {hint}")
     if isinstance(error, PermissionError):

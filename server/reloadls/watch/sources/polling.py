@@ -71,6 +71,6 @@ class PollingSource:
             news = tuple(path for path, entry in found.items() if path not in known or known[path] != entry)
             known = found
             if news:
-                at = changed_at(news, now, now - begun + pause)
-                self._emit(Hints(news, at, rescan=self._net))
+                first, last = changed_at(news, now, now - begun + pause)
+                self._emit(Hints(news, last, first=first, rescan=self._net))
             pause = max(self._delay, self._ratio * (now - begun))

@@ -14,7 +14,7 @@ __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
 
 SAFETY_NET_FLOOR_S = 5.0
 """The shortest time, in seconds, between two looks at everything that nothing asked for."""
-SAFETY_NET_RATIO = 1000.0
+SAFETY_NET_RATIO = 2000.0
 """How many times longer than such a look the pause after it is at least."""
 
 _FIRST_RETRY_S = 0.1
@@ -31,10 +31,10 @@ class SupervisedSource:
 
     **The safety net's bound.** The native source can't report every loss: its kernel queue may overflow unseen. So
     everything is looked at now and then. A change whose hint was lost is hinted at the latest
-    ``max(SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO x d) + d`` after it was made, where d is how long a look takes: some 5 s
-    for a tree of 500 files, 40 s for 10,000, and then the window. So the net takes a thousandth of the time. A loss
-    that can be suspected (the process stood still, a burst that the queue can't have held, a failed source) does
-    not wait for it: then the next flush looks at everything.
+    ``max(SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO x d) + d`` after it was made, where d is how long a look takes: some
+    5 s for a tree of 500 files, two minutes for 10,000, and then the window. The net takes a two-thousandth of a core.
+    A loss that can be suspected (the process stood still, a burst that the queue can't have held, a failed source)
+    does not wait for it: then the next flush looks at everything.
 
     **Failure.** While the native source fails, polling stands in, and the native one is tried again after 0.1 s, and
     then after twice as long each time, up to 5 minutes.

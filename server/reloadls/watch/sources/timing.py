@@ -12,8 +12,8 @@ _LOOK_AT = 32
 """With more paths than this the work goes on anyway, and looking would only cost."""
 
 
-def changed_at(paths: Sequence[str], noticed: float, bound: float) -> float:
-    """When the newest of `paths` changed, in seconds of ``time.monotonic``.
+def changed_at(paths: Sequence[str], noticed: float, bound: float) -> tuple[float, float]:
+    """When the oldest and the newest of `paths` changed, in seconds of ``time.monotonic``.
 
     The file system's own stamp is taken where it lies within the time in which the hint can have happened. So an old
     or future mtime (``touch -d``, ``cp -p``, ``tar x``) changes nothing: then it is when the hint was noticed.
@@ -24,10 +24,11 @@ def changed_at(paths: Sequence[str], noticed: float, bound: float) -> float:
         bound: how long before that it can have happened, in seconds.
     """
     if not paths or len(paths) > _LOOK_AT:
-        return noticed
+        return noticed - bound, noticed
     offset = time.time() - time.monotonic()
     stamps = [_stamp(path) - offset for path in paths]
-    return max(stamp if noticed - bound <= stamp <= noticed else noticed for stamp in stamps)
+    known = [stamp if noticed - bound <= stamp <= noticed else noticed for stamp in stamps]
+    return min(known), max(known)
 
 
 def _stamp(path: str) -> float:

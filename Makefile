@@ -1,0 +1,92 @@
+# Works with nothing but make and Python 3.11 or newer: everything else goes into .venv, and into .venvs for the
+# other versions of Python that the tests run on.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --no-input install -qq --progress-bar off
+INSTALLED := $(VENV)/.installed
+CHECKS := $(VENV)/.checks
+FEWER_OPERATIONS := 300
+
+.PHONY: help demo test check test-main test-others bench picture clean
+
+help:
+	@echo "make demo    see it at work, on a copy of a real project"
+	@echo "make test    every check and test, on every Python 3.11 to 3.13 found here"
+	@echo "make bench   benchmarks, with the peers beside"
+	@echo "make clean   delete what these made"
+
+demo: $(INSTALLED)
+	@$(BIN)/reloadls demo
+
+test: check test-main test-others
+
+check: $(CHECKS)
+	@echo "== ruff, mypy, import-linter"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+test-main: $(CHECKS)
+	@echo "== pytest on $$($(BIN)/python --version)"
+	@$(BIN)/python -m pytest -q
+
+test-others: $(CHECKS)
+	@set -e -o pipefail; \
+	main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	.ci/interpreters | while read -r version python; do \
+	    [ "$$version" != "$$main" ] || continue; \
+	    venv=.venvs/$$version; \
+	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
+	        echo "== installing into $$venv"; \
+	        if ! "$$python" -m venv --clear "$$venv" > /dev/null; then \
+	            echo "== passed over Python $$version: $$python can't make a virtual environment"; \
+	            continue; \
+	        fi; \
+	        "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
+	        "$$venv/bin/python" $(PIP) --editable . --group test; \
+	        touch "$$venv/.checks"; \
+	    fi; \
+	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
+	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q < /dev/null; \
+	done
+
+bench: $(CHECKS)
+	@set -e; for script in tests/benchmarks/[!_]*.py; do \
+	    if [ -e "$$script" ]; then \
+	        echo "== $$script"; \
+	        PYTHONPATH=. $(BIN)/python "$$script"; \
+	    else \
+	        echo "no benchmarks yet"; \
+	    fi; \
+	done
+
+# The picture in README.md.
+picture: $(INSTALLED)
+	@mkdir -p docs
+	@$(BIN)/reloadls demo --picture docs/demo.svg
+
+clean:
+	@rm -rf .venv .venvs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@set -e; \
+	if ! $(BIN)/python -m pip --version > /dev/null 2>&1; then \
+	    python=$$(.ci/interpreters --first); \
+	    echo "== making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV); \
+	fi; \
+	echo "== installing reloadls into $(VENV)"; \
+	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'; \
+	$(BIN)/python $(PIP) --editable .; \
+	touch $@
+
+$(CHECKS): $(INSTALLED)
+	@echo "== installing the tools for checks and tests"
+	@$(BIN)/python $(PIP) --group check
+	@touch $@

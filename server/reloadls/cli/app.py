@@ -1,0 +1,107 @@
+"""Which commands there are, and how one is run.
+
+typer only reads the arguments. What a command is to do comes back as a job and is run outside of typer, whose own
+ways with signals and closed pipes would get in between.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from reloadls._version import __version__
+
+from .arguments import BadArgument
+from .demo import demo
+from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, tell_error
+from .serve import serve
+from .text import shown
+from .watch import watch
+
+__all__ = ["run_command_line"]
+
+_COMMANDS = (watch, serve, demo)
+
+
+def run_command_line(args: list[str]) -> int:
+    """Run one command and return the exit code: 0, 1 if it failed, 2 for bad arguments."""
+    as_json = "--json" in (args[: args.index("--")] if "--" in args else args)
+    open_standard_streams()
+    try:
+        with end_on_sigterm():
+            return _run(args)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return OK
+    except BadArgument as exc:
+        tell_error(str(exc), as_json=as_json, hint=_hint(args))
+        return USAGE
+    except Exception as exc:
+        if (message := _usage_error(exc)) is not None:
+            tell_error(message, as_json=as_json, hint=_hint(args))
+            return USAGE
+        tell_error(f"{type(exc).__name__}: {exc}", as_json=as_json)
+        return FAILED
+    finally:
+        close_stdout()
+
+
+def _run(args: list[str]) -> int:
+    try:
+        job: Any = _app()(args, standalone_mode=False, prog_name="reloadls")
+    except SystemExit as exc:  # typer's answer to a closed pipe while it prints help
+        if isinstance(exc.__context__, OSError):
+            return OK
+        raise
+    return int(job()) if callable(job) else OK
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name="reloadls",
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for command in _COMMANDS:
+        app.command()(command)
+    return app
+
+
+def _root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Tell which files really changed, at once and without loss.
+
+    Examples:
+
+    \b
+      reloadls watch                    print what changes below this folder
+      reloadls watch src --json         the same, for a program to read
+      reloadls watch --once && make     wait for one change, then go on
+      reloadls serve --stdio            serve an editor, an agent or a script
+      reloadls demo                     see it at work on a copy of a real project
+    """
+    if version:
+        sys.stdout.write(f"reloadls {__version__}\n")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        sys.stdout.write(ctx.get_help() + "\n")
+
+
+def _usage_error(exc: Exception) -> str | None:
+    """What typer found wrong in the arguments, whichever version of it this is; None for any other error."""
+    describe = getattr(exc, "format_message", None)
+    if describe is None:
+        return None
+    # Some versions have escaped bytes that are not UTF-8 already, in their own way.
+    return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", shown(" ".join(str(describe()).split())))
+
+
+def _hint(args: list[str]) -> str:
+    command = next((f" {command.__name__}" for command in _COMMANDS if args[:1] == [command.__name__]), "")
+    return f"Try 'reloadls{command} --help'."

@@ -1,0 +1,103 @@
+"""Bad arguments: 2, a message that names argument, value and what is allowed, and under --json a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import reloadls
+from tests.cli.running import finish
+
+BAD = {
+    "watch nope": ["PATH 'nope'", "existing file or folder"],
+    "watch '' ": ["PATH ''", "existing file or folder"],
+    "watch /dev/null": ["PATH '/dev/null'", "neither a file nor a folder"],
+    "watch a.py/b": ["PATH 'a.py/b'", "existing file or folder"],
+    "watch --debounce-ms x": ["--debounce-ms 'x'", "1 to 60000"],
+    "watch --debounce-ms 0": ["--debounce-ms '0'", "1 to 60000"],
+    "watch --debounce-ms 60001": ["--debounce-ms '60001'", "1 to 60000"],
+    "watch --debounce-ms 1.5": ["--debounce-ms '1.5'", "1 to 60000"],
+    "watch --debounce-ms=-1": ["--debounce-ms '-1'", "1 to 60000"],
+    f"watch --debounce-ms {'9' * 5000}": ["--debounce-ms '999", "1 to 60000"],
+    "watch --max-wait-ms 100": ["--max-wait-ms '100'", "at least --debounce-ms (200)"],
+    "watch --max-wait-ms x": ["--max-wait-ms 'x'", "at least 1"],
+    "watch --poll-delay-ms 49": ["--poll-delay-ms '49'", "50 to 60000"],
+    "watch --timeout 0": ["--timeout '0'", "greater than 0"],
+    "watch --timeout nan": ["--timeout 'nan'", "greater than 0"],
+    "watch --timeout inf": ["--timeout 'inf'", "greater than 0"],
+    "watch --timeout soon": ["--timeout 'soon'", "greater than 0"],
+    "watch --max-events 0": ["--max-events '0'", "at least 1"],
+    "watch --max-events two": ["--max-events 'two'", "at least 1"],
+    "watch --type renamed": ["--type 'renamed'", "created, modified, deleted"],
+    "watch --include ''": ["--include ''", "gitignore pattern"],
+    "watch --include !": ["--include '!'", "gitignore pattern"],
+    "watch --exclude /": ["--exclude '/'", "matches nothing"],
+    "watch --exclude [z-a]": ["--exclude '[z-a]'", "gitignore pattern"],
+    "watch --exclude #x": ["--exclude '#x'", "gitignore pattern"],
+    "watch --unknown": ["--unknown"],
+    "watch --timeout": ["--timeout"],
+    "watsh": ["watsh"],
+    "--unknown": ["--unknown"],
+    "serve --log-level loud": ["--log-level 'loud'", "debug, info, warning, error"],
+    "serve --log-file nope/f": ["--log-file 'nope/f'", "must be a file that can"],
+    "serve extra": ["extra"],
+    "demo extra": ["extra"],
+}
+
+
+@pytest.mark.parametrize("line", BAD, ids=[line[:40] for line in BAD])
+def test_bad_arguments(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.py").touch()
+    args = ["" if word == "''" else word for word in line.split()]
+    done = finish(*args, cwd=tmp_path)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    message, hint = done.stderr.splitlines()
+    for part in BAD[line]:
+        assert part in message
+    assert hint.startswith("Try 'reloadls")
+
+
+@pytest.mark.parametrize("line", ["watch nope", "watch --debounce-ms x", "watch --unknown", "watsh", "demo extra"])
+def test_bad_arguments_under_json(tmp_path: Path, line: str) -> None:
+    done = finish(*line.split(), "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    [told] = done.stdout.splitlines()
+    assert json.loads(told) == {"error": done.stderr.splitlines()[0].removeprefix("reloadls: ")}
+
+
+def test_json_after_two_dashes_is_a_path(tmp_path: Path) -> None:
+    done = finish("watch", "--", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may enter every folder")
+def test_a_path_that_may_not_be_reached(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    done = finish("watch", "closed/x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Permission denied" in done.stderr
+
+
+def test_the_version() -> None:
+    assert finish("--version").stdout == f"reloadls {reloadls.__version__}\n"
+
+
+@pytest.mark.parametrize("line", ["", "--help", "-h", "watch --help", "serve -h", "demo --help"])
+def test_help_teaches_with_examples(line: str) -> None:
+    done = finish(*line.split())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Examples:" in done.stdout
+    assert "    reloadls " in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_watch_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
+    done = finish("watch", os.fspath(tmp_path), "--timeout", "0.01", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not {"pygls", "lsprotocol", "rich", "cattrs"} & loaded

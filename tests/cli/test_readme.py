@@ -1,0 +1,58 @@
+"""What README.md shows is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+from reloadls.protocol import Options, methods
+from tests.cli.running import environment
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARY, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_example_runs(tmp_path: Path) -> None:
+    script = LIBRARY.replace("await asyncio.sleep(60)", "print('ready', flush=True); await asyncio.sleep(60)")
+    assert script != LIBRARY
+    with subprocess.Popen(
+        [sys.executable, "-u", "-W", "error", "-c", script], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            (tmp_path / "a.py").touch()
+            assert process.stdout.readline().decode() == f"created {tmp_path / 'a.py'}\n"
+        finally:
+            process.kill()
+
+
+def test_the_client_example_runs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert f"created {(tmp_path / 'hello.txt').as_uri()}" in done.stdout.splitlines()
+    assert done.stderr == ""
+
+
+def test_every_option_is_in_the_table() -> None:
+    fields = attrs.fields(Options)
+    camel = [re.sub(r"_(\w)", lambda match: match[1].upper(), field.name) for field in fields]
+    assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == camel
+
+
+def test_every_request_is_named_unless_it_belongs_to_what_is_not_there_yet() -> None:
+    missing = {name for name in methods.REQUESTS if f"`{name}`" not in README}
+    assert missing == {methods.TRIGGER}
+
+
+def test_the_picture_is_there() -> None:
+    [name] = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    picture = (ROOT / name).read_text(encoding="utf-8")
+    assert picture.startswith("<svg") and len(picture) < 60_000

@@ -1,0 +1,232 @@
+"""What can't be watched natively, or not at all, is a reported state; all else is told as ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reloadls.watch.flush import Pacing
+from reloadls.watch.sources import supervised
+from tests.support.watching import ProcessTold, Told, piping, running, watching
+
+pytestmark = pytest.mark.usefixtures("without_net")
+
+_NOBODY = 65534
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user can enter; pytest's own can't be."""
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
+def _can(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
+in_namespace = pytest.mark.skipif(not _can("unshare", "-Urm", "true"), reason="no user namespaces here")
+
+
+def codes(told: Told) -> list[str]:
+    return [problem.code for problem in told.statuses[-1].problems] if told.statuses else []
+
+
+async def test_a_name_that_is_not_utf8_is_told_and_native_watching_returns(tmp_path: Path) -> None:
+    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, pipeline):
+        assert (pipeline.status.state, pipeline.status.backend) == ("watching", "native")
+        undecodable_file = tmp_path / os.fsdecode(b"\xff.py")
+        undecodable_file.write_text("1")
+        await told.until(lambda: "undecodable" in codes(told))
+        assert (told.statuses[-1].state, told.statuses[-1].backend) == ("degraded", "polling")
+        await told.only({str(undecodable_file): "created"}, tmp_path / "sentinel")
+        await told.until(lambda: told.statuses[-1].state == "watching")
+        assert (told.statuses[-1].backend, codes(told)) == ("native", [])
+        for _ in range(3):  # again, and longer each time until it is proven
+            undecodable_file.write_text(undecodable_file.read_text() + "1")
+            await told.settle(tmp_path / "sentinel")
+
+
+async def test_what_is_missing_is_a_problem_until_it_appears(tmp_path: Path) -> None:
+    folder, file = tmp_path / "later", tmp_path / "a" / "b" / "later.py"
+    async with piping([folder, file, tmp_path / "never"]) as (told, pipeline):
+        missing = {str(folder), str(file), str(tmp_path / "never")}
+        assert pipeline.status.state == "watching"
+        assert {problem.path for problem in pipeline.status.problems if problem.code == "missingPath"} == missing
+        folder.mkdir()
+        (folder / "x").write_text("1")
+        file.parent.mkdir(parents=True)
+        file.write_text("1")
+        await told.until({str(folder / "x"): "created", str(file): "created"})
+        await told.until(lambda: [problem.path for problem in told.statuses[-1].problems] == [str(tmp_path / "never")])
+        roots = {root.path: (root.kind, root.state, root.files) for root in told.statuses[-1].roots}
+        assert roots[str(folder)] == ("directory", "watching", 1)
+        assert roots[str(file)] == ("file", "watching", 1)
+
+
+@as_root
+@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
+async def test_a_folder_that_can_not_be_read_is_reported_and_told_once_it_can(polling: bool, public: Path) -> None:
+    shut = public / "shut"
+    shut.mkdir()
+    (shut / "inside").write_text("1")
+    os.chmod(shut, 0o700)
+    async with running([public], uid=_NOBODY, force_polling=polling, poll_delay_ms=20) as told:
+        assert ["permissionDenied", str(shut)] in told.status["problems"]
+        (public / "other").write_text("1")
+        await told.only({str(public / "other"): "created"}, public / "sentinel")
+        told.clear()
+        os.chmod(shut, 0o755)
+        await told.until({str(shut / "inside"): "created"})
+        (shut / "inside").write_text("more")
+        (shut / "new").write_text("1")
+        await told.only({str(shut / "inside"): "created", str(shut / "new"): "created"}, public / "sentinel")
+        await told.until(lambda: ["permissionDenied", str(shut)] not in told.status["problems"])
+
+
+@as_root
+@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
+async def test_what_was_known_of_a_folder_stays_while_it_can_not_be_read(polling: bool, public: Path) -> None:
+    shut = public / "shut"
+    shut.mkdir()
+    (shut / "inside").write_text("1")
+    async with running([public], uid=_NOBODY, force_polling=polling, poll_delay_ms=20) as told:
+        os.chmod(shut, 0o700)
+        await told.only({}, public / "sentinel")
+        if not polling:  # a look that finds no difference does not report
+            await told.until(lambda: ["permissionDenied", str(shut)] in told.status["problems"])
+        (shut / "inside").write_text("changed behind the door")
+        await told.only({}, public / "sentinel")
+        os.chmod(shut, 0o755)
+        await told.until({str(shut / "inside"): "modified"})
+
+
+@as_root
+async def test_a_root_that_can_not_be_read_is_reported_and_told_once_it_can(public: Path) -> None:
+    root = public / "shut" / "root"
+    root.mkdir(parents=True)
+    (root / "one.py").write_text("1")
+    os.chmod(public / "shut", 0o700)
+    (public / "open").mkdir()
+    async with running([root, public / "open"], uid=_NOBODY, poll_delay_ms=20) as told:
+        assert ["permissionDenied", str(root)] in told.status["problems"]
+        await told.only({}, public / "open" / "sentinel")
+        os.chmod(public / "shut", 0o755)
+        await told.until({str(root / "one.py"): "created"})
+
+
+@in_namespace
+@pytest.mark.parametrize("limit", ["max_inotify_watches", "max_inotify_instances"])
+async def test_with_a_full_watch_table_changes_are_told_by_polling(limit: str, tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"d{number}").mkdir()
+    lower = ["unshare", "-Urm", "sh", "-c", f'echo 0 > /proc/sys/user/{limit}; exec "$@"', "sh"]
+    async with running([tmp_path], before=lower, poll_delay_ms=20) as told:
+        assert (told.status["state"], told.status["backend"]) == ("degraded", "polling")
+        assert [code for code, _ in told.status["problems"]] == ["watchLimit"]
+        (tmp_path / "d7" / "a").write_text("1")
+        await told.only({str(tmp_path / "d7" / "a"): "created"}, tmp_path / "sentinel")
+
+
+async def check_full_table(told: ProcessTold, root: Path) -> None:
+    """More folders are made than can be watched; then what is in them is edited."""
+    paths = [root / f"d{number}" / "a" for number in range(40)]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("1")
+    await told.until({str(path): "created" for path in paths})
+    told.clear()
+    for path in paths:
+        path.write_text("more")
+    await told.until({str(path): "modified" for path in paths}, 3)
+
+
+_TEN_WATCHES = ["unshare", "-Urm", "sh", "-c", 'echo 10 > /proc/sys/user/max_inotify_watches; exec "$@"', "sh"]
+
+
+@in_namespace
+async def test_with_a_watch_table_that_fills_up_later_the_safety_net_finds_changes(tmp_path: Path) -> None:
+    async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20, net=0.1) as told:
+        assert told.status["backend"] == "native"
+        await check_full_table(told, tmp_path)
+
+
+@in_namespace
+@pytest.mark.xfail(strict=True, reason="watchfiles swallows it when a new folder can't be watched")
+async def test_a_watch_table_that_fills_up_later_is_reported(tmp_path: Path) -> None:
+    async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20) as told:
+        await check_full_table(told, tmp_path)
+        await told.until(lambda: [code for code, _ in told.status["problems"]] == ["watchLimit"], 2)
+
+
+@in_namespace
+@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
+async def test_a_file_system_mounted_on_a_root_and_unmounted(polling: bool, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "below").write_text("1")
+    async with running([root], before=["unshare", "-Urm"], force_polling=polling, poll_delay_ms=20) as told:
+        inside = ["nsenter", "-t", str(told.process.pid), "-m", "sh", "-c"]
+        if not _can(*inside, "true"):
+            pytest.skip("can't enter the namespace")
+
+        def run(script: str) -> None:
+            subprocess.run([*inside, script, "sh", str(root)], check=True)
+
+        run('mount -t tmpfs none "$1" && echo 1 > "$1/above"')
+        await told.until({str(root / "below"): "deleted", str(root / "above"): "created"})
+        told.clear()
+        run('echo more >> "$1/above"')
+        await told.until({str(root / "above"): "modified"})
+        told.clear()
+        run('umount -l "$1"')
+        await told.until({str(root / "above"): "deleted", str(root / "below"): "created"})
+        told.clear()
+        (root / "below").write_text("more")
+        await told.until({str(root / "below"): "modified"})
+
+
+async def test_what_is_no_file_and_no_folder_is_passed_over(tmp_path: Path) -> None:
+    async with watching([tmp_path]) as told:
+        os.mkfifo(tmp_path / "pipe")
+        os.mkfifo(tmp_path / ".gitignore")  # opening it would wait for ever
+        (tmp_path / "null").symlink_to("/dev/null")
+        await told.only({}, tmp_path / "sentinel")
+
+
+async def test_native_watching_that_comes_back_leaves_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writes while native watching ends, polls and returns are all told."""
+    monkeypatch.setattr(supervised, "_FIRST_RETRY_S", 0.01)
+    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, _):
+        (tmp_path / os.fsdecode(b"\xff")).write_text("1")
+        number = 0
+
+        def back() -> bool:
+            return len(told.statuses) > 1 and told.statuses[-1].backend == "native"
+
+        while not back():
+            number += 1
+            (tmp_path / f"f{number}").write_text("1")
+            await told.until(lambda number=number: str(tmp_path / f"f{number}") in told.net() or back())
+        for number in range(number + 1, number + 30):
+            (tmp_path / f"f{number}").write_text("1")
+            await asyncio.sleep(0)
+        expected = {str(path): "created" for path in tmp_path.iterdir()}
+        await told.until(expected)
+
+
