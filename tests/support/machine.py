@@ -20,7 +20,7 @@ from tests.support.disk import Disk, State, state_of
 
 __all__ = ["OPERATIONS", "Teller", "check"]
 
-OPERATIONS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "1500"))
+OPERATIONS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "10000"))
 """How many random operations each random test does, about."""
 
 _PARTS = ["a", "b.py", "c d", "é", "new\nline", "\udcff\udcfe", "x", "quote'\"", "%41#?", "-n", "dir"]
@@ -49,11 +49,12 @@ class Teller(Protocol):
     def leave(self) -> None: ...
 
 
-def check(make_teller: Callable[[str], Teller]) -> None:
-    """Run random operations, each followed by a sync and a comparison, until there were `OPERATIONS` of them.
+def check(make_teller: Callable[[str], Teller], *, operations: int = OPERATIONS) -> None:
+    """Run random operations, each followed by a sync and a comparison.
 
     Args:
         make_teller: gives somebody who is told of the folder that it is given.
+        operations: how many comparisons are made at least.
     """
     synced = itertools.count()
     done = 0
@@ -71,7 +72,7 @@ def check(make_teller: Callable[[str], Teller]) -> None:
             self.teller.leave()
             shutil.rmtree(self.folder)
 
-    while done < OPERATIONS:
+    while done < operations:
         run_state_machine_as_test(
             Machine,
             settings=settings(

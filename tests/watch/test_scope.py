@@ -115,12 +115,12 @@ def test_roots_are_absolute_normal_and_each_once(tmp_path: Path) -> None:
     assert Scope([tmp_path, f"{tmp_path}/", f"{tmp_path}/a/..", "x/./y"]).roots == (str(tmp_path), str(Path.cwd() / "x/y"))
 
 
-@pytest.mark.parametrize("line", ["a", "*.py", "!x", "# c", "", "[a-", "a/**/b", "\\#", " "])
+@pytest.mark.parametrize("line", ["a", "*.py", "!x", "# c", "", "[z-a]", "[[:alpha:]]", "a/**/b", "\\#", " "])
 def test_a_good_pattern(line: str) -> None:
     assert check_pattern(line) is None
 
 
-@pytest.mark.parametrize("line", ["!", "a\0b", "/"])
+@pytest.mark.parametrize("line", ["!", "a\0b", "/", "[a-", "[", "[]"])
 def test_a_bad_pattern_is_explained_and_passed_over(line: str) -> None:
     if line == "/":
         assert not Patterns([line]).verdict("a", "a", True)

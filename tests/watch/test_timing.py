@@ -19,30 +19,37 @@ def test_the_stamp_that_counts_can_not_be_set_by_hand(mtime: float | None, tmp_p
     if mtime is not None:
         os.utime(path, (mtime, mtime))
     noticed = time.monotonic() + 0.5
-    assert before - 0.1 <= changed_at([str(path)], noticed, 1.0) < noticed
+    first, last = changed_at([str(path)], noticed, 1.0)
+    assert first == last
+    assert before - 0.1 <= first < noticed
 
 
 def test_a_stamp_out_of_bounds_counts_as_noticed_now(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("1")
-    later, earlier = time.monotonic() + 100, time.monotonic() - 100
-    assert changed_at([str(path)], later, 1.0) == later
-    assert changed_at([str(path)], earlier, 1.0) == earlier
+    for noticed in (time.monotonic() + 100, time.monotonic() - 100):
+        assert changed_at([str(path)], noticed, 1.0) == (noticed, noticed)
 
 
 def test_what_is_gone_is_stamped_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "a").unlink()
     noticed = time.monotonic() + 0.5
-    assert changed_at([str(tmp_path / "a")], noticed, 1.0) < noticed
+    assert changed_at([str(tmp_path / "a")], noticed, 1.0)[1] < noticed
 
 
-@pytest.mark.parametrize("paths", [[], ["/nowhere/at/all"], ["a\0b"], [f"/nowhere/{number}" for number in range(50)]])
+@pytest.mark.parametrize("paths", [["/nowhere/at/all"], ["a\0b"]])
 def test_what_can_not_be_known_counts_as_noticed(paths: list[str]) -> None:
-    assert changed_at(paths, 123.0, 1.0) == 123.0
+    assert changed_at(paths, 123.0, 1.0) == (123.0, 123.0)
 
 
-def test_the_newest_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("paths", [[], [f"/nowhere/{number}" for number in range(50)]], ids=["none", "many"])
+def test_what_is_not_looked_at_may_have_happened_at_any_time_within_the_bound(paths: list[str]) -> None:
+    assert changed_at(paths, 123.0, 1.0) == (122.0, 123.0)
+
+
+def test_the_oldest_and_the_newest_count(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     noticed = time.monotonic() + 0.5
-    assert changed_at([str(tmp_path / "a"), "/nowhere/x"], noticed, 1.0) == noticed
+    first, last = changed_at([str(tmp_path / "a"), "/nowhere/x"], noticed, 1.0)
+    assert noticed - 1.0 <= first < last == noticed

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
@@ -212,7 +212,7 @@ class _Instance:
         stalled = now - begun > self._guard_s + 5 * self._step_ms / 1000 + _STALL_S
         if not found and not stalled:
             return
-        paths, mine = self._cookies.split({self._as_given(path) for _, path in found})
+        paths, mine = self._cookies.split(self._named(path for _, path in found))
         suspect = stalled or len(paths) >= self._burst
         concerned = tuple(path for path in sorted(paths) if self._concerns(path))
         if concerned or suspect:
@@ -221,6 +221,18 @@ class _Instance:
             first, last = changed_at(concerned, now, bound)
             self._give(Hints(concerned, last, first=first, suspect=suspect))
         self._cookies.seen(mine)
+
+    def _named(self, paths: Iterable[str]) -> set[str]:
+        """`paths`, and what they are without links to folders on the way.
+
+        watchfiles follows such links, and tells of a folder that is reached in two ways by one of its names only.
+        """
+        named = {self._as_given(path) for path in paths}
+        folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(path) for path in named}}
+        if all(folder == real for folder, real in folders.items()):
+            return named
+        real = (os.path.join(folders[os.path.dirname(path)], os.path.basename(path)) for path in named)
+        return named | {self._as_given(path) for path in real}
 
     def _as_given(self, path: str) -> str:
         """The path as the user gave it, in the form that this program's file names have."""
