@@ -34,6 +34,11 @@ def all_of_it(told: Net, expected: Net) -> bool:
     return all(told.get(path) == kind for path, kind in expected.items())
 
 
+def is_folder(path: str) -> bool:
+    """awatch tells of folders too; that is no fault."""
+    return os.path.isdir(path)
+
+
 async def settled(told: ProcessTold, expected: Net, patience: float) -> Net:
     """What was told once all was, or after `patience` seconds; then a moment for what should not be told."""
     try:
@@ -47,7 +52,7 @@ async def settled(told: ProcessTold, expected: Net, patience: float) -> Net:
 async def run(loss: Loss, tool: Tool, patience: float, *, frozen: bool, at_once: bool) -> str:
     """How many of the changes `tool` lost, told as something else, and invented."""
     with tempfile.TemporaryDirectory() as folder:
-        place = prepared(Path(folder).resolve(), loss)
+        place = prepared(Path(folder), loss)
         due = lost = wrong = extra = 0
         async with running(loss.roots(place), tool=tool, net=5.0 if loss.by_net else 1000.0) as told:
             if not at_once:
@@ -62,11 +67,15 @@ async def run(loss: Loss, tool: Tool, patience: float, *, frozen: bool, at_once:
                     await asyncio.sleep(max(0.0, begun + 1.6 - time.monotonic()))
                     told.thaw()
                 expected = difference(before, loss.state(place))
-                got = {path: kind for path, kind in (await settled(told, expected, patience)).items() if "sentinel" not in path}
+                got = {
+                    path: kind
+                    for path, kind in (await settled(told, expected, patience)).items()
+                    if "sentinel" not in path
+                }
                 due += len(expected)
                 lost += sum(path not in got for path in expected)
                 wrong += sum(path in got and got[path] != kind for path, kind in expected.items())
-                extra += sum(path not in expected and not os.path.isdir(path) for path in got)
+                extra += sum(path not in expected and not is_folder(path) for path in got)
                 told.clear()
     parts = [f"{count} {word}" for count, word in ((lost, "lost"), (wrong, "wrong"), (extra, "invented")) if count]
     return f"{', '.join(parts)} of {due}" if parts else "ok"

@@ -35,7 +35,6 @@ BAD = {
     "watch --include ''": ["--include ''", "gitignore pattern"],
     "watch --include !": ["--include '!'", "gitignore pattern"],
     "watch --exclude /": ["--exclude '/'", "matches nothing"],
-    "watch --exclude [z-a]": ["--exclude '[z-a]'", "gitignore pattern"],
     "watch --exclude #x": ["--exclude '#x'", "gitignore pattern"],
     "watch --unknown": ["--unknown"],
     "watch --timeout": ["--timeout"],

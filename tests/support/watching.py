@@ -72,6 +72,10 @@ class Told:
             if (first, last) != ("created", "deleted")
         }
 
+    def has(self, path: Path) -> bool:
+        """Whether something has become of `path`."""
+        return os.fspath(path) in self.net()
+
     def clear(self) -> None:
         self.batches.clear()
         self._net.clear()
@@ -234,7 +238,11 @@ async def running(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 26,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path), **(environment or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+            **(environment or {}),
+        },
     )
     told = ProcessTold(process)
     try:
@@ -302,14 +310,9 @@ def _main() -> None:
     import threading
 
     options = json.loads(sys.argv[1])
-    make.SAFETY_NET_FLOOR_S, make.SAFETY_NET_RATIO = options.pop("net", 1000.0), 1.0
+    vars(make).update(SAFETY_NET_FLOOR_S=options.pop("net", 1000.0), SAFETY_NET_RATIO=1.0)
     tool, paths, uid = options.pop("tool"), options.pop("paths"), options.pop("uid", None)
     if uid is not None:
-        import encodings.ascii
-        import encodings.idna
-        import tempfile
-        import traceback
-
         os.setgid(uid)
         os.setuid(uid)
     asyncio.run(_awatch(paths) if tool == "awatch" else _watch(paths, options))

@@ -76,9 +76,7 @@ def test_installed_code_of_any_interpreter_is_left_out(folder: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["prefix", "base_prefix", "exec_prefix"])
-def test_what_lies_below_the_interpreter_is_left_out(
-    name: str, mine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_lies_below_the_interpreter_is_left_out(name: str, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, name, str(mine.parent))
     check({"mine": module(str(mine))}, [])
 

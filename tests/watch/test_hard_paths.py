@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import subprocess
@@ -37,7 +38,9 @@ def _can(*command: str) -> bool:
         return False
 
 
-as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
+)
 in_namespace = pytest.mark.skipif(not _can("unshare", "-Urm", "true"), reason="no user namespaces here")
 
 
@@ -149,9 +152,11 @@ async def check_full_table(told: ProcessTold, root: Path) -> None:
         path.write_text("1")
     await told.until({str(path): "created" for path in paths})
     told.clear()
-    for path in paths:
-        path.write_text("more")
-    await told.until({str(path): "modified" for path in paths}, 3)
+    for text in ("more", "and more"):
+        for path in paths:
+            path.write_text(text)
+        await told.until({str(path): "modified" for path in paths}, 3)
+        told.clear()
 
 
 _TEN_WATCHES = ["unshare", "-Urm", "sh", "-c", 'echo 10 > /proc/sys/user/max_inotify_watches; exec "$@"', "sh"]
@@ -214,19 +219,21 @@ async def test_native_watching_that_comes_back_leaves_nothing_out(
     monkeypatch.setattr(supervised, "_FIRST_RETRY_S", 0.01)
     async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, _):
         (tmp_path / os.fsdecode(b"\xff")).write_text("1")
-        number = 0
+        paths = (tmp_path / f"f{number}" for number in itertools.count())
+        expected = {str(tmp_path / os.fsdecode(b"\xff")): "created"}
+
+        def write() -> None:
+            path = next(paths)
+            path.write_text("1")
+            expected[str(path)] = "created"
 
         def back() -> bool:
             return len(told.statuses) > 1 and told.statuses[-1].backend == "native"
 
         while not back():
-            number += 1
-            (tmp_path / f"f{number}").write_text("1")
-            await told.until(lambda number=number: str(tmp_path / f"f{number}") in told.net() or back())
-        for number in range(number + 1, number + 30):
-            (tmp_path / f"f{number}").write_text("1")
+            write()
+            await told.until(lambda: told.net() == expected or back())
+        for _ in range(30):
+            write()
             await asyncio.sleep(0)
-        expected = {str(path): "created" for path in tmp_path.iterdir()}
         await told.until(expected)
-
-

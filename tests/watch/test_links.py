@@ -78,7 +78,9 @@ def test_dependents() -> None:
 
 
 _paths = st.sampled_from(["/o/a", "/o/b", "/o/c/d", "/p/e"])
-_ops = st.lists(st.tuples(st.sampled_from(["/r/1", "/r/2", "/r/3"]), st.none() | st.lists(_paths, unique=True).map(tuple)))
+_ops = st.lists(
+    st.tuples(st.sampled_from(["/r/1", "/r/2", "/r/3"]), st.none() | st.lists(_paths, unique=True).map(tuple))
+)
 
 
 @given(_ops)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ async def test_a_slow_callback_is_never_cancelled_or_entered_twice_and_then_gets
         await told.until({str(tmp_path / "first"): "created"})
         for number in range(5):
             (tmp_path / f"f{number}").write_text("1")
-            await other.until(lambda number=number: str(tmp_path / f"f{number}") in other.net())
+            await other.until(partial(other.has, tmp_path / f"f{number}"))
         assert (entered, finished) == (1, 0)
         release.set()
         await told.until(lambda: len(told.net()) == 6)
@@ -63,7 +64,7 @@ async def test_what_it_raises_is_logged_and_watching_goes_on(
     async with FileWatcher(later if asynchronous else plain, paths=[tmp_path], **FAST) as watcher:
         for number in range(3):
             (tmp_path / f"f{number}").write_text("1")
-            await told.until(lambda number=number: str(tmp_path / f"f{number}") in told.net())
+            await told.until(partial(told.has, tmp_path / f"f{number}"))
         assert watcher.state == "running"
     raised = [record for record in caplog.records if record.name == "reloadls.watch.watcher"]
     assert len(raised) == 3
@@ -104,11 +105,14 @@ async def test_it_may_write_into_what_is_watched(tmp_path: Path) -> None:
     assert [len(batch) for batch in told.batches] == [1, 1, 1, 1]
 
 
+def relative(path: Path) -> str:
+    return os.path.relpath(path)
+
+
 async def test_changes_come_with_absolute_paths_in_the_order_in_which_they_were_noticed(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("1")
     os.utime(tmp_path / "old", (1e9, 1e9))
-    here = os.path.relpath(tmp_path)
-    async with watching([here]) as told:
+    async with watching([relative(tmp_path)]) as told:
         (tmp_path / "new").write_text("1")
         (tmp_path / "old").unlink()
         await told.until(lambda: len(told.net()) == 2)

@@ -80,7 +80,9 @@ def test_gitignores_above_a_root_count_within_its_repository(tmp_path: Path) -> 
     repository.mkdir()
     (repository / ".git").mkdir()
     (repository / ".gitignore").write_text("*.log")
-    check(tmp_path, "repository/sub/a.log repository/sub/a.outside", "repository/sub/a.outside", roots=("repository/sub",))
+    check(
+        tmp_path, "repository/sub/a.log repository/sub/a.outside", "repository/sub/a.outside", roots=("repository/sub",)
+    )
 
 
 def test_gitignores_above_a_root_do_not_count_outside_a_repository(tmp_path: Path) -> None:
@@ -112,7 +114,10 @@ def test_a_root_counts_whatever_the_patterns_say_of_its_name(
 
 
 def test_roots_are_absolute_normal_and_each_once(tmp_path: Path) -> None:
-    assert Scope([tmp_path, f"{tmp_path}/", f"{tmp_path}/a/..", "x/./y"]).roots == (str(tmp_path), str(Path.cwd() / "x/y"))
+    assert Scope([tmp_path, f"{tmp_path}/", f"{tmp_path}/a/..", "x/./y"]).roots == (
+        str(tmp_path),
+        str(Path.cwd() / "x/y"),
+    )
 
 
 @pytest.mark.parametrize("line", ["a", "*.py", "!x", "# c", "", "[z-a]", "[[:alpha:]]", "a/**/b", "\\#", " "])

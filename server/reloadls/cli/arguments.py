@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import re
 import stat
 from collections.abc import Sequence
 from typing import TypeVar
@@ -61,17 +60,10 @@ def one_of(name: str, value: str, allowed: Sequence[T]) -> T:
 
 def pattern(name: str, value: str) -> str:
     """Return `value` if it is a gitignore pattern that can match something."""
-    reason = check_pattern(value) or _why_it_matches_nothing(value)
+    reason = check_pattern(value) or (None if Patterns([value]) else "matches nothing")
     if reason is not None:
         raise BadArgument(name, value, f"{shown(reason)}; must be a gitignore pattern, such as '*.py' or 'docs/'")
     return value
-
-
-def _why_it_matches_nothing(value: str) -> str | None:
-    try:
-        return None if Patterns([value]) else "matches nothing"
-    except re.error as exc:
-        return str(exc)
 
 
 def existing_path(value: str) -> str:

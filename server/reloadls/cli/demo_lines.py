@@ -11,6 +11,7 @@ from .demo_account import Arrival
 from .demo_run import DEBOUNCE_MS, DemoResult, StepResult
 from .demo_steps import Step
 from .text import json_line, relative, shown, unicode_path
+from .watch_lines import backend_text
 
 __all__ = ["JsonScreen", "PlainScreen", "arrival_text", "verdict"]
 
@@ -21,10 +22,10 @@ _SHOWN_DIFFERENCES = 5
 class PlainScreen:
     """One line per change, up to a few per step."""
 
-    def begin(self, steps: Sequence[Step], files: int, folder: str) -> None:
+    def begin(self, steps: Sequence[Step], files: int, backend: str, folder: str) -> None:
         """Watching has begun."""
         self._steps, self._folder, self._number, self._shown = steps, folder, 0, 0
-        _say(f"The service watches 2 folders with {files} files")
+        _say(f"The service watches 2 folders with {files} files, {backend_text(backend)}")
         _say(f"Times: from the write to its arrival here, {DEBOUNCE_MS} ms of quiet time included")
 
     def started(self, step: Step) -> None:
@@ -60,10 +61,12 @@ class PlainScreen:
 class JsonScreen:
     """NDJSON: every change, every step, a summary."""
 
-    def begin(self, steps: Sequence[Step], files: int, folder: str) -> None:
+    def begin(self, steps: Sequence[Step], files: int, backend: str, folder: str) -> None:
         """Watching has begun."""
         self._step = 0
-        _tell({"type": "begin", "steps": len(steps), "files": files, "folder": unicode_path(folder)})
+        _tell(
+            {"type": "begin", "steps": len(steps), "files": files, "backend": backend, "folder": unicode_path(folder)}
+        )
 
     def started(self, step: Step) -> None:
         """A step begins."""

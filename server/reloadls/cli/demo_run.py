@@ -56,6 +56,8 @@ class DemoResult:
 
     files: int
     """How many there were at the beginning."""
+    backend: str
+    """What the service watches with."""
     steps: tuple[StepResult, ...]
     seconds: float
 
@@ -73,7 +75,7 @@ class DemoResult:
 class DemoScreen(Protocol):
     """Shows a demo as it goes."""
 
-    def begin(self, steps: Sequence[Step], files: int, folder: str) -> None:
+    def begin(self, steps: Sequence[Step], files: int, backend: str, folder: str) -> None:
         """Watching has begun."""
 
     def started(self, step: Step) -> None:
@@ -116,9 +118,10 @@ class DemoRun:
             async with DemoClient(self._on_notification, os.fspath(folder), log) as client:
                 await self._connect(client)
                 files = len(self._picture.files)
-                self._screen.begin(steps, files, os.fspath(folder))
+                backend: str = (await client.request(methods.STATUS))["backend"]
+                self._screen.begin(steps, files, backend, os.fspath(folder))
                 results = [await self._do(client, step) for step in steps]
-        result = DemoResult(files, tuple(results), time.monotonic() - begun)
+        result = DemoResult(files, backend, tuple(results), time.monotonic() - begun)
         self._screen.end(result)
         return result
 

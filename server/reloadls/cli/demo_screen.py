@@ -21,6 +21,7 @@ from .demo_lines import verdict
 from .demo_run import DEBOUNCE_MS, DemoResult, StepResult
 from .demo_steps import Step
 from .text import relative, shown
+from .watch_lines import backend_text
 
 __all__ = ["LiveScreen", "print_results", "save_picture"]
 
@@ -45,10 +46,10 @@ class LiveScreen:
         self._folder = ""
         self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=10, transient=True)
 
-    def begin(self, steps: Sequence[Step], files: int, folder: str) -> None:
+    def begin(self, steps: Sequence[Step], files: int, backend: str, folder: str) -> None:
         """Watching has begun."""
         self._steps, self._folder = steps, folder
-        self._intro = _intro(files)
+        self._intro = _intro(files, backend)
         self._live.start()
 
     def started(self, step: Step) -> None:
@@ -90,11 +91,11 @@ class LiveScreen:
         return Group(self._intro, table, *([panel] if room else []))
 
 
-def _intro(files: int) -> Text:
+def _intro(files: int, backend: str) -> Text:
     """What is going on, in two lines."""
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("reloadls demo", style="bold cyan")
-    text.append(f"  the service watches 2 folders, {files} files\n")
+    text.append(f"  the service watches 2 folders, {files} files, {backend_text(backend)}\n")
     text.append(
         f"First, Last: from the write to its arrival here, {DEBOUNCE_MS} ms of quiet time included", style="dim"
     )
@@ -117,7 +118,7 @@ def save_picture(path: str, result: DemoResult) -> None:
 
 
 def _finished(result: DemoResult) -> Group:
-    parts: list[RenderableType] = [_intro(result.files), _results_table(result)]
+    parts: list[RenderableType] = [_intro(result.files, result.backend), _results_table(result)]
     for step in result.steps:
         parts += [Text(f"  {shown(text)}", style="red") for text in step.differences[:_SHOWN_DIFFERENCES]]
     parts.append(Text(verdict(result), style="bold green" if result.equal else "bold red"))
@@ -157,7 +158,9 @@ def _cells(step: StepResult) -> tuple[RenderableType, ...]:
 
 
 def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f} ms"
+    if value is None:
+        return ""
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
 
 
 def _arrival(arrival: Arrival, latency: float, folder: str) -> Text:

@@ -13,7 +13,7 @@ from reloadls.watch.status import Problem, WatchStatus
 
 from .text import json_line, relative, shown, unicode_path
 
-__all__ = ["TYPES", "HumanLines", "JsonLines", "header", "status_lines", "utc_text"]
+__all__ = ["TYPES", "HumanLines", "JsonLines", "backend_text", "header", "status_lines", "utc_text"]
 
 TYPES: Final = ("created", "modified", "deleted")
 
@@ -75,10 +75,14 @@ def header(status: WatchStatus, folder: str, *, endless: bool) -> str:
     files = sum(root.files for root in status.roots)
     names = ["this folder" if root.path == folder else shown(relative(root.path, folder)) for root in status.roots]
     more = f" and {len(names) - _NAMED_ROOTS} more" if len(names) > _NAMED_ROOTS else ""
-    how = "native notifications" if status.backend == "native" else "polling"
     hint = ", Ctrl-C ends it" if endless else ""
     count = f"{files:,} file{'' if files == 1 else 's'}"
-    return f"Watching {', '.join(names[:_NAMED_ROOTS])}{more}: {count}, {how}{hint}\n"
+    return f"Watching {', '.join(names[:_NAMED_ROOTS])}{more}: {count}, {backend_text(status.backend)}{hint}\n"
+
+
+def backend_text(backend: str) -> str:
+    """What watches, for people."""
+    return "native notifications" if backend == "native" else backend
 
 
 def status_lines(before: Sequence[Problem], now: Sequence[Problem], folder: str) -> Iterable[str]:

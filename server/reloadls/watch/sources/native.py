@@ -276,7 +276,7 @@ def _identity(path: str) -> _Identity:
 def _queue_length() -> int:
     """How many events the kernel keeps for us (inotify(7)); Linux's default elsewhere."""
     try:
-        with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as file:
+        with open("/proc/sys/fs/inotify/max_queued_events", "rb") as file:
             return max(16, int(file.read()))
     except (OSError, ValueError):
         return 16384
