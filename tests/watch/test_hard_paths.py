@@ -170,7 +170,6 @@ async def test_with_a_watch_table_that_fills_up_later_the_safety_net_finds_chang
 
 
 @in_namespace
-@pytest.mark.xfail(strict=True, reason="watchfiles swallows it when a new folder can't be watched")
 async def test_a_watch_table_that_fills_up_later_is_reported(tmp_path: Path) -> None:
     async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20) as told:
         await check_full_table(told, tmp_path)

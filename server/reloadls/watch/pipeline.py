@@ -293,6 +293,7 @@ class Pipeline:
         """A new folder is watched only a moment after it is noticed: what came into it in between gave no hint."""
         passed = await self._source.barrier(_BARRIER_S)
         self._on_hints(Hints(tuple(folders), time.monotonic(), suspect=not passed))
+        await self._source.check_new_folders(_BARRIER_S)
 
     # -- small things ------------------------------------------------------------------------------------
 

@@ -69,5 +69,8 @@ class Source(Protocol):
             False if the source can't tell.
         """
 
+    async def check_new_folders(self, timeout: float) -> None:
+        """Find out, within `timeout` seconds, whether folders that appear are watched; fails (`Hints.failure`) if not."""
+
     async def stop(self) -> None:
         """End; no thread or task is left."""

@@ -6,6 +6,7 @@ The operating system queues the events of one instance in order, so once ours ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -40,9 +41,9 @@ class Cookies:
         if self._folder is None:
             return False
         path = os.path.join(self._folder, str(next(self._numbers)))
-        seen = self._waiting[path] = self._loop.create_future()
+        seen = self._expect(path)
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _make(path)
             await asyncio.wait_for(seen, timeout)
         except (OSError, TimeoutError):
             return False
@@ -50,6 +51,25 @@ class Cookies:
             self._waiting.pop(path, None)
             _remove(path)
         return True
+
+    async def misses_new_folders(self, timeout: float) -> bool:
+        """Whether a folder made now is surely not watched, though its own making was noticed: the table is full."""
+        if self._folder is None:
+            return False
+        folder = os.path.join(self._folder, f"new-{next(self._numbers)}")
+        path = os.path.join(folder, "file")
+        seen = self._expect(path)
+        try:
+            os.mkdir(folder, 0o700)
+            if not await self.barrier(timeout):
+                return False
+            _make(path)
+            return await self.barrier(timeout) and not seen.done()
+        except OSError:
+            return False
+        finally:
+            self._waiting.pop(path, None)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def split(self, paths: set[str]) -> tuple[set[str], set[str]]:
         """`paths` without our own, and our own. Called on the source's thread."""
@@ -59,25 +79,29 @@ class Cookies:
 
     def seen(self, mine: set[str]) -> None:
         """Release those who wait for `mine`: what came before has been given. Called on the source's thread."""
-        for path in mine:
-            try:
-                self._loop.call_soon_threadsafe(self._release, path)
-            except RuntimeError:  # the loop is closed
-                return
+        if mine:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._release, mine)
 
     def close(self) -> None:
         """Remove the folder."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _release(self, path: str) -> None:
-        waiter = self._waiting.get(path)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+    def _expect(self, path: str) -> asyncio.Future[None]:
+        seen = self._waiting[path] = self._loop.create_future()
+        return seen
+
+    def _release(self, mine: set[str]) -> None:
+        for path in mine & self._waiting.keys():
+            if not self._waiting[path].done():
+                self._waiting[path].set_result(None)
+
+
+def _make(path: str) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        return

@@ -9,6 +9,7 @@ can't have held. What nobody can notice, the safety net finds (`reloadls.watch.s
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import threading
@@ -75,6 +76,12 @@ class NativeSource:
         instances = [instance for instance in (self._trees, self._folders) if instance is not None]
         answers = await asyncio.gather(*(instance.barrier(timeout) for instance in instances))
         return all(answers)
+
+    async def check_new_folders(self, timeout: float) -> None:
+        """See `Source.check_new_folders`: watchfiles does not say when the system's table of watches is full."""
+        if self._trees is not None and await self._trees.misses_new_folders(timeout):
+            error = OSError(errno.ENOSPC, "a new folder is not watched")
+            self._emit(Hints(at=time.monotonic(), suspect=True, failure=_failure(error)))
 
     async def stop(self) -> None:
         """See `Source.stop`."""
@@ -153,6 +160,9 @@ class _Instance:
 
     async def barrier(self, timeout: float) -> bool:
         return not self._ended.done() and await self._cookies.barrier(timeout)
+
+    async def misses_new_folders(self, timeout: float) -> bool:
+        return not self._ended.done() and await self._cookies.misses_new_folders(timeout)
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -53,6 +53,9 @@ class PollingSource:
         """See `Source.barrier`: only looking at everything can tell."""
         return False
 
+    async def check_new_folders(self, timeout: float) -> None:
+        """See `Source.check_new_folders`: every look is at all folders."""
+
     async def stop(self) -> None:
         """See `Source.stop`."""
         task, self._task = self._task, None

@@ -98,6 +98,11 @@ class SupervisedSource:
         """See `Source.barrier`."""
         return self._native is not None and await self._native.barrier(timeout)
 
+    async def check_new_folders(self, timeout: float) -> None:
+        """See `Source.check_new_folders`."""
+        if self._native is not None:
+            await self._native.check_new_folders(timeout)
+
     async def stop(self) -> None:
         """See `Source.stop`."""
         tasks, self._tasks = self._tasks, set()
@@ -126,7 +131,8 @@ class SupervisedSource:
     async def _fall_back(self, failure: SourceFailed) -> None:
         """Poll, and try the native source again later."""
         if self.failure is None or self.failure.code != failure.code:
-            _log.warning("polling instead of native watching: %s", failure)
+            level = logging.INFO if failure.code == "undecodable" else logging.WARNING  # that one mends itself
+            _log.log(level, "polling instead of native watching: %s", failure)
         self.failure = failure
         native, self._native = self._native, None
         if native is not None:
