@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ import psutil
 
 from reloadls.protocol import from_uri
 from tests.support.clients import RecordingClient
-from tests.support.service import Picture, serving
+from tests.support.service import Picture, pid_of, serving
 
 Row = tuple[str, str, str]
 
@@ -57,8 +56,16 @@ async def save(folder: Path) -> list[Row]:
         for number in range(20):
             old.append(await one_save(client, folder / f"g{number}", 1e9 if number % 2 else 4e9))
     return [
-        ("save → client, 50 saves, median", "200-215 ms", f"{statistics.median(plain):.1f} ms (worst {max(plain):.1f})"),
-        ("the same with an old or future mtime, 20 saves", "no sooner, one step later", f"{statistics.median(old):.1f} ms"),
+        (
+            "save → client, 50 saves, median",
+            "200-215 ms",
+            f"{statistics.median(plain):.1f} ms (worst {max(plain):.1f})",
+        ),
+        (
+            "the same with an old or future mtime, 20 saves",
+            "no sooner, one step later",
+            f"{statistics.median(old):.1f} ms",
+        ),
     ]
 
 
@@ -117,8 +124,20 @@ async def storm(folder: Path) -> list[Row]:
             took = time.monotonic() - begun
             await process.wait()
             answers.sort()
-            rows.append((f"storm, 20,000 files {kind}: told", "20,000, none twice", f"{len(picture.told):,}, {twice} twice, after {took:.2f} s"))
-            rows.append(("  a request in the middle, worst (p50)", "100 ms", f"{answers[-1] * 1000:.1f} ms ({statistics.median(answers) * 1000:.1f})"))
+            rows.append(
+                (
+                    f"storm, 20,000 files {kind}: told",
+                    "20,000, none twice",
+                    f"{len(picture.told):,}, {twice} twice, after {took:.2f} s",
+                )
+            )
+            rows.append(
+                (
+                    "  a request in the middle, worst (p50)",
+                    "100 ms",
+                    f"{answers[-1] * 1000:.1f} ms ({statistics.median(answers) * 1000:.1f})",
+                )
+            )
     loops = await loop_blocks(folder)
     return [*rows, ("  event loop blocked at most (three storms)", "50 ms", f"{loops:.1f} ms")]
 
@@ -131,7 +150,7 @@ STORMS = {
 
 
 async def loop_blocks(folder: Path) -> float:
-    """The longest time, in ms, that a FileWatcher's event loop did not turn during the storms (in a process of its own)."""
+    """The longest time, in ms, that a FileWatcher's event loop stood still in the storms, in a process of its own."""
     code = BLOCKS.format(folder=os.fspath(folder), storms=list(STORMS.values()))
     done = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)
     out, _ = await done.communicate()
@@ -169,7 +188,8 @@ asyncio.run(main())
 
 async def start(folder: Path) -> list[Row]:
     """10,000 folders with 100,000 files."""
-    script = "import os\nfor i in range(10000):\n p=f'd{i//100}/s{i}'; os.makedirs(p)\n for j in range(10): open(f'{p}/f{j}.py','w').close()"
+    script = "import os\nfor i in range(10000):\n p=f'd{i//100}/s{i}'; os.makedirs(p)"
+    script += "\n for j in range(10): open(f'{p}/f{j}.py','w').close()"
     subprocess.run([sys.executable, "-c", script], cwd=folder, check=True)
     measured = json.loads(subprocess.run([sys.executable, "-c", START, folder], check=True, capture_output=True).stdout)
     return [
@@ -227,7 +247,7 @@ async def idle(folder: Path) -> list[Row]:
     for number in range(1000):
         (folder / f"f{number}").touch()
     async with serving(folder) as client:
-        process = psutil.Process(client.peer.pid)
+        process = psutil.Process(pid_of(client))
         await asyncio.sleep(2)
         before, cpu = switches(process), cpu_of(process)
         await asyncio.sleep(20)

@@ -113,7 +113,7 @@ async def test_a_change_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPat
 
 async def test_a_service_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("true"))
-    with open(tmp_path / "log", "wb") as log:  # noqa: ASYNC230 - a test's own
+    with open(tmp_path / "log", "wb") as log:
         async with DemoClient(lambda *_: None, os.fspath(tmp_path), log) as client:
             with pytest.raises(ServiceFailed, match="ended"):
                 await client.request("initialize", {})

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import RawClient, RecordingClient
-from tests.support.service import SERVE, hello, serving
+from tests.support.service import SERVE, hello, pid_of, serving
 
 
 async def test_shutdown_and_exit_end_with_0(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ async def test_the_end_of_input_ends_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -> None:
     async with serving(tmp_path) as client:
-        os.kill(client.peer.pid, number)
+        os.kill(pid_of(client), number)
         assert await client.peer.wait() == 0
         assert client.peer.stderr == ""
 

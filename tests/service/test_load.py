@@ -16,7 +16,7 @@ import pytest
 from reloadls.protocol import from_uri
 from tests.support.clients import RecordingClient
 from tests.support.disk import state_of
-from tests.support.service import SERVE, Picture, hello, serving
+from tests.support.service import SERVE, Picture, hello, pid_of, serving
 
 CREATE = "for i in range(20000): open(f'd{i % 200}/f{i}', 'w').close()"
 MODIFY = "for i in range(20000): open(f'd{i % 200}/f{i}', 'w').write('x')"
@@ -57,12 +57,11 @@ async def test_what_happens_while_the_process_stands_still_is_told(tmp_path: Pat
     async with serving(tmp_path, debounceMs=50) as client:
         picture = Picture(client)
         await picture.read()
-        assert isinstance(client.peer.pid, int)
-        os.kill(client.peer.pid, signal.SIGSTOP)
+        os.kill(pid_of(client), signal.SIGSTOP)
         try:
             subprocess.run([sys.executable, "-c", CREATE], cwd=tmp_path, check=True)
         finally:
-            os.kill(client.peer.pid, signal.SIGCONT)
+            os.kill(pid_of(client), signal.SIGCONT)
 
         def all_told() -> bool:
             picture.apply()
@@ -152,11 +151,10 @@ async def test_services_over_one_tree_do_not_know_of_each_other(tmp_path: Path, 
         async with serving(tmp_path, debounceMs=20) as client:
             picture = Picture(client)
             await picture.read()
-            (tmp_path / f"by-{client.peer.pid}").touch()
+            (tmp_path / f"by-{pid_of(client)}").touch()
             await client.request("reload/sync")
             picture.apply()
             return picture.files & set(state_of(os.fspath(tmp_path)))
 
     found = await asyncio.gather(*(one() for _ in range(count)))
     assert all(found)
-

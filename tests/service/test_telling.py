@@ -252,7 +252,8 @@ class TestOptions:
     async def test_a_bad_one_is_said_and_does_not_stop_the_server(
         self, tmp_path: Path, option: str, value: object, says: str
     ) -> None:
-        async with serving(tmp_path, **{option: value}) as client:
+        options: dict[str, Any] = {option: value}
+        async with serving(tmp_path, **options) as client:
             shown = await client.wait_for("window/showMessage")
             assert shown["type"] == 1
             assert option in shown["message"]

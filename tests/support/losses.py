@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.support.acts import (
     Act,
@@ -73,6 +74,16 @@ class Loss:
     sentinel: str | None = "root/zz-sentinel"
     ignored: Callable[[str], bool] = field(default=lambda path: "/.git/" in path)
     by_net: bool = False
+
+    def begin(self, base: Path) -> Place:
+        """Make what is there before watching begins, in `base`."""
+        place = Place(base)
+        place.make()
+        self.prepare(place)
+        if self.sentinel is not None and place.base / self.sentinel in self.roots(place):
+            (place.base / self.sentinel).touch()
+        place.age()
+        return place
 
     def state(self, place: Place) -> State:
         """What is on disk of what is watched."""

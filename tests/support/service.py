@@ -10,8 +10,9 @@ from typing import Any
 
 from reloadls.protocol import from_uri, to_uri
 from tests.support.clients import RecordingClient
+from tests.support.peers import ProcessPeer
 
-__all__ = ["SERVE", "Picture", "serving"]
+__all__ = ["SERVE", "Picture", "hello", "pid_of", "serving"]
 
 SERVE = (sys.executable, "-m", "reloadls", "serve", "--stdio")
 """The command that users run."""
@@ -28,6 +29,12 @@ async def serving(
         await client.initialize(hello(folders, options, capabilities, process_id))
         await client.wait_for("reload/didChangeStatus", lambda _: True)
         yield client
+
+
+def pid_of(client: RecordingClient) -> int:
+    """The service's process."""
+    assert isinstance(client.peer, ProcessPeer)
+    return client.peer.pid
 
 
 def hello(

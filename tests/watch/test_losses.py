@@ -15,14 +15,6 @@ from tests.support.watching import SOURCES, Told, running, watching
 pytestmark = pytest.mark.usefixtures("without_net")
 
 
-def prepared(base: Path, loss: Loss) -> Place:
-    place = Place(base)
-    place.make()
-    loss.prepare(place)
-    place.age()
-    return place
-
-
 async def check(loss: Loss, place: Place, told: Told) -> None:
     """Take each step; what is told is just what the disk shows."""
     for step in loss.steps:
@@ -43,7 +35,7 @@ async def test_all_of_it_is_told_and_nothing_else(
     if loss.by_net:
         monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.1)
         monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
-    place = prepared(tmp_path, loss)
+    place = loss.begin(tmp_path)
     async with watching(loss.roots(place), **source) as told:
         await check(loss, place, told)
 
@@ -53,7 +45,7 @@ async def test_all_of_it_is_told_and_nothing_else(
 async def test_what_happens_while_the_process_stands_still_is_told(
     loss: Loss, source: dict[str, Any], tmp_path: Path
 ) -> None:
-    place = prepared(tmp_path, loss)
+    place = loss.begin(tmp_path)
     async with running(loss.roots(place), **source) as told:
         for step in loss.steps:
             before = loss.state(place)

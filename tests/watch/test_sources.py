@@ -241,6 +241,9 @@ class Failing:
     async def barrier(self, timeout: float) -> bool:
         return True
 
+    async def check_new_folders(self, timeout: float) -> None:
+        self.log.append(f"{self.name} checked")
+
     async def stop(self) -> None:
         self.log.append(f"{self.name} stopped")
 

@@ -109,8 +109,9 @@ def _translate(line: str) -> tuple[str | None, bool | None]:
         raise GitIgnorePatternError(f"{line!r} has a bracket without an end")
     text = cut[0][:-1] + "/*/" if cut[0].endswith("/**/") else cut[0]  # the folders below, not the folder itself
     regex, include = GitIgnoreSpecPattern.pattern_to_regex(text)
-    for place, expression in cut[1].items() if regex is not None else ():
-        regex = regex.replace(place, expression)
+    if regex is not None:
+        for place, expression in cut[1].items():
+            regex = regex.replace(place, expression)
     return regex, include
 
 

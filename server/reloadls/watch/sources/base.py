@@ -70,7 +70,7 @@ class Source(Protocol):
         """
 
     async def check_new_folders(self, timeout: float) -> None:
-        """Find out, within `timeout` seconds, whether folders that appear are watched; fails (`Hints.failure`) if not."""
+        """Find out within `timeout` seconds whether folders that appear are watched; if not, fail (`Hints.failure`)."""
 
     async def stop(self) -> None:
         """End; no thread or task is left."""
