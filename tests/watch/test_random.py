@@ -71,6 +71,6 @@ def test_what_was_told_equals_what_is_there(polling: bool) -> None:
     loop = asyncio.new_event_loop()
     try:
         # The service's random test does the whole number over this same pipeline.
-        check(lambda root: PipelineTeller(root, loop, polling=polling), operations=OPERATIONS // 5)
+        check(lambda root: PipelineTeller(root, loop, polling=polling), operations=OPERATIONS // 10)
     finally:
         loop.close()
