@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from reloadls.cli.demo_account import Arrival, Picture
-from reloadls.cli.demo_client import DemoClient, ServiceFailed
-from reloadls.cli.demo_lines import JsonScreen
-from reloadls.cli.demo_project import DemoProject
-from reloadls.cli.demo_run import DemoRun
-from reloadls.cli.demo_steps import demo_steps
+from reloadls.cli.demo.account import Arrival, Picture
+from reloadls.cli.demo.client import DemoClient, ServiceFailed
+from reloadls.cli.demo.lines import JsonScreen
+from reloadls.cli.demo.project import DemoProject
+from reloadls.cli.demo.run import DemoRun
+from reloadls.cli.demo.steps import demo_steps
 from reloadls.protocol import from_uri
 from tests.cli.running import finish, start, until
 
@@ -94,8 +94,8 @@ class Forgetful(Picture):
 
 
 async def test_a_change_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reloadls.cli.demo_run.Picture", Forgetful)
-    monkeypatch.setattr("reloadls.cli.demo_run._ARRIVE_S", 0.5)
+    monkeypatch.setattr("reloadls.cli.demo.run.Picture", Forgetful)
+    monkeypatch.setattr("reloadls.cli.demo.run._ARRIVE_S", 0.5)
     project = DemoProject()
     project.git = None
     try:

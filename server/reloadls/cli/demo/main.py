@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from .demo_client import ServiceFailed
-from .demo_lines import JsonScreen, PlainScreen
-from .demo_project import DemoProject
-from .demo_run import DemoRun, DemoScreen
-from .demo_screen import LiveScreen, save_picture
-from .demo_steps import demo_steps
-from .endings import FAILED, INTERRUPTED, OK, tell_error, when_told_to_end
-from .text import shown
+from reloadls.cli.endings import FAILED, INTERRUPTED, OK, tell_error, when_told_to_end
+from reloadls.cli.text import shown
+
+from .client import ServiceFailed
+from .lines import JsonScreen, PlainScreen
+from .project import DemoProject
+from .run import DemoRun, DemoScreen
+from .screen import LiveScreen, save_picture
+from .steps import demo_steps
 
 __all__ = ["run_demo"]
 

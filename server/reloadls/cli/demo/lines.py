@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from reloadls.cli.text import json_line, relative, shown, unicode_path
+from reloadls.cli.watch_lines import backend_text
 from reloadls.protocol.uris import to_uri
 
-from .demo_account import Arrival
-from .demo_run import DEBOUNCE_MS, DemoResult, StepResult
-from .demo_steps import Step
-from .text import json_line, relative, shown, unicode_path
-from .watch_lines import backend_text
+from .account import Arrival
+from .run import DEBOUNCE_MS, DemoResult, StepResult, verdict
+from .steps import Step
 
-__all__ = ["JsonScreen", "PlainScreen", "arrival_text", "verdict"]
+__all__ = ["JsonScreen", "PlainScreen", "arrival_text"]
 
 _SHOWN_PER_STEP = 6
 _SHOWN_DIFFERENCES = 5
@@ -51,7 +51,7 @@ class PlainScreen:
 
     def end(self, result: DemoResult) -> None:
         """Print the table."""
-        from .demo_screen import print_results  # noqa: PLC0415 - only here is rich needed
+        from .screen import print_results  # noqa: PLC0415 - only here is rich needed
 
         _say("")
         print_results(result)
@@ -119,15 +119,6 @@ class JsonScreen:
 def arrival_text(arrival: Arrival, latency: float, folder: str) -> str:
     """One change as a line."""
     return f"{latency:7.0f} ms  {arrival.type:8}  {shown(relative(arrival.path, folder))}"
-
-
-def verdict(result: DemoResult) -> str:
-    """The whole demo in one sentence."""
-    steps = len(result.steps)
-    if result.equal:
-        return f"All equal: {result.changes:,} changes told in {steps} steps, none lost, none invented."
-    wrong = sum(not step.equal for step in result.steps)
-    return f"NOT EQUAL in {wrong} of {steps} steps: that is a fault of reloadls, please report it."
 
 
 def _say(line: str) -> None:

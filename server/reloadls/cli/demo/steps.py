@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .demo_project import VERSION_FILES, DemoProject
+from .project import VERSION_FILES, DemoProject
 
 __all__ = ["Step", "demo_steps"]
 

@@ -28,7 +28,7 @@ def demo(
     """
 
     def job() -> int:
-        from .demo_main import run_demo  # noqa: PLC0415 - only this command needs rich
+        from .main import run_demo  # noqa: PLC0415 - only this command needs rich
 
         return run_demo(as_json=json, keep=keep, picture=picture)
 

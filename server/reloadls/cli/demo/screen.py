@@ -16,12 +16,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from .demo_account import Arrival
-from .demo_lines import verdict
-from .demo_run import DEBOUNCE_MS, DemoResult, StepResult
-from .demo_steps import Step
-from .text import relative, shown
-from .watch_lines import backend_text
+from reloadls.cli.text import relative, shown
+from reloadls.cli.watch_lines import backend_text
+
+from .account import Arrival
+from .run import DEBOUNCE_MS, DemoResult, StepResult, verdict
+from .steps import Step
 
 __all__ = ["LiveScreen", "print_results", "save_picture"]
 

@@ -12,12 +12,12 @@ from typing import Any, Final, Protocol
 
 from reloadls.protocol import methods
 
-from .demo_account import Account, Arrival, Picture, account, changed
-from .demo_client import DemoClient
-from .demo_project import DemoProject
-from .demo_steps import Step
+from .account import Account, Arrival, Picture, account, changed
+from .client import DemoClient
+from .project import DemoProject
+from .steps import Step
 
-__all__ = ["DEBOUNCE_MS", "DemoResult", "DemoRun", "DemoScreen", "StepResult"]
+__all__ = ["DEBOUNCE_MS", "DemoResult", "DemoRun", "DemoScreen", "StepResult", "verdict"]
 
 DEBOUNCE_MS: Final = 50
 _ARRIVE_S: Final = 10.0
@@ -200,3 +200,12 @@ class DemoRun:
                 mtime = os.lstat(arrival.path).st_mtime
                 written = mtime if mtime > self._started - 0.02 else written
         return max(0.0, arrival.at - written) * 1000
+
+
+def verdict(result: DemoResult) -> str:
+    """The whole demo in one sentence."""
+    steps = len(result.steps)
+    if result.equal:
+        return f"All equal: {result.changes:,} changes told in {steps} steps, none lost, none invented."
+    wrong = sum(not step.equal for step in result.steps)
+    return f"NOT EQUAL in {wrong} of {steps} steps: that is a fault of reloadls, please report it."
