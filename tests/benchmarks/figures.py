@@ -206,7 +206,7 @@ import asyncio, json, sys, threading, time, psutil
 from reloadls.watch.flush import Pacing
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope import Scope
-import reloadls.watch.sources.native as native
+import reloadls.watch.sources.instance as native
 spans = []
 real = native.RustNotify
 def timed(*args):

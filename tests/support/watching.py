@@ -76,6 +76,10 @@ class Told:
         """Whether something has become of `path`."""
         return os.fspath(path) in self.net()
 
+    def leave_out(self, sentinel: Path) -> None:
+        """Whatever becomes of `sentinel` is no news."""
+        self._sentinels.add(os.fspath(sentinel))
+
     def clear(self) -> None:
         self.batches.clear()
         self._net.clear()
@@ -101,7 +105,7 @@ class Told:
     async def settle(self, sentinel: Path) -> None:
         """Write `sentinel` and wait until it is told: then all that came before it has been."""
         path = os.fspath(sentinel)
-        self._sentinels.add(path)
+        self.leave_out(sentinel)
         self._net.pop(path, None)
         self._seen.discard(path)
         with sentinel.open("a") as file:
