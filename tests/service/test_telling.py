@@ -178,8 +178,9 @@ class TestRefreshPaths:
                 (root / f"f{number}").touch()
                 paths = [uri(root)] if number % 2 else [uri(root), uri(other)]
                 await client.request("reload/refreshPaths", {"paths": paths})
-            names = [name for batch in client.received("reload/didChange") for name in changes(batch)]
-            assert names == [f"f{number}" for number in range(20)]
+            # A file that is looked at within a clock tick of its making may be told again, as modified.
+            told = [item for batch in client.received("reload/didChange") for item in changes(batch).items()]
+            assert [name for name, kind in told if kind == "created"] == [f"f{number}" for number in range(20)]
 
     async def test_relative_paths_are_below_the_first_folder(self, tmp_path: Path) -> None:
         (tmp_path / "sub").mkdir()
