@@ -74,10 +74,19 @@ class Pipeline:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._state: Literal["new", "running", "paused", "stopped"] = "new"
-        self.status = WatchStatus("starting", self._source.backend)
-        """How watching goes, as of the last comparison."""
+        self._published = self.status
 
     # -- life --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> WatchStatus:
+        """How watching goes, as of the last comparison."""
+        failure = self._source.failure
+        problems = [] if failure is None else [Problem(failure.code, str(failure))]
+        state: State = "watching" if failure is None else "degraded"
+        if self._state != "running":
+            state = "starting" if self._state == "new" else self._state
+        return WatchStatus(state, self._source.backend, self._view.roots, (*problems, *self._view.problems))
 
     @property
     def scope(self) -> Scope:
@@ -302,14 +311,9 @@ class Pipeline:
             raise Paused
 
     def _publish(self) -> None:
-        failure = self._source.failure
-        problems = [] if failure is None else [Problem(failure.code, str(failure))]
-        state: State = "watching" if failure is None else "degraded"
-        if self._state in ("paused", "stopped"):
-            state = "paused" if self._state == "paused" else "stopped"
-        status = WatchStatus(state, self._source.backend, self._view.roots, (*problems, *self._view.problems))
-        if status != self.status:
-            self.status = status
+        status = self.status
+        if status != self._published:
+            self._published = status
             self._on_status(status)
 
     @contextlib.contextmanager

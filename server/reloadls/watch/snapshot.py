@@ -115,7 +115,9 @@ class Snapshot:
         scan = self._new_scan(dry=True)
         for root in self.roots:
             self._look_at_root(root, scan)
-        return scan.found.entries()
+        found = scan.found.entries()
+        found.update(dict.fromkeys(scan.denied.keys() ^ self.denied.keys()))  # what can no longer be read, or can again
+        return found
 
     def _new_scan(self, *, dry: bool = False) -> Scan:
         return Scan(self._links, {} if dry else self.denied, self.scope.use_gitignore, dry)

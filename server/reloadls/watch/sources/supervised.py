@@ -72,7 +72,7 @@ class SupervisedSource:
     @property
     def backend(self) -> Backend:
         """What produces hints now."""
-        return self._native.backend if self._native is not None else "polling"
+        return "polling" if self._make_native is None or self.failure is not None else "native"
 
     @property
     def reports_loss(self) -> bool:
