@@ -130,8 +130,9 @@ class Instance:
                 if found in ("stop", "signal") or self._stopping.is_set():
                     return
                 events = found if isinstance(found, set) else set()
-                self._hint(events, begun, time.monotonic())
-                self._guard(events)
+                noticed = time.monotonic()
+                self._guard(events)  # before barriers pass in what follows
+                self._hint(events, begun, noticed)
         finally:
             notify.close()
 
