@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from lsprotocol import types
 
 __all__ = ["ScanProgress"]
 
+_log = logging.getLogger(__name__)
 _PATIENCE_S = 0.5
 """A scan that is over within this time, in seconds, is not worth a word."""
 _PACE_S = 0.5
@@ -49,7 +51,11 @@ class ScanProgress:
         await asyncio.sleep(_PATIENCE_S)
         token = f"reloadls-scan-{secrets.token_hex(4)}"
         create = types.WorkDoneProgressCreateParams(token=token)
-        await asyncio.wrap_future(self._peer.send_request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, create))
+        try:
+            await asyncio.wrap_future(self._peer.send_request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, create))
+        except Exception as error:
+            _log.info("the client wants no progress: %s", error)
+            return
         self._report(token, types.WorkDoneProgressBegin(title="Reading files", message=self._message()))
         try:
             while True:

@@ -87,6 +87,7 @@ class Session:
         self._settings = self._settle(parse_options(options), tuple(folders))
         self._pipeline: Pipeline | None = None
         self._begun = asyncio.Event()
+        self._failure: BaseException | None = None
         self._changing = asyncio.Lock()
         self._told_status: ReloadStatus | None = None
 
@@ -105,10 +106,12 @@ class Session:
         self._pipeline = pipeline
         try:
             await pipeline.start()
-        except BaseException:
+        except BaseException as error:
+            self._failure = error
             await pipeline.stop()
             raise
-        self._begun.set()
+        finally:
+            self._begun.set()
         self._tell_status()
 
     async def end(self) -> None:
@@ -243,7 +246,7 @@ class Session:
         return await asyncio.to_thread(encode_part, batch, start, watched_files=watched_files)
 
     def _tell_status(self) -> None:
-        if not self._begun.is_set():
+        if not self._begun.is_set() or self._failure is not None:
             return  # the first status is told when watching has begun
         status = self.status()
         if self._told_status is None or attrs.evolve(status, clock=self._told_status.clock) != self._told_status:
@@ -254,7 +257,8 @@ class Session:
 
     async def _watching(self) -> Pipeline:
         await self._begun.wait()
-        assert self._pipeline is not None
+        if self._pipeline is None or self._failure is not None:
+            raise RequestFailed(f"watching could not begin: {self._failure}")
         return self._pipeline
 
     async def _synced(self) -> None:
