@@ -38,6 +38,8 @@ class ScanProgress:
         self._peer = peer
         self._scanned = scanned
         self._task: asyncio.Task[None] | None = None
+        self._shown: str | None = None
+        """The token of what the client is being shown."""
 
     def on_scan(self, begins: bool) -> None:
         """A scan begins, or has ended."""
@@ -46,6 +48,9 @@ class ScanProgress:
         elif not begins and self._task is not None:
             self._task.cancel()
             self._task = None
+            shown, self._shown = self._shown, None
+            if shown is not None:
+                self._report(shown, types.WorkDoneProgressEnd(message=self._message()))
 
     async def _tell(self) -> None:
         await asyncio.sleep(_PATIENCE_S)
@@ -56,13 +61,11 @@ class ScanProgress:
         except Exception as error:
             _log.info("the client wants no progress: %s", error)
             return
+        self._shown = token
         self._report(token, types.WorkDoneProgressBegin(title="Reading files", message=self._message()))
-        try:
-            while True:
-                await asyncio.sleep(_PACE_S)
-                self._report(token, types.WorkDoneProgressReport(message=self._message()))
-        finally:
-            self._report(token, types.WorkDoneProgressEnd(message=self._message()))
+        while True:
+            await asyncio.sleep(_PACE_S)
+            self._report(token, types.WorkDoneProgressReport(message=self._message()))
 
     def _message(self) -> str:
         return f"{self._scanned():,} files"
