@@ -148,6 +148,7 @@ async def test_a_client_that_stops_reading_ends_the_server() -> None:
     process.stdin.write(frame(INITIALIZE))
     await process.stdout.readuntil(b"}}}")
     process.stdout._transport.close()  # type: ignore[attr-defined]  # a reader has no way to close its pipe
+    await asyncio.sleep(0)  # the loop closes it in its next turn
     process.stdin.write(frame(STATUS))
     assert await asyncio.wait_for(process.wait(), 10) == 1
     assert await process.stderr.read() == b""
