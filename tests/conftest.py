@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says nothing on a busy machine; each test has its hard timeout.
 settings.register_profile("reloadls", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("reloadls")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and children inherit that: the tests send it to them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

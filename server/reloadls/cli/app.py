@@ -18,7 +18,7 @@ from .arguments import BadArgument
 from .demo import demo
 from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, tell_error
 from .serve import serve
-from .text import shown
+from .text import fault_text, shown
 from .watch import watch
 
 __all__ = ["run_command_line"]
@@ -42,7 +42,7 @@ def run_command_line(args: list[str]) -> int:
         if (message := _usage_error(exc)) is not None:
             tell_error(message, as_json=as_json, hint=_hint(args))
             return USAGE
-        tell_error(f"{type(exc).__name__}: {exc}", as_json=as_json)
+        tell_error(fault_text(exc), as_json=as_json)
         return FAILED
     finally:
         close_stdout()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-__all__ = ["json_line", "quoted", "relative", "shown", "unicode_path"]
+__all__ = ["fault_text", "json_line", "quoted", "relative", "shown", "unicode_path"]
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -49,3 +49,11 @@ def unicode_path(path: str) -> str:
 def json_line(value: object) -> str:
     """Return `value` as a line of JSON in plain ASCII: safe in any encoding and on any terminal."""
     return json.dumps(value).replace("\x7f", r"\u007f") + "\n"
+
+
+def fault_text(exc: BaseException) -> str:
+    """What went wrong, for a person."""
+    if isinstance(exc, OSError) and exc.strerror:
+        where = f" {shown(os.fsdecode(exc.filename))}" if isinstance(exc.filename, str | bytes) else " the output"
+        return f"can't use{where}: {exc.strerror}"
+    return f"{type(exc).__name__}: {exc}; this is a fault of reloadls, please report it"

@@ -19,7 +19,7 @@ from reloadls.watch.status import Problem, WatchStatus
 
 from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
 from .output import Output
-from .text import shown
+from .text import fault_text, shown
 from .watch_lines import HumanLines, JsonLines, header, status_lines
 
 __all__ = ["Plan", "run_watch"]
@@ -60,7 +60,7 @@ async def run_watch(plan: Plan) -> int:
     failure = watch.failure or (None if work.cancelled() else work.exception())
     if failure is None or isinstance(failure, BrokenPipeError):
         return OK
-    tell_error(f"{type(failure).__name__}: {failure}", as_json=plan.as_json)
+    tell_error(fault_text(failure), as_json=plan.as_json)
     return FAILED
 
 
