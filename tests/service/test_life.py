@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clients import RawClient, RecordingClient
+from tests.support.clients import RawClient, RecordingClient, RpcError
 from tests.support.service import SERVE, hello, pid_of, serving
 
 
@@ -89,3 +89,19 @@ async def test_broken_input_is_answered_and_the_stream_goes_on(tmp_path: Path) -
         client.send(b"Content-Length: 99999999999\r\n\r\n")
         assert [message["error"]["code"] for message in await client.take(2)] == [-32700, -32700]
         assert client.peer.stderr == "" or "Traceback" not in client.peer.stderr
+
+
+async def test_when_watching_can_not_begin_every_request_is_answered_all_the_same(tmp_path: Path) -> None:
+    code = "import sys; from reloadls.service.main import serve_stdio_main as m; import reloadls.watch.pipeline as p\n"
+    code += "async def fails(self): raise RuntimeError('no luck')\n"
+    code += "p.Pipeline.start = fails\nsys.exit(m(log_level='error'))"
+    async with RecordingClient.start(sys.executable, "-c", code) as client:
+        await client.initialize(hello([tmp_path], {}))
+        shown = await client.wait_for("window/showMessage")
+        assert "no luck" in shown["message"]
+        for method in ("sync", "since", "pause", "resume", "refreshPaths", "trigger"):
+            with pytest.raises(RpcError, match="could not begin") as caught:
+                await client.request(f"reload/{method}")
+            assert caught.value.code == -32803
+        assert (await client.request("reload/status"))["state"] == "stopped"
+        assert await client.shutdown() == 0
