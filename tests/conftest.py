@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("reloadls", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("reloadls")
 
-# A shell lets what it runs in the background ignore Ctrl-C, and children inherit that: the tests send it to them.
+# A shell lets what it runs in the background ignore Ctrl-C, nohup a hang-up, and children inherit that: the tests send
+# both to them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
