@@ -30,7 +30,7 @@ def serve(kind: str) -> None:
     """Be the server of one kind."""
     from pygls.lsp.server import LanguageServer
 
-    from reloadls.service.stdio import serve_stdio
+    from reloadls.service.transports.stdio import serve_stdio
 
     if kind == "pygls start_io":
         server = LanguageServer("bench", "1")

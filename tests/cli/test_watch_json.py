@@ -45,6 +45,19 @@ def test_the_snapshot_is_sorted_and_comes_first(tmp_path: Path) -> None:
     assert lines[3] == {"type": "modified", "path": f"{tmp_path}/b.py", "uri": (tmp_path / "b.py").as_uri()}
 
 
+def test_a_renamed_file_is_told_with_its_old_uri(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("1")
+    with start("watch", "--json", cwd=tmp_path) as running:
+        running.until_watching()
+        running.until(lambda: len(running.out) == 1, "snapshot")
+        (tmp_path / "old.py").rename(tmp_path / "new.py")
+        running.until(lambda: len(running.out) == 3, "changes")
+        told = {line["type"]: line for line in running.objects()}
+    assert told["created"]["path"] == f"{tmp_path}/new.py"
+    assert told["created"]["renamedFrom"] == told["deleted"]["uri"] == (tmp_path / "old.py").as_uri()
+    assert "renamedFrom" not in told["deleted"]
+
+
 def test_each_line_can_be_read_at_once(tmp_path: Path) -> None:
     with start("watch", "--json", os.fspath(tmp_path), "--debounce-ms", "5") as running:
         running.until_watching()

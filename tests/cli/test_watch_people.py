@@ -36,6 +36,16 @@ def test_says_what_is_watched_then_each_change(tmp_path: Path) -> None:
     assert told == [("modified", "a.py"), ("created ", f"{elsewhere}/b.py"), ("deleted ", "a.py")]
 
 
+def test_a_renamed_file_is_told_with_its_old_name(tmp_path: Path) -> None:
+    (tmp_path / "old\x1b.py").write_text("1")
+    with start("watch", cwd=tmp_path) as running:
+        running.until_watching()
+        (tmp_path / "old\x1b.py").rename(tmp_path / "new.py")
+        running.until(lambda: len(running.out) == 2, "changes")
+        told = {match.groups() for line in running.out if (match := _LINE.fullmatch(line))}
+    assert told == {("deleted ", r"old\x1b.py"), ("created ", r"new.py  (was old\x1b.py)")}
+
+
 def test_a_root_that_goes_and_comes_back(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

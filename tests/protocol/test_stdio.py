@@ -16,9 +16,9 @@ import pytest
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
-from reloadls.protocol import ClientProtocol, NoParams, SyncParams, frame, make_converter
-from reloadls.service.descriptors import StdioWriter, _LoopReader, _ThreadReader
-from reloadls.service.stdio import serve_stdio
+from reloadls.protocol import ClientProtocol, StatusParams, SyncParams, frame, make_converter
+from reloadls.service.transports.descriptors import StdioWriter, _LoopReader, _ThreadReader
+from reloadls.service.transports.stdio import serve_stdio
 from tests.support.clients import RawClient, RecordingClient, RpcError, ServerGoneError
 
 from .tiny_server import Tiny, make_server, tiny_status
@@ -220,7 +220,7 @@ async def test_pyglss_own_client_gets_our_messages_typed() -> None:
     params = types.InitializeParams(capabilities=types.ClientCapabilities())
     await client.initialize_async(params)
     protocol = client.protocol
-    status = await protocol.send_request_async("reload/status", NoParams())
+    status = await protocol.send_request_async("reload/status", StatusParams())
     assert status == tiny_status()
     assert (await protocol.send_request_async("reload/sync", SyncParams(7))).clock == "c:1:7"
     await client.shutdown_async(None)

@@ -12,7 +12,6 @@ from pygls.lsp.server import LanguageServer
 
 from reloadls.protocol import (
     InvalidParams,
-    NoParams,
     RefreshPathsParams,
     RefreshPathsResult,
     ReloadStatus,
@@ -20,6 +19,7 @@ from reloadls.protocol import (
     SafeProtocol,
     SinceParams,
     SinceResult,
+    StatusParams,
     SyncParams,
     SyncResult,
     make_converter,
@@ -49,8 +49,8 @@ def make_server() -> Tiny:
     server = Tiny()
 
     @server.feature(methods.STATUS)
-    def status(params: NoParams) -> ReloadStatus:
-        assert isinstance(params, NoParams)
+    def status(params: StatusParams) -> ReloadStatus:
+        assert isinstance(params, StatusParams)
         return tiny_status()
 
     @server.feature(methods.SYNC)
@@ -129,7 +129,7 @@ def make_server() -> Tiny:
 
 
 if __name__ == "__main__":
-    from reloadls.service.stdio import serve_stdio
+    from reloadls.service.transports.stdio import serve_stdio
 
     async def main() -> int:
         return await serve_stdio(make_server())

@@ -75,7 +75,7 @@ async def test_a_stray_print_does_not_break_the_stream(tmp_path: Path) -> None:
     code = "import sys; from reloadls.service import main; "
     code += "import reloadls.service.session as s; b = s.Session.begin\n"
     code += "def noisy(self):\n    print('stray', flush=True)\n    return b(self)\n"
-    code += "s.Session.begin = noisy\nsys.stdout = open(1, 'w', closefd=False)\nsys.exit(main.serve_stdio_main())"
+    code += "s.Session.begin = noisy\nsys.stdout = open(1, 'w', closefd=False)\nsys.exit(main.serve_main())"
     async with RecordingClient.start(sys.executable, "-c", code) as client:
         await client.initialize(hello([tmp_path], {}))
         await client.wait_for("reload/didChangeStatus")
@@ -92,9 +92,10 @@ async def test_broken_input_is_answered_and_the_stream_goes_on(tmp_path: Path) -
 
 
 async def test_when_watching_can_not_begin_every_request_is_answered_all_the_same(tmp_path: Path) -> None:
-    code = "import sys; from reloadls.service.main import serve_stdio_main as m; import reloadls.watch.pipeline as p\n"
-    code += "async def fails(self): raise RuntimeError('no luck')\n"
-    code += "p.Pipeline.start = fails\nsys.exit(m(log_level='error'))"
+    code = "import sys; from reloadls.service.main import ServeOptions as O, serve_main as m\n"
+    code += "import reloadls.watch.pipeline as p\n"
+    code += "async def fails(self, *args, **options): raise RuntimeError('no luck')\n"
+    code += "p.Pipeline.start = fails\nsys.exit(m(O(log_level='error')))"
     async with RecordingClient.start(sys.executable, "-c", code) as client:
         await client.initialize(hello([tmp_path], {}))
         shown = await client.wait_for("window/showMessage")

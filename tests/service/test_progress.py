@@ -97,7 +97,7 @@ async def test_a_service_shows_its_first_scan(tmp_path: Path) -> None:
     """Before any status: with so many files the first scan takes long enough on every machine."""
     subprocess.run([sys.executable, "-c", MANY], cwd=tmp_path, check=True)
     code = "import sys, reloadls.service.progress as p; p._PATIENCE_S = 0.01; "
-    code += "from reloadls.service.main import serve_stdio_main; sys.exit(serve_stdio_main())"
+    code += "from reloadls.service.main import serve_main; sys.exit(serve_main())"
     async with RecordingClient.start(SERVE[0], "-c", code) as client:
         await client.initialize(hello([os.fspath(tmp_path)], {}, {"window": {"workDoneProgress": True}}))
         status = await client.wait_for("reload/didChangeStatus", timeout=60)

@@ -10,9 +10,10 @@ import pytest
 
 from reloadls.protocol import from_uri, to_uri
 from tests.support.clients import RecordingClient, RpcError
-from tests.support.service import SERVE, Picture, hello, serving
+from tests.support.service import SERVE, TRANSPORTS, Picture, Transport, hello, serving
 
 Json = dict[str, Any]
+over_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def changes(batch: Json) -> dict[str, str]:
@@ -37,8 +38,11 @@ async def refused(client: RecordingClient, method: str, params: object = None) -
 
 
 class TestChanges:
-    async def test_a_change_comes_as_both_notifications_with_the_same_files(self, tmp_path: Path) -> None:
-        async with serving(tmp_path, debounceMs=20) as client:
+    @over_every_transport
+    async def test_a_change_comes_as_both_notifications_with_the_same_files(
+        self, tmp_path: Path, transport: Transport
+    ) -> None:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             (tmp_path / "a.py").write_text("1")
             (tmp_path / "b c.py").write_text("1")
             batch = await client.wait_for("reload/didChange")
@@ -50,8 +54,23 @@ class TestChanges:
             assert "partial" not in batch
             assert batch["at"].endswith("Z")
 
-    async def test_the_clock_chains(self, tmp_path: Path) -> None:
+    async def test_a_renamed_file_comes_with_its_old_uri(self, tmp_path: Path) -> None:
+        (tmp_path / "old.py").write_text("1")
         async with serving(tmp_path, debounceMs=20) as client:
+            clock = (await client.request("reload/sync"))["clock"]
+            (tmp_path / "old.py").rename(tmp_path / "new ä.py")
+            batch = (await told(client))[-1]
+            expected = [
+                {"uri": uri(tmp_path / "new ä.py"), "type": "created", "renamedFrom": uri(tmp_path / "old.py")},
+                {"uri": uri(tmp_path / "old.py"), "type": "deleted"},
+            ]
+            assert sorted(batch["changes"], key=lambda change: str(change["type"])) == expected
+            since = await client.request("reload/since", {"clock": clock})
+            assert sorted(since["changes"], key=lambda change: str(change["type"])) == expected
+
+    @over_every_transport
+    async def test_the_clock_chains(self, tmp_path: Path, transport: Transport) -> None:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             for number in range(3):
                 (tmp_path / "a").write_text(str(number))
                 await client.request("reload/sync")
@@ -65,8 +84,9 @@ class TestChanges:
             assert [changes(batch) for batch in await told(client)] == [{"a": "created"}]
             assert client.received("workspace/didChangeWatchedFiles") == []
 
-    async def test_a_large_batch_comes_in_parts(self, tmp_path: Path) -> None:
-        async with serving(tmp_path, debounceMs=20) as client:
+    @over_every_transport
+    async def test_a_large_batch_comes_in_parts(self, tmp_path: Path, transport: Transport) -> None:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             await client.request("reload/pause")
             for number in range(12_000):
                 (tmp_path / f"f{number}").touch()
@@ -117,10 +137,11 @@ class TestSince:
             assert answer["fresh"] is True
             assert changes(answer) == {"a": "created"}
 
-    async def test_net_changes_with_one(self, tmp_path: Path) -> None:
+    @over_every_transport
+    async def test_net_changes_with_one(self, tmp_path: Path, transport: Transport) -> None:
         (tmp_path / "a").touch()
         (tmp_path / "b").touch()
-        async with serving(tmp_path, debounceMs=20) as client:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             clock = (await client.request("reload/sync"))["clock"]
             (tmp_path / "passing").touch()
             await client.request("reload/sync")
@@ -152,12 +173,13 @@ class TestSince:
 
 
 class TestRefreshPaths:
-    async def test_tells_which_roots_came_and_went(self, tmp_path: Path) -> None:
+    @over_every_transport
+    async def test_tells_which_roots_came_and_went(self, tmp_path: Path, transport: Transport) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()
         two.mkdir()
         (two / "b").touch()
-        async with serving(one, debounceMs=20) as client:
+        async with serving(one, debounceMs=20, transport=transport) as client:
             answer = await client.request("reload/refreshPaths", {"paths": [uri(two)]})
             assert (answer["added"], answer["removed"]) == ([uri(two)], [uri(one)])
             assert [(root["uri"], root["files"]) for root in answer["roots"]] == [(uri(two), 1)]
@@ -202,8 +224,9 @@ class TestRefreshPaths:
 
 
 class TestPause:
-    async def test_what_happened_comes_as_one_batch_after_resume(self, tmp_path: Path) -> None:
-        async with serving(tmp_path, debounceMs=20) as client:
+    @over_every_transport
+    async def test_what_happened_comes_as_one_batch_after_resume(self, tmp_path: Path, transport: Transport) -> None:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             assert (await client.request("reload/pause"))["state"] == "paused"
             for number in range(3):
                 (tmp_path / f"f{number}").touch()
@@ -271,13 +294,16 @@ class TestOptions:
                 (tmp_path / name).touch()
             assert [changes(batch) for batch in await told(client)] == [{"a.py": "created"}]
 
-    async def test_a_changed_configuration_takes_effect(self, tmp_path: Path) -> None:
+    @over_every_transport
+    async def test_a_changed_configuration_takes_effect(self, tmp_path: Path, transport: Transport) -> None:
         (tmp_path / "a.py").touch()
-        async with serving(tmp_path, debounceMs=20) as client:
+        async with serving(tmp_path, debounceMs=20, transport=transport) as client:
             settings = {"reloadls": {"include": ["*.txt"], "debounceMs": 30}}
             client.notify("workspace/didChangeConfiguration", {"settings": settings})
-            status = await client.wait_for("reload/didChangeStatus", lambda status: status["debounceMs"] == 30)
-            assert status["roots"][0]["files"] == 0
+            await client.wait_for(
+                "reload/didChangeStatus",
+                lambda status: (status["debounceMs"], status["roots"][0]["files"]) == (30, 0),
+            )
             (tmp_path / "a.py").write_text("1")
             (tmp_path / "b.txt").touch()
             assert [changes(batch) for batch in await told(client)] == [{"b.txt": "created"}]
@@ -288,11 +314,12 @@ class TestOptions:
             await client.initialize(hello([tmp_path], {}, {"workspace": {"configuration": True}}))
             await client.wait_for("reload/didChangeStatus", lambda status: status["debounceMs"] == 77)
 
-    async def test_workspace_folders_come_and_go(self, tmp_path: Path) -> None:
+    @over_every_transport
+    async def test_workspace_folders_come_and_go(self, tmp_path: Path, transport: Transport) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()
         two.mkdir()
-        async with serving(one, debounceMs=20) as client:
+        async with serving(one, debounceMs=20, transport=transport) as client:
             event = {"added": [{"uri": uri(two), "name": "two"}], "removed": [{"uri": uri(one), "name": "one"}]}
             client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
             await client.wait_for(

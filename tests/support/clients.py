@@ -64,19 +64,20 @@ class _Client:
         cls, *argv: str, env: Mapping[str, str] | None = None, cwd: str | None = None
     ) -> AsyncIterator[Self]:
         """Start a server process and give a client for it; in the end, close its input and await it."""
-        async with cls._over(await ProcessPeer.start(argv, env, cwd)) as client:
+        async with cls.over(await ProcessPeer.start(argv, env, cwd)) as client:
             yield client
 
     @classmethod
     @contextlib.asynccontextmanager
     async def connect(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[Self]:
         """Give a client for a server behind a stream; in the end, close it."""
-        async with cls._over(StreamPeer(reader, writer)) as client:
+        async with cls.over(StreamPeer(reader, writer)) as client:
             yield client
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def _over(cls, peer: Peer) -> AsyncIterator[Self]:
+    async def over(cls, peer: Peer) -> AsyncIterator[Self]:
+        """Give a client for the server behind `peer`; in the end, stop that."""
         client = cls(peer)
         try:
             yield client

@@ -23,13 +23,18 @@ from reloadls.watch.scope import Scope
 from reloadls.watch.sources import make
 from reloadls.watch.status import WatchStatus
 
-__all__ = ["DEADLINE", "FAST", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
+__all__ = ["DEADLINE", "FAST", "NATIVE", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
 
 DEADLINE = 8.0
 """Seconds before a wait fails; far more than anything takes."""
 FAST: dict[str, Any] = {"debounce_ms": 20, "max_wait_ms": 200}
-SOURCES: dict[str, dict[str, Any]] = {"native": {}, "polling": {"force_polling": True, "poll_delay_ms": 20}}
+SOURCES: dict[str, dict[str, Any]] = {
+    **({"inotify": {"source": "inotify"}} if sys.platform == "linux" else {}),
+    "watchfiles": {"source": "watchfiles"},
+    "polling": {"source": "polling", "poll_delay_ms": 20},
+}
 """Name → options of a `FileWatcher`."""
+NATIVE = {name: options for name, options in SOURCES.items() if name != "polling"}
 
 Net = dict[str, ChangeType]
 """path → what has become of it."""
@@ -312,6 +317,8 @@ async def _awatch(paths: list[str]) -> None:
 
 def _main() -> None:
     import threading
+
+    from reloadls.watch.sources import native  # noqa: F401 - before the right to read it may be given up
 
     options = json.loads(sys.argv[1])
     vars(make).update(SAFETY_NET_FLOOR_S=options.pop("net", 1000.0), SAFETY_NET_RATIO=1.0)

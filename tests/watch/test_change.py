@@ -16,9 +16,13 @@ _A = Path("/a")
 
 
 def changes(text: str) -> list[FileChange]:
-    """``"a:c b:d"`` → the changes."""
-    pairs = (item.split(":") for item in text.split())
-    return [FileChange(Path("/", path), _TYPES[kind]) for path, kind in pairs]
+    """``"a:d b:c<a"`` → the changes."""
+    found: list[FileChange] = []
+    for item in text.split():
+        path, _, told = item.partition(":")
+        kind, _, old = told.partition("<")
+        found.append(FileChange(Path("/", path), _TYPES[kind], Path("/", old) if old else None))
+    return found
 
 
 def check(events: str, collapsed: str, net: str | None = None) -> None:
@@ -66,6 +70,103 @@ def test_what_came_and_went_is_told_as_deleted_only_where_an_event_may_be_missin
     events: str, collapsed: str, net: str
 ) -> None:
     check(events, collapsed, net)
+
+
+@pytest.mark.parametrize(
+    ("events", "net"),
+    [
+        ("a:d b:c<a", "a:d b:c<a"),
+        ("b:c<a a:d", "b:c<a a:d"),
+        ("a:d b:c<a b:m", "a:d b:c<a"),
+        ("a:d b:c a:d b:c<a", "a:d b:c<a"),  # recognised only now
+        ("a:d b:c<a b:d c:c<b", "a:d c:c<a"),
+        ("a:d b:c<a c:c<b b:d", "a:d c:c<a"),
+        ("a:d b:c<a b:d c:c<b c:d d:c<c", "a:d d:c<a"),
+        ("a:d b:c<a a:c", "a:m b:c"),
+        ("a:d b:c<a a:c a:m", "a:m b:c"),
+        ("a:d b:c<a a:c a:d", "a:d b:c<a"),
+        ("a:d b:c<a a:c a:d c:c<a", "a:d b:c<a c:c"),  # the second a was another file
+        ("a:d b:c<a b:d a:c<b", "a:m"),
+        ("a:d b:c<a b:d", "a:d"),
+        ("b:c b:d c:c<b", "c:c"),
+        ("b:d b:c c:c<b b:d", "b:d c:c"),
+        ("b:m a:d", "b:m a:d"),
+        ("a:m a:d b:c<a", "a:d b:c<a"),
+        ("a:d b:c<a c:c<a", "a:d b:c<a c:c"),
+        ("b:c<a", "b:c<a"),  # the other half was left out
+    ],
+)
+def test_renames_merge(events: str, net: str) -> None:
+    assert net_changes(changes(events)) == changes(net)
+    collapsed = [change for change in collapse_changes(changes(events)) if change in changes(net)]
+    assert collapsed == changes(net), "as events, there may be more deletions"
+
+
+_acts = st.lists(st.tuples(st.sampled_from(["new", "move", "remove", "edit"]), *[st.sampled_from("abcd")] * 2))
+Files = dict[str, tuple[int, int]]
+"""name → (which file it is, its content)."""
+
+
+def difference(before: Files, after: Files) -> list[FileChange]:
+    """What one comparison finds."""
+    found = [FileChange(Path("/", name), "deleted") for name in before if name not in after]
+    gone = {before[name][0]: name for name in before if name not in after}
+    for name, (file, content) in after.items():
+        if name not in before:
+            found.append(FileChange(Path("/", name), "created", Path("/", gone[file]) if file in gone else None))
+        elif before[name] != (file, content):
+            found.append(FileChange(Path("/", name), "modified"))
+    return found
+
+
+def states(acts: list[tuple[str, str, str]], *, fresh: bool) -> list[Files]:
+    """What is there before all acts, and after each; if `fresh`, no name is used twice."""
+    files: Files = {"a": (1, 0), "b": (2, 0)}
+    found = [files]
+    for number, (act, name, other) in enumerate(acts, 3):
+        files = dict(files)
+        target = f"{other}{number}" if fresh else other
+        if act == "new":
+            files.setdefault(target, (number, 0))
+        elif name in files and act == "move":
+            files[target] = files.pop(name)
+        elif name in files and act == "remove":
+            del files[name]
+        elif name in files:
+            files[name] = (files[name][0], number)
+        found.append(files)
+    return found
+
+
+def batches(acts: list[tuple[str, str, str]], cuts: set[int], *, fresh: bool) -> tuple[list[FileChange], Files, Files]:
+    """All changes as several comparisons find them, and what was there at first and in the end."""
+    pictures = states(acts, fresh=fresh)
+    looks = [*sorted(cut for cut in cuts if cut < len(pictures)), len(pictures) - 1]
+    found: list[FileChange] = []
+    last = pictures[0]
+    for look in looks:
+        found += difference(last, pictures[look])
+        last = pictures[look]
+    return found, pictures[0], last
+
+
+@given(_acts, st.sets(st.integers(0, 20)), st.booleans())
+def test_several_looks_merge_into_what_one_would_have_found(
+    acts: list[tuple[str, str, str]], cuts: set[int], fresh: bool
+) -> None:
+    found, before, after = batches(acts, cuts, fresh=fresh)
+    net, one = net_changes(found), difference(before, after)
+    kinds = {change.path: change.change_type for change in one}
+    told = {change.path: change.change_type for change in net}
+    if fresh:
+        assert set(net) == set(one)
+    else:  # an edit and its undoing, and a file put back, are told all the same
+        assert {path: kind for path, kind in told.items() if path in kinds} == kinds
+        assert {told[path] for path in told.keys() - kinds.keys()} <= {"modified"}
+    olds = [change.renamed_from for change in net if change.renamed_from is not None]
+    assert len(olds) == len(set(olds)), "an old path was given twice"
+    assert {told[old] for old in olds} <= {"deleted"}
+    assert all(change.change_type == "created" for change in net if change.renamed_from is not None)
 
 
 _steps = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["there", "edited", "gone"])), max_size=30)
@@ -123,5 +224,6 @@ def test_collapsing_keeps_each_path_once_in_first_seen_order(events: list[FileCh
 def test_a_change_is_plain_data() -> None:
     change = FileChange(_A, "created")
     assert change == FileChange(_A, "created") and hash(change) == hash(FileChange(_A, "created"))
+    assert change.renamed_from is None and change != FileChange(_A, "created", Path("/b"))
     with pytest.raises(AttributeError):
         change.path = Path("/b")  # type: ignore[misc]

@@ -90,7 +90,7 @@ async def test_the_states_in_turn(source: dict[str, Any], tmp_path: Path) -> Non
     await watcher.start()
     states.append(watcher.state)
     assert watcher.status.state == "watching"
-    assert watcher.status.backend == ("polling" if source else "native")
+    assert watcher.status.backend == ("polling" if source["source"] == "polling" else "native")
     assert [(root.path, root.kind, root.state, root.files) for root in watcher.status.roots] == [
         (str(tmp_path), "directory", "watching", 0)
     ]
@@ -250,7 +250,7 @@ async def test_refresh_paths_is_harmless_when_not_running(when: str) -> None:
     await watcher.stop()
 
 
-@pytest.mark.parametrize("source", [{}, {"force_polling": True, "poll_delay_ms": 20}], ids=SOURCES)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 @pytest.mark.parametrize("kind", ["file", "folder", "file root"])
 async def test_ten_of_ten_writes_right_after_start_are_told(kind: str, source: dict[str, Any], tmp_path: Path) -> None:
     for number in range(10):

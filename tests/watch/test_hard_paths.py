@@ -15,7 +15,7 @@ import pytest
 
 from reloadls.watch.flush import Pacing
 from reloadls.watch.sources import supervised
-from tests.support.watching import ProcessTold, Told, piping, running, watching
+from tests.support.watching import SOURCES, ProcessTold, Told, piping, running, watching
 
 pytestmark = pytest.mark.usefixtures("without_net")
 
@@ -49,7 +49,7 @@ def codes(told: Told) -> list[str]:
 
 
 async def test_a_name_that_is_not_utf8_is_told_and_native_watching_returns(tmp_path: Path) -> None:
-    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, pipeline):
+    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02, "watchfiles")) as (told, pipeline):
         assert (pipeline.status.state, pipeline.status.backend) == ("watching", "native")
         undecodable_file = tmp_path / os.fsdecode(b"\xff.py")
         undecodable_file.write_text("1")
@@ -81,13 +81,13 @@ async def test_what_is_missing_is_a_problem_until_it_appears(tmp_path: Path) -> 
 
 
 @as_root
-@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
-async def test_a_folder_that_can_not_be_read_is_reported_and_told_once_it_can(polling: bool, public: Path) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_folder_that_can_not_be_read_is_reported_and_told_once_it_can(source: str, public: Path) -> None:
     shut = public / "shut"
     shut.mkdir()
     (shut / "inside").write_text("1")
     os.chmod(shut, 0o700)
-    async with running([public], uid=_NOBODY, force_polling=polling, poll_delay_ms=20) as told:
+    async with running([public], uid=_NOBODY, **SOURCES[source]) as told:
         assert ["permissionDenied", str(shut)] in told.status["problems"]
         (public / "other").write_text("1")
         await told.only({str(public / "other"): "created"}, public / "sentinel")
@@ -101,12 +101,12 @@ async def test_a_folder_that_can_not_be_read_is_reported_and_told_once_it_can(po
 
 
 @as_root
-@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
-async def test_what_was_known_of_a_folder_stays_while_it_can_not_be_read(polling: bool, public: Path) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+async def test_what_was_known_of_a_folder_stays_while_it_can_not_be_read(source: str, public: Path) -> None:
     shut = public / "shut"
     shut.mkdir()
     (shut / "inside").write_text("1")
-    async with running([public], uid=_NOBODY, force_polling=polling, poll_delay_ms=20) as told:
+    async with running([public], uid=_NOBODY, **SOURCES[source]) as told:
         os.chmod(shut, 0o700)
         await told.only({}, public / "sentinel")
         await told.until(lambda: ["permissionDenied", str(shut)] in told.status["problems"])
@@ -176,12 +176,12 @@ async def test_a_watch_table_that_fills_up_later_is_reported(tmp_path: Path) -> 
 
 
 @in_namespace
-@pytest.mark.parametrize("polling", [False, True], ids=["native", "polling"])
-async def test_a_file_system_mounted_on_a_root_and_unmounted(polling: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_file_system_mounted_on_a_root_and_unmounted(source: str, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (root / "below").write_text("1")
-    async with running([root], before=["unshare", "-Urm"], force_polling=polling, poll_delay_ms=20) as told:
+    async with running([root], before=["unshare", "-Urm"], **SOURCES[source]) as told:
         inside = ["nsenter", "-t", str(told.process.pid), "-m", "sh", "-c"]
         if not _can(*inside, "true"):
             pytest.skip("can't enter the namespace")
@@ -215,7 +215,7 @@ async def test_native_watching_that_comes_back_leaves_nothing_out(
 ) -> None:
     """Writes while native watching ends, polls and returns are all told."""
     monkeypatch.setattr(supervised, "_FIRST_RETRY_S", 0.01)
-    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, _):
+    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02, "watchfiles")) as (told, _):
         (tmp_path / os.fsdecode(b"\xff")).write_text("1")
         paths = (tmp_path / f"f{number}" for number in itertools.count())
         expected = {str(tmp_path / os.fsdecode(b"\xff")): "created"}

@@ -1,16 +1,20 @@
-"""What differs between a clock and now."""
+"""What differs between a clock and now, and what each of many has yet to be told."""
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from reloadls.watch.change import ChangeType, FileChange
-from reloadls.watch.journal import Journal
+from reloadls.watch.change import ChangeType, FileChange, net_changes
+from reloadls.watch.flush import Cause
+from reloadls.watch.journal import Batch, Cursor, Journal, Past
 
 
 def batch(*names: str, kind: ChangeType = "modified") -> list[FileChange]:
@@ -120,3 +124,332 @@ def test_the_picture_at_a_clock_and_since_make_the_picture_now(
                 (now.discard if change.change_type == "deleted" else now.add)(change.path.name)
             assert now == there
     assert journal.since(pictures[-1][0]) == [] or (len(writes) == forgotten)
+
+
+# -- cursors ---------------------------------------------------------------------------------------------
+
+
+def test_who_is_one_batch_behind_takes_that_very_object() -> None:
+    journal = Journal()
+    journal.append(batch("before"), "watch")
+    cursors = [journal.cursor() for _ in range(3)]
+    assert not any(cursor.behind for cursor in cursors)
+    added = journal.append(batch("a"), "save")
+    assert all(cursor.behind for cursor in cursors)
+    assert all(cursor.take() is added for cursor in cursors)
+    assert {cursor.clock for cursor in cursors} == {journal.clock}
+    assert [cursor.take() for cursor in cursors] == [None] * 3
+
+
+def test_who_is_further_behind_takes_all_as_one() -> None:
+    journal = Journal()
+    cursor = journal.cursor()
+    before = cursor.clock
+    journal.append(batch("a", kind="created"), "save", datetime(2030, 1, 1, tzinfo=UTC))
+    journal.append(batch("b"), "watch", datetime(2030, 1, 2, tzinfo=UTC))
+    journal.append(batch("a"), "watch", datetime(2030, 1, 3, tzinfo=UTC))
+    taken = cursor.take()
+    assert taken is not None
+    assert (taken.since, taken.clock, taken.cause, taken.at.day) == (before, journal.clock, "watch", 3)
+    assert taken.changes == (*batch("a", kind="created"), *batch("b"))
+
+
+def test_all_who_stand_at_one_place_take_one_and_the_same() -> None:
+    journal = Journal()
+    cursors = [journal.cursor() for _ in range(3)]
+    for name in "abc":
+        journal.append(batch(name), "watch")
+    other = journal.cursor()
+    journal.append(batch("d"), "watch")
+    first, *rest = [cursor.take() for cursor in cursors]
+    assert first is not None
+    assert all(taken is first for taken in rest)
+    assert other.take() is not first
+
+
+@pytest.mark.parametrize(
+    ("causes", "merged"),
+    [(("save", "save"), "save"), (("save", "watch"), "watch"), (("rescan", "refresh", "rescan"), "watch")],
+)
+def test_batches_of_several_causes_are_one_of_watching(causes: tuple[Cause, ...], merged: Cause) -> None:
+    journal = Journal()
+    cursor = journal.cursor()
+    for cause in causes:
+        journal.append(batch("a"), cause)
+    taken = cursor.take()
+    assert taken is not None
+    assert taken.cause == merged
+
+
+def test_what_came_and_went_is_not_told() -> None:
+    journal = Journal()
+    cursor = journal.cursor()
+    journal.append(batch("a", kind="created"), "watch")
+    journal.append(batch("a", kind="deleted"), "watch")
+    assert cursor.take() is None
+    assert cursor.clock == journal.clock
+    assert not cursor.behind
+
+
+def test_who_has_caught_up_or_gone_is_not_told() -> None:
+    journal = Journal()
+    cursor, gone = journal.cursor(), journal.cursor()
+    gone.close()
+    gone.close()
+    stays = gone.clock
+    journal.append(batch("a"), "watch")
+    cursor.catch_up()
+    assert (cursor.take(), cursor.clock) == (None, journal.clock)
+    gone.catch_up()
+    assert (gone.behind, gone.take(), gone.clock) == (False, None, stays)
+
+
+def test_since_ends_where_a_cursor_stands() -> None:
+    journal = Journal()
+    clock = journal.clock
+    journal.append(batch("a"), "watch")
+    cursor = journal.cursor()
+    journal.append(batch("b"), "watch")
+    assert journal.since(clock, cursor) == batch("a")
+    assert journal.since(journal.clock, cursor) is None, "that is more than its owner was told"
+    cursor.take()
+    assert journal.since(clock, cursor) == batch("a", "b")
+
+
+def test_what_happened_before_the_journal_forgot_is_still_told() -> None:
+    journal = Journal()
+    cursor, late = journal.cursor(), journal.cursor()
+    before = journal.clock
+    first = journal.append(batch("a"), "watch")
+    journal.forget()
+    assert journal.since(before) is None
+    assert cursor.take() is first
+    second = journal.append(batch("b"), "watch")
+    assert cursor.take() is second
+    taken = late.take()
+    assert taken is not None
+    assert taken.changes == tuple(batch("a", "b"))
+    assert (taken.since, taken.clock) == (second.since, second.clock), "there is a gap, and it can be seen"
+
+
+def test_a_lost_clock_is_not_said_to_be_told() -> None:
+    journal = Journal()
+    cursor = journal.cursor()
+    for name in "ab":
+        last = journal.append(batch(name), "watch")
+    journal.forget()
+    taken = cursor.take()
+    assert taken is not None
+    assert taken.clock == last.clock != journal.clock
+    assert journal.since(taken.clock) is None
+
+
+def test_the_journal_keeps_for_a_cursor_what_it_would_forget() -> None:
+    journal = Journal(limit=10)
+    early = journal.cursor()
+    for number in range(1000):
+        if number == 500:
+            late = journal.cursor()
+        journal.append(batch(f"x{number % 7}"), "watch")
+        assert journal.size <= 10 + 2 * 3 * 7
+    assert {change.path.name for change in (early.take() or _NOTHING).changes} == {f"x{number}" for number in range(7)}
+    assert len((late.take() or _NOTHING).changes) == 7
+    journal.append(batch("y"), "watch")
+    assert journal.size <= 10, "nobody needs more"
+
+
+def test_a_slow_cursor_leaves_the_newest_clocks_answered() -> None:
+    journal = Journal(limit=10)
+    slow = journal.cursor()
+    for number in range(1000):
+        clock = journal.clock
+        journal.append(batch(f"x{number % 7}"), "watch")
+        journal.append(batch("y"), "watch")
+        assert journal.since(clock) == batch(f"x{number % 7}", "y")
+    assert slow.behind
+
+
+def test_a_batch_can_be_the_key_of_what_is_made_of_it() -> None:
+    made: weakref.WeakKeyDictionary[Batch, bytes] = weakref.WeakKeyDictionary()
+    journal = Journal(limit=1)
+    cursor = journal.cursor()
+    made[journal.append(batch("a"), "watch")] = b"a"
+    taken = cursor.take()
+    assert taken is not None
+    assert made[taken] == b"a"
+    del taken
+    journal.append(batch("b"), "watch")
+    assert len(made) == 0
+
+
+_NOTHING = Batch("", "", datetime(2030, 1, 1, tzinfo=UTC), "watch", ())
+
+
+# -- what earlier runs have left -------------------------------------------------------------------------
+
+
+def _past(*names: str, epochs: tuple[tuple[str, int, int], ...], number: int = 42) -> Past:
+    start = number - len(names)
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    batches = (
+        Batch(f"c:a:{start + index + 1}", f"c:a:{start + index}", at, "watch", tuple(batch(name)))
+        for index, name in enumerate(names)
+    )
+    return Past(number, epochs, tuple(batches))
+
+
+@pytest.mark.parametrize(
+    ("clock", "names"),
+    [("c:a:38", None), ("c:a:39", "xyz"), ("c:a:40", "yz"), ("c:a:41", None), ("c:b:39", None), ("c:b:40", "yz"),
+     ("c:b:41", "z"), ("c:b:42", ""), ("c:b:43", None), ("c:z:42", None)],
+)  # fmt: skip
+def test_a_clock_of_an_earlier_run_is_known_as_far_as_that_was_committed(clock: str, names: str | None) -> None:
+    journal = Journal(past=_past("x", "y", "z", epochs=(("a", 30, 40), ("b", 40, 42))))
+    assert journal.clock == f"c:{journal.epoch}:42"
+    assert journal.since(clock) == (None if names is None else batch(*names))
+    journal.append(batch("new"), "startup")
+    assert journal.since(clock) == (None if names is None else batch(*names, "new"))
+    assert journal.since(f"c:{journal.epoch}:41") is None, "this run was not there yet"
+    assert journal.since(f"c:{journal.epoch}:42") == batch("new")
+
+
+def test_nobody_takes_what_was_before() -> None:
+    journal = Journal(past=_past("x", "y", epochs=(("a", 0, 42),)))
+    cursor = journal.cursor()
+    assert not cursor.behind
+    added = journal.append(batch("new"), "startup")
+    assert cursor.take() is added
+
+
+def test_the_past_is_within_the_bound_and_can_be_forgotten() -> None:
+    journal = Journal(limit=2, past=_past("x", "y", epochs=(("a", 0, 42),)))
+    journal.append(batch("new"), "startup")
+    assert [journal.since(f"c:a:{number}") for number in (40, 41)] == [None, batch("y", "new")]
+    journal.forget()
+    assert journal.since("c:a:42") is None
+
+
+# -- any order of things ---------------------------------------------------------------------------------
+
+_NAMES = "abcde"
+
+
+@dataclass
+class _Told:
+    """A cursor, and a naive account of what its owner has yet to be told."""
+
+    cursor: Cursor
+    pending: list[Batch] = field(default_factory=list)
+    since: str = ""
+
+
+class CursorsMachine(RuleBasedStateMachine):
+    """A journal with a tiny limit, beside lists that forget nothing."""
+
+    told: Bundle[_Told] = Bundle("told")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit = 6
+        self.journal = Journal(limit=self.limit)
+        self.there: set[str] = set()
+        self.all: list[Batch] = []
+        self.clocks: dict[str, int] = {self.journal.clock: 0}
+        self.owners: list[_Told] = []
+        self.most = 0
+        self.forgot = 0
+        self.gap = ""
+
+    @rule(target=told)
+    def join(self) -> _Told:
+        owner = _Told(self.journal.cursor(), since=self.journal.clock)
+        self.owners.append(owner)
+        self.most = max(self.most, len(self.owners))
+        return owner
+
+    @rule(owner=consumes(told))
+    def leave(self, owner: _Told) -> None:
+        owner.cursor.close()
+        self.owners.remove(owner)
+
+    @rule(
+        names=st.sets(st.sampled_from(_NAMES), min_size=1), cause=st.sampled_from(["watch", "save"]), stay=st.booleans()
+    )
+    def append(self, names: set[str], cause: Cause, stay: bool) -> None:
+        changes: list[FileChange] = []
+        for name in sorted(names):
+            if stay or name not in self.there:
+                changes += batch(name, kind="modified" if name in self.there else "created")
+                self.there.add(name)
+            else:
+                changes += batch(name, kind="deleted")
+                self.there.remove(name)
+        added = self.journal.append(changes, cause)
+        self.all.append(added)
+        self.clocks[added.clock] = len(self.all)
+        for owner in self.owners:
+            owner.pending.append(added)
+            if self.gap:
+                owner.since = self.gap
+        self.gap = ""
+        if all(len(owner.pending) == 1 for owner in self.owners):
+            assert self.journal.size <= max(self.limit, len(changes))
+
+    @rule()
+    def forget(self) -> None:
+        self.journal.forget()
+        self.forgot = len(self.all)
+        self.clocks = {self.journal.clock: len(self.all)}
+        self.gap = self.journal.clock
+
+    @rule(owner=told)
+    def catch_up(self, owner: _Told) -> None:
+        owner.cursor.catch_up()
+        owner.pending, owner.since = [], self.journal.clock
+
+    @rule(owner=told)
+    def take(self, owner: _Told) -> None:
+        assert owner.cursor.behind >= bool(owner.pending)
+        taken = owner.cursor.take()
+        net = net_changes(change for added in owner.pending for change in added.changes)
+        if len(owner.pending) == 1:
+            assert taken is owner.pending[0]
+        elif not net:
+            assert taken is None
+        else:
+            last = owner.pending[-1]
+            assert taken is not None
+            assert set(taken.changes) == set(net)
+            assert len(taken.changes) == len(net)
+            assert (taken.clock, taken.at, taken.since) == (last.clock, last.at, owner.since)
+            causes = {added.cause for added in owner.pending}
+            assert taken.cause == (causes.pop() if len(causes) == 1 else "watch")
+        assert (owner.cursor.clock, owner.cursor.behind) == (self.journal.clock, False)
+        owner.pending, owner.since = [], self.journal.clock
+
+    @rule(owner=told)
+    def since_until(self, owner: _Told) -> None:
+        end = len(self.all) - len(owner.pending)
+        for clock, start in self.clocks.items():
+            self._check(self.journal.since(clock, owner.cursor), start, end)
+
+    @invariant()
+    def every_clock_is_answered_rightly_or_not_at_all(self) -> None:
+        for clock, start in self.clocks.items():
+            answer = self.journal.since(clock)
+            self._check(answer, start, len(self.all))
+            if sum(len(added.changes) for added in self.all[start:]) <= self.limit // 2:
+                assert answer is not None
+
+    @invariant()
+    def it_is_bounded(self) -> None:
+        assert self.journal.size <= self.limit + 2 * (self.most + 1) * len(_NAMES)
+
+    def _check(self, answer: list[FileChange] | None, start: int, end: int) -> None:
+        if answer is not None:
+            assert start <= end
+            assert set(answer) == set(net_changes(change for added in self.all[start:end] for change in added.changes))
+
+
+TestCursors = CursorsMachine.TestCase
+TestCursors.settings = settings(max_examples=60, stateful_step_count=40)

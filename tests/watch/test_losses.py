@@ -10,7 +10,7 @@ import pytest
 
 from reloadls.watch.sources import make
 from tests.support.losses import FROZEN_LOSSES, LOSSES, Loss, Place, difference
-from tests.support.watching import SOURCES, Told, running, watching
+from tests.support.watching import NATIVE, SOURCES, Told, running, watching
 
 pytestmark = pytest.mark.usefixtures("without_net")
 
@@ -42,7 +42,7 @@ async def test_all_of_it_is_told_and_nothing_else(
         await check(loss, place, told)
 
 
-@pytest.mark.parametrize("source", [{}], ids=["native"])
+@pytest.mark.parametrize("source", NATIVE.values(), ids=NATIVE)
 @pytest.mark.parametrize("loss", FROZEN_LOSSES, ids=lambda loss: loss.name)
 async def test_what_happens_while_the_process_stands_still_is_told(
     loss: Loss, source: dict[str, Any], tmp_path: Path

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from reloadls.watch.flush import Pacing
 from reloadls.watch.folder import Entry
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.sources import Hints, SourceFailed, make, supervised
-from reloadls.watch.sources.base import Backend, FailureCode
+from reloadls.watch.sources import native as native_module
+from reloadls.watch.sources.base import Backend, FailureCode, WholeSource
 from reloadls.watch.sources.cookies import Cookies
 from reloadls.watch.sources.native import NativeSource
 from reloadls.watch.sources.polling import PollingSource
@@ -223,7 +225,7 @@ async def test_polling_hints_at_each_new_difference_once() -> None:
 # -- supervised --------------------------------------------------------------------------------------------------
 
 
-class Failing:
+class Failing(WholeSource):
     """A source that fails when it is asked to; otherwise it does nothing."""
 
     backend: Backend = "native"
@@ -320,6 +322,9 @@ async def test_stop_ends_the_attempts() -> None:
     assert log[-1] == "polling stopped"
 
 
+_WATCHFILES = Pacing(0.02, 0.2, 0.02, "watchfiles")
+
+
 class Deaf(NativeSource):
     """A native source that loses every hint."""
 
@@ -344,10 +349,10 @@ async def test_what_every_hint_is_lost_of_is_found_by_the_safety_net(
     for name in ("one.py", "d/two.py"):
         (tmp_path / name).write_text("1")
         os.utime(tmp_path / name, (1e9, 1e9))
-    monkeypatch.setattr(make, "NativeSource", Deaf)
+    monkeypatch.setattr(native_module, "NativeSource", Deaf)
     monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.05)
     monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
-    async with piping([tmp_path]) as (told, pipeline):
+    async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
         before = set(await pipeline.files())
         act(tmp_path)
         after = set(state_of(str(tmp_path)))
@@ -360,8 +365,8 @@ async def test_without_the_safety_net_a_deaf_source_tells_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_net: None
 ) -> None:
     """So the test above can fail."""
-    monkeypatch.setattr(make, "NativeSource", Deaf)
-    async with piping([tmp_path]) as (told, pipeline):
+    monkeypatch.setattr(native_module, "NativeSource", Deaf)
+    async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
         (tmp_path / "new").write_text("1")
         async with piping([tmp_path], pacing=None) as (_, other):
             await other.sync()

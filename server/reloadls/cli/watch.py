@@ -10,6 +10,7 @@ import typer
 
 from reloadls.watch.flush import Pacing
 from reloadls.watch.scope import Scope
+from reloadls.watch.sources.make import SOURCE_NAMES
 
 from .arguments import BadArgument, existing_path, one_of, pattern, seconds, whole_number
 from .watch_lines import TYPES
@@ -51,6 +52,9 @@ def watch(
     poll_delay_ms: Annotated[
         str, typer.Option(metavar="N", show_default=True, help="Time between two looks, 50 to 60000.")
     ] = "300",
+    source: Annotated[
+        str, typer.Option(metavar="S", show_default=True, help=f"What to be told by: {', '.join(SOURCE_NAMES)}.")
+    ] = "auto",
 ) -> Callable[[], int]:
     """Print what changes, until Ctrl-C.
 
@@ -71,6 +75,7 @@ def watch(
     {"type": "created", "path": …, "uri": …, "at": "2026-01-31T12:00:00.123Z"}. Nothing is lost in between.
     """
     debounce = whole_number("--debounce-ms", debounce_ms, low=1, high=60_000)
+    used = one_of("--source", source, SOURCE_NAMES)
     scope = Scope(
         [existing_path(path) for path in paths or ["."]],
         include=[pattern("--include", text) for text in include or ()],
@@ -83,7 +88,7 @@ def watch(
             debounce / 1000,
             _max_wait(max_wait_ms, debounce) / 1000,
             whole_number("--poll-delay-ms", poll_delay_ms, low=50, high=60_000) / 1000,
-            poll,
+            "polling" if poll else used,
         ),
         as_json=json,
         types=frozenset(one_of("--type", text, TYPES) for text in types or TYPES),

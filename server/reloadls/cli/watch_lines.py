@@ -39,6 +39,8 @@ class HumanLines:
         """One change, with the local time."""
         time = f"{at.astimezone():%H:%M:%S}.{at.microsecond // 1000:03d}"
         path = shown(relative(os.fspath(change.path), self.folder))
+        if change.renamed_from is not None:
+            path = f"{path}  (was {shown(relative(os.fspath(change.renamed_from), self.folder))})"
         kind = f"{change.change_type:8}"
         if self.colour:
             time, kind = f"{_DIM}{time}{_RESET}", f"{_COLOURS[change.change_type]}{kind}{_RESET}"
@@ -62,6 +64,8 @@ class JsonLines:
         """One change, with the time in UTC."""
         path = os.fspath(change.path)
         line = {"type": change.change_type, "path": unicode_path(path), "uri": self._to_uri(path), "at": utc_text(at)}
+        if change.renamed_from is not None:
+            line["renamedFrom"] = self._to_uri(os.fspath(change.renamed_from))
         return json_line(line)
 
 

@@ -26,6 +26,8 @@ from .message_types import ClientProtocol
 from .messages import (
     Change,
     ChangeBatch,
+    Lag,
+    Metrics,
     NoParams,
     Problem,
     RefreshPathsParams,
@@ -34,6 +36,7 @@ from .messages import (
     RootStatus,
     SinceParams,
     SinceResult,
+    StatusParams,
     SyncParams,
     SyncResult,
     TargetStatus,
@@ -53,6 +56,8 @@ __all__ = [
     # messages
     "Change",
     "ChangeBatch",
+    "Lag",
+    "Metrics",
     "ModuleReport",
     "NoParams",
     "Problem",
@@ -64,6 +69,7 @@ __all__ = [
     "RootStatus",
     "SessionCounts",
     "SinceParams",
+    "StatusParams",
     "SinceResult",
     "SyncParams",
     "SyncResult",

@@ -24,6 +24,8 @@ __all__ = [
     "Change",
     "ChangeBatch",
     "ChangeType",
+    "Lag",
+    "Metrics",
     "NoParams",
     "PARAMS_TYPES",
     "NOTIFICATION_TYPES",
@@ -39,6 +41,7 @@ __all__ = [
     "ServiceState",
     "SinceParams",
     "SinceResult",
+    "StatusParams",
     "SyncParams",
     "SyncResult",
     "TargetState",
@@ -53,7 +56,9 @@ Backend = Literal["native", "polling"]
 RootKind = Literal["file", "directory"]
 RootState = Literal["watching", "missing", "denied"]
 TargetState = Literal["starting", "live", "paused", "restarting", "failed", "gone"]
-ProblemCode = Literal["badOption", "missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable"]
+ProblemCode = Literal[
+    "badOption", "missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable", "stateFailed"
+]
 
 _ALWAYS: Final = {"always": True}
 _MAX_TIMEOUT_MS: Final = 600_000
@@ -118,6 +123,37 @@ class Problem:
 
 
 @frozen(kw_only=True)
+class Lag:
+    """From a batch's last change to its being told, in milliseconds, of the last thousand batches."""
+
+    p50: float
+    p99: float
+
+
+@frozen(kw_only=True)
+class Metrics:
+    """How the service does, for who operates it; the watching is that which this client shares with others."""
+
+    hints: int
+    """How many hints have come since watching began."""
+    batches: int
+    """How many batches were told."""
+    reconciles: dict[str, int]
+    """Why the disk was compared -> how often."""
+    overflows: int
+    """How often the kernel's queue of events was full."""
+    watches: int | None
+    """How many folders the kernel watches for the whole process; None where it is not asked one by one."""
+    watch_limit: int | None
+    """How many it would."""
+    lag_ms: Lag
+    sessions: int
+    """How many clients the process has."""
+    memory_bytes: int | None
+    """What the process holds in memory."""
+
+
+@frozen(kw_only=True)
 class ReloadStatus:
     """How the service is: what it watches and how, who listens, and what is wrong."""
 
@@ -129,6 +165,15 @@ class ReloadStatus:
     clock: str
     targets: tuple[TargetStatus, ...] = field(default=(), metadata=_ALWAYS)
     problems: tuple[Problem, ...] = field(default=(), metadata=_ALWAYS)
+    metrics: Metrics | None = None
+    """Only where it was asked for."""
+
+
+@frozen
+class StatusParams:
+    """`reload/status`: whether to give figures, too."""
+
+    metrics: bool = False
 
 
 @frozen
@@ -201,7 +246,7 @@ class TriggerParams:
 
 REQUEST_TYPES: Final[Mapping[str, tuple[type, Any]]] = MappingProxyType(
     {
-        methods.STATUS: (NoParams, ReloadStatus),
+        methods.STATUS: (StatusParams, ReloadStatus),
         methods.REFRESH_PATHS: (RefreshPathsParams, RefreshPathsResult),
         methods.SYNC: (SyncParams, SyncResult),
         methods.SINCE: (SinceParams, SinceResult),

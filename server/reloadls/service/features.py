@@ -17,6 +17,7 @@ from reloadls.protocol import (
     ReloadReport,
     ReloadStatus,
     SinceParams,
+    StatusParams,
     SyncParams,
     SyncResult,
     TriggerParams,
@@ -46,8 +47,8 @@ def register(server: ReloadServer) -> None:
 
 def _register_requests(server: ReloadServer) -> None:
     @server.feature(methods.STATUS)
-    def status(_params: NoParams) -> ReloadStatus:
-        return server.session.status()
+    def status(params: StatusParams) -> ReloadStatus:
+        return server.session.status(metrics=params.metrics)
 
     @server.feature(methods.SYNC)
     async def sync(params: SyncParams) -> SyncResult:

@@ -3,52 +3,144 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import signal
 import sys
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
 
+from reloadls.service.host import Host
 from reloadls.service.server import ReloadServer
-from reloadls.service.stdio import serve_stdio
+from reloadls.service.transports import (
+    Limits,
+    default_token_file,
+    listen,
+    pass_over_token,
+    read_or_make_token,
+    serve_clients,
+    serve_stdio,
+)
+from reloadls.watch.hub import WatchHub
+from reloadls.watch.sources.make import SourceName
+from reloadls.watch.state import state_folder
 
-__all__ = ["LogLevel", "serve_stdio_main"]
+__all__ = ["DROP_AFTER_S", "LogLevel", "ServeOptions", "SourceName", "TransportName", "serve_main"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+TransportName = Literal["stdio", "tcp", "ws", "socket"]
 
+DROP_AFTER_S: Final = 60.0
+_LINGER_S: Final = 600.0
+"""How long, in seconds, watching goes on for a client that may come back, where others may come, too."""
 _log = logging.getLogger("reloadls")
 
 
-def serve_stdio_main(*, log_file: str | None = None, log_level: LogLevel = "warning") -> int:
-    """Serve one client over standard input and output, until it says `exit`, goes away, or a signal comes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How a service process serves."""
 
-    Args:
-        log_file: where the log goes; standard error when left out.
-        log_level: what is logged at least.
+    transport: TransportName = "stdio"
+    address: str = ""
+    """`HOST:PORT` for `tcp` and `ws`, a path for `socket`, nothing for `stdio`."""
+    token_file: str | None = None
+    """Holds what clients show on `tcp` and `ws`; None: `default_token_file()`."""
+    origins: tuple[str, ...] = ()
+    """The web pages that may connect over `ws`."""
+    drop_after: float = DROP_AFTER_S
+    """Seconds after which a client on a socket that takes nothing of what waits for it is dropped."""
+    state: bool | None = None
+    """Whether what was told is remembered across restarts; None: on sockets, yes."""
+    source: SourceName = "auto"
+    """Where hints come from."""
+    log_file: str | None = None
+    """Where the log goes; None: standard error."""
+    log_level: LogLevel = "warning"
+    """What is logged at least."""
 
-    Returns:
-        The exit code: 0 after `shutdown` or a signal, 1 when the client went without saying so.
+
+def serve_main(options: ServeOptions | None = None) -> int:
+    """Serve until the client is gone (`stdio`) or a signal comes, and return the exit code.
+
+    That is 0 after a signal, and for `stdio` after `shutdown`; 1 when the client there went without saying so. A
+    second signal ends the process at once.
 
     Raises:
+        CantServe: it can't be served in that way.
         OSError: the log file can't be written.
     """
-    _start_log(log_file, log_level)
-    return asyncio.run(_serve())
+    options = options or ServeOptions()
+    _start_log(options.log_file, options.log_level)
+    return asyncio.run(_serve(options))
 
 
-async def _serve() -> int:
-    server = ReloadServer()
-    _stop_on_signals(server)
+async def _serve(options: ServeOptions) -> int:
+    draining: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with contextlib.ExitStack() as left_behind:
+        _drain_on_signals(draining, left_behind.close)
+        host = _host(options)
+        try:
+            if options.transport == "stdio":
+                return await _serve_stdio(ReloadServer(host), draining)
+            await _serve_sockets(options, lambda: ReloadServer(host), draining, left_behind)
+            return 0
+        finally:
+            await host.hub.close()
+
+
+def _host(options: ServeOptions) -> Host:
+    on_socket = options.transport != "stdio"
+    keeps = on_socket if options.state is None else options.state
+    hub = WatchHub(linger=_LINGER_S if on_socket else 0.0, state_folder=state_folder() if keeps else None)
+    return Host(hub, source=options.source)
+
+
+async def _serve_stdio(server: ReloadServer, draining: asyncio.Future[None]) -> int:
+    server.admit = pass_over_token
     try:
-        return await serve_stdio(server)
+        return await serve_stdio(server, draining=draining, end=server.end)
     finally:
         await server.end()
 
 
-def _stop_on_signals(server: ReloadServer) -> None:
+async def _serve_sockets(
+    options: ServeOptions,
+    make_server: Callable[[], ReloadServer],
+    draining: asyncio.Future[None],
+    left_behind: contextlib.ExitStack,
+) -> None:
+    assert options.transport != "stdio"
+    token = None
+    if options.transport != "socket":
+        token = read_or_make_token(options.token_file or default_token_file())
+    listening = left_behind.enter_context(listen(options.transport, options.address))
+    # A line of its own in one write, however the log is set: programs wait for it.
+    sys.stderr.write(f"listening on {options.transport} {listening.address}\n")
+    sys.stderr.flush()
+    await serve_clients(
+        listening.socket,
+        make_server,
+        draining=draining,
+        token=token,
+        origins=options.origins if options.transport == "ws" else None,
+        limits=Limits(drop_after=options.drop_after),
+    )
+
+
+def _drain_on_signals(draining: asyncio.Future[None], clean_up: Callable[[], None]) -> None:
+    def on_signal(number: int) -> None:
+        if draining.done():
+            clean_up()
+            os._exit(128 + number)
+        _log.info("%s: no more clients are taken, and what is in flight is finished", signal.Signals(number).name)
+        draining.set_result(None)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, server.protocol.stop, 0)
+            loop.add_signal_handler(number, on_signal, number)
         except NotImplementedError:  # Windows: Ctrl-C ends the loop by itself
             return
 

@@ -20,6 +20,7 @@ from reloadls.protocol import (
     methods,
 )
 from reloadls.service.features import register
+from reloadls.service.host import Host
 from reloadls.service.parent import wait_for_death
 from reloadls.service.progress import ScanProgress
 from reloadls.service.session import Session
@@ -38,6 +39,8 @@ class ReloadProtocol(SafeProtocol):
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """Answer with what the service can do."""
+        if isinstance(self._server, ReloadServer):
+            self._server.admit(params)
         result = yield from super().lsp_initialize(params)
         result.capabilities.text_document_sync = types.TextDocumentSyncOptions(
             open_close=False, change=types.TextDocumentSyncKind.None_, save=types.SaveOptions(include_text=False)
@@ -46,11 +49,16 @@ class ReloadProtocol(SafeProtocol):
 
 
 class ReloadServer(LanguageServer):
-    """Serves one client; one is made for each connection, on the event loop."""
+    """Serves one client; one is made for each connection, on the event loop.
+
+    Args:
+        host: what it shares with the process's other servers; one of its own if left out.
+    """
 
     protocol: ReloadProtocol
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host | None = None) -> None:
+        self._host = host or Host()
         super().__init__(
             "reloadls",
             __version__,
@@ -62,6 +70,9 @@ class ReloadServer(LanguageServer):
         self._progress: ScanProgress | None = None
         self._watching = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self.admit: Callable[[types.InitializeParams], object] = lambda _params: None
+        """Called before anything else is made of `initialize`: raises `RequestFailed` to refuse the client, and takes
+        out of the params what is not for the session. A transport sets it."""
         register(self)
         _register_life_cycle(self)
 
@@ -85,7 +96,7 @@ class ReloadServer(LanguageServer):
 
     def open_session(self, params: types.InitializeParams) -> None:
         """The client has introduced itself."""
-        self._session = Session(self, params.initialization_options, folders_of(params))
+        self._session = Session(self, params.initialization_options, folders_of(params), self._host)
         if params.process_id is not None:
             self._spawn(self._end_with(params.process_id))
 

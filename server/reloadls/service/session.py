@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,11 +21,14 @@ from reloadls.protocol import (
     SyncResult,
     parse_options,
 )
-from reloadls.service.telling import PART, encode_part, encode_since, to_root, to_status
+from reloadls.service.host import Host
+from reloadls.service.telling import PART, encode_since, to_root, to_status
 from reloadls.service.workspace import Meant, scope_of
-from reloadls.watch.flush import Cause, Flush, Pacing, Paused
-from reloadls.watch.journal import Batch, Journal
-from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.change import FileChange
+from reloadls.watch.flush import Cause, Pacing
+from reloadls.watch.hub import Channel, Wish
+from reloadls.watch.journal import Batch, Cursor
+from reloadls.watch.sources.make import SourceName
 from reloadls.watch.status import RootStatus, WatchStatus
 
 __all__ = ["Client", "Session"]
@@ -61,70 +63,84 @@ class _Settings:
     meant: Meant
     problems: tuple[tuple[str, str], ...]
 
-    @property
-    def pacing(self) -> Pacing:
+    def wish(self, source: SourceName) -> Wish:
+        """What the hub is asked for; `source` is used unless polling is asked for."""
         options = self.options
-        return Pacing(
-            options.debounce_ms / 1000,
-            options.max_wait_ms / 1000,
-            options.poll_delay_ms / 1000,
-            bool(options.force_polling),
-        )
+        times = (options.debounce_ms / 1000, options.max_wait_ms / 1000, options.poll_delay_ms / 1000)
+        return Wish(self.meant.scope, Pacing(*times, "polling" if options.force_polling else source))
 
 
 class Session:
     """Watches for one client, from `begin` to `end`.
 
+    It is told of batches by its channel, and sends them at the pace at which the client takes them: what has come
+    meanwhile is one batch.
+
     Args:
         client: where it tells what it has to tell.
         options: what the client sent as options, raw.
         folders: the client's workspace folders, as URIs.
+        host: what it shares with the process's other sessions.
     """
 
-    def __init__(self, client: Client, options: object, folders: Sequence[str]) -> None:
+    def __init__(self, client: Client, options: object, folders: Sequence[str], host: Host) -> None:
         self._client = client
-        self._journal = Journal()
+        self._host = host
         self._settings = self._settle(parse_options(options), tuple(folders))
-        self._pipeline: Pipeline | None = None
+        self._channel: Channel | None = None
+        self._cursor: Cursor | None = None
         self._begun = asyncio.Event()
         self._failure: BaseException | None = None
+        self._paused = self._ended = False
         self._changing = asyncio.Lock()
+        self._telling = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._teller: asyncio.Task[None] | None = None
         self._told_status: ReloadStatus | None = None
+        host.sessions += 1
 
     # -- life --------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
         """Begin to watch, and tell the first status."""
         self._show_problems()
-        pipeline = Pipeline(
-            self._settings.meant.scope,
-            self._deliver,
-            pacing=self._settings.pacing,
-            on_status=lambda _: self._tell_status(),
-            on_scan=lambda begins: self._client.on_scan(begins, lambda: pipeline.scanned),
-        )
-        self._pipeline = pipeline
         try:
-            await pipeline.start()
+            self._channel, self._cursor = await self._host.hub.join(self._settings.wish(self._host.source), self)
         except BaseException as error:
             self._failure = error
-            await pipeline.stop()
             raise
         finally:
             self._begun.set()
         self._tell_status()
+        self._teller = asyncio.create_task(self._tell(), name="reloadls-teller")
+        self._news.set()
 
     async def end(self) -> None:
         """Watch no more; the last thing told is that it has stopped."""
-        if self._pipeline is not None:
-            await self._pipeline.stop()
+        if self._ended:
+            return
+        self._ended = True
+        self._host.sessions -= 1
+        if self._teller is not None:
+            self._teller.cancel()
+            await asyncio.wait([self._teller])
+        if self._channel is not None:
+            self._tell_status()
+            await self._host.hub.leave(self._channel, self)
 
     # -- requests ----------------------------------------------------------------------------------------
 
-    def status(self) -> ReloadStatus:
-        """How watching goes now."""
-        status = WatchStatus("starting", "native") if self._pipeline is None else self._pipeline.status
-        return to_status(status, self._settings.options, self._journal.clock, self._settings.problems)
+    def status(self, *, metrics: bool = False) -> ReloadStatus:
+        """How watching goes now, with figures if asked."""
+        channel, cursor = self._channel, self._cursor
+        if channel is None or cursor is None:
+            status = WatchStatus("stopped" if self._ended or self._failure else "starting", "native")
+            return to_status(status, self._settings.options, "", self._settings.problems)
+        status = channel.status
+        if self._ended or self._paused:
+            status = WatchStatus("stopped" if self._ended else "paused", status.backend, status.roots, status.problems)
+        told = to_status(status, self._settings.options, cursor.clock, self._settings.problems)
+        return attrs.evolve(told, metrics=self._host.metrics(channel)) if metrics else told
 
     async def sync(self, timeout: float) -> SyncResult:
         """Answer when every change made before has been sent.
@@ -136,40 +152,54 @@ class Session:
             RequestFailed: watching is paused, or the time is over.
         """
         await self._in_time(self._synced(), timeout)
-        return SyncResult(self._journal.clock)
+        return SyncResult((await self._watching())[1].clock)
 
     async def since(self, clock: str | None) -> Encoded:
         """What differs between `clock` and what was last told; every file if `clock` is unknown."""
-        pipeline = await self._watching()
-        changes = None if clock is None else self._journal.since(clock)
-        if changes is not None:
-            told = [(os.fspath(change.path), change.change_type) for change in changes]
-            return await _encode_since(self._journal.clock, told, fresh=False)
-        files = await pipeline.files()
-        return await _encode_since(self._journal.clock, [(path, "created") for path in files], fresh=True)
+        await self._watching()
+        async with self._telling:
+            channel, cursor = await self._watching()
+            if not self._paused:
+                await self._send_pending()
+            changes = None if clock is None else channel.journal.since(clock, cursor)
+            if changes is not None:
+                return await _encode_since(cursor.clock, changes, fresh=False)
+            # Whoever has everything need not be told of what led to it.
+            files = await channel.pipeline.files(then=cursor.catch_up)
+            return await _encode_since(cursor.clock, files, fresh=True)
 
     async def refresh_paths(self, paths: tuple[str, ...] | None) -> RefreshPathsResult:
         """Watch `paths` from now on; None looks the same ones up again."""
         before = self._roots_there()
         options = self._settings.options if paths is None else attrs.evolve(self._settings.options, paths=paths)
         await self._change((options, []), self._settings.folders, refresh=True)
-        roots = self.status().roots
+        status = self.status()
         after = self._roots_there()
         return RefreshPathsResult(
-            roots=roots,
+            roots=status.roots,
             added=tuple(uri for uri in after if uri not in before),
             removed=tuple(uri for uri in before if uri not in after),
-            clock=self._journal.clock,
+            clock=status.clock,
         )
 
     async def pause(self) -> ReloadStatus:
         """Tell nothing until `resume`."""
-        (await self._watching()).pause()
+        await self._watching()
+        self._paused = True
+        async with self._telling:  # what is being told now is told to its end
+            self._tell_status()
         return self.status()
 
     async def resume(self) -> ReloadStatus:
         """Tell what happened meanwhile, as one batch, and go on."""
-        await (await self._watching()).resume()
+        await self._watching()
+        if self._paused:
+            channel, _ = await self._watching()
+            await channel.pipeline.sync()
+            self._paused = False
+            async with self._telling:
+                await self._send_pending()
+            self._tell_status()
         return self.status()
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
@@ -181,13 +211,13 @@ class Session:
 
     async def look(self, paths: Iterable[str], cause: Cause) -> None:
         """The client says that `paths` have changed: look at once."""
-        if self._pipeline is not None and self._begun.is_set():
-            await self._pipeline.look(paths, cause)
+        if self._channel is not None:
+            await self._channel.pipeline.look(paths, cause)
 
     def hint(self, paths: Iterable[str]) -> None:
         """The client says that `paths` may have changed."""
-        if self._pipeline is not None and self._begun.is_set():
-            self._pipeline.hint(paths)
+        if self._channel is not None:
+            self._channel.pipeline.hint(paths)
 
     async def configure(self, raw: object) -> None:
         """Take new options; those that are not named stay."""
@@ -196,7 +226,7 @@ class Session:
 
     async def move(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         """Take the workspace folders that `change` makes of the present ones."""
-        await self._change((self._settings.options, []), tuple(change(self._settings.folders)), keep_problems=True)
+        await self._change((self._settings.options, []), tuple(change(self._settings.folders)))
 
     # -- changing what is watched ------------------------------------------------------------------------
 
@@ -206,16 +236,41 @@ class Session:
         folders: tuple[str, ...],
         *,
         refresh: bool = False,
-        keep_problems: bool = False,
     ) -> None:
-        pipeline = await self._watching()
+        await self._watching()
         async with self._changing:
-            before, self._settings = self._settings, self._settle(parsed, folders)
-            if before.pacing != self._settings.pacing:
-                await pipeline.repace(self._settings.pacing)
-            if refresh or before.meant.scope != self._settings.meant.scope:
-                await pipeline.rescope(self._settings.meant.scope)
+            channel, _ = await self._watching()
+            self._settings = self._settle(parsed, folders)
+            wish = self._settings.wish(self._host.source)
+            if wish == channel.wish:
+                if refresh:
+                    await channel.pipeline.rescope(wish.scope)
+            elif self._host.hub.alone(channel, wish):
+                await self._turn(channel, wish)
+            else:
+                await self._switch(channel, wish)
+            if not self._paused:
+                async with self._telling:
+                    await self._send_pending()
             self._tell_status()
+
+    async def _turn(self, channel: Channel, wish: Wish) -> None:
+        """Make the channel, which is this session's alone, fulfil `wish`."""
+        before = channel.wish
+        self._host.hub.rename(channel, wish)
+        if before.pacing != wish.pacing:
+            await channel.pipeline.repace(wish.pacing)
+        if before.scope != wish.scope:
+            await channel.pipeline.rescope(wish.scope)
+
+    async def _switch(self, before: Channel, wish: Wish) -> None:
+        """Take another channel. What changes while both watch may be told by both, but never by none."""
+        after, cursor = await self._host.hub.join(wish, self)
+        async with self._telling:
+            await before.pipeline.sync()
+            await self._send_pending()
+            self._channel, self._cursor = after, cursor
+        await self._host.hub.leave(before, self)
 
     @staticmethod
     def _settle(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...]) -> _Settings:
@@ -230,20 +285,41 @@ class Session:
 
     # -- telling -----------------------------------------------------------------------------------------
 
-    async def _deliver(self, flush: Flush) -> None:
-        if flush.rescoped:
-            self._journal.forget()
-        if flush.changes:
-            batch = self._journal.append(flush.changes, flush.cause)
-            for start in range(0, len(batch.changes), PART):
-                await self._client.send(await self._encode(batch, start))
+    def on_batch(self) -> None:
+        """See `Subscriber.on_batch`."""
+        self._news.set()
 
-    async def _encode(self, batch: Batch, start: int) -> list[bytes]:
-        """A part of a batch as messages; a large one on another thread, so that others get their turn."""
+    def on_status(self) -> None:
+        """See `Subscriber.on_status`."""
+        if not self._paused and not self._changing.locked():  # a change tells its outcome
+            self._tell_status()
+
+    def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
+        """See `Subscriber.on_scan`."""
+        self._client.on_scan(begins, scanned)
+
+    async def _tell(self) -> None:
+        """Send what there is to send, for ever."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._paused:
+                async with self._telling:
+                    await self._send_pending()
+
+    async def _send_pending(self) -> None:
+        """Send what the cursor is behind with, and wait until the client takes it. Done in turn, under `_telling`.
+
+        What comes meanwhile is for the next time: in a busy tree this would not end.
+        """
+        batch = None if self._cursor is None else self._cursor.take()
+        if batch is not None:
+            await self._send(batch)
+
+    async def _send(self, batch: Batch) -> None:
         watched_files = self._settings.options.watched_files
-        if len(batch.changes) <= _LARGE:
-            return encode_part(batch, start, watched_files=watched_files)
-        return await asyncio.to_thread(encode_part, batch, start, watched_files=watched_files)
+        for start in range(0, len(batch.changes), PART):
+            await self._client.send(await self._host.encode(batch, start, watched_files=watched_files))
 
     def _tell_status(self) -> None:
         if not self._begun.is_set() or self._failure is not None:
@@ -255,18 +331,23 @@ class Session:
 
     # -- small things ------------------------------------------------------------------------------------
 
-    async def _watching(self) -> Pipeline:
+    async def _watching(self) -> tuple[Channel, Cursor]:
         await self._begun.wait()
-        if self._pipeline is None or self._failure is not None:
+        if self._channel is None or self._cursor is None or self._failure is not None:
             raise RequestFailed(f"watching could not begin: {self._failure}")
-        return self._pipeline
+        return self._channel, self._cursor
 
     async def _synced(self) -> None:
-        pipeline = await self._watching()
-        try:
-            await pipeline.sync()
-        except Paused:
-            raise RequestFailed("watching is paused; send reload/resume first") from None
+        self._refuse_if_paused()
+        channel, _ = await self._watching()
+        await channel.pipeline.sync()
+        async with self._telling:
+            self._refuse_if_paused()
+            await self._send_pending()
+
+    def _refuse_if_paused(self) -> None:
+        if self._paused:
+            raise RequestFailed("watching is paused; send reload/resume first")
 
     async def _in_time(self, work: Awaitable[None], timeout: float) -> None:
         try:
@@ -276,11 +357,11 @@ class Session:
             raise RequestFailed(f"not everything could be told within {timeout * 1000:.0f} ms") from None
 
     def _roots_there(self) -> list[str]:
-        roots: tuple[RootStatus, ...] = () if self._pipeline is None else self._pipeline.status.roots
+        roots: tuple[RootStatus, ...] = () if self._channel is None else self._channel.pipeline.status.roots
         return [to_root(root).uri for root in roots if root.state != "missing"]
 
 
-async def _encode_since(clock: str, changes: Sequence[tuple[str, str]], *, fresh: bool) -> Encoded:
+async def _encode_since(clock: str, changes: Sequence[FileChange | str], *, fresh: bool) -> Encoded:
     if len(changes) <= _LARGE:
         return encode_since(clock, changes, fresh=fresh)
     return await asyncio.to_thread(encode_since, clock, changes, fresh=fresh)

@@ -59,23 +59,35 @@ def encode_part(batch: Batch, start: int, *, watched_files: bool) -> list[bytes]
 
 def _to_changes(changes: Iterable[FileChange]) -> tuple[Change, ...]:
     """Changes with URIs in place of paths."""
-    return tuple(Change(to_uri(os.fspath(change.path)), change.change_type) for change in changes)
+    return tuple(Change(to_uri(os.fspath(change.path)), change.change_type, _old_uri(change)) for change in changes)
 
 
-def encode_since(clock: str, changes: Iterable[tuple[str, str]], *, fresh: bool) -> Encoded:
+def _old_uri(change: FileChange) -> str | None:
+    return None if change.renamed_from is None else to_uri(os.fspath(change.renamed_from))
+
+
+def encode_since(clock: str, changes: Iterable[FileChange | str], *, fresh: bool) -> Encoded:
     """The result of `reload/since`, encoded piece by piece: a whole tree's files may be in it.
 
     Args:
         clock: the state now.
-        changes: (path, kind of change).
+        changes: what has changed; a mere path is a file that is there.
         fresh: whether they are all there is.
     """
     told = iter(changes)
     pieces: list[bytes] = []
-    while part := [{"uri": to_uri(path), "type": kind} for path, kind in islice(told, PART)]:
+    while part := [_to_json(change) for change in islice(told, PART)]:
         pieces.append(dumps(part)[1:-1])
     head = dumps({"clock": clock, "fresh": fresh})[:-1]
     return Encoded(b'%b,"changes":[%b]}' % (head, b",".join(pieces)))
+
+
+def _to_json(change: FileChange | str) -> dict[str, str]:
+    if isinstance(change, str):
+        return {"uri": to_uri(change), "type": "created"}
+    told = {"uri": to_uri(os.fspath(change.path)), "type": change.change_type}
+    old = _old_uri(change)
+    return told if old is None else {**told, "renamedFrom": old}
 
 
 def to_root(root: WatchedRoot) -> RootStatus:

@@ -8,19 +8,25 @@ from collections.abc import Iterable
 from reloadls.watch.folder import Folder
 from reloadls.watch.roots import Root, inside
 from reloadls.watch.scope import GITIGNORE
+from reloadls.watch.vcs import MARKS
 
-__all__ = ["concerns"]
+__all__ = ["concerns", "concerns_entry"]
 
 
-def concerns(roots: Iterable[Root], path: str) -> bool:
+def concerns(roots: Iterable[Root], path: str, is_folder: bool | None = None) -> bool:
     """Whether a hint for `path` could lead to a change under one of `roots`.
 
-    Only reads what is known, so it is safe beside a scan; may stat `path`. When in doubt, the answer is yes.
+    Only reads what is known, so it is safe beside a scan. When in doubt, the answer is yes.
+
+    Args:
+        roots: what is known.
+        path: what the hint names.
+        is_folder: whether it is a folder; None looks.
     """
-    return any(_concerns_root(root, path) for root in list(roots))
+    return any(_concerns_root(root, path, is_folder) for root in list(roots))
 
 
-def _concerns_root(root: Root, path: str) -> bool:
+def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
     if path == root.path or root.path.startswith(inside(path)):
         return True
     if not path.startswith(inside(root.path)):
@@ -35,13 +41,18 @@ def _concerns_root(root: Root, path: str) -> bool:
         if sub is None or rules is None:
             return rules is None or rules.enters(at, name)
         folder = sub
-    return _concerns_entry(folder, path, last)
+    return concerns_entry(folder, path, last, is_folder)
 
 
-def _concerns_entry(folder: Folder, path: str, name: str) -> bool:
+def concerns_entry(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
+    """The same for what stands in `folder` under `name`."""
     rules = folder.rules
-    if rules is None or name in folder.files or name in folder.folders or name in folder.links or name == GITIGNORE:
+    if rules is None or name in folder.files or name in folder.folders or name in folder.links:
         return True
-    if rules.takes(path, name):
+    if name == GITIGNORE or name in MARKS:
         return True
-    return rules.enters(path, name) and os.path.isdir(path) and not os.path.islink(path)
+    if is_folder is None:
+        return rules.takes(path, name) or (
+            rules.enters(path, name) and os.path.isdir(path) and not os.path.islink(path)
+        )
+    return rules.enters(path, name) if is_folder else rules.takes(path, name)

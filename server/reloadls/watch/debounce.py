@@ -31,6 +31,11 @@ class Window:
             return None
         return min(self._last + self._debounce, self._first + self._max_wait)
 
+    @property
+    def last(self) -> float:
+        """When the newest change so far was made."""
+        return self._last
+
     def hint(self, at: float, first: float | None = None) -> None:
         """Note changes of which the newest was made at `at`, and the oldest, if that is another, at `first`."""
         first = at if first is None else first

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reloadls.watch.change import FileChange
 from reloadls.watch.debounce import Window
-from reloadls.watch.sources.make import SourceOptions
+from reloadls.watch.folder import Entry
+from reloadls.watch.sources.make import SourceName, SourceOptions
 
-__all__ = ["Cause", "Flush", "Pacing", "Paused"]
+__all__ = ["Cause", "Flush", "Pacing"]
 
 _TELLING_S = 0.05
 """How long before `max_wait` is over a batch is begun, in seconds."""
+_COMPARING_S = 0.0003
+"""How long before `debounce` is over a batch is begun, in seconds: what comparing one file and telling of it takes."""
 
 Cause = Literal["watch", "refresh", "rescan", "save", "startup"]
-
-
-class Paused(Exception):
-    """The request can't be done while watching is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +29,25 @@ class Pacing:
         debounce: quiet time before a batch.
         max_wait: the longest that a change waits.
         poll_delay: between two looks when polling.
-        force_polling: never use the system's notifications.
+        use: which source produces the hints.
     """
 
     debounce: float = 0.2
     max_wait: float = 2.0
     poll_delay: float = 0.3
-    force_polling: bool = False
+    use: SourceName = "auto"
 
     def window(self) -> Window:
-        """A window of these times; its `max_wait` leaves time to compare and to tell."""
-        return Window(self.debounce, self.max_wait - min(_TELLING_S, self.max_wait / 20))
+        """A window of these times that leave time to compare and to tell."""
+        return Window(
+            self.debounce - min(_COMPARING_S, self.debounce / 3),
+            self.max_wait - min(_TELLING_S, self.max_wait / 20),
+        )
 
     @property
     def source(self) -> SourceOptions:
         """What of it the source needs to know."""
-        return SourceOptions(self.debounce, self.force_polling, self.poll_delay)
+        return SourceOptions(self.debounce, self.use, self.poll_delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,11 @@ class Flush:
     Attributes:
         changes: one per path, in the order in which they were noticed.
         cause: why it was made.
+        entries: what is there now of each changed path, None for gone, as far as that was asked for.
         rescoped: whether paths have entered or left the scope, which no change tells of.
     """
 
     changes: list[FileChange]
     cause: Cause
     rescoped: bool = False
+    entries: Mapping[str, Entry | None] = field(default_factory=dict)

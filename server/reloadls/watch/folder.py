@@ -6,9 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.scope import Rules
+from reloadls.watch.stamps import exact
 
 __all__ = ["LINK", "RACY", "Entry", "Folder", "counts_as_changed", "differs", "entry_of"]
 
@@ -18,7 +20,10 @@ Entry = tuple[int, int, int, int]
 LINK = 1
 """Flag: reached through a link."""
 RACY = 2
-"""Flag: modified so shortly before we looked that a later write may have left the same mtime (as in git's index)."""
+"""Flag: modified so shortly before we looked that a later write may have left the same mtime (as in git's index).
+
+None is where the kernel sees to that (`stamps`).
+"""
 
 TOUCHED = 4
 """Flag: its metadata changed after its content (`chmod`, a new hard link)."""
@@ -35,12 +40,16 @@ def _clock_tick() -> int:
 _TICK = _clock_tick()
 _COARSE_TICK = 2_000_000_000
 """FAT's, assumed where an mtime has no fraction of a second."""
+_LARGE = 1 << 20
+"""Bytes from which on a single write may take so long that somebody looks amid it; its beginning is what is stamped."""
+_LONG_WRITE = 2_000_000_000
+"""How long, in ns, such a write may take: as long as the longest tick."""
 
 
 class Folder:
     """One folder as last told: its files, its folders, and the rules they were chosen by."""
 
-    __slots__ = ("files", "folders", "gitignore", "links", "rules")
+    __slots__ = ("files", "folders", "gitignore", "links", "rules", "watch")
 
     def __init__(self) -> None:
         self.files: dict[str, Entry] = {}
@@ -50,6 +59,8 @@ class Folder:
         self.rules: Rules | None = None
         """The rules for its entries, its own .gitignore included; None before it was first read."""
         self.gitignore: tuple[Entry, Patterns] | None = None
+        self.watch: Any = None
+        """What the source that watches it keeps with it."""
 
     def walk(self, path: str) -> Iterator[tuple[str, Folder]]:
         """This folder, at `path`, and all below it."""
@@ -63,8 +74,10 @@ class Folder:
 def entry_of(stat: os.stat_result, flags: int = 0) -> Entry:
     """The entry of a file that was looked at just now."""
     mtime = stat.st_mtime_ns
-    tick = _TICK if mtime % 1_000_000_000 else _COARSE_TICK
-    if -tick <= time.time_ns() - mtime <= tick:
+    fine = mtime % 1_000_000_000 != 0
+    tick = _TICK if fine else _COARSE_TICK
+    age, large = time.time_ns() - mtime, stat.st_size >= _LARGE
+    if -tick <= age <= (_LONG_WRITE if large else tick) and (large or not (fine and exact(stat.st_dev))):
         flags |= RACY
     if stat.st_ctime_ns - mtime > tick:
         flags |= TOUCHED

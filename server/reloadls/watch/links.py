@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+
+from reloadls.watch.roots import folders_above
 
 __all__ = ["Links", "link_chain"]
 
@@ -62,12 +63,12 @@ class Links:
         self._chains[link] = chain
         for path in chain:
             self._dependents.setdefault(path, set()).add(link)
-            self._above.update(_folders_above(path))
+            self._above.update(folders_above(path))
 
     def drop(self, link: str) -> None:
         """Forget `link`."""
         for path in self._chains.pop(link, ()):
-            self._above.subtract(_folders_above(path))
+            self._above.subtract(folders_above(path))
             dependents = self._dependents[path]
             dependents.discard(link)
             if not dependents:
@@ -86,9 +87,3 @@ class Links:
     def targets(self) -> list[str]:
         """Every path that some link depends on."""
         return list(self._dependents)
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    while (parent := os.path.dirname(path)) != path:
-        yield parent
-        path = parent

@@ -52,6 +52,11 @@ class Patterns:
         ]
         self._memo: dict[str, bool | None] = {}
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The patterns as they were given."""
+        return self._lines
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Patterns) and self._lines == other._lines
 

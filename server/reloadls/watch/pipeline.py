@@ -10,17 +10,23 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
-from reloadls.watch.flush import Cause, Flush, Pacing, Paused
+from reloadls.watch.flush import Cause, Flush, Pacing
+from reloadls.watch.folder import Entry, Folder
+from reloadls.watch.health import Health
 from reloadls.watch.reader import Reader, View
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.scope import Scope
 from reloadls.watch.sources.base import Hints
 from reloadls.watch.sources.make import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
-from reloadls.watch.status import Problem, State, WatchStatus
+from reloadls.watch.status import State, WatchStatus
+from reloadls.watch.vcs import Hold
+
+if TYPE_CHECKING:
+    from reloadls.watch.sources.kernel import Kernel
 
 __all__ = ["Pipeline"]
 
@@ -30,6 +36,12 @@ _BARRIER_S = 1.0
 """How long, in seconds, the source may take to pass a barrier."""
 _RETRY_S = 1.0
 """How long, in seconds, to wait before a comparison that failed is made again."""
+_SUSPICION_RATIO = 4.0
+"""After a look at everything that a lost hint led to, no other such look for so many times as long as it took."""
+_HOLD_STEP_S = 0.05
+"""How often, in seconds, it is looked whether a version-control operation is over."""
+_COARSE_S = 0.0015
+"""The loop waits in whole milliseconds; what is shorter, in seconds, is waited for on the disk thread."""
 _COVER_ROUNDS = 8
 """How often in a row what must be watched may change while it is being watched; the next flush goes on."""
 
@@ -46,6 +58,7 @@ class Pipeline:
         pacing: when batches are made.
         on_status: called when the status has changed.
         on_scan: called with True before everything is read, and with False after.
+        kernel: gives the inotify instance to use, where that is the source; None makes one for this pipeline.
     """
 
     def __init__(
@@ -56,12 +69,14 @@ class Pipeline:
         pacing: Pacing | None = None,
         on_status: Callable[[WatchStatus], None] = lambda _: None,
         on_scan: Callable[[bool], None] = lambda _: None,
+        kernel: Callable[[], Kernel] | None = None,
     ) -> None:
         self._deliver = deliver
         self._pacing = pacing or Pacing()
         self._on_status = on_status
         self._on_scan = on_scan
-        self._reader = Reader(scope)
+        self._kernel = kernel
+        self._reader = Reader(scope, self)
         self._window = self._pacing.window()
         self._source = self._make_source()
         self._watched = WatchSet()
@@ -70,10 +85,17 @@ class Pipeline:
         self._everything = False
         self._rescan = False
         self._moved: set[str] = set()
+        self._moves: list[tuple[str, str]] = []
+        self._hold = Hold()
+        self._suspicion_from = 0.0
+        """Before this, in seconds of ``time.monotonic``, nothing is looked at whole out of suspicion alone."""
+        self._asked = False
+        """Whether somebody waits for everything to be looked at."""
+        self.health = Health()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._state: Literal["new", "running", "paused", "stopped"] = "new"
+        self._state: Literal["new", "running", "stopped"] = "new"
         self._published = self.status
 
     # -- life --------------------------------------------------------------------------------------------
@@ -81,9 +103,8 @@ class Pipeline:
     @property
     def status(self) -> WatchStatus:
         """How watching goes, as of the last comparison."""
-        failure = self._source.failure
-        problems = [] if failure is None else [Problem(failure.code, str(failure))]
-        state: State = "watching" if failure is None else "degraded"
+        problems = self._source.problems
+        state: State = "degraded" if problems else "watching"
         if self._state != "running":
             state = "starting" if self._state == "new" else self._state
         return WatchStatus(state, self._source.backend, self._view.roots, (*problems, *self._view.problems))
@@ -98,14 +119,27 @@ class Pipeline:
         """How many files the reading that is under way has seen."""
         return self._reader.scanned
 
-    async def start(self) -> None:
-        """Return when watching works: a change made after it is never missed."""
+    @property
+    def kernel(self) -> Kernel | None:
+        """The inotify instance in use, if that is the source now."""
+        return getattr(self._source.native, "kernel", None)
+
+    async def start(self, known: Mapping[str, Entry] | None = None, *, report: bool = False) -> None:
+        """Return when watching works: a change made after it is never missed.
+
+        Args:
+            known: what was told before, by an earlier pipeline of this scope.
+            report: deliver before anything else, with the cause ``startup``, what differs from `known`, even if nothing
+                does.
+        """
         async with self._turn:
             await self._watch_planned(self.scope)
-            with self._scanning():
-                view = await self._reader.begin()
+            with self._scanning(), self._counted("startup"):
+                view = await self._reader.begin(known)
             self._state = "running"
             await self._cover(view)
+            if report:
+                await self._tell("startup", always=True)
         self._publish()
         self._spawn(self._run(), "reloadls-window")
         if self._reader.has_untold:
@@ -136,16 +170,11 @@ class Pipeline:
         await self._owned(self._look(tuple(paths), cause))
 
     async def sync(self) -> None:
-        """Return when every change made on disk before the call has been delivered.
-
-        Raises:
-            Paused: watching is paused.
-        """
-        self._refuse_if_paused()
-        await self._source.barrier(_BARRIER_S)
-        self._everything = self._everything or not self._source.reports_loss
+        """Return when every change made on disk before the call has been delivered."""
+        passed = await self._source.barrier(_BARRIER_S)
+        self._everything = self._everything or not (passed and self._source.reports_loss)
+        self._asked = True
         await self._owned(self._flush("watch"))
-        self._refuse_if_paused()
 
     async def rescope(self, scope: Scope, cause: Cause = "refresh") -> None:
         """Take `scope` from now on. No change made before or during the switch is lost."""
@@ -155,32 +184,38 @@ class Pipeline:
         """Take other times, and another source if they need one, from now on."""
         await self._owned(self._repace(pacing))
 
-    async def files(self) -> list[str]:
-        """Every file, as last told when this returns."""
+    async def files(self, then: Callable[[], object] = lambda: None) -> list[str]:
+        """Every file as last told; `then` is called at that very moment."""
         async with self._turn:
-            return await self._reader.files()
+            files = await self._reader.files()
+            then()
+            return files
 
-    def pause(self) -> None:
-        """Tell nothing until `resume`."""
-        if self._state == "running":
-            self._state = "paused"
-            self._publish()
+    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking call on the disk thread, between comparisons."""
+        return await self._reader.run(call, *args)
 
-    async def resume(self) -> None:
-        """Tell, as one batch, what happened since `pause`, and go on."""
-        if self._state == "paused":
-            self._state = "running"
-            self._everything = True
-            await self._owned(self._flush("watch"))
-            self._publish()
+    async def entries(self) -> tuple[dict[str, Entry], str]:
+        """What is known of every file, and a digest of the .gitignore files in force. For `deliver` to call."""
+        return await self._reader.entries()
+
+    # -- the folders, on the disk thread -------------------------------------------------------------------
+
+    def enter(self, path: str, folder: Folder) -> None:
+        """See `Attend.enter`."""
+        self._source.enter(path, folder)
+
+    def leave(self, path: str, folder: Folder) -> None:
+        """See `Attend.leave`."""
+        self._source.leave(path, folder)
 
     # -- hints -------------------------------------------------------------------------------------------
 
     def _on_hints(self, hints: Hints) -> None:
         if hints.moved:
             self._moved.update(hints.paths)
-        if self._state == "paused":
-            return  # resuming looks at everything
+        self.health.hints += len(hints.paths)
+        self._moves.extend(hints.moves)
         self._hints.update(dict.fromkeys(hints.paths))
         self._rescan = self._rescan or hints.rescan or hints.suspect
         if hints.suspect or len(self._hints) > _HINT_LIMIT:
@@ -191,7 +226,13 @@ class Pipeline:
     async def _run(self) -> None:
         while self._state != "stopped":
             await self._until_due()
+            was_held = False
             try:
+                while await self._is_held():
+                    await asyncio.sleep(_HOLD_STEP_S)
+                    was_held = True
+                if was_held:  # what was done before the lock went belongs to it
+                    await self._source.barrier(_BARRIER_S)
                 await self._flush("watch", only_if_due=True)
             except Exception:
                 _log.exception("comparing with the disk failed; everything is looked at in a second")
@@ -200,10 +241,13 @@ class Pipeline:
     async def _until_due(self) -> None:
         while self._state != "stopped":
             self._wake.clear()
-            due = None if self._state == "paused" else self._window.due
+            due = self._window.due
             left = None if due is None else due - time.monotonic()
             if left is not None and left <= 0:
                 return
+            if left is not None and left < _COARSE_S:
+                await self._reader.run(time.sleep, left)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._wake.wait()
@@ -215,23 +259,43 @@ class Pipeline:
             due = self._window.due
             if self._state != "running" or (only_if_due and (due is None or due > time.monotonic())):
                 return  # somebody else has just flushed
+            last = self._window.last
             self._window.close()
             hints, self._hints = self._hints, {}
-            everything, self._everything = self._everything, False
+            moves, self._moves = self._moves, []
+            everything = self._takes_everything()
             rescan, self._rescan = self._rescan, False
             try:
-                with self._scanning(everything):
-                    view = await self._reader.reconcile(hints, everything=everything)
+                with self._scanning(everything), self._counted("everything" if everything else "hints", everything):
+                    view = await self._reader.reconcile(hints, everything=everything, moves=moves)
                 await self._cover(view)
             except BaseException:
                 self._everything = True
                 raise
-            await self._tell("rescan" if rescan and cause == "watch" else cause)
+            await self._tell("rescan" if rescan and cause == "watch" else cause, last)
+
+    def _takes_everything(self) -> bool:
+        """Whether this flush looks at everything; if not yet, a later one is made to."""
+        wanted, asked = self._everything, self._asked
+        self._asked = False
+        if wanted and not asked and self._suspicion_from > time.monotonic():
+            self._window.hint(self._suspicion_from)
+            return False
+        self._everything = False
+        return wanted
+
+    async def _is_held(self) -> bool:
+        """Whether a version-control operation is under way, whose end the batch waits for."""
+        if not self._view.repositories:
+            return False
+        return self._hold.held(await self._reader.locks(), time.monotonic())
 
     async def _look(self, paths: tuple[str, ...], cause: Cause) -> None:
         async with self._turn:
             if self._state == "running":
-                await self._cover(await self._reader.reconcile(paths))
+                with self._counted(cause, False):
+                    view = await self._reader.reconcile(paths)
+                await self._cover(view)
                 await self._tell(cause)
 
     async def _rescope(self, scope: Scope, cause: Cause) -> None:
@@ -240,7 +304,7 @@ class Pipeline:
             self._window.close()
             hints, self._hints = self._hints, {}
             try:
-                with self._scanning():
+                with self._scanning(), self._counted(cause):
                     view = await self._reader.adopt(scope, hints)
                 await self._cover(view)
             except BaseException:
@@ -257,27 +321,31 @@ class Pipeline:
                 old, self._source = self._source, self._make_source()
                 await self._source.watch(self._watched)
                 await old.stop()
+                self._everything = pending = True  # its folders are watched as they are looked at
             if pending:
                 self._on_hints(Hints(at=time.monotonic()))
         self._publish()
 
-    async def _tell(self, cause: Cause) -> None:
-        """Deliver what is untold; while paused it stays so."""
-        if self._state == "running":
-            changes, rescoped = self._reader.take_untold()
-            if changes or rescoped:
-                await self._deliver(Flush(changes, cause, rescoped))
+    async def _tell(self, cause: Cause, last: float | None = None, *, always: bool = False) -> None:
+        """Deliver what is untold, or, if `always`, that nothing is; `last` is when the newest change was made."""
+        if self._state == "running" and ((untold := self._reader.take_untold()) or always):
+            await self._deliver(Flush(untold.changes, cause, untold.rescoped, untold.entries))
+            if untold.changes and last is not None:
+                self.health.told(time.monotonic() - last)
         self._publish()
 
     # -- what must be watched ----------------------------------------------------------------------------
 
     def _make_source(self) -> SupervisedSource:
-        return make_source(self._on_hints, self._reader.concerns, self._reader.differences, self._pacing.source)
+        return make_source(self._on_hints, self._reader, self._pacing.source, self._kernel)
 
     async def _watch_planned(self, scope: Scope) -> None:
         """Watch what `scope` will need, beside what is watched already, before any of it is read."""
         planned = await self._reader.planned(scope)
-        self._watched = WatchSet(self._watched.trees | planned.trees, self._watched.folders | planned.folders)
+        before = self._watched
+        self._watched = WatchSet(
+            before.trees | planned.trees, before.folders | planned.folders, before.inside | planned.inside
+        )
         await self._source.watch(self._watched)
 
     async def _cover(self, view: View) -> None:
@@ -291,7 +359,8 @@ class Pipeline:
             if what != before or moved or readable:
                 await self._source.watch(what)
                 self._watched = what
-            new = (what.trees - before.trees) | (what.folders - before.folders) | moved | readable
+            new = (what.trees - before.trees) | (what.folders - before.folders) | (what.inside - before.inside)
+            new |= moved | readable
             if not new:
                 break
             view = await self._reader.reconcile(new)
@@ -306,9 +375,15 @@ class Pipeline:
 
     # -- small things ------------------------------------------------------------------------------------
 
-    def _refuse_if_paused(self) -> None:
-        if self._state == "paused":
-            raise Paused
+    @contextlib.contextmanager
+    def _counted(self, why: str, whole: bool = True) -> Iterator[None]:
+        """Note that the disk is compared, and why; and, if `whole`, how long that takes."""
+        self.health.reconciles[why] += 1
+        begun = time.monotonic()
+        yield
+        if whole:
+            now = time.monotonic()
+            self._suspicion_from = now + _SUSPICION_RATIO * (now - begun)
 
     def _publish(self) -> None:
         status = self.status

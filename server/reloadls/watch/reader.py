@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from reloadls.watch.attend import Attend
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.folder import Entry
+from reloadls.watch.renames import Trail
 from reloadls.watch.roots import WatchSet, planned_watch_set
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
 from reloadls.watch.status import Problem, RootStatus, root_problems, root_status
+from reloadls.watch.vcs import Lock, find_locks
 from reloadls.watch.worker import Worker
 
-__all__ = ["Reader", "View"]
+__all__ = ["Reader", "Untold", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +29,43 @@ class View:
     problems: tuple[Problem, ...] = ()
     denied: frozenset[str] = frozenset()
     new_folders: tuple[str, ...] = ()
+    repositories: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Untold:
+    """What was found and nobody has been told of yet.
+
+    Attributes:
+        changes: net, one per path.
+        entries: what is there now of each, None for gone.
+        rescoped: whether paths entered or left the scope.
+        trail: by which renames are recognised.
+    """
+
+    changes: list[FileChange] = field(default_factory=list)
+    entries: dict[str, Entry | None] = field(default_factory=dict)
+    rescoped: bool = False
+    trail: Trail = field(default_factory=Trail)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes) or self.rescoped
 
 
 class Reader:
     """Compares with the disk off the event loop, and keeps what nobody has been told of yet.
 
     What is found stays untold until it is taken, so that a call that is cancelled, or fails half-way, loses nothing.
+
+    Args:
+        scope: which paths count.
+        attend: who is told which folders there are.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        self._snapshot = Snapshot(scope)
+    def __init__(self, scope: Scope, attend: Attend) -> None:
+        self._snapshot = Snapshot(scope, attend)
         self._worker = Worker("reloadls-disk")
-        self._untold: list[FileChange] = []
-        self._rescoped = False
+        self._untold = Untold()
 
     @property
     def scope(self) -> Scope:
@@ -52,33 +80,46 @@ class Reader:
     @property
     def has_untold(self) -> bool:
         """Whether something waits to be told."""
-        return bool(self._untold) or self._rescoped
+        return bool(self._untold)
 
-    def take_untold(self) -> tuple[list[FileChange], bool]:
-        """The net changes found since this was last called, and whether paths entered or left the scope."""
-        untold, rescoped = self._untold, self._rescoped
-        self._untold, self._rescoped = [], False
-        return untold, rescoped
+    def take_untold(self) -> Untold:
+        """What was found since this was last called."""
+        untold, self._untold = self._untold, Untold()
+        return untold
 
-    def concerns(self, path: str) -> bool:
-        """Whether a hint for `path` could lead to a change. Safe from any thread."""
-        return self._snapshot.concerns(path)
+    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+        """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
+        return self._snapshot.concerns(path, is_folder)
 
-    async def begin(self) -> View:
-        """Take over what is on disk as known."""
-        return await self._worker.run(self._do, self._snapshot.begin)
+    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run another blocking call on the same thread."""
+        return await self._worker.run(call, *args)
 
-    async def reconcile(self, hints: Iterable[str], *, everything: bool = False) -> View:
-        """Compare `hints`, and then, if asked, everything with the disk."""
-        return await self._worker.run(self._do, self._reconcile, tuple(hints), everything)
+    async def begin(self, known: Mapping[str, Entry] | None = None) -> View:
+        """Take over what is on disk; what differs from `known`, if that is given, is untold."""
+        return await self._worker.run(self._do, self._begin, known)
+
+    async def reconcile(
+        self, hints: Iterable[str], *, everything: bool = False, moves: Iterable[tuple[str, str]] = ()
+    ) -> View:
+        """Compare `hints`, and then, if asked, everything with the disk; `moves` are renames known of."""
+        return await self._worker.run(self._do, self._reconcile, tuple(hints), everything, tuple(moves))
+
+    async def locks(self) -> frozenset[Lock]:
+        """The lock files of version-control operations under way in the scope."""
+        return await self._worker.run(lambda: find_locks(self._snapshot.repositories))
+
+    async def entries(self) -> tuple[dict[str, Entry], str]:
+        """Every known file with what is known of it, and the digest of the .gitignore files in force."""
+        return await self._worker.run(lambda: (self._snapshot.entries(), self._snapshot.rules_digest()))
 
     async def adopt(self, scope: Scope, hints: Iterable[str]) -> View:
         """Compare `hints` under the old scope, then take the new one."""
         return await self._worker.run(self._do, self._adopt, scope, tuple(hints))
 
-    async def differences(self) -> dict[str, Entry | None]:
-        """What differs from the snapshot now; nothing of it is taken over."""
-        return await self._worker.run(self._snapshot.differences)
+    async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
+        """What differs from the snapshot now, perhaps only in some folders; nothing of it is taken over."""
+        return await self._worker.run(self._snapshot.differences, only)
 
     async def planned(self, scope: Scope) -> WatchSet:
         """What must be watched for `scope`, of which nothing is known yet."""
@@ -98,13 +139,16 @@ class Reader:
         try:
             call(*args)
         finally:
-            self._rescoped = self._rescoped or self._snapshot.take_rescoped()
+            self._untold.rescoped = self._snapshot.take_rescoped() or self._untold.rescoped
         return self._view()
 
-    def _reconcile(self, hints: tuple[str, ...], everything: bool) -> None:
-        self._add(self._snapshot.reconcile(hints))
+    def _begin(self, known: Mapping[str, Entry] | None) -> None:
+        self._add(self._snapshot.begin(known))
+
+    def _reconcile(self, hints: tuple[str, ...], everything: bool, moves: tuple[tuple[str, str], ...]) -> None:
+        self._add(self._snapshot.reconcile(hints, moves, self._untold.trail))
         if everything:
-            self._add(self._snapshot.reconcile())
+            self._add(self._snapshot.reconcile(trail=self._untold.trail))
 
     def _adopt(self, scope: Scope, hints: tuple[str, ...]) -> None:
         self._add(self._snapshot.reconcile(hints))
@@ -113,7 +157,9 @@ class Reader:
     def _add(self, changes: list[FileChange]) -> None:
         for change in changes:
             hash(change.path)  # paths keep their hash: computed here, it costs the event loop nothing
-        self._untold = net_changes([*self._untold, *changes]) if self._untold else changes
+        untold = self._untold
+        untold.changes = net_changes([*untold.changes, *changes]) if untold.changes else changes
+        untold.entries.update(self._snapshot.take_entries())
 
     def _view(self) -> View:
         snapshot = self._snapshot
@@ -123,4 +169,5 @@ class Reader:
             tuple(root_problems(snapshot.roots, snapshot.denied)),
             frozenset(snapshot.denied),
             tuple(snapshot.take_new_folders()),
+            frozenset(snapshot.repositories),
         )

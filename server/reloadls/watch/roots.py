@@ -9,7 +9,7 @@ from typing import Literal
 
 from reloadls.watch.folder import Entry, Folder
 
-__all__ = ["Root", "WatchSet", "inside", "planned_watch_set", "watch_set"]
+__all__ = ["Root", "WatchSet", "folders_above", "inside", "outermost", "planned_watch_set", "watch_set"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,15 @@ class Root:
                 for name in folder.files:
                     yield os.path.join(at, name)
 
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Every file known of it, and what is known of it."""
+        if self.entry is not None:
+            yield self.path, self.entry
+        if self.folder is not None:
+            for at, folder in self.folder.walk(self.path):
+                for name, entry in folder.files.items():
+                    yield os.path.join(at, name), entry
+
     def count(self) -> int:
         """How many files are known of it."""
         if self.folder is None:
@@ -40,10 +49,17 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class WatchSet:
-    """What a source must watch: whole trees, and single folders without what is below them."""
+    """What a source must watch.
+
+    Attributes:
+        trees: folders with all below them, but for what the scope leaves out.
+        folders: single folders, outside the trees.
+        inside: single paths that lie in a tree, but perhaps where the scope does not reach.
+    """
 
     trees: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
 
 
 def watch_set(roots: Iterable[Root], targets: Iterable[str]) -> WatchSet:
@@ -51,12 +67,15 @@ def watch_set(roots: Iterable[Root], targets: Iterable[str]) -> WatchSet:
 
     A file is watched through its folder, so that it may be replaced; what is missing, through the nearest folder above.
     """
+    roots, targets = list(roots), list(targets)
     trees = {root.path for root in roots if root.kind == "directory"}
-    outside = {os.path.dirname(root.path) for root in roots if root.kind == "file"}
+    files = [root.path for root in roots if root.kind == "file"]
+    outside = {os.path.dirname(path) for path in files}
     outside.update(_nearest_folder(os.path.dirname(path)) for path in targets if not _is_in(path, trees))
     return WatchSet(
-        frozenset(path for path in trees if not _is_in(os.path.dirname(path), trees - {path})),
+        frozenset(outermost(trees)),
         frozenset(path for path in outside if not _is_in(path, trees)),
+        frozenset(path for path in (*trees, *files, *targets) if _is_in(os.path.dirname(path), trees)),
     )
 
 
@@ -71,6 +90,19 @@ def planned_watch_set(paths: Iterable[str]) -> WatchSet:
 def inside(path: str) -> str:
     """The prefix of every path below `path`."""
     return path if path.endswith(os.sep) else path + os.sep
+
+
+def outermost(paths: Iterable[str]) -> set[str]:
+    """`paths` without those that lie below another of them."""
+    all_of_them = set(paths)
+    return {path for path in all_of_them if not any(above in all_of_them for above in folders_above(path))}
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """Each folder above `path`, the nearest first."""
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:

@@ -9,11 +9,13 @@ import os
 import stat
 from dataclasses import dataclass, field
 
+from reloadls.watch.attend import Attend
 from reloadls.watch.differences import Differences
 from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.scope import GITIGNORE, Rules, read_gitignore
+from reloadls.watch.vcs import MARKS, Repositories
 
 __all__ = ["GONE", "Scan"]
 
@@ -53,6 +55,8 @@ class Scan:
         links: the snapshot's links, kept up to date by it.
         denied: path → why it could not be read. What was known of such a path stays.
         use_gitignore: whether .gitignore files are read.
+        attend: who is told which folders there are.
+        repositories: the snapshot's, kept up to date by it.
         dry: only compare: take nothing over.
         found: the differences so far.
         new_folders: folders that were not known before.
@@ -63,6 +67,8 @@ class Scan:
     links: Links
     denied: dict[str, str]
     use_gitignore: bool
+    attend: Attend
+    repositories: Repositories
     dry: bool = False
     found: Differences = field(default_factory=Differences)
     new_folders: list[str] = field(default_factory=list)
@@ -81,6 +87,8 @@ class Scan:
         stack = [_Task(path, folder, outer, quiet)]
         while stack:
             task = stack.pop()
+            if not self.dry:
+                self.attend.enter(task.path, task.folder)
             try:
                 with os.scandir(task.path) as listing:
                     entries = list(listing)
@@ -115,10 +123,12 @@ class Scan:
         """All that is known of `folder` is no longer there, or, if not `gone`, has left the scope."""
         for at, sub in folder.walk(path):
             if gone:
-                for name in sub.files:
-                    self.found.deleted(os.path.join(at, name))
+                for name, entry in sub.files.items():
+                    self.found.deleted(os.path.join(at, name), entry)
             self.denied.pop(at, None)
             if not self.dry:
+                self.attend.leave(at, sub)
+                self.repositories.note(at, _NO_NAMES)
                 for name in sub.links:
                     self.links.drop(os.path.join(at, name))
         if not self.dry:
@@ -133,7 +143,8 @@ class Scan:
     def _compare(self, task: _Task, entries: list[os.DirEntry[str]]) -> list[_Task]:
         """Compare one folder's own entries; returns its folders, to be compared next."""
         known = task.folder
-        rules, gitignore = self._rules_inside(task, entries)
+        names = {item.name for item in entries}
+        rules, gitignore = self._rules_inside(task, names)
         before = known.rules if known.rules is not None and known.rules != rules else None
         listing = _Listing(rules, gitignore)
         for item in entries:
@@ -150,6 +161,7 @@ class Scan:
         self._tell_folders(task, before, listing)
         if not self.dry:
             self._take_over(task, before, listing)
+            self.repositories.note(task.path, MARKS & names)
         return listing.below
 
     def _list(self, item: os.DirEntry[str], task: _Task, before: Rules | None, listing: _Listing) -> None:
@@ -176,20 +188,20 @@ class Scan:
     def _tell_files(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
         known, files = task.folder.files, listing.files
         for name, entry in files.items():
-            old = known.get(name)
-            if old is None:
+            last = known.get(name)
+            if last is None:
                 path = os.path.join(task.path, name)
                 if not task.quiet and (before is None or before.takes(path, name)):
                     self.found.created(path, entry)
-            elif old == entry or not differs(old, entry):
-                files[name] = old  # and stays racy if it was: the hint may be still to come
+            elif last == entry or not differs(last, entry):
+                files[name] = last  # and stays racy if it was: the hint may be still to come
             else:
                 self.found.modified(os.path.join(task.path, name), entry)
-        for name in known:
+        for name, old in known.items():
             if name not in files:
                 path = os.path.join(task.path, name)
                 if before is None or listing.rules.takes(path, name):
-                    self.found.deleted(path)
+                    self.found.deleted(path, old)
 
     def _tell_folders(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
         for name, folder in task.folder.folders.items():
@@ -203,22 +215,20 @@ class Scan:
             self.links.drop(os.path.join(task.path, name))
         self.rescoped = self.rescoped or before is not None
         known.files, known.folders = listing.files, listing.folders
-        known.links = frozenset(listing.links) if listing.links else _NO_LINKS
+        known.links = frozenset(listing.links) if listing.links else _NO_NAMES
         known.rules, known.gitignore = listing.rules, listing.gitignore
 
-    def _rules_inside(
-        self, task: _Task, entries: list[os.DirEntry[str]]
-    ) -> tuple[Rules, tuple[Entry, Patterns] | None]:
+    def _rules_inside(self, task: _Task, names: set[str]) -> tuple[Rules, tuple[Entry, Patterns] | None]:
         """The rules for the folder's entries, and its .gitignore as read."""
         known = task.folder
         gitignore = None
-        if self.use_gitignore and any(item.name == GITIGNORE for item in entries):
+        if self.use_gitignore and GITIGNORE in names:
             gitignore = _gitignore(os.path.join(task.path, GITIGNORE), known.gitignore)
         rules = task.outer if gitignore is None else task.outer.with_gitignore(task.path, gitignore[1])
         return (known.rules if known.rules == rules and known.rules is not None else rules), gitignore
 
 
-_NO_LINKS: frozenset[str] = frozenset()
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 def _gitignore(path: str, known: tuple[Entry, Patterns] | None) -> tuple[Entry, Patterns] | None:

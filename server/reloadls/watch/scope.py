@@ -125,6 +125,11 @@ class Rules:
     def _parts(self) -> tuple[object, ...]:
         return self._base, self._exclude, self._include, self._gitignores, self._included
 
+    @property
+    def gitignore_lines(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """What the .gitignore files say that are in force."""
+        return tuple((base, patterns.lines) for base, patterns in self._gitignores)
+
     def enters(self, path: str, name: str) -> bool:
         """Whether the folder `path` is entered."""
         return not self._left_out(path, name, True)

@@ -6,17 +6,22 @@ happened, so lost, doubled, late or wrongly ordered hints need no special case.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
+from reloadls.watch.attend import NOBODY, Attend
 from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
-from reloadls.watch.folder import LINK, Entry, Folder, counts_as_changed, differs, entry_of
+from reloadls.watch.folder import LINK, RACY, Entry, Folder, counts_as_changed, differs, entry_of
 from reloadls.watch.links import Links, link_chain
-from reloadls.watch.roots import Root, WatchSet, inside, watch_set
+from reloadls.watch.renames import Trail
+from reloadls.watch.roots import Root, WatchSet, folders_above, inside, watch_set
 from reloadls.watch.scan import GONE, Scan
-from reloadls.watch.scope import GITIGNORE, Scope
+from reloadls.watch.scope import GITIGNORE, Rules, Scope
+from reloadls.watch.vcs import MARKS, Repositories
 
 __all__ = ["Snapshot"]
 
@@ -28,21 +33,69 @@ class Snapshot:
 
     Args:
         scope: which paths count. Nothing is read before `begin`.
+        attend: who is told which folders there are.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, attend: Attend = NOBODY) -> None:
         self.scope = scope
+        self._attend = attend
         self.roots: list[Root] = [Root(path) for path in scope.roots]
         self.denied: dict[str, str] = {}
         """Paths that could not be read → why. What was known of them stays."""
         self._links = Links()
+        self._repositories = Repositories()
+        self._entries: dict[str, Entry | None] = {}
+        self._swept: set[str] = set()
+        """Folders that the reconcile under way has compared whole, after all its hints were given."""
         self._scan = self._new_scan()
 
-    def begin(self) -> None:
-        """Take over what is on disk as known; nothing of it is a change."""
+    def begin(self, known: Mapping[str, Entry] | None = None) -> list[FileChange]:
+        """Take over what is on disk.
+
+        Args:
+            known: what was told before, by an earlier snapshot of this scope: path → entry.
+
+        Returns:
+            How the disk differs from `known`; nothing without it.
+        """
+        for path, entry in (known or {}).items():
+            self._recall(path, entry)
+        self._look_above(self.roots, anew=True)
         for root in self.roots:
-            self._look_at_root(root, self._scan, quiet=True)
-        self._scan = self._new_scan()
+            self._look_at_root(root, self._scan, quiet=known is None)
+        self._scan.new_folders.clear()
+        return self._take()
+
+    def _recall(self, path: str, entry: Entry) -> None:
+        if entry[3] & RACY:
+            entry = (-1, *entry[1:])  # who wrote it within the same tick, after it was told, left no other trace
+        for root in self.roots:
+            if path == root.path:
+                root.entry, root.kind = entry, "file"
+            elif path.startswith(inside(root.path)):
+                root.folder = root.folder or Folder()
+                folder = root.folder
+                *parents, name = path[len(inside(root.path)) :].split(os.sep)
+                for parent in parents:
+                    folder = folder.folders.setdefault(parent, Folder())
+                folder.files[name] = entry
+
+    def entries(self) -> dict[str, Entry]:
+        """Every known file, and what is known of it."""
+        found: dict[str, Entry] = {}
+        for root in self.roots:
+            found.update(root.entries())
+        return found
+
+    def rules_digest(self) -> str:
+        """A text that changes whenever a .gitignore file does."""
+        digest = hashlib.sha256()
+        for root in self.roots:
+            digest.update(repr(self.scope.rules_at(root.path).gitignore_lines).encode("utf-8", "surrogateescape"))
+            for path, folder in root.folder.walk(root.path) if root.folder is not None else ():
+                if folder.gitignore is not None:
+                    digest.update(repr((path, folder.gitignore[1].lines)).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
     @property
     def scanned(self) -> int:
@@ -58,14 +111,24 @@ class Snapshot:
         """What has to be watched so that every change of the scope gives a hint."""
         return watch_set(self.roots, self._links.targets())
 
-    def concerns(self, path: str) -> bool:
-        """Whether a hint for `path` could lead to a change. Safe from any thread; may stat `path`."""
-        return bool(self._links.depend_on(path)) or concerns(self.roots, path)
+    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+        """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
+        return bool(self._links.depend_on(path)) or concerns(self.roots, path, is_folder)
+
+    @property
+    def repositories(self) -> frozenset[str]:
+        """The ``.git``, ``.hg`` or ``.jj`` of each repository that the roots lie in, or that lies in them."""
+        return self._repositories.marks
 
     def take_new_folders(self) -> list[str]:
         """The folders that appeared since this was last asked."""
         new, self._scan.new_folders = self._scan.new_folders, []
         return new
+
+    def take_entries(self) -> dict[str, Entry | None]:
+        """What is there now of each path that changed since this was last asked, None for gone."""
+        entries, self._entries = self._entries, {}
+        return entries
 
     def take_rescoped(self) -> bool:
         """Whether paths entered or left the scope, unchanged, since this was last asked."""
@@ -88,45 +151,90 @@ class Snapshot:
         self._scan.use_gitignore = scope.use_gitignore
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
         self.denied.clear()
+        self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=root.path not in kept)
         return self._take()
 
-    def reconcile(self, hints: Iterable[str] | None = None) -> list[FileChange]:
+    def reconcile(
+        self, hints: Iterable[str] | None = None, moves: Iterable[tuple[str, str]] = (), trail: Trail | None = None
+    ) -> list[FileChange]:
         """Compare with the disk, make what is there the last told state, and return the difference.
 
         Args:
             hints: paths that may have changed, absolute. A folder means all that is below it. None means everything.
+            moves: (from, to) of files and folders that the source says were renamed, in order.
+            trail: what earlier comparisons of the same batch have found, to recognise renames across them.
 
         Returns:
-            One change per path, in the order in which they were noticed.
+            One change per path, in the order in which they were noticed. A path that an earlier comparison found
+            created comes once more if it is now known to be a renamed file; `net_changes` makes them one.
         """
+        trail = trail or Trail()
+        trail.note_moves(moves)
+        self._swept.clear()
         if hints is None:
             self.denied.clear()
+            self._look_above(self.roots, anew=True)
             for root in self.roots:
                 self._look_at_root(root, self._scan)
         else:
             for path in dict.fromkeys(hints):
                 self._look_at_hint(path)
-        return self._take()
+        return self._take(trail)
 
-    def differences(self) -> dict[str, Entry | None]:
-        """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone."""
+    def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
+        """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone.
+
+        Args:
+            only: folders; then just these, with all below them, are compared.
+        """
         scan = self._new_scan(dry=True)
+        if only is not None:
+            for path in only:
+                self._compare_folder(path, scan)
+            return scan.found.entries()
         for root in self.roots:
             self._look_at_root(root, scan)
         found = scan.found.entries()
         found.update(dict.fromkeys(scan.denied.keys() ^ self.denied.keys()))  # what can no longer be read, or can again
         return found
 
-    def _new_scan(self, *, dry: bool = False) -> Scan:
-        return Scan(self._links, {} if dry else self.denied, self.scope.use_gitignore, dry)
+    def _compare_folder(self, path: str, scan: Scan) -> None:
+        for root in self.roots:
+            if root.path == path or root.path.startswith(inside(path)):
+                self._look_at_root(root, scan)
+            elif path.startswith(inside(root.path)):
+                known = self._find(root, path)
+                if known is not None:
+                    scan.tree(path, *known)
 
-    def _take(self) -> list[FileChange]:
+    @staticmethod
+    def _find(root: Root, path: str) -> tuple[Folder, Rules] | None:
+        """What is known of the folder at `path`, and the rules before its own .gitignore; None if nothing is."""
+        folder, at = root.folder, root.path
+        for name in path[len(inside(at)) :].split(os.sep):
+            if folder is None or folder.rules is None:
+                return None
+            at = os.path.join(at, name)
+            outer, folder = folder.rules.inside(at, name), folder.folders.get(name)
+        return None if folder is None else (folder, outer)
+
+    def _new_scan(self, *, dry: bool = False) -> Scan:
+        denied = {} if dry else self.denied
+        return Scan(self._links, denied, self.scope.use_gitignore, self._attend, self._repositories, dry)
+
+    def _take(self, trail: Trail | None = None) -> list[FileChange]:
         """What was found, also by an earlier call that failed half-way."""
+        trail = trail or Trail()
         done, self._scan = self._scan, self._new_scan()
+        self._entries.update(done.found.entries())
         self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
-        return done.found.changes()
+        renamed = trail.add(done.found)
+        changes = done.found.changes(renamed)
+        known = done.found.entries() if renamed else {}
+        changes += [FileChange(Path(new), "created", Path(old)) for new, old in renamed.items() if new not in known]
+        return changes
 
     # -- one hint ----------------------------------------------------------------------------------------
 
@@ -160,6 +268,8 @@ class Snapshot:
 
     def _look_at_entry(self, at: str, folder: Folder, name: str) -> None:
         path, rules = os.path.join(at, name), folder.rules
+        if name in MARKS:
+            self._repositories.look_at([at])
         if rules is None:
             return
         try:
@@ -173,12 +283,13 @@ class Snapshot:
                 self._look_at_file(path, folder, name, status)
             elif not rules.enters(path, name):
                 self._lose(path, folder, name)
-            else:
+            elif not any(above in self._swept for above in (path, *folders_above(path))):
                 if name not in folder.folders:
                     self._lose(path, folder, name)
                     folder.folders[name] = Folder()
                     self._scan.new_folders.append(path)
                 self._scan.tree(path, folder.folders[name], rules.inside(path, name))
+                self._swept.add(path)
 
     def _look_at_file(self, path: str, folder: Folder, name: str, status: os.stat_result) -> None:
         takes = folder.rules is not None and folder.rules.takes(path, name)
@@ -199,7 +310,7 @@ class Snapshot:
         found = self._scan.found
         if entry is None:
             if before is not None:
-                found.deleted(path)
+                found.deleted(path, before)
         elif before is None:
             found.created(path, entry)
         elif counts_as_changed(before, entry):
@@ -207,8 +318,8 @@ class Snapshot:
 
     def _lose(self, path: str, folder: Folder, name: str, *, keep_file: bool = False) -> None:
         """`name` is no longer there as what it was."""
-        if not keep_file and folder.files.pop(name, None) is not None:
-            self._scan.found.deleted(path)
+        if not keep_file and (known := folder.files.pop(name, None)) is not None:
+            self._scan.found.deleted(path, known)
         if name in folder.links:
             folder.links -= {name}
             self._links.drop(path)
@@ -218,7 +329,16 @@ class Snapshot:
 
     # -- a root ------------------------------------------------------------------------------------------
 
+    def _look_above(self, roots: Iterable[Root], *, anew: bool = False) -> None:
+        """Find the repositories that `roots` lie in; if `anew`, all that is known of any is about to be found again."""
+        if anew:
+            self._repositories.clear()
+        paths = {path for root in roots for path in (root.path, os.path.realpath(root.path))}
+        self._repositories.look_at({above for path in paths for above in folders_above(path)})
+
     def _look_at_root(self, root: Root, scan: Scan, *, quiet: bool = False, hinted: bool = False) -> None:
+        if hinted:
+            self._look_above([root])
         if os.path.islink(root.path) and not scan.dry:
             self._links.put(root.path, link_chain(root.path))
         try:
@@ -255,7 +375,7 @@ class Snapshot:
             if not quiet:
                 scan.found.created(root.path, entry)
         elif before is not None and entry is None:
-            scan.found.deleted(root.path)
+            scan.found.deleted(root.path, before)
         elif before is not None and entry is not None:
             if counts_as_changed(before, entry) if hinted else differs(before, entry):
                 scan.found.modified(root.path, entry)
@@ -266,7 +386,7 @@ class Snapshot:
 
     def _lose_root(self, root: Root, scan: Scan) -> None:
         if root.entry is not None:
-            scan.found.deleted(root.path)
+            scan.found.deleted(root.path, root.entry)
         if root.folder is not None:
             scan.drop(root.path, root.folder)
         if not scan.dry:

@@ -10,7 +10,7 @@ from reloadls.watch.roots import Root
 __all__ = ["Problem", "ProblemCode", "RootStatus", "State", "WatchStatus"]
 
 State = Literal["starting", "watching", "paused", "degraded", "stopped"]
-ProblemCode = Literal["missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable"]
+ProblemCode = Literal["missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable", "stateFailed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope import Scope
+from reloadls.watch.sources.make import SOURCE_NAMES, SourceName
 from reloadls.watch.status import WatchStatus
 
 __all__ = ["FileWatcher", "OnChange"]
@@ -42,10 +43,11 @@ class FileWatcher:
         exclude: gitignore-style patterns of what is left out, beside the built-in ones.
         use_gitignore: honour .gitignore files.
         force_polling: look at everything again and again instead of using the system's notifications.
+        source: what produces hints: ``"auto"``, ``"inotify"`` (Linux), ``"watchfiles"`` or ``"polling"``.
         poll_delay_ms: time between two looks when polling, in milliseconds.
 
     Raises:
-        ValueError: a time is not positive, or `max_wait_ms` is less than `debounce_ms`.
+        ValueError: there is no such source, a time is not positive, or `max_wait_ms` is less than `debounce_ms`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class FileWatcher:
         use_gitignore: bool = True,
         force_polling: bool = False,
         poll_delay_ms: float = 300,
+        source: SourceName = "auto",
     ) -> None:
         for name, value in (("debounce_ms", debounce_ms), ("poll_delay_ms", poll_delay_ms)):
             if value <= 0:
@@ -69,7 +72,10 @@ class FileWatcher:
         if max_wait_ms < debounce_ms:
             raise ValueError(f"max_wait_ms ({max_wait_ms}) must be at least debounce_ms ({debounce_ms})")
         self._on_change = on_change
-        self._pacing = Pacing(debounce_ms / 1000, max_wait_ms / 1000, poll_delay_ms / 1000, force_polling)
+        if source not in SOURCE_NAMES:
+            raise ValueError(f"source must be one of {', '.join(SOURCE_NAMES)}, not {source!r}")
+        use: SourceName = "polling" if force_polling else source
+        self._pacing = Pacing(debounce_ms / 1000, max_wait_ms / 1000, poll_delay_ms / 1000, use)
         self._include, self._exclude = tuple(include), tuple(exclude)
         self._use_gitignore = use_gitignore
         self._discovers = paths is None

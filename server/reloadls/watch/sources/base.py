@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from reloadls.watch.folder import Folder
 from reloadls.watch.roots import WatchSet
+from reloadls.watch.status import Problem
 
-__all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed"]
+__all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "WholeSource"]
 
 Backend = Literal["native", "polling"]
 FailureCode = Literal["watchLimit", "permissionDenied", "undecodable", "backendFailed"]
@@ -24,6 +26,7 @@ class Hints:
         suspect: whether others may have been lost, so that everything should be looked at.
         rescan: whether they were found by looking, not told by the system.
         moved: whether a watched path is no longer what it was, so that it must be watched anew.
+        moves: (from, to) of what the system says was renamed, in order.
         failure: why the source has ended; None while it goes on.
     """
 
@@ -33,6 +36,7 @@ class Hints:
     suspect: bool = False
     rescan: bool = False
     moved: bool = False
+    moves: tuple[tuple[str, str], ...] = ()
     failure: SourceFailed | None = None
 
 
@@ -51,7 +55,10 @@ class SourceFailed(Exception):
 class Source(Protocol):
     """Produces hints from `watch` to `stop`. All its methods are called on the event loop."""
 
-    backend: Backend
+    @property
+    def backend(self) -> Backend:
+        """What produces the hints."""
+
     reports_loss: bool
     """Whether it says so (`Hints.suspect`) whenever hints were lost. If not, a safety net is needed."""
 
@@ -72,5 +79,30 @@ class Source(Protocol):
     async def check_new_folders(self, timeout: float) -> None:
         """Find out within `timeout` seconds whether folders that appear are watched; if not, fail (`Hints.failure`)."""
 
+    def enter(self, path: str, folder: Folder) -> None:
+        """See `Attend.enter`."""
+
+    def leave(self, path: str, folder: Folder) -> None:
+        """See `Attend.leave`."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What it can't watch as asked, and only polls."""
+
     async def stop(self) -> None:
         """End; no thread or task is left."""
+
+
+class WholeSource:
+    """What a source need not do that watches whole trees by itself."""
+
+    def enter(self, path: str, folder: Folder) -> None:
+        """See `Attend.enter`."""
+
+    def leave(self, path: str, folder: Folder) -> None:
+        """See `Attend.leave`."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """See `Source.problems`."""
+        return ()

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reloadls.watch.folder import Entry
-from reloadls.watch.sources.base import Hints
-from reloadls.watch.sources.native import NativeSource
+from reloadls.watch.sources.base import Hints, Source
 from reloadls.watch.sources.polling import PollingSource
 from reloadls.watch.sources.supervised import SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO, SupervisedSource
 
-__all__ = ["SourceOptions", "make_source"]
+if sys.platform != "win32":  # before anybody needs it: a program may give up its right to read modules
+    from reloadls.watch.sources.inotify import InotifySource
+    from reloadls.watch.sources.kernel import Kernel
+elif TYPE_CHECKING:
+    from reloadls.watch.sources.kernel import Kernel
+
+__all__ = ["SOURCE_NAMES", "Disk", "SourceName", "SourceOptions", "make_source"]
+
+SourceName = Literal["auto", "inotify", "watchfiles", "polling"]
+SOURCE_NAMES: tuple[SourceName, ...] = ("auto", "inotify", "watchfiles", "polling")
+"""How hints are got. ``auto`` is inotify on Linux, and watchfiles elsewhere; both poll while they fail."""
 
 _SHORTEST_STEP_S = 0.005
 _LONGEST_STEP_S = 0.075
@@ -25,39 +36,71 @@ class SourceOptions:
     """What a source is made of.
 
     Attributes:
-        debounce: the window's quiet time in seconds: a shorter one needs hints sooner, at the price of more wake-ups.
-        force_polling: never use the system's notifications.
+        debounce: the window's quiet time in seconds: watchfiles needs to look more often for a shorter one.
+        use: which source.
         poll_delay: seconds between two looks when polling.
     """
 
     debounce: float
-    force_polling: bool
+    use: SourceName
     poll_delay: float
+
+
+class Disk(Protocol):
+    """The snapshot, as far as sources need it."""
+
+    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+        """Whether a hint for `path` could lead to a change; called on any thread."""
+
+    async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
+        """What differs from the snapshot now, perhaps only in some folders."""
+
+    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking call where the snapshot lives."""
 
 
 def make_source(
     emit: Callable[[Hints], None],
-    concerns: Callable[[str], bool],
-    differences: Callable[[], Awaitable[dict[str, Entry | None]]],
+    disk: Disk,
     options: SourceOptions,
+    kernel: Callable[[], Kernel] | None = None,
 ) -> SupervisedSource:
     """The source for one pipeline.
 
     Args:
         emit: called with hints, on the event loop.
-        concerns: whether a path matters; called on any thread.
-        differences: what differs from the snapshot now; awaited off the event loop.
+        disk: the snapshot.
         options: what it is made of.
+        kernel: gives the inotify instance to use; None makes one for this source alone.
     """
-    step = min(max(options.debounce * _STEP_SHARE, _SHORTEST_STEP_S), _LONGEST_STEP_S)
-
-    def native(emit: Callable[[Hints], None]) -> NativeSource:
-        return NativeSource(emit, concerns, step=step)
 
     def net(emit: Callable[[Hints], None]) -> PollingSource:
-        return PollingSource(emit, differences, delay=SAFETY_NET_FLOOR_S, net=True, ratio=SAFETY_NET_RATIO)
+        return PollingSource(emit, disk.differences, delay=SAFETY_NET_FLOOR_S, net=True, ratio=SAFETY_NET_RATIO)
 
     def polling(emit: Callable[[Hints], None]) -> PollingSource:
+        return PollingSource(emit, disk.differences, delay=options.poll_delay)
+
+    if options.use == "polling":
+        return SupervisedSource(emit, None, None, polling)
+    if options.use == "inotify" or (options.use == "auto" and sys.platform == "linux"):
+        return SupervisedSource(emit, lambda emit: _inotify(emit, disk, options, kernel), None, polling)
+    return SupervisedSource(emit, lambda emit: _watchfiles(emit, disk, options), net, polling)
+
+
+def _inotify(
+    emit: Callable[[Hints], None], disk: Disk, options: SourceOptions, kernel: Callable[[], Kernel] | None
+) -> Source:
+    def part(folders: Callable[[], list[str]]) -> Source:
+        async def differences() -> dict[str, Entry | None]:
+            return await disk.differences(folders())
+
         return PollingSource(emit, differences, delay=options.poll_delay)
 
-    return SupervisedSource(emit, None if options.force_polling else native, net, polling)
+    return InotifySource(emit, disk.concerns, disk.run, part, kernel or Kernel)
+
+
+def _watchfiles(emit: Callable[[Hints], None], disk: Disk, options: SourceOptions) -> Source:
+    from reloadls.watch.sources.native import NativeSource  # noqa: PLC0415 - Linux does not need it
+
+    step = min(max(options.debounce * _STEP_SHARE, _SHORTEST_STEP_S), _LONGEST_STEP_S)
+    return NativeSource(emit, disk.concerns, step=step)

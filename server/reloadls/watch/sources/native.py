@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from reloadls.watch.roots import WatchSet
-from reloadls.watch.sources.base import Backend, Hints, SourceFailed
+from reloadls.watch.sources.base import Backend, Hints, SourceFailed, WholeSource
 from reloadls.watch.sources.instance import Instance, failure_of
 
 __all__ = ["NativeSource"]
@@ -20,7 +20,7 @@ _HANDOVER_S = 1.0
 """How long, in seconds, an instance may take to tell what it has noticed before another takes its place."""
 
 
-class NativeSource:
+class NativeSource(WholeSource):
     """Watches trees, and single folders, through the operating system's notifications.
 
     Args:

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 
 from reloadls.watch.folder import Entry
 from reloadls.watch.roots import WatchSet
-from reloadls.watch.sources.base import Backend, Hints
+from reloadls.watch.sources.base import Backend, Hints, WholeSource
 from reloadls.watch.sources.timing import changed_at
 
 __all__ = ["PollingSource"]
 
 
-class PollingSource:
+class PollingSource(WholeSource):
     """Compares the whole scope with the snapshot every `delay`.
 
     Args:

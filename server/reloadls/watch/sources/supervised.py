@@ -7,8 +7,10 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
+from reloadls.watch.folder import Folder
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
+from reloadls.watch.status import Problem
 
 __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
 
@@ -72,7 +74,9 @@ class SupervisedSource:
     @property
     def backend(self) -> Backend:
         """What produces hints now."""
-        return "polling" if self._make_native is None or self.failure is not None else "native"
+        if self._make_native is None or self.failure is not None:
+            return "polling"
+        return "native" if self._native is None else self._native.backend
 
     @property
     def reports_loss(self) -> bool:
@@ -93,6 +97,30 @@ class SupervisedSource:
                     await self._replace_aside(self._make_polling)
             elif not self._retrying:
                 await self._try_native(self._make_native)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """See `Source.problems`; beside them, why the native source is not in use."""
+        if self._native is not None:
+            return self._native.problems
+        return () if self.failure is None else (Problem(self.failure.code, str(self.failure)),)
+
+    @property
+    def native(self) -> Source | None:
+        """The native source, while it is in use."""
+        return self._native
+
+    def enter(self, path: str, folder: Folder) -> None:
+        """See `Attend.enter`."""
+        native = self._native
+        if native is not None:
+            native.enter(path, folder)
+
+    def leave(self, path: str, folder: Folder) -> None:
+        """See `Attend.leave`."""
+        native = self._native
+        if native is not None:
+            native.leave(path, folder)
 
     async def barrier(self, timeout: float) -> bool:
         """See `Source.barrier`."""
@@ -125,7 +153,10 @@ class SupervisedSource:
         except BaseException:
             await native.stop()
             raise
+        again = self.failure is not None
         self._native, self.failure, self._native_since = native, None, time.monotonic()
+        if again:
+            self._emit(Hints(at=time.monotonic(), suspect=True))
         await self._replace_aside(self._make_net)
 
     async def _fall_back(self, failure: SourceFailed) -> None:

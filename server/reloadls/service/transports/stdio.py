@@ -11,30 +11,36 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from pygls.lsp.server import LanguageServer
 
 from reloadls.protocol import SafeProtocol
 
+from .conversation import converse, resolve
 from .descriptors import StdioWriter, open_reader
 
 __all__ = ["StdioWriter", "serve_stdio"]
 
 _INPUT_STOP: Final = 16 * 1024 * 1024
 """Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
-_SETTLE: Final = 2.0
-"""Seconds that requests in flight are given at the end of input."""
-_FLUSH: Final = 2.0
+_FLUSH_S: Final = 2.0
 """Seconds that the last messages are given to leave."""
 
 
-async def serve_stdio(server: LanguageServer, stdin_fd: int = 0, stdout_fd: int = 1) -> int:
+async def serve_stdio(
+    server: LanguageServer,
+    stdin_fd: int = 0,
+    stdout_fd: int = 1,
+    *,
+    draining: asyncio.Future[None] | None = None,
+    end: Callable[[], Awaitable[None]] | None = None,
+) -> int:
     """Serve one client until `exit`, the end of input, or `server.protocol.stop(code)`; return the exit code.
 
     The server is made with `protocol_cls=SafeProtocol`. On return both descriptors are as they were, their
-    blocking mode included.
+    blocking mode included. For `draining` and `end` see `converse`.
 
     Raises:
         OSError: a descriptor is not open.
@@ -43,37 +49,29 @@ async def serve_stdio(server: LanguageServer, stdin_fd: int = 0, stdout_fd: int 
     if not isinstance(protocol, SafeProtocol):
         raise TypeError(f"serve_stdio needs a server with SafeProtocol, not {type(protocol).__name__}")
     with _claimed(stdin_fd, stdout_fd) as (source, sink):
-        return await _serve(protocol, source, sink)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line = _StdioLine(protocol, source, sink, lambda: resolve(ended))
+        return await converse(protocol, line, ended=ended, draining=draining, end=end)
 
 
-async def _serve(protocol: SafeProtocol, source: int, sink: int) -> int:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-    over: asyncio.Future[None] = loop.create_future()
-    writer = StdioWriter(sink, on_lost=lambda: _set(ended))
-    protocol.set_writer(writer)
-    protocol.on_exit = lambda _code: _set(over)
-    if protocol.exit_code is not None:
-        _set(over)
-    reader = open_reader(source, protocol.feed, lambda: _set(ended), is_full=lambda: writer.pending > _INPUT_STOP)
-    writer.on_room = reader.resume
-    try:
-        await asyncio.wait({ended, over}, return_when=asyncio.FIRST_COMPLETED)
-        if not over.done():
-            # A script may close its end first and read the replies afterwards.
-            await protocol.settle(0 if writer.is_closing() else _SETTLE)
-            protocol.end_of_input()
-    finally:
-        reader.close()
-        protocol.close()
-        await writer.flush(_FLUSH)
-        writer.close()
-    return protocol.exit_code or 0
+class _StdioLine:
+    """Both descriptors, as the line of a conversation."""
 
+    def __init__(self, protocol: SafeProtocol, source: int, sink: int, on_end: Callable[[], None]) -> None:
+        writer = self._writer = StdioWriter(sink, on_lost=on_end)
+        protocol.set_writer(writer)
+        self._reader = open_reader(source, protocol.feed, on_end, is_full=lambda: writer.pending > _INPUT_STOP)
+        writer.on_room = self._reader.resume
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def is_closing(self) -> bool:
+        return self._writer.is_closing()
+
+    def stop_taking(self) -> None:
+        self._reader.close()
+
+    async def leave(self) -> None:
+        await self._writer.flush(_FLUSH_S)
+        self._writer.close()
 
 
 @contextlib.contextmanager

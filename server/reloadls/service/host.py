@@ -1,0 +1,75 @@
+"""What all sessions of one process share: the hub, and messages that are encoded once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from weakref import WeakKeyDictionary
+
+from reloadls.protocol import Lag, Metrics
+from reloadls.service.telling import PART, encode_part
+from reloadls.watch.hub import Channel, WatchHub
+from reloadls.watch.journal import Batch
+from reloadls.watch.sources.inotify_calls import watch_limit
+from reloadls.watch.sources.make import SourceName
+
+__all__ = ["Host"]
+
+_LARGE = 500
+"""More changes than this are encoded off the event loop: it takes about 3 µs each."""
+_Key = tuple[int, bool]
+
+
+class Host:
+    """The process as its sessions see it. Made and used on one event loop.
+
+    Args:
+        hub: all its watching.
+        source: which source is used where a client does not ask for polling.
+    """
+
+    def __init__(self, hub: WatchHub | None = None, *, source: SourceName = "auto") -> None:
+        self.hub = hub or WatchHub()
+        self.source: SourceName = source
+        self.sessions = 0
+        """How many clients there are."""
+        self._encoded: WeakKeyDictionary[Batch, dict[_Key, asyncio.Future[list[bytes]]]] = WeakKeyDictionary()
+
+    async def encode(self, batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
+        """A part of a batch as messages; the same batch is encoded once for all who are told of it."""
+        parts = self._encoded.setdefault(batch, {})
+        key = (start, watched_files)
+        if key not in parts:
+            parts[key] = asyncio.ensure_future(_encode(batch, start, watched_files))
+        return await asyncio.shield(parts[key])
+
+    def metrics(self, channel: Channel) -> Metrics:
+        """How watching does for those who share `channel`."""
+        health = channel.pipeline.health
+        kernel = channel.pipeline.kernel
+        lag = health.lag
+        return Metrics(
+            hints=health.hints,
+            batches=health.batches,
+            reconciles=dict(health.reconciles),
+            overflows=0 if kernel is None else kernel.overflows,
+            watches=None if kernel is None else kernel.watches,
+            watch_limit=None if kernel is None else watch_limit(),
+            lag_ms=Lag(p50=round(lag.p50 * 1000, 3), p99=round(lag.p99 * 1000, 3)),
+            sessions=self.sessions,
+            memory_bytes=_memory(),
+        )
+
+
+async def _encode(batch: Batch, start: int, watched_files: bool) -> list[bytes]:
+    if min(len(batch.changes) - start, PART) <= _LARGE:
+        return encode_part(batch, start, watched_files=watched_files)
+    return await asyncio.to_thread(encode_part, batch, start, watched_files=watched_files)
+
+
+def _memory() -> int | None:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None

@@ -1,0 +1,20 @@
+"""How clients reach the service: the standard streams, TCP, WebSocket, a Unix domain socket."""
+
+from .gate import pass_over_token
+from .listening import Listening, listen
+from .refusal import CantServe
+from .sockets import Limits, serve_clients
+from .stdio import serve_stdio
+from .token_file import default_token_file, read_or_make_token
+
+__all__ = [
+    "CantServe",
+    "Limits",
+    "Listening",
+    "default_token_file",
+    "listen",
+    "pass_over_token",
+    "read_or_make_token",
+    "serve_clients",
+    "serve_stdio",
+]

@@ -1,0 +1,186 @@
+"""One client's socket: what comes is handed on, what goes waits its turn, and both within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Final, cast
+
+from .conversation import resolve
+from .stall import Stall
+
+__all__ = ["Connection"]
+
+_log = logging.getLogger(__name__)
+
+_HIGH_WATER: Final = 256 * 1024
+"""Unsent bytes beyond which `drain` waits."""
+_INPUT_STOP: Final = 16 * 1024 * 1024
+"""Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
+_FLUSH_S: Final = 2.0
+"""Seconds that the last messages are given to leave."""
+_LINGER_S: Final = 0.5
+"""Seconds that the client is given to close its end: to close on unread input may destroy what it has not read yet."""
+
+
+class Connection(asyncio.Protocol):
+    """Carries framed messages; a writer for `SafeProtocol`, and the line of a conversation.
+
+    Args:
+        name: the client, for the log.
+        drop_after: seconds after which a client that takes nothing of what waits for it is dropped.
+    """
+
+    has_frames = False
+    """Whether each `write` is a message in a frame of the transport's own."""
+
+    def __init__(self, name: str, *, drop_after: float) -> None:
+        self.name = name
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the client sends nothing more, or is gone."""
+        self.on_input: Callable[[bytes], None] = lambda _: None
+        """Takes what comes: bytes as they come, or whole messages if there are frames."""
+        self.allowance: int | None = None
+        """Bytes that are taken before `on_excess` is called; None: any number."""
+        self.on_excess: Callable[[], None] = lambda: None
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._deaf = False
+        self._room = asyncio.Event()
+        self._room.set()
+        self._written = 0
+        self._stall = Stall(drop_after)
+        self._pace = drop_after / 4
+        self._look: asyncio.TimerHandle | None = None
+
+    # -- sending -----------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """Bytes that are not sent yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Send one message; never waits, and drops it if the client is gone."""
+        self._send(data)
+
+    async def drain(self) -> None:
+        """Wait until there is room for more, or nobody to send it to."""
+        await self._room.wait()
+
+    async def flush(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until everything is sent; return whether it is."""
+        if self._transport is not None and not self.is_closing():
+            self._transport.set_write_buffer_limits(high=0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._room.wait()
+        return self.pending == 0
+
+    def is_closing(self) -> bool:
+        """Return whether nothing is sent any more."""
+        return self._transport is None or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send nothing more, and forget what is queued."""
+        if self._look is not None:
+            self._look.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        self._room.set()
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            _log.debug("%d bytes dropped: %s is gone", len(data), self.name)
+            return
+        self._written += len(data)
+        self._transport.write(data)
+        if self._look is None and self.pending:
+            self._watch_for_stall()
+
+    def _watch_for_stall(self) -> None:
+        waiting, now = self.pending, self._loop.time()
+        self._look = None
+        if self._stall.is_over(self._written - waiting, waiting, now):
+            _log.warning("%s is dropped: it reads nothing while %d bytes wait for it", self.name, waiting)
+            self.close()
+        elif waiting:
+            self._look = self._loop.call_later(self._pace, self._watch_for_stall)
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def stop_taking(self) -> None:
+        """Take no more input; what still comes is dropped."""
+        self._deaf = True
+
+    async def leave(self) -> None:
+        """Send what is still to be sent, within bounds, and close."""
+        self._say_goodbye()
+        sent = await self.flush(_FLUSH_S)
+        if sent and self._transport is not None and not self.is_closing():
+            with contextlib.suppress(OSError, RuntimeError, NotImplementedError):
+                self._transport.write_eof()
+                self._transport.resume_reading()
+            await asyncio.wait({self.ended, self._lost}, timeout=_LINGER_S, return_when=asyncio.FIRST_COMPLETED)
+        self.close()
+
+    def _say_goodbye(self) -> None:
+        """Tell the client that this is the end, if there is a way."""
+
+    # -- what asyncio calls ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is there."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 2)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if self._deaf:
+            return
+        try:
+            self._take_within_allowance(data)
+        except Exception:
+            _log.exception("%s sent what could not be dealt with, and is dropped", self.name)
+            self.close()
+        if self.pending > _INPUT_STOP and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _take_within_allowance(self, data: bytes) -> None:
+        while data and (allowed := self.allowance) is not None:
+            piece, data = data[:allowed], data[allowed:]
+            self.allowance = allowed - len(piece)
+            self._take(piece)  # may lift the limit
+            if self.allowance == 0:
+                self.on_excess()
+                return
+        if data:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self.on_input(data)
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more, but may still read."""
+        resolve(self.ended)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone, or was let go."""
+        _log.debug("%s is gone: %s", self.name, exc)
+        resolve(self._lost)
+        resolve(self.ended)
+        self.close()
+
+    def pause_writing(self) -> None:
+        """More waits than is good."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """The client has taken enough."""
+        self._room.set()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()

@@ -1,0 +1,220 @@
+"""Any number of clients on a listening socket, each with a server of its own and no way to harm the others."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Protocol
+
+from lsprotocol.types import InitializeParams
+
+from reloadls.protocol import RequestFailed, SafeProtocol, dumps
+
+from .connection import Connection
+from .conversation import converse, resolve
+from .gate import Gate
+
+__all__ = ["Limits", "Server", "serve_clients"]
+
+_log = logging.getLogger(__name__)
+
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_S: Final = 0.5
+"""Seconds between two tries to take a client while the system has no room for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may do, and what it may not yet do before it has shown the token."""
+
+    drop_after: float = 60.0
+    """Seconds that it may take nothing of what waits for it."""
+    hello_within: float = 10.0
+    """Seconds in which it must have shown the token."""
+    hello_bytes: int = 64 * 1024
+    """Bytes in which it must have shown the token."""
+
+
+class Server(Protocol):
+    """One client's server: `ReloadServer`."""
+
+    admit: Callable[[InitializeParams], object]
+
+    @property
+    def protocol(self) -> SafeProtocol:
+        """Its end of the conversation."""
+
+    async def end(self) -> None:
+        """End its session."""
+
+
+async def serve_clients(
+    listening: socket.socket,
+    make_server: Callable[[], Server],
+    *,
+    draining: asyncio.Future[None],
+    token: str | None = None,
+    origins: Sequence[str] | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Serve whoever connects, until `draining` is done; then see every conversation to its end.
+
+    Args:
+        listening: a socket that listens; it is closed in the end.
+        make_server: makes a server for one client.
+        draining: done when the process is to end.
+        token: what clients must show; None: nothing.
+        origins: the web pages that may connect, when clients speak WebSocket; None: they don't.
+        limits: what clients may do.
+    """
+    clients = _Clients(make_server, draining, token, origins, limits or Limits())
+    accepting = asyncio.create_task(clients.accept(listening))
+    try:
+        await asyncio.wait({draining, accepting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        accepting.cancel()
+        await asyncio.wait({accepting})
+        listening.close()
+        resolve(draining)
+        await clients.leave()
+    if not accepting.cancelled():
+        await accepting
+
+
+class _Clients:
+    def __init__(
+        self,
+        make_server: Callable[[], Server],
+        draining: asyncio.Future[None],
+        token: str | None,
+        origins: Sequence[str] | None,
+        limits: Limits,
+    ) -> None:
+        self._make_server = make_server
+        self._draining = draining
+        self._token = token
+        self._origins = origins
+        self._limits = limits
+        if origins is not None:
+            # Not when the first client comes: there may be no descriptor left to read a module with.
+            from . import websocket  # noqa: F401, PLC0415
+        self._numbers = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, listening: socket.socket) -> None:
+        """Take one client after the other."""
+        loop = asyncio.get_running_loop()
+        short = False
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                if listening.fileno() < 0:
+                    raise
+                if error.errno in _SHORT and not short:
+                    _log.warning("no room for another client, trying again: %s", error)
+                short = short or error.errno in _SHORT
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if short:
+                _log.warning("there is room for clients again")
+                short = False
+            task = asyncio.create_task(self._serve(client))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def leave(self) -> None:
+        """Wait until every conversation is over."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, client: socket.socket) -> None:
+        name = f"client {next(self._numbers)}"
+        try:
+            visit = _Visit(name, self._make_server(), self._token, self._origins, self._limits)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: visit.connection, client)
+        except Exception as error:
+            short = isinstance(error, OSError) and error.errno in _SHORT
+            _log.warning("%s can't be served: %s", name, error, exc_info=None if short else error)
+            client.close()
+            return
+        _log.info("%s is there", name)
+        try:
+            await visit.run(self._draining)
+        except Exception:
+            _log.exception("the conversation with %s failed", name)
+        _log.info("%s is gone", name)
+
+
+class _Visit:
+    """One client: its connection, its way in, and its server."""
+
+    def __init__(
+        self, name: str, server: Server, token: str | None, origins: Sequence[str] | None, limits: Limits
+    ) -> None:
+        self._name = name
+        self._server = server
+        self._limits = limits
+        self._gate = Gate(token, on_open=self._on_open, on_refused=self._on_refused)
+        self.connection = self._connect(origins)
+        server.admit = self._gate.admit
+        server.protocol.set_writer(self.connection, include_headers=not self.connection.has_frames)
+        if not self._gate.is_open:
+            self.connection.allowance = limits.hello_bytes
+            self.connection.on_excess = lambda: self._refuse(f"no token came within {limits.hello_bytes} bytes")
+
+    def _connect(self, origins: Sequence[str] | None) -> Connection:
+        if origins is None:
+            connection = Connection(self._name, drop_after=self._limits.drop_after)
+            connection.on_input = self._server.protocol.feed
+            return connection
+        from .websocket import WebSocketConnection  # noqa: PLC0415 - needs an extra
+
+        over_frames = WebSocketConnection(
+            self._name, drop_after=self._limits.drop_after, origins=origins, on_bearer=self._gate.opens_with
+        )
+        over_frames.on_input = self._on_message
+        return over_frames
+
+    def _on_message(self, body: bytes) -> None:
+        if self._server.protocol.exit_code is None:  # as `feed` does
+            self._server.protocol.receive_body(body)
+
+    async def run(self, draining: asyncio.Future[None]) -> None:
+        """See it through."""
+        within = self._limits.hello_within
+        deadline = asyncio.get_running_loop().call_later(within, self._refuse_late)
+        try:
+            await converse(
+                self._server.protocol,
+                self.connection,
+                ended=self.connection.ended,
+                draining=draining,
+                end=self._server.end,
+            )
+        finally:
+            deadline.cancel()
+            self.connection.close()
+            await self._server.end()
+
+    def _on_open(self) -> None:
+        self.connection.allowance = None
+
+    def _on_refused(self, reason: str) -> None:
+        _log.warning("%s is refused: %s", self._name, reason)
+        self._server.protocol.stop()
+
+    def _refuse_late(self) -> None:
+        if not self._gate.is_open:
+            self._refuse(f"no token came within {self._limits.hello_within:g} s")
+
+    def _refuse(self, reason: str) -> None:
+        error = RequestFailed(reason)
+        message = {"code": error.code, "message": error.message, "data": error.data}
+        self._server.protocol.send_body(dumps({"jsonrpc": "2.0", "id": None, "error": message}))
+        self._on_refused(reason)

@@ -1,0 +1,117 @@
+"""A Unix domain socket that only its owner can reach.
+
+The folder decides who can: on some systems a socket's own mode is not looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from .refusal import CantServe
+
+__all__ = ["listen_on_path"]
+
+_OPTION: Final = "--socket"
+
+
+@contextlib.contextmanager
+def listen_on_path(path: str, backlog: int) -> Iterator[tuple[socket.socket, str]]:
+    """Listen meanwhile; give the socket and its absolute path. In the end the file is removed.
+
+    Raises:
+        CantServe: others can get at the folder, the path is taken or too long, or there are no such sockets here.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise CantServe(_OPTION, path, "there are no Unix domain sockets here; use --tcp")
+    try:
+        folder = _private_folder(path)
+        place = os.path.join(folder, os.path.basename(path))
+        with _alone_in(folder):
+            _make_way(path, place)
+            listening = _bind(place, backlog)
+    except OSError as error:
+        raise CantServe(_OPTION, path, f"can't be used ({error.strerror or error})") from None
+    ours = os.lstat(place).st_ino
+    try:
+        yield listening, place
+    finally:
+        listening.close()
+        with contextlib.suppress(OSError):
+            if os.lstat(place).st_ino == ours:
+                os.unlink(place)
+
+
+def _private_folder(path: str) -> str:
+    """The real folder of `path`, made if it is missing, once it is sure that only its owner can enter it."""
+    if not os.path.basename(path) or "\0" in path:
+        raise CantServe(_OPTION, path, "must be the path of a file")
+    folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            above = os.path.dirname(folder)
+            raise CantServe(_OPTION, path, f"the folder {above!r} does not exist; make it first") from None
+    status = os.stat(folder)
+    if not stat.S_ISDIR(status.st_mode):
+        raise CantServe(_OPTION, path, f"{folder!r} is no folder")
+    if status.st_uid != os.geteuid():
+        raise CantServe(_OPTION, path, f"the folder {folder!r} belongs to somebody else; choose one of yours")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        reason = f"others can enter the folder {folder!r} (mode {mode:04o}); choose one that only you can (chmod 700)"
+        raise CantServe(_OPTION, path, f"{reason}, or one that is not there yet: it is made so")
+    return folder
+
+
+@contextlib.contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Meanwhile no other service looks for a place in that folder: two would take each other's for left over."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_way(path: str, place: str) -> None:
+    """Remove a socket that nobody listens on any more."""
+    try:
+        mode = os.lstat(place).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise CantServe(_OPTION, path, "is there already and is no socket; choose another path, or delete it")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        outcome = probe.connect_ex(place)
+    if outcome != errno.ECONNREFUSED:
+        raise CantServe(_OPTION, path, "already served by another process; connect to that, or choose another path")
+    os.unlink(place)
+
+
+def _bind(place: str, backlog: int) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        try:
+            listening.bind(place)
+        except OSError as error:
+            if error.errno is None:  # Python's own: "AF_UNIX path too long"
+                raise CantServe(_OPTION, place, "is too long for a socket; choose a path of up to 100 bytes") from None
+            raise
+        os.chmod(place, 0o600)
+        listening.listen(backlog)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening

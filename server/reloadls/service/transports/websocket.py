@@ -1,0 +1,105 @@
+"""A client that speaks WebSocket: one JSON-RPC message in each, without a header.
+
+The handshake and the frames are those of the library `websockets`, which does no I/O here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Origin
+
+from reloadls.protocol.framing import MAX_BODY
+
+from .connection import Connection
+from .conversation import resolve
+
+__all__ = ["WebSocketConnection"]
+
+_log = logging.getLogger(__name__)
+_DATA: Final = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+
+
+class WebSocketConnection(Connection):
+    """Carries messages in WebSocket frames.
+
+    Args:
+        name: see `Connection`.
+        drop_after: see `Connection`.
+        origins: the web pages that may connect; a request that comes from none is taken.
+        on_bearer: told the token in an `Authorization` header; returns whether it is good.
+    """
+
+    has_frames = True
+
+    def __init__(
+        self, name: str, *, drop_after: float, origins: Sequence[str], on_bearer: Callable[[str], bool]
+    ) -> None:
+        super().__init__(name, drop_after=drop_after)
+        allowed = [None, *(Origin(origin) for origin in origins)]
+        self._frames = ServerProtocol(origins=allowed, max_size=MAX_BODY, logger=_quiet)
+        self._on_bearer = on_bearer
+        self._parts: list[bytes] = []
+        self._taken = False
+
+    def write(self, data: bytes) -> None:
+        """Send one message; never waits, and drops it if the client is gone."""
+        if self._frames.state is State.OPEN:
+            self._frames.send_text(data)
+            self._send_frames()
+
+    def _say_goodbye(self) -> None:
+        if self._frames.state is State.OPEN:
+            self._frames.send_close(CloseCode.NORMAL_CLOSURE)
+            self._send_frames()
+
+    def _take(self, data: bytes) -> None:
+        self._frames.receive_data(data)
+        for event in self._frames.events_received():
+            if isinstance(event, Request):
+                self._frames.send_response(self._answer(event))
+            elif self._taken and isinstance(event, Frame) and event.opcode in _DATA:
+                self._take_part(event)
+        self._send_frames()
+        if self._frames.close_expected():
+            resolve(self.ended)
+
+    def _answer(self, request: Request) -> Response:
+        response = self._frames.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            _log.warning("%s was not taken: %s", self.name, response.body.decode("utf-8", "replace").strip())
+            return response
+        given = request.headers.get_all("Authorization")
+        if given and not self._is_good(given):
+            return self._frames.reject(HTTPStatus.UNAUTHORIZED, "The Authorization header holds no good token.\n")
+        self._taken = True
+        return response
+
+    def _is_good(self, given: Sequence[str]) -> bool:
+        scheme, _, token = given[0].partition(" ")
+        return len(given) == 1 and scheme.lower() == "bearer" and self._on_bearer(token.strip())
+
+    def _take_part(self, frame: Frame) -> None:
+        self._parts.append(bytes(frame.data))
+        if frame.fin:
+            message, self._parts = b"".join(self._parts), []
+            self.on_input(message)
+
+    def _send_frames(self) -> None:
+        for data in self._frames.data_to_send():
+            if data:
+                self._send(data)
+
+
+_quiet = logging.getLogger("reloadls.websocket")
+# What the library would log is every frame with what is in it, the token of `initialize` too.
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+_quiet.setLevel(logging.CRITICAL)

@@ -1,0 +1,105 @@
+"""Keeps what one channel has told, so that a later process goes on where this one ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from reloadls.watch.flush import Flush
+from reloadls.watch.folder import Entry
+from reloadls.watch.journal import Batch, Journal
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
+from reloadls.watch.state import Saved, StateBusy, StateFailed, StateFile
+from reloadls.watch.status import Problem
+
+__all__ = ["Keeper"]
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """The state file of one scope, read and written on the pipeline's disk thread.
+
+    What goes wrong with it is a problem that is told; watching goes on without.
+
+    Args:
+        folder: where state files are.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._file: StateFile | None = None
+        self._saved: Saved | None = None
+        self.problem: Problem | None = None
+
+    async def open(self, pipeline: Pipeline, scope: Scope) -> tuple[Journal, Mapping[str, Entry] | None]:
+        """The journal that goes on from what was kept, and the files as they were last told, if that is known."""
+        try:
+            self._file = await pipeline.run(StateFile.open, self._folder, _key(scope))
+        except StateBusy:
+            _log.info("another process keeps the state of %s", ", ".join(scope.roots))
+        except (StateFailed, OSError) as error:
+            self._fail(error)
+        if self._file is None:
+            return Journal(), None
+        if self._file.set_aside is not None:
+            _log.warning("%s", self._file.set_aside)
+            self.problem = Problem("stateFailed", self._file.set_aside)
+        self._saved = self._file.saved
+        journal = Journal(past=None if self._saved is None else self._saved.past)
+        await self._try(pipeline, self._file.begin, journal.epoch, journal.number)
+        return journal, None if self._saved is None else self._saved.files
+
+    async def settle(self, pipeline: Pipeline, journal: Journal, flush: Flush) -> None:
+        """Watching has begun: what had changed meanwhile goes into the journal, if the same files count as before."""
+        if self._file is None:
+            return
+        entries, rules = await pipeline.entries()
+        saved, self._saved = self._saved, None
+        if saved is not None and saved.rules == rules:
+            if flush.changes:
+                await self._try(pipeline, self._file.append, journal.append(flush.changes, "startup"), flush.entries)
+            return
+        journal.forget()
+        await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
+
+    async def save(self, pipeline: Pipeline, journal: Journal, batch: Batch | None, flush: Flush) -> None:
+        """Keep what is about to be told."""
+        if self._file is None:
+            return
+        if flush.rescoped:
+            entries, rules = await pipeline.entries()
+            await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
+        elif batch is not None:
+            await self._try(pipeline, self._file.append, batch, flush.entries)
+
+    async def close(self, pipeline: Pipeline) -> None:
+        """Give the file back."""
+        if self._file is not None:
+            await self._try(pipeline, self._file.close)
+            self._file = None
+
+    async def _try(self, pipeline: Pipeline, call: Any, *args: Any) -> None:
+        try:
+            await pipeline.run(call, *args)
+        except (StateFailed, OSError) as error:
+            self._file = None
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        _log.warning("what is told is not kept for the next start: %s", error)
+        self.problem = Problem("stateFailed", f"what is told is not kept for the next start: {error}")
+
+
+def _key(scope: Scope) -> str:
+    return json.dumps(
+        {
+            "roots": scope.roots,
+            "include": scope.include,
+            "exclude": scope.exclude,
+            "useGitignore": scope.use_gitignore,
+        }
+    )

@@ -1,0 +1,324 @@
+"""Hints straight from the Linux kernel, read by the event loop: no thread, no polling, no waking up for nothing.
+
+The folders of a tree are watched one by one, each just before the snapshot lists it (`enter`), so what is left out is
+never watched, and nothing falls between looking and watching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from reloadls.watch.concern import concerns_entry
+from reloadls.watch.folder import Folder
+from reloadls.watch.roots import WatchSet, outermost
+from reloadls.watch.sources.above import Above, above
+from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
+from reloadls.watch.sources.inotify_calls import (
+    ATTRIB,
+    CLOSE_WRITE,
+    CREATE,
+    DELETE,
+    DELETE_SELF,
+    DONT_FOLLOW,
+    EXCL_UNLINK,
+    IGNORED,
+    ISDIR,
+    MODIFY,
+    MOVE_SELF,
+    MOVED_FROM,
+    MOVED_TO,
+    ONLYDIR,
+    UNMOUNT,
+    watch_limit,
+)
+from reloadls.watch.sources.kernel import Event, Kernel, Watch
+from reloadls.watch.status import Problem
+
+__all__ = ["InotifySource"]
+
+_OWN_FATE: Final = DELETE_SELF | MOVE_SELF | ONLYDIR
+_NAMES: Final = _OWN_FATE | CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
+# Never opens: looking would feed itself. ATTRIB for `touch`, MODIFY for files that stay open.
+_CONTENT: Final = _NAMES | MODIFY | CLOSE_WRITE | EXCL_UNLINK
+_GONE: Final = DELETE_SELF | MOVE_SELF | UNMOUNT | IGNORED
+_GUARD_S: Final = 60.0
+"""How often it is looked whether the watched paths still are what they were: a file system may be mounted over them."""
+_MISSING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+_log = logging.getLogger(__name__)
+
+
+class InotifySource:
+    """Watches for one snapshot.
+
+    A folder that the kernel won't watch is polled, with all below it: the user's table of watches is full, say.
+
+    Args:
+        emit: called with hints, on the event loop.
+        concerns: whether a path, a folder or not, matters; must not look at the disk.
+        run: awaits a blocking call on the disk thread.
+        make_polling: makes the source that looks again and again at the folders that a call names.
+        kernel: gives the instance to use, shared or not.
+    """
+
+    reports_loss = True
+
+    def __init__(
+        self,
+        emit: Callable[[Hints], None],
+        concerns: Callable[[str, bool], bool],
+        run: Callable[..., Awaitable[Any]],
+        make_polling: Callable[[Callable[[], list[str]]], Source],
+        kernel: Callable[[], Kernel],
+    ) -> None:
+        self._emit = emit
+        self._concerns = concerns
+        self._run = run
+        self._make_polling = make_polling
+        self._make_kernel = kernel
+        self._loop = asyncio.get_running_loop()
+        self._kernel: Kernel | None = None
+        self._what = WatchSet()
+        self._above: dict[str, tuple[Above, Watch | None]] = {}
+        self._renewing: set[asyncio.Task[None]] = set()
+        self._left: dict[int, str] = {}
+        """Cookie → where what was moved away was."""
+        self._unwatched: dict[str, OSError] = {}
+        self._polling: Source | None = None
+        self._guard: asyncio.TimerHandle | None = None
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """The instance in use."""
+        return self._kernel
+
+    @property
+    def backend(self) -> Backend:
+        """See `Source.backend`."""
+        trees = self._what.trees
+        return "polling" if self._unwatched and trees and trees <= self._unwatched.keys() else "native"
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """See `Source.problems`: one for each reason."""
+        by_reason: dict[str, list[str]] = {}
+        there = self._unwatched.copy()
+        for path in sorted(outermost(there)):
+            by_reason.setdefault(_explained(there[path]), []).append(path)
+        return tuple(
+            Problem("watchLimit", f"{_some(paths)} can't be watched and is polled: {reason}", os.path.commonpath(paths))
+            for reason, paths in by_reason.items()
+        )
+
+    async def watch(self, what: WatchSet) -> None:
+        """See `Source.watch`. Trees are watched as the snapshot enters their folders."""
+        if self._kernel is None:
+            try:
+                self._kernel = self._make_kernel()
+            except (OSError, NotImplementedError) as error:
+                raise _failed(error) from error
+            self._kernel.join(self)
+            self._guard = self._loop.call_later(_GUARD_S, self._on_guard)
+        self._what = what
+        await self._run(self._renew)
+
+    async def barrier(self, timeout: float) -> bool:
+        """See `Source.barrier`: the kernel queues an event before the call that caused it returns."""
+        return self._kernel is not None and await self._kernel.drain()
+
+    async def check_new_folders(self, timeout: float) -> None:
+        """See `Source.check_new_folders`: a folder that can't be watched says so."""
+
+    async def stop(self) -> None:
+        """See `Source.stop`."""
+        if self._guard is not None:
+            self._guard.cancel()
+        for task in self._renewing:
+            task.cancel()
+        if self._renewing:
+            await asyncio.wait(self._renewing)
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            await polling.stop()
+        kernel, self._kernel = self._kernel, None
+        if kernel is not None:
+            kernel.leave(self)
+
+    # -- the folders of a tree, on the disk thread ---------------------------------------------------------
+
+    def enter(self, path: str, folder: Folder) -> None:
+        """`folder`, at `path`, is about to be listed."""
+        kernel, old = self._kernel, folder.watch
+        if kernel is None:
+            return
+        if old is not None and old.listener is not self:
+            old = None
+        mask = _CONTENT if path in self._what.trees else _CONTENT | DONT_FOLLOW
+        try:
+            folder.watch = kernel.add(self, path, mask, folder, old)
+        except OSError as error:
+            folder.watch = None
+            self._cannot_watch(path, error)
+        else:
+            if self._unwatched:
+                self._unwatched.pop(path, None)
+
+    def leave(self, path: str, folder: Folder) -> None:
+        """`folder` is no longer there, or no longer counts."""
+        watch, folder.watch = folder.watch, None
+        if self._kernel is not None and watch is not None and watch.listener is self:
+            self._kernel.remove(watch)
+        if self._unwatched:
+            self._unwatched.pop(path, None)
+
+    def _cannot_watch(self, path: str, error: OSError) -> None:
+        if error.errno in _MISSING:
+            return  # the listing will find out
+        if error.errno == errno.EACCES:
+            return  # the listing will, too, and its ATTRIB is told by the folder above
+        if not self._unwatched:
+            self._loop.call_soon_threadsafe(self._poll)
+        self._unwatched[path] = error
+
+    def _poll(self) -> None:
+        """Begin to look again and again at what can't be watched."""
+        if self._polling is None and self._kernel is not None:
+            for problem in self.problems:
+                _log.warning("%s", problem.message)
+            self._polling = self._make_polling(lambda: list(outermost(self._unwatched.copy())))
+            self._start(self._polling.watch(self._what))
+            self._emit(Hints(at=time.monotonic()))  # the status has changed
+
+    # -- what is above and beside the trees, on the disk thread ---------------------------------------------
+
+    def _renew(self) -> set[str]:
+        """Watch what must be watched above and beside the trees, now; returns the paths of which that has changed."""
+        kernel, what = self._kernel, self._what
+        if kernel is None:
+            return set()
+        beside = what.folders | {os.path.dirname(path) for path in what.inside}
+        changed: set[str] = set()
+        for _ in range(8):  # a folder may appear above one that has just been found missing
+            wanted = above(what.trees | beside)
+            again = False
+            for path, meaning in wanted.items():
+                before = self._above.get(path, (Above(), None))
+                watch = self._watch_one(kernel, path, meaning, before[1], content=path in beside)
+                self._above[path] = (meaning, watch)
+                if watch is not before[1] or not meaning.names.keys() <= before[0].names.keys():
+                    again = True
+                    if before[1] is not None:
+                        changed |= meaning.paths
+            for path in self._above.keys() - wanted.keys():
+                _, old = self._above.pop(path)
+                again = True
+                if old is not None:
+                    kernel.remove(old)
+            if not again:
+                break
+        return changed
+
+    def _watch_one(
+        self, kernel: Kernel, path: str, meaning: Above, old: Watch | None, *, content: bool
+    ) -> Watch | None:
+        mask = _CONTENT if content else _NAMES if meaning.names else _OWN_FATE
+        try:
+            return kernel.add(self, path, mask, None, old)
+        except OSError as error:
+            if content and error.errno not in (*_MISSING, errno.EACCES):
+                self._cannot_watch(path, error)
+            return None  # a folder above that can't be read tells nothing; the guard looks
+
+    # -- events, on the loop ---------------------------------------------------------------------------------
+
+    def on_events(self, events: list[Event]) -> None:
+        """See `Listener.on_events`."""
+        paths: dict[str, None] = {}
+        moves: list[tuple[str, str]] = []
+        renew: set[str] = set()
+        for watch, name, mask, moved in events:
+            path = os.path.join(watch.path, name) if name else watch.path
+            for cookie, came in moved:
+                self._note_move(cookie, path, came, moves)
+            if watch.folder is not None:
+                if not name or concerns_entry(watch.folder, path, name, is_folder=bool(mask & ISDIR)):
+                    paths[path] = None
+                continue
+            meaning = self._above.get(watch.path, (None, None))[0]
+            if meaning is not None:
+                renew |= meaning.names.get(name, _NONE) if name else meaning.paths if mask & _GONE else _NONE
+            if name and self._concerns(path, bool(mask & ISDIR)):
+                paths[path] = None
+        if renew:
+            paths.update(dict.fromkeys(renew))
+            self._start(self._renewed())
+        if paths or moves:
+            self._emit(Hints(tuple(paths), time.monotonic(), moves=tuple(moves)))
+
+    def on_overflow(self) -> None:
+        """See `Listener.on_overflow`."""
+        self._emit(Hints(at=time.monotonic(), suspect=True))
+        self._start(self._renewed())
+
+    def on_mounts(self, paths: set[str]) -> None:
+        """See `Listener.on_mounts`."""
+        self._start(self._renewed())
+        concerned = tuple(sorted(path for path in paths if self._concerns(path, True)))
+        if concerned:
+            self._emit(Hints(concerned, time.monotonic()))
+
+    def _note_move(self, cookie: int, path: str, came: bool, moves: list[tuple[str, str]]) -> None:
+        if not came:
+            if len(self._left) > 10_000:
+                self._left.clear()  # they went where nobody watches
+            self._left[cookie] = path
+        elif (before := self._left.pop(cookie, None)) is not None:
+            moves.append((before, path))
+
+    async def _renewed(self) -> None:
+        changed = await self._run(self._renew)
+        if changed:
+            self._emit(Hints(tuple(sorted(changed)), time.monotonic()))
+
+    def _on_guard(self) -> None:
+        self._guard = self._loop.call_later(_GUARD_S, self._on_guard)
+        self._start(self._renewed())
+        if self._unwatched:  # there may be room again
+            self._emit(Hints(self._outermost_unwatched(), time.monotonic()))
+
+    def _outermost_unwatched(self) -> tuple[str, ...]:
+        return tuple(outermost(self._unwatched.copy()))
+
+    def _start(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._renewing.add(task)
+        task.add_done_callback(self._renewing.discard)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _failed(error: Exception) -> SourceFailed:
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return SourceFailed(
+            "watchLimit", "the system gives no more inotify instances: raise fs.inotify.max_user_instances"
+        )
+    return SourceFailed("backendFailed", f"the kernel can't be asked for notifications: {error}")
+
+
+def _explained(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        limit = watch_limit()
+        entries = "" if limit is None else f" ({limit} entries)"
+        return f"the table of watched folders is full{entries}; raise fs.inotify.max_user_watches, or exclude folders"
+    return str(error.strerror)
+
+
+def _some(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]}, with {len(paths) - 1} more,"

@@ -1,0 +1,240 @@
+"""One inotify instance: who is told of which folder's events. Shared by all sources of a process.
+
+A folder is watched once however many listeners it has: the kernel gives the same number for the same inode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import struct
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from reloadls.watch.folder import Folder
+from reloadls.watch.sources.inotify_calls import IGNORED, ISDIR, MASK_ADD, MOVED_FROM, MOVED_TO, Q_OVERFLOW, Calls
+from reloadls.watch.sources.mounts import Mounts
+
+if sys.platform != "win32":
+    import termios
+
+__all__ = ["Event", "Kernel", "Listener", "Watch"]
+
+_READ: Final = 64 * 1024
+"""Bytes read at once, some 1,500 events: handling them stays far below what would hold up the loop."""
+_HEADER: Final = struct.Struct("iIII")
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """One listener's interest in one folder.
+
+    Attributes:
+        listener: who is told.
+        path: the folder as the listener knows it.
+        folder: what is known of it, if it belongs to a tree.
+        number: the kernel's number for it.
+    """
+
+    __slots__ = ("folder", "listener", "number", "path")
+
+    def __init__(self, listener: Listener, path: str, folder: Folder | None, number: int) -> None:
+        self.listener = listener
+        self.path = path
+        self.folder = folder
+        self.number = number
+
+
+class Event(NamedTuple):
+    """What has happened to one name in a watched folder since the last look, or, without a name, to the folder."""
+
+    watch: Watch
+    name: str
+    mask: int
+    moves: Sequence[tuple[int, bool]]
+    """(cookie, whether it came rather than went), in order."""
+
+
+class Listener(Protocol):
+    """Who is told of events. Called on the event loop."""
+
+    def on_events(self, events: list[Event]) -> None:
+        """These have come, in the order in which each name was first seen."""
+
+    def on_overflow(self) -> None:
+        """The kernel's queue was full: some events were lost."""
+
+    def on_mounts(self, paths: set[str]) -> None:
+        """File systems were mounted or unmounted there."""
+
+
+class Kernel:
+    """An inotify instance, read by the event loop. No thread, and nothing to do while nothing happens.
+
+    `add` and `remove` may be called on any thread, all else on the event loop.
+
+    Raises:
+        OSError: the system gives no instance (``max_user_instances``), or has none.
+    """
+
+    def __init__(self) -> None:
+        self._calls = Calls()
+        self._fd = self._calls.open()
+        self._loop = asyncio.get_running_loop()
+        self._turn = threading.Lock()
+        """Held while a watch is added or removed, so that none is removed that somebody has just been given."""
+        self._watches: dict[int, tuple[Watch, ...]] = {}
+        self._listeners: set[Listener] = set()
+        self.events = 0
+        """How many events have come."""
+        self.overflows = 0
+        """How often the queue was full."""
+        try:
+            self._loop.add_reader(self._fd, self._on_readable)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._mounts = Mounts(self._on_mounts)
+
+    @property
+    def watches(self) -> int:
+        """How many folders are watched."""
+        return len(self._watches)
+
+    def join(self, listener: Listener) -> None:
+        """`listener` is told of overflows from now on."""
+        self._listeners.add(listener)
+
+    def leave(self, listener: Listener) -> None:
+        """`listener` is told of nothing any more; the last one to go closes the instance."""
+        self._listeners.discard(listener)
+        if not self._listeners:
+            self._close()
+            return
+        with self._turn:
+            for number, watches in list(self._watches.items()):
+                if any(watch.listener is listener for watch in watches):
+                    self._keep(number, tuple(watch for watch in watches if watch.listener is not listener))
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can't be used any more."""
+        return self._fd < 0
+
+    def add(self, listener: Listener, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
+        """Watch a folder, or make sure that `old` still watches what is at `path` now; then that is returned.
+
+        Raises:
+            OSError: it can't be watched; `old` is given up.
+        """
+        with self._turn:
+            try:
+                number = self._calls.add(self._fd, path, mask | MASK_ADD)
+            except OSError:
+                if old is not None:
+                    self._drop(old)
+                raise
+            if old is not None:
+                if old.number == number and old.path == path:
+                    return old
+                self._drop(old)
+            watch = Watch(listener, path, folder, number)
+            self._watches[number] = (*self._watches.get(number, ()), watch)
+            return watch
+
+    def remove(self, watch: Watch) -> None:
+        """Its listener wants to hear no more of it."""
+        with self._turn:
+            self._drop(watch)
+
+    async def drain(self) -> bool:
+        """Give all events that were queued before the call; False if it is closed."""
+        left = self._queued()
+        while left > 0 and not self.closed:
+            taken = self._on_readable()
+            if taken == 0:  # the loop itself has just taken the rest
+                break
+            left -= taken
+            await asyncio.sleep(0)
+        return not self.closed
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _drop(self, watch: Watch) -> None:
+        watches = self._watches.get(watch.number)
+        if watches is not None:
+            self._keep(watch.number, tuple(other for other in watches if other is not watch))
+
+    def _keep(self, number: int, watches: tuple[Watch, ...]) -> None:
+        if watches:
+            self._watches[number] = watches
+        else:
+            self._watches.pop(number, None)
+            self._calls.remove(self._fd, number)
+
+    def _close(self) -> None:
+        with self._turn:
+            if not self.closed:
+                self._mounts.close()
+                self._loop.remove_reader(self._fd)
+                os.close(self._fd)
+                self._fd = -1
+                self._watches.clear()
+
+    def _on_mounts(self, paths: set[str]) -> None:
+        for listener in list(self._listeners):
+            listener.on_mounts(paths)
+
+    def _queued(self) -> int:
+        if self.closed:
+            return 0
+        answer = fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0")
+        return int.from_bytes(answer, sys.byteorder)
+
+    def _on_readable(self) -> int:
+        """Take what has come; returns how many bytes."""
+        try:
+            data = os.read(self._fd, _READ)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        told: dict[Listener, list[Event]] = {}
+        for (number, name), (mask, moves) in self._parsed(data).items():
+            watches = self._watches.get(number, ())
+            text = os.fsdecode(name)
+            for watch in watches:
+                told.setdefault(watch.listener, []).append(Event(watch, text, mask, moves))
+            if mask & IGNORED:
+                self._watches.pop(number, None)  # its number is never given again
+            elif number < 0 and mask & Q_OVERFLOW:
+                self.overflows += 1
+                for listener in list(self._listeners):
+                    listener.on_overflow()
+        for listener, events in told.items():
+            listener.on_events(events)
+        return len(data)
+
+    def _parsed(self, data: bytes) -> dict[tuple[int, bytes], tuple[int, list[tuple[int, bool]]]]:
+        """(number, name) → all that has happened to it, and its moves."""
+        found: dict[tuple[int, bytes], tuple[int, list[tuple[int, bool]]]] = {}
+        at, end, unpack = 0, len(data), _HEADER.unpack_from
+        while at < end:
+            number, mask, cookie, length = unpack(data, at)
+            at += 16 + length
+            self.events += 1
+            key = (number, data[at - length : at].rstrip(b"\0"))
+            known = found.get(key)
+            if known is None:
+                known = found[key] = (mask, _NO_MOVES)
+            elif known[0] | mask != known[0]:
+                known = found[key] = (known[0] & ~ISDIR | mask, known[1])  # the last one says what it is now
+            if mask & (MOVED_FROM | MOVED_TO):
+                found[key] = (known[0], [*known[1], (cookie, bool(mask & MOVED_TO))])
+        return found
+
+
+_NO_MOVES: list[tuple[int, bool]] = []

@@ -1,0 +1,90 @@
+"""Tells where a file system was mounted or unmounted: no inotify event says so.
+
+The kernel marks its list of mounts as exceptional when it has changed (proc_pid_mountinfo(5)); nothing is done until
+then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import select
+import sys
+from collections.abc import Callable
+
+__all__ = ["Mounts"]
+
+_LIST = "/proc/self/mountinfo"
+
+_log = logging.getLogger(__name__)
+
+
+class Mounts:
+    """Calls `on_change`, on the event loop, with the mount points at which something has changed.
+
+    Where the system has no such list, nothing is ever told.
+    """
+
+    def __init__(self, on_change: Callable[[set[str]], None]) -> None:
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._list = -1
+        self._poll: select.epoll | None = None
+        self._known: set[tuple[str, str]] = set()
+        if sys.platform == "linux":
+            try:
+                self._open()
+            except OSError as error:
+                _log.debug("mounts are not noticed: %s", error)
+                self.close()
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        if self._poll is not None:
+            self._loop.remove_reader(self._poll.fileno())
+            self._poll.close()
+            self._poll = None
+        if self._list >= 0:
+            os.close(self._list)
+            self._list = -1
+
+    if sys.platform == "linux":
+
+        def _open(self) -> None:
+            self._list = os.open(_LIST, os.O_RDONLY | os.O_CLOEXEC)
+            # The loop waits for what can be read, which this always can: so it waits for one that waits for the rest.
+            self._poll = select.epoll()
+            self._poll.register(self._list, select.EPOLLPRI | select.EPOLLERR)
+            self._known = self._read()
+            self._loop.add_reader(self._poll.fileno(), self._on_ready)
+
+    def _on_ready(self) -> None:
+        if self._poll is not None:
+            self._poll.poll(0)
+            with contextlib.suppress(OSError):
+                before, self._known = self._known, self._read()
+                if changed := {path for _, path in before ^ self._known}:
+                    self._on_change(changed)
+
+    def _read(self) -> set[tuple[str, str]]:
+        """(mount's number and device, mount point) of each mount."""
+        data = bytearray()
+        os.lseek(self._list, 0, os.SEEK_SET)
+        while chunk := os.read(self._list, 65536):
+            data += chunk
+        found: set[tuple[str, str]] = set()
+        for line in data.splitlines():
+            fields = line.split(b" ")
+            if len(fields) > 4:
+                found.add((f"{fields[0]!r} {fields[2]!r}", os.fsdecode(_OCTAL.sub(_unescaped, fields[4]))))
+        return found
+
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 8) & 0xFF])

@@ -1,0 +1,81 @@
+"""Whether a write to a file that was looked at always changes its mtime.
+
+Linux stamps files with a clock that stands still for a tick, 1 to 10 ms. Since 6.13 a file whose stamps were asked for
+gets a finer one with its next change, where the file system takes part (``FS_MGTIME``):
+https://docs.kernel.org/filesystems/multigrain-ts.html
+
+It is the beginning of a write that is stamped. So a look amid one that replaces bytes in place sees its stamp before
+all of its bytes; who is told of it reads the file a moment later, when all but the largest have ended. A write through
+a memory map is stamped only if the kernel has written the page back since the last one (never on tmpfs), and gives no
+event at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+
+__all__ = ["exact"]
+
+_SINCE = (6, 13)
+_FILE_SYSTEMS = frozenset({b"btrfs", b"ext4", b"tmpfs", b"xfs"})
+"""All that set ``FS_MGTIME`` in 6.13."""
+_MOUNTS = "/proc/self/mountinfo"
+_KEPT_S = 1.0
+"""How long, in seconds, the list of mounts is believed: a device's number is used again after an unmount."""
+
+
+def exact(device: int) -> bool:
+    """Whether each write to a file on `device` (``st_dev``), made after the file was looked at, changes its mtime.
+
+    What isn't known is not exact: network and overlay file systems, older kernels, other systems. Nor is btrfs as a
+    rule, whose subvolumes have device numbers that the list of mounts does not name. Where an mtime has no fraction of
+    a second, as on ext4 with small inodes, the answer does not hold.
+    """
+    return device in _devices.exact()
+
+
+class _Devices:
+    """The devices with such a file system, looked up anew after a while. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._exact: frozenset[int] = frozenset()
+        self._until = 0.0
+
+    def exact(self) -> frozenset[int]:
+        now = time.monotonic()
+        if now >= self._until:
+            self._exact = _exact_devices() if sys.platform == "linux" else frozenset()
+            self._until = now + _KEPT_S
+        return self._exact
+
+
+_devices = _Devices()
+
+
+def _exact_devices() -> frozenset[int]:
+    """Those of all mounts."""
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if release is None or (int(release[1]), int(release[2])) < _SINCE:
+        return frozenset()
+    try:
+        with open(_MOUNTS, "rb") as file:
+            return _devices_of(file.read())
+    except OSError:
+        return frozenset()
+
+
+def _devices_of(mounts: bytes) -> frozenset[int]:
+    """Those of a list of mounts, whose format is in proc_pid_mountinfo(5)."""
+    found: set[int] = set()
+    other: set[int] = set()
+    for line in mounts.splitlines():
+        before, _, after = line.partition(b" - ")
+        fields = before.split(b" ", 3)
+        number = re.fullmatch(rb"(\d{1,9}):(\d{1,9})", fields[2]) if len(fields) > 2 else None
+        if number is not None:
+            device = os.makedev(int(number[1]), int(number[2]))
+            (found if after.split(b" ", 1)[0] in _FILE_SYSTEMS else other).add(device)
+    return frozenset(found - other)

@@ -1,0 +1,58 @@
+"""The figures that who operates a service asks for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import RpcError
+from tests.support.service import Service, serving
+
+
+async def test_figures_come_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    async with serving(tmp_path, debounceMs=20) as client:
+        assert "metrics" not in await client.request("reload/status")
+        assert "metrics" not in await client.request("reload/status", {"metrics": False})
+        assert all("metrics" not in status for status in client.received("reload/didChangeStatus"))
+        for number in range(3):
+            (tmp_path / f"f{number}").write_text("1")
+            await client.request("reload/sync")
+        metrics = (await client.request("reload/status", {"metrics": True}))["metrics"]
+        assert metrics["batches"] == 3
+        assert metrics["hints"] >= 3
+        assert metrics["sessions"] == 1
+        assert metrics["reconciles"]["startup"] == 1
+        assert 0 <= metrics["lagMs"]["p50"] <= metrics["lagMs"]["p99"] < 60_000
+        if sys.platform == "linux":
+            assert metrics["overflows"] == 0
+            assert 1 <= metrics["watches"] <= metrics["watchLimit"]
+            assert metrics["memoryBytes"] > 1 << 20
+
+
+async def test_the_command_gives_them_too(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        params = {"command": "reloadls.status", "arguments": [{"metrics": True}]}
+        assert (await client.request("workspace/executeCommand", params))["metrics"]["sessions"] == 1
+
+
+async def test_a_wrong_param_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        for params, field in (({"metrics": "yes"}, "metrics"), ({"metric": True}, "metric")):
+            with pytest.raises(RpcError) as caught:
+                await client.request("reload/status", params)
+            assert (caught.value.code, caught.value.data["field"]) == (-32602, field)
+
+
+async def test_all_sessions_are_counted(tmp_path: Path) -> None:
+    async with Service.start("tcp") as service, service.session(tmp_path) as one:
+        async with service.session(tmp_path):
+            assert (await one.request("reload/status", {"metrics": True}))["metrics"]["sessions"] == 2
+        # The other's connection is closed; its end may be noticed a moment later.
+        metrics = {"sessions": 2}
+        for _ in range(1000):
+            metrics = (await one.request("reload/status", {"metrics": True}))["metrics"]
+            if metrics["sessions"] == 1:
+                break
+        assert metrics["sessions"] == 1

@@ -1,0 +1,282 @@
+"""Who may come in over TCP and WebSocket, and what the others learn: that they may not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from reloadls.service import ReloadServer
+from reloadls.service.transports import CantServe, Limits, listen, read_or_make_token, serve_clients
+from tests.cli.running import finish
+from tests.support.clients import RawClient, RecordingClient, RpcError
+from tests.support.peers import WsPeer
+from tests.support.service import Service, Transport, hello, serving
+
+Json = dict[str, Any]
+with_tokens = pytest.mark.parametrize("transport", ["tcp", "ws"])
+
+
+class TestFile:
+    def test_it_is_made_with_its_folder_for_its_owner_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "state" / "token"
+        token = read_or_make_token(os.fspath(path))
+        assert len(token) >= 43
+        assert path.read_text().strip() == token
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert [entry.name for entry in path.parent.iterdir()] == ["token"]
+
+    def test_it_is_kept(self, tmp_path: Path) -> None:
+        path = os.fspath(tmp_path / "token")
+        assert read_or_make_token(path) == read_or_make_token(path)
+
+    def test_one_of_your_own_is_taken(self, tmp_path: Path) -> None:
+        path = self.file(tmp_path, "  my-own-token\n\n")
+        assert read_or_make_token(os.fspath(path)) == "my-own-token"
+
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
+    def test_one_that_others_may_use_is_refused(self, tmp_path: Path, mode: int) -> None:
+        path = self.file(tmp_path, "secret", mode)
+        assert f"mode {mode:04o}" in self.refusal(path)
+        assert "secret" not in self.refusal(path)
+
+    @pytest.mark.parametrize("content", ["", "\n", "two words", "a\0b", "tökén", "x" * 5000])
+    def test_one_without_a_token_is_refused(self, tmp_path: Path, content: str) -> None:
+        assert "holds no token" in self.refusal(self.file(tmp_path, content))
+
+    @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
+    def test_somebody_elses_is_refused(self, tmp_path: Path) -> None:
+        path = self.file(tmp_path, "secret")
+        os.chown(path, 12345, 12345)
+        assert "belongs to somebody else" in self.refusal(path)
+
+    def test_what_is_no_file_is_refused(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe", 0o600)
+        assert "no regular file" in self.refusal(tmp_path / "pipe")
+        assert "no regular file" in self.refusal(tmp_path)
+        assert "can't be used" in self.refusal(self.file(tmp_path, "x") / "below")
+
+    def test_it_ends_with_2_and_a_hint(self, tmp_path: Path) -> None:
+        path = self.file(tmp_path, "secret", 0o644)
+        done = finish("serve", "--tcp", "127.0.0.1:0", "--token-file", os.fspath(path))
+        assert (done.returncode, "others may use it" in done.stderr) == (2, True)
+        assert "secret" not in done.stderr
+
+    def test_without_a_name_it_is_in_the_state_folder(self, tmp_path: Path) -> None:
+        done = finish("serve", "--tcp", "0.0.0.0:0", XDG_STATE_HOME=os.fspath(tmp_path))
+        assert done.returncode == 2
+        assert len((tmp_path / "reloadls" / "token").read_text().strip()) >= 43
+
+    @staticmethod
+    def file(folder: Path, content: str, mode: int = 0o600) -> Path:
+        path = folder / "token"
+        path.write_text(content)
+        path.chmod(mode)
+        return path
+
+    @staticmethod
+    def refusal(path: Path) -> str:
+        with pytest.raises(CantServe) as caught:
+            read_or_make_token(os.fspath(path))
+        return caught.value.reason
+
+
+class TestInitialize:
+    @with_tokens
+    @pytest.mark.parametrize("shown", ["", "wrong", 5, None, ["x"], {"a": 1}, "ünïcode", "\ud800"])
+    async def test_a_wrong_token_is_refused_and_the_connection_ends(
+        self, tmp_path: Path, transport: Transport, shown: object
+    ) -> None:
+        async with Service.start(transport) as service, service.client(RecordingClient) as client:
+            error = await self.refused(client, service.hello(tmp_path, token=shown))
+            assert error.code == -32803
+            assert error.data["reason"].startswith("the token is ")
+            assert "token file" in error.message
+            await client.peer.wait()
+            assert service.token not in (str(error.data) + error.message + service.process.stderr)
+
+    @with_tokens
+    @pytest.mark.parametrize("options", [None, {}, [], "text", {"debounceMs": 20}])
+    async def test_a_missing_one_too(self, tmp_path: Path, transport: Transport, options: object) -> None:
+        async with Service.start(transport) as service:
+            async with service.client(RecordingClient) as client:
+                params = {**service.hello(tmp_path), "initializationOptions": options}
+                error = await self.refused(client, params)
+                assert (error.code, "missing" in error.message) == (-32803, True)
+                client.notify("initialized", {})
+                await client.peer.wait()
+                assert client.received("reload/didChangeStatus") == []
+            async with service.session(tmp_path) as client:
+                await client.request("reload/sync")
+
+    @with_tokens
+    async def test_there_is_one_guess(self, tmp_path: Path, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RecordingClient) as client:
+            _, wrong = client.start_request("initialize", service.hello(tmp_path, token="wrong"))
+            _, right = client.start_request("initialize", service.hello(tmp_path))
+            await client.peer.wait()
+            await client.wait_until(wrong.done, "a reply")
+            assert isinstance(wrong.exception(), RpcError)
+            assert not right.done()
+            right.cancel()
+
+    @with_tokens
+    async def test_nothing_else_is_answered_before(self, tmp_path: Path, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RecordingClient) as client:
+            with pytest.raises(RpcError) as caught:
+                await client.request("reload/since")
+            assert caught.value.code == -32002
+            await client.initialize(service.hello(tmp_path))
+            await client.request("reload/sync")
+
+    @with_tokens
+    async def test_the_token_is_in_no_log_and_no_message(self, tmp_path: Path, transport: Transport) -> None:
+        async with Service.start(transport, "--log-level", "debug") as service:
+            async with service.session(tmp_path) as client:
+                assert (await client.request("reload/status")).get("problems", []) == []
+                await client.shutdown()
+                said = json.dumps([arrived.message for arrived in client.messages])
+            assert "debounceMs" in said
+            assert service.token not in said + service.process.stderr
+
+    @pytest.mark.parametrize("transport", ["stdio", "socket"])
+    async def test_where_none_is_needed_it_is_passed_over(self, tmp_path: Path, transport: Transport) -> None:
+        async with serving(tmp_path, transport=transport, token="anything") as client:
+            assert (await client.request("reload/status")).get("problems", []) == []
+
+    @staticmethod
+    async def refused(client: RecordingClient, params: Json) -> RpcError:
+        with pytest.raises(RpcError) as caught:
+            await client.request("initialize", params)
+        return caught.value
+
+
+class TestBefore:
+    """Who has not shown the token yet may hold neither time nor memory."""
+
+    @with_tokens
+    async def test_a_large_message_is_refused(self, tmp_path: Path, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RawClient) as client:
+            params = service.hello(tmp_path, padding="x" * 70_000)
+            client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
+            [refusal] = await client.take()
+            assert (refusal["id"], "65536 bytes" in refusal["error"]["message"]) == (None, True)
+            await client.peer.wait()
+
+    @with_tokens
+    async def test_one_that_may_come_in_can_go_on_at_once(self, tmp_path: Path, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RawClient) as client:
+            client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": service.hello(tmp_path)})
+            client.send_json(
+                {"jsonrpc": "2.0", "id": 2, "method": "nobody/knows", "params": {"padding": "x" * 200_000}}
+            )
+            assert [reply["id"] for reply in await client.take(2)] == [1, 2]
+
+    @with_tokens
+    async def test_one_that_says_nothing_is_let_go(self, transport: Transport) -> None:
+        async with in_this_process(transport, Limits(hello_within=0.05)) as address:
+            host, _, port = address.partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            said = await asyncio.wait_for(reader.read(), 10)
+            assert (b"no token came within 0.05 s" in said) == (transport == "tcp")
+            writer.close()
+
+    @with_tokens
+    async def test_one_that_has_shown_it_is_not(self, transport: Transport, tmp_path: Path) -> None:
+        async with in_this_process(transport, Limits(hello_within=0.05)) as address:
+            host, _, port = address.partition(":")
+            if transport == "ws":
+                client_of = RecordingClient.over(WsPeer(await connect(f"ws://{address}")))
+            else:
+                client_of = RecordingClient.connect(*await asyncio.open_connection(host, int(port)))
+            async with client_of as client:
+                await client.initialize(hello([tmp_path], {"token": "token"}))
+                for _ in range(10):
+                    (tmp_path / "a").touch()
+                    await client.request("reload/sync")
+
+
+@contextlib.asynccontextmanager
+async def in_this_process(transport: Transport, limits: Limits) -> AsyncIterator[str]:
+    """A service with limits that nobody can set; gives its address."""
+    assert transport in ("tcp", "ws")
+    draining: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with listen(transport, "127.0.0.1:0") as listening:
+        origins = () if transport == "ws" else None
+        serving = serve_clients(
+            listening.socket, ReloadServer, draining=draining, token="token", origins=origins, limits=limits
+        )
+        task = asyncio.create_task(serving)
+        try:
+            yield listening.address
+        finally:
+            draining.set_result(None)
+            await task
+
+
+class TestWebSocketHeaders:
+    async def test_the_token_as_bearer(self, tmp_path: Path) -> None:
+        async with Service.start("ws") as service:
+            headers = {"Authorization": f"Bearer {service.token}"}
+            async with RecordingClient.over(await service.peer(additional_headers=headers)) as client:
+                await client.initialize(hello([tmp_path], {}))
+                await client.request("reload/sync")
+
+    @pytest.mark.parametrize(
+        "header", ["Bearer wrong", "Bearer ", "Bearer", "", "Basic TOKEN", "TOKEN", "Bearer TOKENx"]
+    )
+    async def test_a_wrong_one_is_refused_with_401(self, header: str) -> None:
+        async with Service.start("ws") as service:
+            headers = {"Authorization": header.replace("TOKEN", service.token)}
+            assert await self.status(service, additional_headers=headers) == 401
+            assert service.token not in service.process.stderr
+
+    @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://evil.example", "null", "file://"])
+    async def test_a_web_page_is_refused_with_403(self, origin: str) -> None:
+        async with Service.start("ws") as service:
+            headers = {"Authorization": f"Bearer {service.token}"}
+            assert await self.status(service, origin=Origin(origin), additional_headers=headers) == 403
+
+    async def test_unless_it_may(self, tmp_path: Path) -> None:
+        pages = ("http://localhost:3000", "vscode-webview://x")
+        async with Service.start("ws", *(f"--allow-origin={page}" for page in pages)) as service:
+            for page in pages:
+                async with RecordingClient.over(await service.peer(origin=Origin(page))) as client:
+                    await client.initialize(service.hello(tmp_path))
+            assert await self.status(service, origin=Origin("http://localhost:3001")) == 403
+            async with service.client(RecordingClient) as client:
+                with pytest.raises(RpcError, match="token"):
+                    await client.initialize(hello([tmp_path], {}))
+
+    async def test_what_a_refused_page_sends_along_is_not_looked_at(self, tmp_path: Path) -> None:
+        async with Service.start("ws") as service:
+            reader, writer = await service.streams()
+            handshake = (
+                "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: http://evil\r\n"
+            )
+            handshake += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": service.hello(tmp_path)}
+            body = json.dumps(message).encode()
+            length = len(body).to_bytes(2, "big")
+            writer.write(handshake.encode() + b"\x81\xfe" + length + bytes(4) + body)
+            said = await reader.read()
+            assert said.startswith(b"HTTP/1.1 403 ")
+            assert b"capabilities" not in said
+            writer.close()
+
+    @staticmethod
+    async def status(service: Service, **ws: Any) -> int:
+        with pytest.raises(InvalidStatus) as caught:
+            await service.peer(**ws)
+        return caught.value.response.status_code

@@ -1,0 +1,86 @@
+"""A version-control operation is told as one batch, at its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reloadls.watch import pipeline as pipeline_module
+from reloadls.watch.vcs import Hold
+from tests.support.watching import SOURCES, piping, watching
+
+
+def git(repository: Path, *args: str) -> None:
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    who = ["-c", "user.name=n", "-c", "user.email=e@x"]
+    subprocess.run(["git", *who, "-C", repository, *args], check=True, capture_output=True, env=environment)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two branches that differ in 300 files."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    for branch in ("main", "other"):
+        if branch == "other":
+            git(tmp_path, "checkout", "-q", "-b", branch)
+        for number in range(300):
+            (tmp_path / f"d{number % 10}").mkdir(exist_ok=True)
+            (tmp_path / f"d{number % 10}" / f"f{number}").write_text(f"{branch} {number}")
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-q", "-m", branch)
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_checkout_is_one_batch(source: str, repository: Path) -> None:
+    async with watching([repository], **SOURCES[source]) as told:
+        for branch in ("main", "other", "main"):
+            git(repository, "checkout", "-q", branch)
+            await told.until(lambda: len(told.net()) == 300)
+            assert [len(batch) for batch in told.batches] == [300]
+            told.clear()
+
+
+@pytest.mark.parametrize("lock", [".git/index.lock", ".hg/wlock", ".jj/working_copy/working_copy.lock"])
+@pytest.mark.parametrize("below", [".", "sub/project"])
+async def test_what_changes_while_the_lock_is_there_waits_for_its_end(lock: str, below: str, tmp_path: Path) -> None:
+    project = tmp_path / below
+    (project / lock).parent.mkdir(parents=True)
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as told:
+        (project / lock).touch()
+        for number in range(5):
+            (project / f"f{number}").write_text("1")
+            async with piping([tmp_path]) as (other, _):  # takes some time, and sees that changes are told elsewhere
+                (tmp_path / "elsewhere").mkdir(exist_ok=True)
+                assert other.batches == []
+        assert told.batches == []
+        (project / lock).unlink()
+        await told.until({str(project / f"f{number}"): "created" for number in range(5)})
+        assert len(told.batches) == 1
+
+
+async def test_a_lock_that_stays_holds_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "Hold", lambda: Hold(longest=0.3))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index.lock").touch()
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as told:
+        (tmp_path / "a").write_text("1")
+        await told.until({str(tmp_path / "a"): "created"})
+        (tmp_path / "b").write_text("1")
+        await told.until({str(tmp_path / "a"): "created", str(tmp_path / "b"): "created"})
+
+
+@pytest.mark.parametrize("ask", [lambda pipeline: pipeline.sync(), lambda pipeline: pipeline.rescope(pipeline.scope)])
+async def test_who_asks_is_told_at_once(ask: Callable[[pipeline_module.Pipeline], object], tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index.lock").touch()
+    async with piping([tmp_path]) as (told, pipeline):
+        (tmp_path / "a").write_text("1")
+        answer = ask(pipeline)
+        assert hasattr(answer, "__await__")
+        await answer
+        assert told.net() == {str(tmp_path / "a"): "created"}

@@ -1,0 +1,205 @@
+"""Those who want the same share one pipeline, one source and one journal, and none waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from reloadls.watch.flush import Pacing
+from reloadls.watch.hub import Channel, WatchHub, Wish
+from reloadls.watch.journal import Cursor
+from reloadls.watch.scope import Scope
+from tests.support.watching import DEADLINE
+
+_PACING = Pacing(0.02, 0.2, 0.02)
+
+
+class Member:
+    """Somebody who is told."""
+
+    def __init__(self, hub: WatchHub) -> None:
+        self.hub = hub
+        self.channel: Channel
+        self.cursor: Cursor
+        self.scans: list[bool] = []
+        self.news = asyncio.Event()
+
+    async def join(self, wish: Wish) -> Member:
+        self.channel, self.cursor = await self.hub.join(wish, self)
+        return self
+
+    async def leave(self) -> None:
+        await self.hub.leave(self.channel, self)
+
+    def take(self) -> dict[str, str]:
+        batch = self.cursor.take()
+        return {} if batch is None else {os.path.basename(change.path): change.change_type for change in batch.changes}
+
+    def on_batch(self) -> None:
+        self.news.set()
+
+    def on_status(self) -> None:
+        self.news.set()
+
+    def on_scan(self, begins: bool, scanned: object) -> None:
+        self.scans.append(begins)
+
+
+class Broken(Member):
+    """Somebody whose telling fails."""
+
+    def on_batch(self) -> None:
+        raise RuntimeError("nobody is at home")
+
+
+@asynccontextmanager
+async def hub_of(*, linger: float = 0.0) -> AsyncIterator[WatchHub]:
+    hub = WatchHub(linger=linger)
+    try:
+        yield hub
+    finally:
+        await hub.close()
+        assert hub.channels == []
+
+
+def wish(root: Path, debounce: float = 0.02, exclude: tuple[str, ...] = ()) -> Wish:
+    return Wish(Scope([root], exclude=exclude), Pacing(debounce, 0.2, 0.02))
+
+
+async def test_who_wants_the_same_shares_it(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        members = await asyncio.gather(*(Member(hub).join(wish(tmp_path)) for _ in range(20)))
+        assert len({id(member.channel) for member in members}) == 1
+        (tmp_path / "new").write_text("1")
+        await members[0].channel.pipeline.sync()
+        batches = [member.cursor.take() for member in members]
+        assert batches[0] is not None
+        assert all(batch is batches[0] for batch in batches), "so that it is encoded once"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+async def test_who_wants_something_else_of_the_same_folder_shares_the_source(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"d{number}").mkdir()
+    async with hub_of() as hub:
+        one = await Member(hub).join(wish(tmp_path))
+        watches = hub.kernel().watches
+        two = await Member(hub).join(wish(tmp_path, debounce=0.05, exclude=("*.log",)))
+        assert one.channel is not two.channel
+        assert hub.kernel().watches == watches
+        (tmp_path / "d0" / "x.log").write_text("1")
+        (tmp_path / "d0" / "x.py").write_text("1")
+        for member in (one, two):
+            await member.channel.pipeline.sync()
+        assert (one.take(), two.take()) == ({"x.log": "created", "x.py": "created"}, {"x.py": "created"})
+
+
+async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        quick, slow = await Member(hub).join(wish(tmp_path)), await Member(hub).join(wish(tmp_path))
+        for number in range(5):
+            (tmp_path / f"f{number}").write_text("1")
+            (tmp_path / "same").write_text(str(number))
+            await quick.channel.pipeline.sync()
+            quick.take()
+        (tmp_path / "f0").unlink()
+        await quick.channel.pipeline.sync()
+        assert quick.take() == {"f0": "deleted"}
+        assert slow.take() == {"same": "created", **{f"f{number}": "created" for number in range(1, 5)}}
+        assert slow.cursor.clock == quick.cursor.clock
+
+
+async def test_somebody_who_fails_keeps_nobody_else_from_being_told(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        await Broken(hub).join(wish(tmp_path))
+        member = await Member(hub).join(wish(tmp_path))
+        (tmp_path / "new").write_text("1")
+        async with asyncio.timeout(DEADLINE):
+            await member.news.wait()
+        assert member.take() == {"new": "created"}
+
+
+async def test_the_last_to_leave_ends_it(tmp_path: Path) -> None:
+    tasks = asyncio.all_tasks()
+    async with hub_of() as hub:
+        one, two = await Member(hub).join(wish(tmp_path)), await Member(hub).join(wish(tmp_path))
+        await one.leave()
+        (tmp_path / "new").write_text("1")
+        await two.channel.pipeline.sync()
+        assert two.take() == {"new": "created"}
+        assert one.take() == {}
+        await two.leave()
+        assert hub.channels == []
+        assert asyncio.all_tasks() == tasks
+
+
+async def test_who_comes_back_in_time_finds_the_clock(tmp_path: Path) -> None:
+    async with hub_of(linger=60) as hub:
+        member = await Member(hub).join(wish(tmp_path))
+        clock = member.cursor.clock
+        await member.leave()
+        (tmp_path / "new").write_text("1")
+        again = await Member(hub).join(wish(tmp_path))
+        await again.channel.pipeline.sync()
+        changes = again.channel.journal.since(clock)
+        assert changes is not None
+        assert [change.path.name for change in changes] == ["new"]
+
+
+async def test_nobody_waits_for_ever_for_who_does_not_come_back(tmp_path: Path) -> None:
+    async with hub_of(linger=0.01) as hub:
+        member = await Member(hub).join(wish(tmp_path))
+        await member.leave()
+        async with asyncio.timeout(DEADLINE):
+            while hub.channels:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0)
+        again = await Member(hub).join(wish(tmp_path))
+        assert again.channel is not member.channel
+
+
+async def test_who_gives_up_while_watching_begins_disturbs_nobody(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"f{number}").touch()
+    async with hub_of() as hub:
+        joining = [asyncio.create_task(Member(hub).join(wish(tmp_path))) for _ in range(3)]
+        await asyncio.sleep(0)
+        joining[0].cancel()
+        members = await asyncio.gather(*joining, return_exceptions=True)
+        assert isinstance(members[0], asyncio.CancelledError)
+        assert isinstance(members[1], Member)
+        assert members[1].channel.subscribers == 2
+        alone = asyncio.create_task(Member(hub).join(wish(tmp_path, debounce=0.05)))
+        await asyncio.sleep(0)
+        alone.cancel()
+        await asyncio.wait([alone])
+        assert len(hub.channels) == 1
+
+
+async def test_what_fails_to_begin_can_begin_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reloadls.watch.pipeline import Pipeline
+
+    async def fails(self: Pipeline, *args: object, **options: object) -> None:
+        raise OSError("not now")
+
+    async with hub_of() as hub:
+        with monkeypatch.context() as patch:
+            patch.setattr(Pipeline, "start", fails)
+            results = await asyncio.gather(
+                *(Member(hub).join(wish(tmp_path)) for _ in range(2)), return_exceptions=True
+            )
+            assert [str(result) for result in results] == ["not now"] * 2
+        assert hub.channels == []
+        await Member(hub).join(wish(tmp_path))
+
+
+async def test_the_first_scan_is_shown_to_who_asked_for_it(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        one = await Member(hub).join(wish(tmp_path))
+        two = await Member(hub).join(wish(tmp_path))
+        assert (one.scans, two.scans) == ([True, False], [])
