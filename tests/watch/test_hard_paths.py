@@ -173,6 +173,11 @@ async def test_a_watch_table_that_fills_up_later_is_reported(tmp_path: Path) -> 
     async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20) as told:
         await check_full_table(told, tmp_path)
         await told.until(lambda: [code for code, _ in told.status["problems"]] == ["watchLimit"], 2)
+        for number in range(5, 40):
+            shutil.rmtree(tmp_path / f"d{number}")
+        await told.until(lambda: told.status["problems"] == [] and told.status["state"] == "watching")
+        (tmp_path / "d0" / "after").write_text("1")
+        await told.until(lambda: told.has(tmp_path / "d0" / "after"))
 
 
 @in_namespace

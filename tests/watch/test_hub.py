@@ -203,3 +203,26 @@ async def test_the_first_scan_is_shown_to_who_asked_for_it(tmp_path: Path) -> No
         one = await Member(hub).join(wish(tmp_path))
         two = await Member(hub).join(wish(tmp_path))
         assert (one.scans, two.scans) == ([True, False], [])
+
+
+async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_path: Path) -> None:
+    root, state = tmp_path / "root", tmp_path / "state"
+    root.mkdir()
+    for turn in range(20):
+        hub = WatchHub(state_folder=state)
+        joining = asyncio.create_task(Member(hub).join(wish(root)))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        joining.cancel()
+        await asyncio.wait([joining])
+        await hub.close()
+    hub = WatchHub(state_folder=state)
+    member = await Member(hub).join(wish(root))
+    clock = member.cursor.clock
+    await hub.close()
+    (root / "new").touch()
+    hub = WatchHub(state_folder=state)
+    member = await Member(hub).join(wish(root))
+    assert member.take() == {"new": "created"}, "the state was free to be read and written"
+    assert member.channel.journal.since(clock) is not None
+    await hub.close()

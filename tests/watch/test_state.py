@@ -528,7 +528,7 @@ def check_flip(sound: Sound, offset: int, value: int) -> None:
         assert file.saved.files == {**FILES, "/p/a": ENTRY}
 
 
-@pytest.mark.parametrize("value", [1, 2, 128, 255])
+@pytest.mark.parametrize("value", [1, 255])
 def test_a_byte_that_differs_in_the_head_changes_nothing_or_is_noticed(sound: Sound, value: int) -> None:
     for offset in range(120):
         check_flip(sound, offset, value)

@@ -297,7 +297,6 @@ async def test_a_batch_waits_for_the_end_of_an_operation(tmp_path: Path, source:
         await told.until({str(root / "a"): "created", str(root / "b"): "created"})
 
 
-
 async def test_a_checkout_is_one_batch(tmp_path: Path) -> None:
     root = repository(tmp_path / "p", files=300)
     async with watching([root], **SOURCES["inotify"], debounce_ms=2, max_wait_ms=5) as told:

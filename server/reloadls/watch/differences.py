@@ -43,6 +43,11 @@ class Differences:
             self._changes[path] = ("deleted", None)
             self._gone[path] = entry
 
+    @property
+    def other_than_modified(self) -> bool:
+        """Whether a path has come or gone."""
+        return any(kind != "modified" for kind, _ in self._changes.values())
+
     def changes(self, renamed: Mapping[str, str] | None = None) -> list[FileChange]:
         """One change per path, in the order in which they were first noticed; `renamed` is new path → old path."""
         renamed = renamed or {}

@@ -38,7 +38,7 @@ class Keeper:
     async def open(self, pipeline: Pipeline, scope: Scope) -> tuple[Journal, Mapping[str, Entry] | None]:
         """The journal that goes on from what was kept, and the files as they were last told, if that is known."""
         try:
-            self._file = await pipeline.run(StateFile.open, self._folder, _key(scope))
+            await pipeline.run(self._open, _key(scope))
         except StateBusy:
             _log.info("another process keeps the state of %s", ", ".join(scope.roots))
         except (StateFailed, OSError) as error:
@@ -63,7 +63,8 @@ class Keeper:
             if flush.changes:
                 await self._try(pipeline, self._file.append, journal.append(flush.changes, "startup"), flush.entries)
             return
-        journal.forget()
+        if saved is not None:
+            journal.forget()
         await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
 
     async def save(self, pipeline: Pipeline, journal: Journal, batch: Batch | None, flush: Flush) -> None:
@@ -78,8 +79,15 @@ class Keeper:
 
     async def close(self, pipeline: Pipeline) -> None:
         """Give the file back."""
+        await pipeline.run(self._close)
+
+    def _open(self, key: str) -> None:
+        # Kept here, on the disk thread: whoever waits for it may be gone by then, and closing comes after.
+        self._file = StateFile.open(self._folder, key)
+
+    def _close(self) -> None:
         if self._file is not None:
-            await self._try(pipeline, self._file.close)
+            self._file.close()
             self._file = None
 
     async def _try(self, pipeline: Pipeline, call: Any, *args: Any) -> None:

@@ -165,7 +165,7 @@ class Reader:
         snapshot = self._snapshot
         return View(
             snapshot.watch_set(),
-            tuple(root_status(root) for root in snapshot.roots),
+            tuple(map(root_status, snapshot.roots, snapshot.counts())),
             tuple(root_problems(snapshot.roots, snapshot.denied)),
             frozenset(snapshot.denied),
             tuple(snapshot.take_new_folders()),

@@ -45,6 +45,7 @@ class Snapshot:
         self._links = Links()
         self._repositories = Repositories()
         self._entries: dict[str, Entry | None] = {}
+        self._counts: list[int] | None = None
         self._swept: set[str] = set()
         """Folders that the reconcile under way has compared whole, after all its hints were given."""
         self._scan = self._new_scan()
@@ -107,6 +108,12 @@ class Snapshot:
         paths = (path for root in self.roots for path in root.files())
         return iter(paths if len(self.roots) == 1 else dict.fromkeys(paths))
 
+    def counts(self) -> list[int]:
+        """How many files are known of each root; counted only if that may have changed."""
+        if self._counts is None:
+            self._counts = [root.count() for root in self.roots]
+        return self._counts
+
     def watch_set(self) -> WatchSet:
         """What has to be watched so that every change of the scope gives a hint."""
         return watch_set(self.roots, self._links.targets())
@@ -143,6 +150,7 @@ class Snapshot:
         Paths that enter or leave with it are no changes. What differs on disk among the paths that count both before
         and after is returned.
         """
+        self._counts = None
         kept = {root.path: root for root in self.roots}
         self._scan.rescoped = self._scan.rescoped or scope != self.scope
         for path in kept.keys() - set(scope.roots):
@@ -172,6 +180,8 @@ class Snapshot:
         """
         trail = trail or Trail()
         trail.note_moves(moves)
+        if hints is None:
+            self._counts = None
         self._swept.clear()
         if hints is None:
             self.denied.clear()
@@ -230,6 +240,8 @@ class Snapshot:
         done, self._scan = self._scan, self._new_scan()
         self._entries.update(done.found.entries())
         self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
+        if done.rescoped or done.found.other_than_modified:
+            self._counts = None
         renamed = trail.add(done.found)
         changes = done.found.changes(renamed)
         known = done.found.entries() if renamed else {}

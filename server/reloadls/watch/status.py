@@ -53,9 +53,9 @@ class WatchStatus:
     problems: tuple[Problem, ...] = ()
 
 
-def root_status(root: Root) -> RootStatus:
-    """`root` as it is told."""
-    return RootStatus(root.path, root.kind, root.state, root.count())
+def root_status(root: Root, files: int) -> RootStatus:
+    """`root`, which holds so many files, as it is told."""
+    return RootStatus(root.path, root.kind, root.state, files)
 
 
 def root_problems(roots: list[Root], denied: dict[str, str]) -> list[Problem]:

@@ -130,7 +130,7 @@ class InotifySource:
 
     async def barrier(self, timeout: float) -> bool:
         """See `Source.barrier`: the kernel queues an event before the call that caused it returns."""
-        return self._kernel is not None and await self._kernel.drain()
+        return self._kernel is not None and await self._kernel.drain() and not self._unwatched
 
     async def check_new_folders(self, timeout: float) -> None:
         """See `Source.check_new_folders`: a folder that can't be watched says so."""
@@ -166,34 +166,41 @@ class InotifySource:
             folder.watch = None
             self._cannot_watch(path, error)
         else:
-            if self._unwatched:
-                self._unwatched.pop(path, None)
+            self._can_watch(path)
 
     def leave(self, path: str, folder: Folder) -> None:
         """`folder` is no longer there, or no longer counts."""
         watch, folder.watch = folder.watch, None
         if self._kernel is not None and watch is not None and watch.listener is self:
             self._kernel.remove(watch)
-        if self._unwatched:
-            self._unwatched.pop(path, None)
+        self._can_watch(path)
 
     def _cannot_watch(self, path: str, error: OSError) -> None:
         if error.errno in _MISSING:
             return  # the listing will find out
         if error.errno == errno.EACCES:
             return  # the listing will, too, and its ATTRIB is told by the folder above
-        if not self._unwatched:
-            self._loop.call_soon_threadsafe(self._poll)
         self._unwatched[path] = error
+        if len(self._unwatched) == 1:
+            self._loop.call_soon_threadsafe(self._poll)
+
+    def _can_watch(self, path: str) -> None:
+        if self._unwatched.pop(path, None) is not None and not self._unwatched:
+            self._loop.call_soon_threadsafe(self._poll)
 
     def _poll(self) -> None:
-        """Begin to look again and again at what can't be watched."""
-        if self._polling is None and self._kernel is not None:
+        """Look again and again at what can't be watched, as long as there is anything."""
+        if self._kernel is None or bool(self._unwatched) == (self._polling is not None):
+            return
+        if self._polling is None:
             for problem in self.problems:
                 _log.warning("%s", problem.message)
-            self._polling = self._make_polling(lambda: list(outermost(self._unwatched.copy())))
+            self._polling = self._make_polling(self._outermost_unwatched)
             self._start(self._polling.watch(self._what))
-            self._emit(Hints(at=time.monotonic()))  # the status has changed
+        else:
+            self._start(self._polling.stop())
+            self._polling = None
+        self._emit(Hints(at=time.monotonic()))  # the status has changed
 
     # -- what is above and beside the trees, on the disk thread ---------------------------------------------
 
@@ -247,7 +254,7 @@ class InotifySource:
             for cookie, came in moved:
                 self._note_move(cookie, path, came, moves)
             if watch.folder is not None:
-                if not name or concerns_entry(watch.folder, path, name, is_folder=bool(mask & ISDIR)):
+                if concerns_entry(watch.folder, path, name, bool(mask & ISDIR)) if name else mask & _GONE:
                     paths[path] = None
                 continue
             meaning = self._above.get(watch.path, (None, None))[0]
@@ -290,10 +297,10 @@ class InotifySource:
         self._guard = self._loop.call_later(_GUARD_S, self._on_guard)
         self._start(self._renewed())
         if self._unwatched:  # there may be room again
-            self._emit(Hints(self._outermost_unwatched(), time.monotonic()))
+            self._emit(Hints(tuple(self._outermost_unwatched()), time.monotonic()))
 
-    def _outermost_unwatched(self) -> tuple[str, ...]:
-        return tuple(outermost(self._unwatched.copy()))
+    def _outermost_unwatched(self) -> list[str]:
+        return sorted(outermost(self._unwatched.copy()))
 
     def _start(self, work: Any) -> None:
         task = self._loop.create_task(work)
