@@ -11,12 +11,12 @@ INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 FEWER_OPERATIONS := 300
 
-.PHONY: help demo test check test-main test-others bench picture clean
+.PHONY: help demo test check test-main test-others bench bench-peers bench-figures picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
 	@echo "make test    every check and test, on every Python 3.11 to 3.13 found here"
-	@echo "make bench   benchmarks, with the peers beside"
+	@echo "make bench   benchmarks, with the peers beside that make bench-peers installs, into docs/bench"
 	@echo "make clean   delete what these made"
 
 demo: $(INSTALLED)
@@ -55,14 +55,20 @@ test-others: $(CHECKS)
 	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q < /dev/null; \
 	done
 
+# The same work for reloadls and its peers, into docs/bench: about ten minutes, so leave the machine alone meanwhile.
 bench: $(CHECKS)
-	@set -e; for script in tests/benchmarks/[!_]*.py; do \
-	    if [ -e "$$script" ]; then \
-	        echo "== $$script"; \
-	        PYTHONPATH=. $(BIN)/python "$$script"; \
-	    else \
-	        echo "no benchmarks yet"; \
-	    fi; \
+	@$(BIN)/python -m tests.benchmarks.compare \
+	    --json docs/bench/bench.json --markdown docs/bench/bench.md --svg docs/bench/bench.svg
+
+# Outside of this folder: into the user's cache, and Watchman through apt-get where that is allowed.
+bench-peers: $(CHECKS)
+	@$(BIN)/python -m tests.benchmarks.install_peers
+
+# Figures of ours alone, and what a plain loop over watchfiles loses.
+bench-figures: $(CHECKS)
+	@set -e; for name in figures many_clients roundtrip awatch_losses; do \
+	    echo "== $$name"; \
+	    $(BIN)/python -m tests.benchmarks.$$name; \
 	done
 
 # The picture in README.md.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reloadls.watch.flush import Cause, Flush, Pacing
 from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.health import Health
+from reloadls.watch.pending import Pending
 from reloadls.watch.reader import Reader, View
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.scope import Scope
@@ -30,14 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline"]
 
-_HINT_LIMIT = 50_000
-"""With more hints than this, everything is looked at."""
 _BARRIER_S = 1.0
 """How long, in seconds, the source may take to pass a barrier."""
 _RETRY_S = 1.0
 """How long, in seconds, to wait before a comparison that failed is made again."""
-_SUSPICION_RATIO = 4.0
-"""After a look at everything that a lost hint led to, no other such look for so many times as long as it took."""
 _HOLD_STEP_S = 0.05
 """How often, in seconds, it is looked whether a version-control operation is over."""
 _COARSE_S = 0.0015
@@ -81,16 +78,8 @@ class Pipeline:
         self._source = self._make_source()
         self._watched = WatchSet()
         self._view = View()
-        self._hints: dict[str, None] = {}
-        self._everything = False
-        self._rescan = False
-        self._moved: set[str] = set()
-        self._moves: list[tuple[str, str]] = []
+        self._pending = Pending()
         self._hold = Hold()
-        self._suspicion_from = 0.0
-        """Before this, in seconds of ``time.monotonic``, nothing is looked at whole out of suspicion alone."""
-        self._asked = False
-        """Whether somebody waits for everything to be looked at."""
         self.health = Health()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -134,7 +123,7 @@ class Pipeline:
         """
         async with self._turn:
             await self._watch_planned(self.scope)
-            with self._scanning(), self._counted("startup"):
+            with self._looking("startup", whole=True):
                 view = await self._reader.begin(known)
             self._state = "running"
             await self._cover(view)
@@ -172,8 +161,10 @@ class Pipeline:
     async def sync(self) -> None:
         """Return when every change made on disk before the call has been delivered."""
         passed = await self._source.barrier(_BARRIER_S)
-        self._everything = self._everything or not (passed and self._source.reports_loss)
-        self._asked = True
+        if passed and self._source.reports_loss:
+            self._pending.hurry()
+        else:
+            self._pending.want_everything()
         await self._owned(self._flush("watch"))
 
     async def rescope(self, scope: Scope, cause: Cause = "refresh") -> None:
@@ -212,14 +203,8 @@ class Pipeline:
     # -- hints -------------------------------------------------------------------------------------------
 
     def _on_hints(self, hints: Hints) -> None:
-        if hints.moved:
-            self._moved.update(hints.paths)
         self.health.hints += len(hints.paths)
-        self._moves.extend(hints.moves)
-        self._hints.update(dict.fromkeys(hints.paths))
-        self._rescan = self._rescan or hints.rescan or hints.suspect
-        if hints.suspect or len(self._hints) > _HINT_LIMIT:
-            self._everything = True
+        self._pending.note(hints)
         self._window.hint(hints.at, hints.first)
         self._wake.set()
 
@@ -261,28 +246,14 @@ class Pipeline:
                 return  # somebody else has just flushed
             last = self._window.last
             self._window.close()
-            hints, self._hints = self._hints, {}
-            moves, self._moves = self._moves, []
-            everything = self._takes_everything()
-            rescan, self._rescan = self._rescan, False
-            try:
-                with self._scanning(everything), self._counted("everything" if everything else "hints", everything):
-                    view = await self._reader.reconcile(hints, everything=everything, moves=moves)
-                await self._cover(view)
-            except BaseException:
-                self._everything = True
-                raise
-            await self._tell("rescan" if rescan and cause == "watch" else cause, last)
-
-    def _takes_everything(self) -> bool:
-        """Whether this flush looks at everything; if not yet, a later one is made to."""
-        wanted, asked = self._everything, self._asked
-        self._asked = False
-        if wanted and not asked and self._suspicion_from > time.monotonic():
-            self._window.hint(self._suspicion_from)
-            return False
-        self._everything = False
-        return wanted
+            look = self._pending.take(time.monotonic())
+            if (later := self._pending.suspicion_due) is not None:
+                self._window.hint(later)
+            with self._looking("everything" if look.everything else "hints", whole=look.everything):
+                await self._cover(
+                    await self._reader.reconcile(look.paths, everything=look.everything, moves=look.moves)
+                )
+            await self._tell("rescan" if look.found_by_looking and cause == "watch" else cause, last)
 
     async def _is_held(self) -> bool:
         """Whether a version-control operation is under way, whose end the batch waits for."""
@@ -293,23 +264,17 @@ class Pipeline:
     async def _look(self, paths: tuple[str, ...], cause: Cause) -> None:
         async with self._turn:
             if self._state == "running":
-                with self._counted(cause, False):
-                    view = await self._reader.reconcile(paths)
-                await self._cover(view)
+                with self._looking(cause, whole=False):
+                    await self._cover(await self._reader.reconcile(paths))
                 await self._tell(cause)
 
     async def _rescope(self, scope: Scope, cause: Cause) -> None:
         async with self._turn:
             await self._watch_planned(scope)
             self._window.close()
-            hints, self._hints = self._hints, {}
-            try:
-                with self._scanning(), self._counted(cause):
-                    view = await self._reader.adopt(scope, hints)
-                await self._cover(view)
-            except BaseException:
-                self._everything = True
-                raise
+            look = self._pending.take(time.monotonic())
+            with self._looking(cause, whole=True):
+                await self._cover(await self._reader.adopt(scope, look.paths))
             await self._tell(cause)
 
     async def _repace(self, pacing: Pacing) -> None:
@@ -321,7 +286,8 @@ class Pipeline:
                 old, self._source = self._source, self._make_source()
                 await self._source.watch(self._watched)
                 await old.stop()
-                self._everything = pending = True  # its folders are watched as they are looked at
+                self._pending.want_everything()  # its folders are watched as they are looked at
+                pending = True
             if pending:
                 self._on_hints(Hints(at=time.monotonic()))
         self._publish()
@@ -354,7 +320,7 @@ class Pipeline:
         for _ in range(_COVER_ROUNDS):
             new_folders += view.new_folders
             readable = self._view.denied - view.denied
-            moved, self._moved = self._moved, set()
+            moved = self._pending.take_moved()
             self._view, what, before = view, view.watch_set, self._watched
             if what != before or moved or readable:
                 await self._source.watch(what)
@@ -376,30 +342,27 @@ class Pipeline:
     # -- small things ------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _counted(self, why: str, whole: bool = True) -> Iterator[None]:
-        """Note that the disk is compared, and why; and, if `whole`, how long that takes."""
+    def _looking(self, why: str, *, whole: bool) -> Iterator[None]:
+        """The disk is compared: everything, if `whole`, which is shown. If it fails, the next look is at everything."""
         self.health.reconciles[why] += 1
         begun = time.monotonic()
-        yield
         if whole:
-            now = time.monotonic()
-            self._suspicion_from = now + _SUSPICION_RATIO * (now - begun)
+            self._on_scan(True)
+        try:
+            yield
+        except BaseException:
+            self._pending.want_everything()
+            raise
+        finally:
+            if whole:
+                self._pending.looked_at_everything(begun, time.monotonic())
+                self._on_scan(False)
 
     def _publish(self) -> None:
         status = self.status
         if status != self._published:
             self._published = status
             self._on_status(status)
-
-    @contextlib.contextmanager
-    def _scanning(self, told: bool = True) -> Iterator[None]:
-        if told:
-            self._on_scan(True)
-        try:
-            yield
-        finally:
-            if told:
-                self._on_scan(False)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
