@@ -50,16 +50,16 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    saves=10,
+    saves=6,
     storm_folders=20,
     storm_files=1000,
     start_folders=200,
     start_files=2000,
-    idle_s=2.0,
-    patience_s=0.6,
-    calm_s=0.15,
+    idle_s=1.0,
+    patience_s=0.4,
+    calm_s=0.1,
     extra_s=0.1,
-    side_by_side=6,
+    side_by_side=8,
     scale=0.1,
 )
 

@@ -226,3 +226,20 @@ async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_
     assert member.take() == {"new": "created"}, "the state was free to be read and written"
     assert member.channel.journal.since(clock) is not None
     await hub.close()
+
+
+async def test_who_comes_back_at_another_pace_finds_the_clock(tmp_path: Path) -> None:
+    async with hub_of(linger=60) as hub:
+        member = await Member(hub).join(wish(tmp_path))
+        clock, channel = member.cursor.clock, member.channel
+        await member.leave()
+        (tmp_path / "new").write_text("1")
+        again = await Member(hub).join(wish(tmp_path, debounce=0.05))
+        assert again.channel is channel
+        assert hub.channels == [channel]
+        await channel.pipeline.sync()
+        changes = channel.journal.since(clock)
+        assert changes is not None
+        assert [change.path.name for change in changes] == ["new"]
+        third = await Member(hub).join(wish(tmp_path))
+        assert third.channel is not channel, "who listens is not disturbed"

@@ -58,6 +58,7 @@ class Channel:
         self._cursors: dict[Subscriber, Cursor] = {}
         self._begun: asyncio.Task[None] | None = None
         self._ending: asyncio.TimerHandle | None = None
+        self._ended = False
         self.wish = wish
         self.journal = Journal()
         self.pipeline = Pipeline(
@@ -82,6 +83,11 @@ class Channel:
         """How many are told."""
         return len(self._cursors)
 
+    @property
+    def running(self) -> bool:
+        """Whether watching works."""
+        return self._begun is not None and self._begun.done() and not self._ended
+
     async def _begin(self) -> None:
         known = None
         if self._keeper is not None:
@@ -101,6 +107,7 @@ class Channel:
         return self._cursors[subscriber]
 
     async def _end(self) -> None:
+        self._ended = True
         if self._begun is not None:
             self._begun.cancel()
             await asyncio.wait([self._begun])
@@ -166,7 +173,7 @@ class WatchHub:
         The cursor stands where watching was when `subscriber` came; what had changed while nobody watched is after it
         for whoever comes first.
         """
-        channel = self._channels.get(wish)
+        channel = self._channels.get(wish) or self._left_over(wish)
         if channel is None:
             keeper = None if self._state_folder is None else Keeper(self._state_folder)
             channel = self._channels[wish] = Channel(self, wish, keeper)
@@ -191,8 +198,12 @@ class WatchHub:
             await asyncio.shield(self._spawn(self._end(channel)))
 
     def alone(self, channel: Channel, wish: Wish) -> bool:
-        """Whether `channel` can be made to fulfil `wish` instead, since it has one subscriber and there is no other."""
-        return channel.subscribers == 1 and wish not in self._channels and channel._keeper is None
+        """Whether `channel` can be made to fulfil `wish` instead, since it has one subscriber and there is no other.
+
+        What is kept is one scope's.
+        """
+        keeps = channel._keeper is not None and wish.scope != channel.wish.scope
+        return channel.subscribers == 1 and wish not in self._channels and not keeps
 
     def rename(self, channel: Channel, wish: Wish) -> None:
         """`channel` fulfils `wish` from now on."""
@@ -200,6 +211,15 @@ class WatchHub:
             del self._channels[channel.wish]
         channel.wish = wish
         self._channels[wish] = channel
+
+    def _left_over(self, wish: Wish) -> Channel | None:
+        """A channel of this scope that nobody listens to, at another pace: its clocks, and what it keeps, go on."""
+        for channel in self.channels:
+            if channel.wish.scope == wish.scope and channel.subscribers == 0 and channel.running:
+                self.rename(channel, wish)
+                self._spawn(channel.pipeline.repace(wish.pacing))
+                return channel
+        return None
 
     async def close(self) -> None:
         """End everything."""
