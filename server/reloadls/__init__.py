@@ -1,6 +1,21 @@
-"""Tells which files really changed, at once and without loss."""
+"""Tells which files really changed, at once and without loss; makes running Python programs take them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from reloadls._version import __version__
-from reloadls.watch import FileChange, FileWatcher
+
+if TYPE_CHECKING:
+    from reloadls.watch import FileChange, FileWatcher
 
 __all__ = ["FileChange", "FileWatcher", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    # A program under the reload runtime shouldn't pay for the watcher before it runs.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from reloadls import watch  # noqa: PLC0415
+
+    return getattr(watch, name)

@@ -1,0 +1,81 @@
+"""What the engine tells the adapters of libraries while it commits, and which of them are there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import FunctionType
+from typing import Any, ClassVar
+
+from .undo import Undo
+
+__all__ = ["Adapter", "Adapters"]
+
+
+class Adapter:
+    """What the engine can't know of one library. Each method does nothing unless it is overridden.
+
+    An adapter is asked only while its library is loaded. It changes things of the library in place, and tells `undo`
+    first how to take each change back. What it raises fails the whole reload.
+    """
+
+    library: ClassVar[str]
+    """The module by which the library is recognised among the loaded ones."""
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Statements are about to be run: have the library's own objects in these namespaces restored on failure."""
+
+    def forget(self, value: Any, undo: Undo) -> None:
+        """`value` was made by a statement that is gone or runs again: drop what it was registered as."""
+
+    def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
+        """`kept` has taken over what `double` is: have it stand wherever the double was registered."""
+
+    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
+        """`cls` has taken over all attributes of `double`: make anew what the library derives from them."""
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """These run other code now; nothing else of them differs."""
+
+    def after(self, undo: Undo) -> None:
+        """All statements have run. The last step that may fail."""
+
+
+class Adapters:
+    """The adapters whose libraries are loaded."""
+
+    def __init__(self, adapters: Iterable[Adapter]) -> None:
+        self._all = tuple(adapters)
+
+    def _there(self) -> list[Adapter]:
+        return [adapter for adapter in self._all if adapter.library in sys.modules]
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """See `Adapter.before`."""
+        for adapter in self._there():
+            adapter.before(undo, namespaces)
+
+    def forget(self, value: Any, undo: Undo) -> None:
+        """See `Adapter.forget`."""
+        for adapter in self._there():
+            adapter.forget(value, undo)
+
+    def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
+        """See `Adapter.replaced`."""
+        for adapter in self._there():
+            adapter.replaced(double, kept, undo)
+
+    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
+        """See `Adapter.class_changed`."""
+        for adapter in self._there():
+            adapter.class_changed(cls, double, undo)
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """See `Adapter.functions_changed`."""
+        for adapter in self._there():
+            adapter.functions_changed(functions, undo)
+
+    def after(self, undo: Undo) -> None:
+        """See `Adapter.after`."""
+        for adapter in self._there():
+            adapter.after(undo)

@@ -1,0 +1,210 @@
+"""One try to take files up: what it would do, doing it, and what is told of it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport, ReportStatus
+
+from .adapting import Adapters
+from .classes import CantBeLive
+from .commit import Changed, Commit
+from .dependents import Origin, imported_from
+from .diff import Way
+from .functions import Functions
+from .modules import LoadedModule, Modules, read_text
+from .plan import ModulePlan, plan_module
+from .relocation import Relocation, find_relocations, missed
+from .undo import Undo
+
+__all__ = ["Attempt", "Refused"]
+
+_REST: Mapping[ReportStatus, ModuleStatus] = {"failed": "rolledBack", "unchanged": "unchanged"}
+_BINARY = (".so", ".pyd", ".dll", ".dylib")
+
+
+class Refused(Exception):
+    """Something of it can't be made live, so that nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    name: str
+    path: str
+    why: str
+
+
+class Attempt:
+    """Files that changed, and what becomes of them. `prepare` first, then `commit`, then `report`."""
+
+    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters) -> None:
+        self._modules = modules
+        self._functions = functions
+        self._adapters = adapters
+        self._plans: list[ModulePlan] = []
+        self._again: list[Origin] = []
+        self._relocations: list[Relocation] = []
+        self._skipped: list[str] = []
+        self.refused: list[_Reason] = []
+        """Why it can't be done without a restart."""
+        self.changed: Changed = {}
+        """What runs new code, once it was committed."""
+
+    def related(self, waiting: Iterable[str], paths: Iterable[str]) -> list[str]:
+        """Those of the files that wait for a second try which depend on one that changed."""
+        changed = {module.name for path in paths if (module := self._modules.at(path))}
+        changed |= {os.path.basename(path).removesuffix(".py") for path in paths}
+        known = set(paths)
+        return [path for path in waiting if path not in known and self._imports_any(path, changed, set())]
+
+    def _imports_any(self, path: str, changed: set[str], seen: set[str]) -> bool:
+        module = self._modules.at(path)
+        if path in seen or module is None:
+            return False
+        seen.add(path)
+        names = _imported(module, path)
+        if any(name in changed or name.rpartition(".")[2] in changed for name in names):
+            return True
+        loaded = [found for name in names if (found := self._modules.named(name))]
+        return any(self._imports_any(each.path, changed, seen) for each in loaded)
+
+    def prepare(self, paths: list[str], renamed: Mapping[str, str], *, force: bool) -> None:
+        """Find out what is to be done. Raises SyntaxError, ValueError, OSError for a file that can't be taken up."""
+        self._relocations, accounted = find_relocations(self._modules, paths, dict(renamed))
+        texts = {each.module: str(each.spec.origin) for each in self._relocations if each.spec}
+        gone = {each.module for each in self._relocations}
+        for path in paths:
+            module = self._modules.at(path)
+            if module is not None and module not in gone:
+                texts[module] = path
+            elif module is None and path not in accounted:
+                self._other_file(path, force)
+        for module, path in texts.items():
+            self._plan(module, path, force)
+        for plan in self._plans:
+            self.refused += _beyond_what_runs(plan)
+
+    def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
+        with open(path, "rb") as file:
+            text = read_text(file.read())
+        if text != module.text or any(each.module is module for each in self._relocations):
+            self._plans.append(plan_module(module, text))
+        elif force:
+            self._again += [
+                (module, each)
+                for each in module.source.statements
+                if not isinstance(
+                    each.facts.nodes[0],
+                    (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+                )
+            ]
+
+    def _other_file(self, path: str, force: bool) -> None:
+        """A file that is no module of the program: what has read it runs again."""
+        found = [(module, statement) for module in self._modules for statement in module.readers_of(path)]
+        found += [(module, statement) for module in self._modules for statement in missed(self._modules, module, path)]
+        self._again += found
+        if path.endswith(_BINARY):
+            self.refused += [
+                _Reason(name, path, "a compiled extension module can't be loaded twice into one process")
+                for name in list(sys.modules)
+                if _file_of(name) == path
+            ]
+        elif force and not found:
+            self._skipped.append(path)
+
+    def commit(self) -> None:
+        """Make it live: all of it, or raise and leave the program as it was. Raises Refused where it can't be."""
+        if not (self._plans or self._again or self._relocations):
+            return
+        commit = Commit(self._modules, self._functions, self._adapters, self._plans, self._again)
+        try:
+            self.changed = commit.run(self._relocate if self._relocations else None)
+        except CantBeLive as error:
+            module = commit.at_work or self._plans[0].module
+            self.refused.append(_Reason(module.name, module.path, str(error)))
+            raise Refused from error
+
+    def _relocate(self, undo: Undo) -> tuple[list[str], list[LoadedModule]]:
+        names = [each.module.name for each in self._relocations]
+        for each in self._relocations:
+            each.carry_out(self._modules, undo)
+        return names, [each.module for each in self._relocations]
+
+    def report(self, status: ReportStatus) -> ReloadReport:
+        """What is to be told, but for when and how long."""
+        told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
+        return ReloadReport(status=status, at="", duration_ms=0.0, modules=tuple(told))
+
+    def _reports(self, status: ReportStatus) -> Iterable[ModuleReport]:
+        if status == "reloaded":
+            for module, names in self.changed.items():
+                yield ModuleReport(name=module.name, path=module.path, status="reloaded", changed=tuple(names))
+            for plan in self._plans:
+                if plan.module not in self.changed:
+                    yield ModuleReport(name=plan.module.name, path=plan.module.path, status="unchanged")
+            return
+        reasons = {each.path for each in self.refused}
+        for each in self.refused:
+            yield ModuleReport(name=each.name, path=each.path, status="restartRequired", reason=each.why)
+        for plan in self._plans:
+            if plan.module.path not in reasons:
+                rest = _REST.get(status, "skipped")
+                yield ModuleReport(name=plan.module.name, path=plan.module.path, status=rest)
+
+
+def _file_of(name: str) -> str | None:
+    module = sys.modules.get(name)
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return os.path.realpath(file) if isinstance(file, str) else None
+
+
+def _skipped(path: str) -> ModuleReport:
+    why = "the program has not loaded it"
+    return ModuleReport(name=os.path.basename(path), path=path, status="skipped", reason=why)
+
+
+def _beyond_what_runs(plan: ModulePlan) -> list[_Reason]:
+    """What changed of a script's last statement, which runs as long as the program, and of what comes after it."""
+    module = plan.module
+    running = module.running() if module.loading_in is not None else None
+    if running is None:
+        return []
+    why = None
+    here = next((step.statement.first for step in plan.steps if step.before is running), running.first)
+    for step in plan.steps:
+        if step.way in (Way.KEEP, Way.MOVE):
+            continue
+        before = step.before
+        if before is running and step.way is not Way.PATCH:
+            why = f"line {running.first} is what the program is running now"
+        elif before is not None and before.first > running.first:
+            why = f"line {before.first} has not run yet, and the script goes on with what it was started from"
+        elif before is None and step.statement.first > here:
+            why = f"line {step.statement.first} would come after what the program is running now"
+    for each in plan.difference.removed:
+        if each.first >= running.first:
+            why = f"line {each.first} is running, or has not run yet"
+    return [_Reason(module.name, module.path, why)] if why else []
+
+
+def _imported(module: LoadedModule, path: str) -> set[str]:
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(read_text(file.read()))
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = imported_from(module, node)
+            names.add(source)
+            names.update(f"{source}.{alias.name}" for alias in node.names)
+    return names

@@ -1,0 +1,226 @@
+"""Which statements depend on a name that changed: those that read it while they ran, or called what reads it.
+
+A *key* is a module's name and a qualified name in it. `Cls.attr` is an attribute of a class, `Cls.*` any of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+from .modules import LoadedModule, Modules
+from .names import Chain, Reads
+from .statements import Statement
+
+__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "imported_from"]
+
+Key = tuple[str, str]
+Origin = tuple[LoadedModule, Statement]
+"""A statement and the module that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """One name that changed, and the words by which statements may mean it."""
+
+    key: Key
+    body: bool
+    """A function whose calls do something else now; else a value."""
+    words: frozenset[str]
+
+
+def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Origin]:
+    """The statements that would do something else now, if they ran again. Each at most once.
+
+    Args:
+        modules: the program.
+        key: what changed.
+        body: it is a function that was patched in place, so that only calling it differs.
+    """
+    waiting = [_changed(modules, key, body)]
+    known = {(key, body)}
+    given: set[Statement] = set()
+    while waiting:
+        changed = waiting.pop()
+        for module, statement in _that_mention(modules, changed.words):
+            if statement not in given and _depends(modules, module, statement, changed):
+                given.add(statement)
+                yield module, statement
+            for name in _functions_that_depend(modules, module, statement, changed):
+                affected = ((module.name, name), True)
+                if affected not in known:
+                    known.add(affected)
+                    waiting.append(_changed(modules, affected[0], True))
+
+
+def depends(modules: Modules, module: LoadedModule, statement: Statement, key: Key) -> bool:
+    """Whether a statement reads this very value, or calls this very function, when it runs."""
+    return any(_depends(modules, module, statement, _Changed(key, body, frozenset())) for body in (False, True))
+
+
+def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
+    """The full name of the module that a `from` statement takes from."""
+    if not node.level:
+        return node.module or ""
+    package = str(module.namespace.get("__package__") or module.name.rpartition(".")[0])
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
+    """With the other names under which statements import it."""
+    word = key[1].rpartition(".")[2]
+    if word == "*":
+        word = key[1].split(".")[-2]
+    words = {word, *([] if body else [key[0].rpartition(".")[2]])}
+    for _, statement in _that_mention(modules, frozenset(words)):
+        for node in _imports(statement):
+            words.update(
+                alias.asname for alias in node.names if alias.asname and alias.name.rpartition(".")[2] in words
+            )
+    return _Changed(key, body, frozenset(words))
+
+
+def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b|import\s*\*")
+    for module in modules:
+        if not pattern.search(module.text):
+            continue
+        for statement in module.source.statements:
+            if pattern.search(statement.facts.text):
+                yield module, statement
+
+
+def _imports(statement: Statement) -> Iterator[ast.ImportFrom | ast.Import]:
+    for node in statement.facts.nodes:
+        for each in ast.walk(node) if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ():
+            if isinstance(each, (ast.ImportFrom, ast.Import)):
+                yield each
+
+
+def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    uses = statement.facts.uses
+    if changed.body:
+        return _calls(modules, module, uses.now, changed.key, value=uses.value)
+    return _imports_it(module, statement, changed.key) or _reads(modules, module, uses.now, changed.key)
+
+
+def _functions_that_depend(
+    modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed
+) -> Iterator[str]:
+    for name, reads in statement.facts.uses.later.items():
+        if changed.body:
+            if _calls(modules, module, reads, changed.key, value=True):
+                yield name
+        elif _reads(modules, module, reads, changed.key):
+            yield name
+
+
+def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
+    return any(
+        imported_from(module, node) == key[0] and any(alias.name in (key[1], "*") for alias in node.names)
+        for node in _imports(statement)
+        if isinstance(node, ast.ImportFrom)
+    )
+
+
+def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
+    if key[1].endswith(".*"):
+        return any(_is_class(module, chain, key) for chain in reads.made)
+    if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
+        return True  # it hands the module on, and `getattr` may read any name of it
+    return any(key in keys_of(modules, module, chain) for chain in reads.reads)
+
+
+def _is_module(value: Any, name: str) -> bool:
+    return isinstance(value, ModuleType) and value.__name__ == name
+
+
+def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
+    value = _value(module, chain)
+    if not isinstance(value, type):
+        return False
+    return any((base.__module__, f"{base.__qualname__}.*") == key for base in value.__mro__)
+
+
+def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
+    return any(
+        key == _function_key(module, chain, value) and _runs(_value(module, chain), chain, reads)
+        for chain in reads.calls
+    )
+
+
+def _runs(function: Any, chain: Chain, reads: Reads) -> bool:
+    """Whether calling a function runs its body: of a coroutine or generator, only what takes the values does."""
+    if inspect.isgeneratorfunction(function):
+        return chain in reads.made
+    if inspect.iscoroutinefunction(function):
+        return any(other[-1] in ("run", "run_until_complete") for other in reads.calls)
+    return True
+
+
+def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Key]:
+    """All the keys that reading a chain reads."""
+    yield (module.name, chain[0])
+    value: Any = module.namespace.get(chain[0])
+    for name in chain[1:]:
+        if isinstance(value, ModuleType):
+            yield (value.__name__, name)
+            value = vars(value).get(name)
+        elif isinstance(value, type):
+            yield from (
+                (base.__module__, f"{base.__qualname__}.{name}") for base in value.__mro__ if name in vars(base)
+            )
+            yield (value.__module__, f"{value.__qualname__}.{name}")
+            value = inspect.getattr_static(value, name, None)
+        else:
+            return
+
+
+def _value(module: LoadedModule, chain: Chain) -> Any:
+    """What a chain leads to now, without running any code of the program."""
+    value: Any = module.namespace.get(chain[0])
+    for name in chain[1:]:
+        value = vars(value).get(name) if isinstance(value, ModuleType) else inspect.getattr_static(value, name, None)
+    return value
+
+
+def _function_key(module: LoadedModule, chain: Chain, value: bool) -> Key | None:
+    """The function that calling a chain calls.
+
+    A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement that is
+    there for what it does (`server.start()`) isn't done once more because the method was edited.
+    """
+    if len(chain) > 1 and not value and not isinstance(_value(module, chain[:-1]), (ModuleType, type)):
+        return None
+    found = _value(module, chain)
+    for _ in range(10):
+        inner = getattr(found, "__func__", None) or _wrapped(found)
+        if inner is None:
+            break
+        found = inner
+    return (found.__module__, found.__qualname__) if isinstance(found, FunctionType) else None
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+        return None
+    return inspect.getattr_static(value, "__wrapped__", None)
+
+
+def classes_with(modules: Modules, base: type) -> Iterable[Origin]:
+    """The statements of classes that are made from this one by more than inheritance: decorated, or by a metaclass."""
+    for module, statement in _that_mention(modules, frozenset({base.__name__})):
+        for node in statement.facts.nodes:
+            if not isinstance(node, ast.ClassDef):
+                continue
+            made = module.namespace.get(node.name)
+            inherits = isinstance(made, type) and base in made.__mro__[1:]
+            if inherits and (node.decorator_list or type(made).__module__ not in ("builtins", "abc")):
+                yield module, statement

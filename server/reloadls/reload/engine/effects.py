@@ -1,0 +1,219 @@
+"""What the statements of a module do outside of it while they run, and how that is undone.
+
+While one of the program's modules is loaded, the few calls through which a module most often registers something with
+the interpreter are noted, with the line they were made from. What a file was opened for, too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from .undo import Undo
+
+__all__ = ["Effect", "Note", "Recorder"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effect:
+    """One thing that a statement did."""
+
+    undo: Callable[[], object] | None = None
+    redo: Callable[[], object] | None = None
+    """What brings it back; without it, the undoing waits until nothing can fail any more."""
+    path: str | None = None
+    """The file that was read, if that is what was done."""
+    at_once: bool = False
+    """The user asked for it to be undone just before its statement runs again."""
+    names: frozenset[str] = frozenset()
+    """What the user's own undoing reads of its module: it ends these."""
+
+    def take_back(self, undo: Undo) -> None:
+        """Undo it, unless the commit fails."""
+        if self.undo is None:
+            return
+        if self.at_once:
+            self.undo()
+        elif self.redo is None:
+            undo.at_the_end(self.undo)
+        else:
+            undo.add(self.redo)
+            self.undo()
+
+
+Note = Callable[[int, Effect], None]
+
+
+class _Running(threading.local):
+    """The modules whose statements run on a thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[tuple[dict[str, Any], Note]] = []
+
+
+_running = _Running()
+_lock = threading.Lock()
+_in_force = 0
+_plain: list[tuple[Any, str, Any]] = []
+_audited = False
+
+
+class Recorder:
+    """Notes what a module does while its statements run."""
+
+    @staticmethod
+    @contextmanager
+    def noting(namespace: dict[str, Any], note: Note) -> Iterator[None]:
+        """Have `note(line, effect)` called for all that is done while the block runs, on this thread.
+
+        Args:
+            namespace: of the module; the line is that of its own frame.
+            note: told of each.
+        """
+        _running.stack.append((namespace, note))
+        _audit()
+        _begin()
+        try:
+            yield
+        finally:
+            _end()
+            _running.stack.pop()
+
+    @staticmethod
+    def note(effect: Effect) -> bool:
+        """Note something for the statement that runs on this thread; False if none does."""
+        return _note(effect, sys._getframe(1))
+
+
+def _note(effect: Effect, frame: FrameType | None) -> bool:
+    spaces = {id(namespace): note for namespace, note in _running.stack}
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and id(frame.f_globals) in spaces:
+            spaces[id(frame.f_globals)](frame.f_lineno, effect)
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _audit() -> None:
+    global _audited  # noqa: PLW0603 - an audit hook is for the process, and for good
+    if not _audited:
+        _audited = True
+        sys.addaudithook(_on_audit)
+
+
+def _on_audit(event: str, args: tuple[Any, ...]) -> None:
+    if event != "open" or not _running.stack:
+        return
+    path, mode = args[0], args[1]
+    if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
+        name = os.path.realpath(os.fsdecode(path))
+        if not name.endswith((".py", ".pyc")) and os.path.isfile(name):
+            _note(Effect(path=name), sys._getframe(1))
+
+
+# -- calls
+
+
+def _begin() -> None:
+    global _in_force  # noqa: PLW0603 - what is replaced is the interpreter's
+    with _lock:
+        _in_force += 1
+        if _in_force == 1:
+            _replace(atexit, "register", _register_exit)
+            _replace(signal, "signal", _set_signal)
+            _replace(logging.Logger, "addHandler", _add_handler)
+            _replace(threading.Thread, "start", _start_thread)
+            _replace(logging.Filterer, "addFilter", _add_filter)
+            if loops := sys.modules.get("asyncio.base_events"):
+                _replace(loops.BaseEventLoop, "create_task", _create_task)
+
+
+def _end() -> None:
+    global _in_force  # noqa: PLW0603
+    with _lock:
+        _in_force -= 1
+        if _in_force == 0:
+            while _plain:
+                owner, name, value = _plain.pop()
+                setattr(owner, name, value)
+
+
+def _replace(owner: Any, name: str, noting: Callable[[Any], Any]) -> None:
+    plain = getattr(owner, name)
+    _plain.append((owner, name, plain))
+    setattr(owner, name, noting(plain))
+
+
+def _register_exit(plain: Any) -> Any:
+    def register(function: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = plain(function, *args, **kwargs)
+        redo = lambda: plain(function, *args, **kwargs)  # noqa: E731
+        _note(Effect(lambda: atexit.unregister(function), redo), sys._getframe(1))
+        return answer
+
+    return register
+
+
+def _set_signal(plain: Any) -> Any:
+    def set_signal(number: Any, handler: Any) -> Any:
+        before = plain(number, handler)
+
+        def back() -> None:
+            if signal.getsignal(number) is handler:
+                plain(number, before if before is not None else signal.SIG_DFL)
+
+        _note(Effect(back, lambda: plain(number, handler)), sys._getframe(1))
+        return before
+
+    return set_signal
+
+
+def _add_handler(plain: Any) -> Any:
+    def add_handler(logger: Any, handler: Any) -> None:
+        new = handler not in logger.handlers
+        plain(logger, handler)
+        if new:
+            effect = Effect(lambda: logger.removeHandler(handler), lambda: plain(logger, handler))
+            _note(effect, sys._getframe(1))
+
+    return add_handler
+
+
+def _add_filter(plain: Any) -> Any:
+    def add_filter(filterer: Any, each: Any) -> None:
+        new = each not in filterer.filters
+        plain(filterer, each)
+        if new:
+            _note(Effect(lambda: filterer.removeFilter(each), lambda: plain(filterer, each)), sys._getframe(1))
+
+    return add_filter
+
+
+def _start_thread(plain: Any) -> Any:
+    def start(thread: Any) -> None:
+        plain(thread)
+        stop = getattr(thread, "cancel", None)  # a Timer; a thread can't be stopped from outside
+        if callable(stop):
+            _note(Effect(stop), sys._getframe(1))
+
+    return start
+
+
+def _create_task(plain: Any) -> Any:
+    def create_task(*args: Any, **kwargs: Any) -> Any:
+        task = plain(*args, **kwargs)
+        if _running.stack:
+            _note(Effect(lambda: task.get_loop().call_soon_threadsafe(task.cancel)), sys._getframe(1))
+        return task
+
+    return create_task

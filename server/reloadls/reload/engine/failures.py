@@ -1,0 +1,82 @@
+"""What is told of an exception that made the program take a batch back."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+
+from reloadls.reload.report import Place, ReportError
+
+from .modules import Modules
+
+__all__ = ["describe"]
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LONGEST = 10_000
+
+
+def describe(error: BaseException, modules: Modules) -> ReportError:
+    """Type, message, place and traceback: the place is the innermost that lies in the program's own files."""
+    place = _of_syntax(error) if isinstance(error, SyntaxError) else None
+    return ReportError(
+        type=type(error).__qualname__,
+        message=_message(error),
+        place=place or _of_frames(error.__traceback__, modules),
+        traceback=_text(error),
+    )
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.msg:
+        return error.msg
+    try:
+        return str(error)
+    except Exception as other:  # its own __str__
+        return f"a message that can't be had: {type(other).__name__}"
+
+
+def _of_syntax(error: SyntaxError) -> Place | None:
+    if not error.filename or not os.path.isabs(error.filename):
+        return None
+    column = max((error.offset or 1) - 1, 0)
+    end_column = error.end_offset - 1 if error.end_offset and error.end_offset > 0 else None
+    end_line = error.end_lineno or None
+    return Place(path=error.filename, line=error.lineno or 1, column=column, end_line=end_line, end_column=end_column)
+
+
+def _of_frames(trace: TracebackType | None, modules: Modules) -> Place | None:
+    found = None
+    for frame, line in traceback.walk_tb(trace):
+        path = os.path.realpath(frame.f_code.co_filename)
+        if modules.covers(path) and not path.startswith(_HERE):
+            found = Place(path=path, line=line)
+    if found is None:
+        return None
+    return _with_columns(found, trace)
+
+
+def _with_columns(place: Place, trace: TracebackType | None) -> Place:
+    for summary in reversed(traceback.extract_tb(trace)):
+        if os.path.realpath(summary.filename) == place.path and summary.lineno == place.line:
+            return Place(
+                path=place.path,
+                line=place.line,
+                column=summary.colno or 0,
+                end_line=summary.end_lineno,
+                end_column=summary.end_colno,
+            )
+    return place
+
+
+def _text(error: BaseException) -> str:
+    """The traceback, from where the program's own code begins."""
+    if isinstance(error, SyntaxError) and _of_syntax(error):
+        return "".join(traceback.format_exception_only(error))
+    whole = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = whole
+    while part is not None:
+        kept = [frame for frame in part.stack if not os.path.abspath(frame.filename).startswith(_HERE)]
+        part.stack = traceback.StackSummary.from_list(kept)
+        part = part.__cause__ or part.__context__
+    return "".join(whole.format())[-_LONGEST:]

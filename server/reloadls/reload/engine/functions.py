@@ -1,0 +1,185 @@
+"""Which function objects run a code object, and how they come to run another.
+
+Functions are known by their code from the first time their module is looked at. Whether some are missing is told by the
+code object's reference count, so that the heap is searched only when a function is alive that no module leads to.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+from weakref import ref
+
+from .codes import all_codes
+from .reach import reach
+from .undo import Undo
+
+__all__ = ["Functions", "Swap", "clear_caches", "set_code"]
+
+_NEAR = 2_000
+_FAR = 50_000
+_MANY_BLOCKS = 1_000_000
+"""With more memory in use, functions that merely moved are not searched for where no module leads to them."""
+
+
+@dataclass(slots=True, eq=False)
+class Swap:
+    """A code object, and the one that takes its place."""
+
+    old: CodeType
+    new: CodeType
+    moved_only: bool = False
+    """They differ in their lines only."""
+
+
+class Functions:
+    """The program's functions by their code."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, list[ref[FunctionType]]] = {}
+
+    def running(
+        self, swaps: Sequence[Swap], namespaces: Sequence[dict[str, Any]], all_namespaces: Sequence[dict[str, Any]]
+    ) -> list[tuple[FunctionType, Swap]]:
+        """The live functions of each swap's old code.
+
+        Args:
+            swaps: what is to be swapped.
+            namespaces: of the modules that the code is of.
+            all_namespaces: of all modules of the program; searched for functions that those don't lead to.
+        """
+        found = _Found(swaps, self._known)
+        own = frozenset(str(space.get("__name__")) for space in all_namespaces)
+        if found.missing():
+            found.add(each for space in namespaces for each in reach(list(space.values()), own, most=_NEAR))
+        many = sys.getallocatedblocks() > _MANY_BLOCKS
+        if found.missing(but_moved=many):
+            everything = (value for space in all_namespaces for value in list(space.values()))
+            found.add(reach(everything, own, most=_FAR))
+        if missing := found.missing(but_moved=many):
+            found.add(gc.get_referrers(*missing))
+        self._remember(found)
+        return [(function, swap) for swap in swaps for function in found.functions[id(swap.old)]]
+
+    @staticmethod
+    def as_they_run(code: CodeType, module: ModuleType) -> CodeType:
+        """A module's code, compiled again, with the code objects in it that its functions really run."""
+        names = {(each.co_qualname, each.co_firstlineno) for each in all_codes([code])}
+        live: dict[tuple[str, int], CodeType] = {}
+        for each in reach(list(vars(module).values()), frozenset({module.__name__}), most=_FAR):
+            if isinstance(each, FunctionType) and each.__globals__ is vars(module):
+                _note(each.__code__, names, live)
+        return _with(code, live)
+
+    def _remember(self, found: _Found) -> None:
+        for swap in found.swaps:
+            self._known.pop(id(swap.old), None)
+            functions = found.functions[id(swap.old)]
+            if functions:
+                self._known[id(swap.new)] = [ref(function) for function in functions]
+
+    def known(self, codes: Iterable[CodeType]) -> list[FunctionType]:
+        """The live functions of these codes, as far as they were looked for."""
+        refs = (each for code in codes for each in self._known.get(id(code), ()))
+        return [function for each in refs if (function := each()) is not None]
+
+    def forget(self, codes: Iterable[CodeType]) -> None:
+        """The code objects are gone, or run no more."""
+        for code in codes:
+            self._known.pop(id(code), None)
+
+
+def _note(code: CodeType, names: set[tuple[str, int]], live: dict[tuple[str, int], CodeType]) -> None:
+    key = (code.co_qualname, code.co_firstlineno)
+    if key in names:
+        live.setdefault(key, code)
+
+
+def _with(code: CodeType, live: dict[tuple[str, int], CodeType]) -> CodeType:
+    found = live.get((code.co_qualname, code.co_firstlineno))
+    if found is not None:
+        return found
+    consts = tuple(_with(each, live) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_consts=consts)
+
+
+class _Found:
+    """The functions found so far, and whether some are missing."""
+
+    def __init__(self, swaps: Sequence[Swap], known: dict[int, list[ref[FunctionType]]]) -> None:
+        self.swaps = swaps
+        self._wanted = {id(swap.old) for swap in swaps}
+        self.functions: defaultdict[int, list[FunctionType]] = defaultdict(list)
+        self._seen: set[int] = set()
+        self.add(function for code in self._wanted for each in known.get(code, ()) if (function := each()))
+        self._frames = Counter(id(code) for code in _running_codes())
+
+    def add(self, objects: Iterable[object]) -> None:
+        for each in objects:
+            if isinstance(each, FunctionType):
+                code = id(each.__code__)
+                if code in self._wanted and id(each) not in self._seen:
+                    self._seen.add(id(each))
+                    self.functions[code].append(each)
+
+    def missing(self, *, but_moved: bool = False) -> list[CodeType]:
+        return [
+            swap.old
+            for swap in self.swaps
+            if not (but_moved and swap.moved_only)
+            and sys.getrefcount(swap.old) > _IDLE + len(self.functions[id(swap.old)]) + self._frames[id(swap.old)]
+        ]
+
+
+def _running_codes() -> Iterable[CodeType]:
+    for top in sys._current_frames().values():
+        frame: FrameType | None = top
+        while frame is not None:
+            yield frame.f_code
+            frame = frame.f_back
+
+
+def _idle_count() -> int:
+    """How many references a code object in a swap has that no function runs."""
+    namespace: dict[str, Any] = {}
+    exec(compile("def f(): pass", "<reloadls>", "exec"), namespace)  # noqa: S102
+    code = namespace.pop("f").__code__
+    holder = (code,)  # as the code object that it stands in holds it
+    swaps = [Swap(code, holder[0].replace(co_name="g"))]
+    del code
+    [count] = [sys.getrefcount(swap.old) for swap in swaps]
+    return count
+
+
+_IDLE = _idle_count()
+
+
+def set_code(function: FunctionType, code: CodeType, undo: Undo) -> bool:
+    """Have a function run another code from its next call on; False if its closure doesn't fit."""
+    if function.__code__.co_freevars != code.co_freevars:
+        return False
+    before = function.__code__
+    document, new_document = _docstring(before), _docstring(code)
+    undo.set_attribute(function, "__code__", code)
+    if document != new_document and function.__doc__ == document:
+        undo.set_attribute(function, "__doc__", new_document)
+    return True
+
+
+def _docstring(code: CodeType) -> str | None:
+    first = code.co_consts[0] if code.co_consts else None
+    return first if isinstance(first, str) else None
+
+
+def clear_caches(functions: Iterable[FunctionType], objects: Iterable[object], undo: Undo) -> None:
+    """Forget what `functools.cache` keeps of calls of functions that run other code now."""
+    patched = {id(function) for function in functions}
+    for each in objects:
+        if isinstance(each, functools._lru_cache_wrapper) and id(each.__wrapped__) in patched:
+            undo.at_the_end(each.cache_clear)

@@ -1,0 +1,145 @@
+"""How the engine comes to know each module: it stands first among the finders, and loads sources itself."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+from .effects import Effect, Note, Recorder
+from .functions import Functions
+from .modules import LoadedModule, Modules, read_text
+
+__all__ = ["Finder", "Loader", "adopt_loaded", "run_main"]
+
+
+class Finder:
+    """Finds the program's own modules as always, and has them loaded by `Loader`."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As `importlib.abc.MetaPathFinder.find_spec`; None for all that is not the program's own."""
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
+            return None
+        if not self._modules.covers(os.path.realpath(spec.origin)):
+            return None
+        spec.loader = Loader(name, spec.loader.path, self._modules)
+        return spec
+
+
+class Loader(SourceFileLoader):
+    """Loads a source file as always, and keeps its text beside its code."""
+
+    def __init__(self, name: str, path: str, modules: Modules) -> None:
+        super().__init__(name, path)
+        self._modules = modules
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module; raises what its statements raise."""
+        text, code = self._text_and_code()
+        loaded = self._modules.loading(self.name, os.path.realpath(self.path), module, text, code)
+        failed = True
+        try:
+            with Recorder.noting(vars(module), _noting(loaded)):
+                exec(code, vars(module))  # noqa: S102 - this is what importing is
+            failed = False
+        finally:
+            self._modules.loaded(loaded, failed=failed)
+
+    def _text_and_code(self) -> tuple[str, CodeType]:
+        """The text and the code of one and the same state of the file."""
+        before = self.path_stats(self.path)
+        data = self.get_data(self.path)
+        code = self.get_code(self.name)
+        if code is None or self.path_stats(self.path) != before:
+            data = self.get_data(self.path)
+            code = self.source_to_code(data, self.path)
+        return read_text(data), code
+
+
+_MOST_NOTED = 1_000
+"""A script runs as long as its program: what its last statement does is noted up to here."""
+
+
+def _noting(loaded: LoadedModule) -> Note:
+    seen: set[tuple[int, str]] = set()
+
+    def note(line: int, effect: Effect) -> None:
+        if effect.path is not None:
+            if (line, effect.path) in seen:
+                return
+            seen.add((line, effect.path))
+        if len(loaded.noted) < _MOST_NOTED:
+            loaded.noted.append((line, effect))
+
+    return note
+
+
+def adopt_loaded(modules: Modules, functions: Functions) -> None:
+    """Take in what is loaded already, as the files are now."""
+    for name, module in list(sys.modules.items()):
+        path = _source_path(module)
+        if path is None or not modules.covers(path):
+            continue
+        try:
+            with open(path, "rb") as file:
+                text = read_text(file.read())
+            code = compile(text, path, "exec", dont_inherit=True)
+        except (OSError, SyntaxError, ValueError):
+            continue
+        modules.add(name, path, module, text, functions.as_they_run(code, module))
+
+
+def _source_path(module: object) -> str | None:
+    path = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return os.path.realpath(path) if isinstance(path, str) and path.endswith(".py") else None
+
+
+def run_main(modules: Modules, path: str | None, name: str | None = None) -> None:
+    """Run a script, or a module by its name, as `__main__`; raises what it raises."""
+    spec = None
+    if name is not None:
+        spec = _main_spec(name)
+        path = str(spec.origin)
+    assert path is not None
+    with open(path, "rb") as file:
+        data = file.read()
+    text = read_text(data)
+    code = compile(data, path, "exec", dont_inherit=True)
+    module = ModuleType("__main__")
+    vars(module).update(
+        __file__=path,
+        __spec__=spec,
+        __package__=None if spec is None else spec.parent,
+        __loader__=SourceFileLoader("__main__", path) if spec is None else spec.loader,
+        __builtins__=builtins,
+        __annotations__={},
+    )
+    sys.modules["__main__"] = module
+    loaded = modules.loading("__main__", os.path.realpath(path), module, text, code)
+    with Recorder.noting(vars(module), _noting(loaded)):
+        exec(code, vars(module))  # noqa: S102
+    modules.loaded(loaded)
+
+
+def _main_spec(name: str) -> ModuleSpec:
+    """What `python -m name` runs; raises ImportError with a message as that gives."""
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        if name.endswith(".__main__"):
+            raise ImportError("cannot use a package as __main__ module")
+        return _main_spec(f"{name}.__main__")
+    if spec is None:
+        raise ImportError(f"no module named {name}")
+    if not isinstance(spec.loader, SourceFileLoader) or spec.origin is None:
+        raise ImportError(f"{name} has no source that could be run")
+    return spec

@@ -1,0 +1,248 @@
+"""What is known of each loaded module: its source as it runs, its code, and what its statements did."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import decode_source
+from threading import Condition, get_ident
+from types import CodeType, ModuleType
+from typing import Any
+
+from .codes import inner_codes, shifted
+from .effects import Effect
+from .statements import Facts, Source, Statement, parse
+
+__all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+def read_text(data: bytes) -> str:
+    """A source file's text: its own encoding, any line ends. Raises SyntaxError as the interpreter would."""
+    try:
+        return decode_source(data)
+    except UnicodeDecodeError as error:
+        raise SyntaxError(f"can't be decoded: {error}") from error
+
+
+Codes = dict[Facts, tuple[CodeType, ...]]
+"""A statement -> the code objects that it makes, on the lines where they are now."""
+
+
+@dataclass(eq=False)
+class LoadedModule:
+    """A module as it runs."""
+
+    name: str
+    path: str
+    module: ModuleType
+    text: str
+    """Its source, as last taken up."""
+    code: CodeType | None
+    """As it was loaded, until its statements are first asked for."""
+    order: int
+    """Its place among the modules by when they had been loaded."""
+    loading_in: int | None = None
+    """The thread that runs its statements for the first time."""
+    noted: list[tuple[int, Effect]] = field(default_factory=list)
+    """Line -> what was done there while it was loaded."""
+    effects: dict[Facts, list[Effect]] = field(default_factory=dict)
+    _source: Source | None = None
+    _codes: Codes = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """Its names."""
+        return vars(self.module)
+
+    @property
+    def source(self) -> Source:
+        """Its statements, as they run."""
+        if self._source is None:
+            self._source = parse(self.text, self.path)
+            self._attribute(self._source)
+        return self._source
+
+    @property
+    def codes(self) -> Codes:
+        """The code of its statements."""
+        _ = self.source
+        return self._codes
+
+    def take(self, text: str, source: Source, codes: Codes, came_from: Mapping[Facts, Facts]) -> None:
+        """It runs this from now on.
+
+        Args:
+            text: its source.
+            source: the same, taken apart.
+            codes: what its statements make.
+            came_from: each statement that was there before -> what it was.
+        """
+        _ = self.codes
+        self.text = text
+        self._source = source
+        self._codes = codes
+        self.effects = {
+            facts: self.effects[before] for facts, before in came_from.items() if before in self.effects
+        } | {before: effects for before, effects in self.effects.items() if before not in came_from.values()}
+
+    def state(self) -> tuple[str, Source, Codes, dict[Facts, list[Effect]]]:
+        """All that `take` changes."""
+        return self.text, self.source, self.codes, {facts: list(effects) for facts, effects in self.effects.items()}
+
+    def restore(self, state: tuple[str, Source, Codes, dict[Facts, list[Effect]]]) -> None:
+        """It runs again what it ran then."""
+        self.text, self._source, self._codes, self.effects = state
+
+    def _attribute(self, source: Source) -> None:
+        """Say of each code object, and of all that was done while loading, which statement it belongs to."""
+        code = self.code or compile(self.text, self.path, "exec", dont_inherit=True)
+        self.code = None
+        found: dict[Facts, list[CodeType]] = {each.facts: [] for each in source.statements}
+        for inner in inner_codes(code):
+            if statement := source.at(inner.co_firstlineno):
+                found[statement.facts].append(inner)
+        self._codes = {facts: tuple(codes) for facts, codes in found.items()}
+        for line, effect in self.noted:
+            if statement := source.at(line):
+                self.effects.setdefault(statement.facts, []).append(effect)
+        self.noted = []
+
+    def files_read(self) -> set[str]:
+        """The files that its statements have opened."""
+        noted = {effect.path for _, effect in self.noted if effect.path}
+        return noted | {effect.path for effects in self.effects.values() for effect in effects if effect.path}
+
+    def readers_of(self, path: str) -> list[Statement]:
+        """Its statements that have opened a file."""
+        if path not in self.files_read():
+            return []
+        source = self.source
+        return [
+            each
+            for each in source.statements
+            if any(effect.path == path for effect in self.effects.get(each.facts, ()))
+        ]
+
+    def running(self) -> Statement | None:
+        """The statement that is being run: of a script, the one that the program lives in."""
+        for top in sys._current_frames().values():
+            frame: Any = top
+            while frame is not None:
+                if frame.f_globals is self.namespace and frame.f_code.co_name == "<module>":
+                    return self.source.at(frame.f_lineno)
+                frame = frame.f_back
+        return None
+
+    def at_its_place(self, statement: Statement) -> CodeType:
+        """A statement compiled for where it stands; raises SyntaxError."""
+        return shifted(statement.facts.compile(self.path, self.source.flags), statement.shift)
+
+
+class Modules:
+    """The program's own modules, in the order in which they had been loaded."""
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self.roots = tuple(roots)
+        self._installed = _installed_folders(self.roots)
+        self._by_name: dict[str, LoadedModule] = {}
+        self._loaded = Condition()
+        self._count = 0
+
+    def __iter__(self) -> Iterator[LoadedModule]:
+        with self._loaded:
+            return iter(sorted(self._by_name.values(), key=lambda module: module.order))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def covers(self, path: str) -> bool:
+        """Whether a file is the program's own: under a root, and not installed there."""
+        if not _INSTALLED.isdisjoint(path.split(os.sep)) or _under(path, self._installed):
+            return False
+        return _under(path, self.roots)
+
+    def named(self, name: str) -> LoadedModule | None:
+        """The module with this name, if it is loaded and the program's own."""
+        found = self._by_name.get(name)
+        return found if found is not None and sys.modules.get(name) is found.module else None
+
+    def of(self, module: object) -> LoadedModule | None:
+        """What is known of a module object."""
+        if not isinstance(module, ModuleType):
+            return None
+        return next((each for each in self._by_name.values() if each.module is module), None)
+
+    def at(self, path: str) -> LoadedModule | None:
+        """The module that was loaded from a file."""
+        return next((each for each in self if each.path == path and sys.modules.get(each.name) is each.module), None)
+
+    def spaces(self) -> list[dict[str, Any]]:
+        """All their namespaces."""
+        return [each.namespace for each in self]
+
+    def names(self) -> frozenset[str]:
+        """All their names."""
+        return frozenset(self._by_name)
+
+    def loading(self, name: str, path: str, module: ModuleType, text: str, code: CodeType) -> LoadedModule:
+        """A module begins to run."""
+        with self._loaded:
+            self._count += 1
+            found = LoadedModule(name, path, module, text, code, self._count, get_ident())
+            self._by_name[name] = found
+            return found
+
+    def loaded(self, module: LoadedModule, *, failed: bool = False) -> None:
+        """A module has run, or failed to."""
+        with self._loaded:
+            self._count += 1
+            module.order = self._count
+            module.loading_in = None
+            if failed and self._by_name.get(module.name) is module:
+                del self._by_name[module.name]
+            self._loaded.notify_all()
+
+    def add(self, name: str, path: str, module: ModuleType, text: str, code: CodeType) -> LoadedModule:
+        """A module that was loaded before anybody looked."""
+        found = self.loading(name, path, module, text, code)
+        self.loaded(found)
+        return found
+
+    def drop(self, module: LoadedModule) -> None:
+        """A module is gone."""
+        with self._loaded:
+            if self._by_name.get(module.name) is module:
+                del self._by_name[module.name]
+
+    def put(self, module: LoadedModule) -> None:
+        """A module is there under its name."""
+        with self._loaded:
+            self._by_name[module.name] = module
+
+    def wait_until_loaded(self, ready: Callable[[LoadedModule], bool], timeout: float) -> None:
+        """Wait for modules that are being loaded on another thread, `__main__` excepted: that may take forever."""
+        with self._loaded:
+            self._loaded.wait_for(
+                lambda: all(
+                    each.loading_in in (None, get_ident()) or each.name == "__main__" or ready(each)
+                    for each in self._by_name.values()
+                ),
+                timeout,
+            )
+
+
+def _installed_folders(roots: Iterable[str]) -> tuple[str, ...]:
+    """Where the interpreter's own code lies, unless a root is in there."""
+    paths = sysconfig.get_paths()
+    folders = {sys.prefix, sys.base_prefix, *(paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))}
+    real = {os.path.realpath(folder) for folder in folders}
+    return tuple(folder for folder in real if not any(_under(root, (folder,)) for root in roots))
+
+
+def _under(path: str, folders: Iterable[str]) -> bool:
+    return any(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

@@ -1,0 +1,341 @@
+"""Which names a statement binds, and which it reads and calls, now or when its functions run.
+
+A *chain* is a name and the attributes read from it: `config.LIMIT` is `("config", "LIMIT")`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "uses_of"]
+
+Chain = tuple[str, ...]
+
+BUILTIN_MUTATORS = frozenset({"append", "add", "insert", "extend", "update", "setdefault", "appendleft", "register"})
+
+
+@dataclass(slots=True)
+class Reads:
+    """What some code reads of its module."""
+
+    reads: set[Chain] = field(default_factory=set)
+    calls: set[Chain] = field(default_factory=set)
+    """Those that it calls; they are among `reads`, too."""
+    kept: set[str] = field(default_factory=set)
+    """Names whose value it does more with than calling it or reading an attribute: hands on, stores, compares."""
+    made: set[Chain] = field(default_factory=set)
+    """Calls whose result goes on into an expression: of a class, its instance is not what is kept."""
+
+
+@dataclass(slots=True)
+class Uses:
+    """The names of one statement."""
+
+    binds: set[str] = field(default_factory=set)
+    passing: set[str] = field(default_factory=set)
+    """Those that are no more than a loop's variable."""
+    now: Reads = field(default_factory=Reads)
+    """What running the statement reads."""
+    later: dict[str, Reads] = field(default_factory=dict)
+    """Qualified name of a function that it defines -> what calling that reads."""
+    star: bool = False
+    """It binds all that another module has to give."""
+    value: bool = False
+    """It is made for the value it binds, not for what running it does."""
+
+
+def uses_of(nodes: Iterable[ast.stmt]) -> Uses:
+    """The names of statements that stand on one line, or of one."""
+    uses = Uses()
+    nodes = tuple(nodes)
+    reader = _Reader(uses, uses.now, _Scope(None, frozenset(), uses.binds, uses))
+    for node in nodes:
+        reader.visit(node)
+    uses.value = all(isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) for node in nodes)
+    return uses
+
+
+class _Scope:
+    """Where a name is looked up: a module, a class body, a function."""
+
+    def __init__(
+        self, outer: _Scope | None, local: frozenset[str], binds: set[str], uses: Uses, qualname: str = ""
+    ) -> None:
+        self.outer = outer
+        self.local = local
+        self.binds = binds
+        self.uses = uses
+        self.qualname = qualname
+
+    def is_global(self, name: str) -> bool:
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.local:
+                return False
+            scope = scope.outer
+        return True
+
+    def inner_name(self, name: str) -> str:
+        return f"{self.qualname}.{name}" if self.qualname else name
+
+
+class _Reader(ast.NodeVisitor):
+    """Walks what runs when a piece of code runs; functions that it makes are walked by readers of their own."""
+
+    def __init__(self, uses: Uses, into: Reads, scope: _Scope, *, in_function: bool = False) -> None:
+        self.uses = uses
+        self.into = into
+        self.scope = scope
+        self.in_function = in_function
+
+    # -- names
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self._read((node.id,), kept=True)
+        else:
+            self._bind(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        chain = _chain(node)
+        if chain is None:
+            self.generic_visit(node)
+        else:
+            self._read(chain)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self._call(node, made=False)
+
+    def _call(self, node: ast.Call, *, made: bool) -> None:
+        chain = _chain(node.func)
+        if chain is None:
+            self._visit_inside(node.func)
+        else:
+            self._read(chain, called=True, made=made)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            self._visit_argument(argument)
+
+    def _visit_inside(self, node: ast.expr) -> None:
+        """An expression of which only a part, or what it answers, goes on."""
+        if isinstance(node, ast.Call):
+            self._call(node, made=True)
+        elif isinstance(node, (ast.Attribute, ast.Subscript)) and _chain(node) is None:
+            self._visit_inside(node.value)
+            if isinstance(node, ast.Subscript):
+                self.visit(node.slice)
+        else:
+            self.visit(node)
+
+    def _visit_argument(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Lambda):  # it may well be called before the call returns
+            self._function(node, "<lambda>", self.into)
+        else:
+            self._visit_inside(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        self._visit_inside(node.left)
+        self._visit_inside(node.right)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self._visit_inside(node.value)
+        self.visit(node.slice)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        for each in node.values:
+            if isinstance(each, ast.FormattedValue):
+                self._visit_inside(each.value)
+
+    def _read(self, chain: Chain, *, called: bool = False, made: bool = False, kept: bool = False) -> None:
+        if not self.scope.is_global(chain[0]):
+            return
+        self.into.reads.add(chain)
+        if called:
+            self.into.calls.add(chain)
+        if made:
+            self.into.made.add(chain)
+        if kept:
+            self.into.kept.add(chain[0])
+
+    def _bind(self, name: str) -> None:
+        if self.scope.is_global(name):
+            self.scope.binds.add(name)
+
+    # -- what binds
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
+            self._read((node.target.id,))
+        self.generic_visit(node)
+
+    def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
+        before = set(self.scope.binds)
+        self.visit(node.target)
+        self.uses.passing |= self.scope.binds - before
+        self._visit_inside(node.iter)
+        for each in (*node.body, *node.orelse):
+            self.visit(each)
+
+    visit_AsyncFor = visit_For  # noqa: N815
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._bind(alias.asname or alias.name.partition(".")[0])
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            if alias.name == "*":
+                self.uses.star = True
+            else:
+                self._bind(alias.asname or alias.name)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        self.generic_visit(node)  # its name is unbound at its end
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.name:
+            self._bind(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self._bind(node.name)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self._bind(node.rest)
+        self.generic_visit(node)
+
+    # -- what makes a scope
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for decorator in node.decorator_list:
+            chain = _chain(decorator)
+            if chain is None:
+                self._visit_inside(decorator)
+            else:
+                self._read(chain, called=True)
+        self._signature(node.args)
+        if node.returns:
+            self.visit(node.returns)
+        self._bind(node.name)
+        self._function(node, node.name, self._later(node.name))
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._signature(node.args)
+        self._function(node, "<lambda>", self._later("<lambda>"))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for each in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
+            chain = _chain(each)
+            if chain is None:
+                self._visit_inside(each)
+            else:
+                self._read(chain, called=each in node.decorator_list)
+        self._bind(node.name)
+        name = self.scope.inner_name(node.name)
+        # The names of a class body are seen by its own statements, but not by its methods.
+        body = _Scope(self.scope, frozenset(_bound(node.body)), set(), self.uses, name)
+        reader = _Reader(self.uses, self.into, body, in_function=self.in_function)
+        for statement in node.body:
+            reader.visit(statement)
+
+    def _visit_comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+        targets = {each.id for part in node.generators for each in ast.walk(part.target) if isinstance(each, ast.Name)}
+        inner = _Scope(self.scope, frozenset(targets), self.scope.binds, self.uses, self.scope.qualname)
+        _Reader(self.uses, self.into, inner, in_function=self.in_function).generic_visit(node)
+
+    visit_ListComp = _visit_comprehension  # noqa: N815
+    visit_SetComp = _visit_comprehension  # noqa: N815
+    visit_DictComp = _visit_comprehension  # noqa: N815
+    visit_GeneratorExp = _visit_comprehension  # noqa: N815
+
+    def _signature(self, arguments: ast.arguments) -> None:
+        for default in (*arguments.defaults, *(each for each in arguments.kw_defaults if each)):
+            self.visit(default)
+        for argument in _arguments(arguments):
+            if argument.annotation:
+                self.visit(argument.annotation)
+
+    def _later(self, name: str) -> Reads:
+        """Where to write what a function reads: a function within one is that one's only if it is called there."""
+        if self.in_function:
+            return Reads()
+        return self.uses.later.setdefault(self.scope.inner_name(name), Reads())
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str, into: Reads) -> None:
+        body = node.body if isinstance(node.body, list) else [ast.Expr(node.body)]
+        declared = {name for each in _own_nodes(body) if isinstance(each, ast.Global) for name in each.names}
+        local = {argument.arg for argument in _arguments(node.args)} | _bound(body)
+        outer: _Scope | None = self.scope
+        if outer is not None and outer.qualname and not self.in_function:
+            outer = _beyond_classes(outer)
+        scope = _Scope(outer, frozenset(local - declared), set(), self.uses, self.scope.inner_name(name) + ".<locals>")
+        reader = _Reader(self.uses, into, scope, in_function=True)
+        for statement in body:
+            reader.visit(statement)
+        called = {chain[0] for each in body for chain in _called(each)}
+        for inner in _own_nodes(body):
+            if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name in called:
+                reader._function(inner, inner.name, into)
+
+
+def _beyond_classes(scope: _Scope) -> _Scope:
+    while scope.outer is not None:
+        scope = scope.outer
+    return scope
+
+
+def _chain(node: ast.expr) -> Chain | None:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return (node.id, *reversed(parts))
+
+
+def _arguments(arguments: ast.arguments) -> list[ast.arg]:
+    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [*found, *(each for each in (arguments.vararg, arguments.kwarg) if each)]
+
+
+def _own_nodes(body: Iterable[ast.stmt]) -> Iterable[ast.AST]:
+    """All nodes of a scope, without those of the scopes inside."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _bound(body: Iterable[ast.stmt]) -> set[str]:
+    """The names that a function or class body binds for itself."""
+    names: set[str] = set()
+    elsewhere: set[str] = set()
+    for node in _own_nodes(body):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+            isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name
+        ):
+            names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            elsewhere.update(node.names)
+    return names - elsewhere
+
+
+def _called(node: ast.AST) -> set[Chain]:
+    chains = (_chain(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {chain for chain in chains if chain is not None}

@@ -1,0 +1,69 @@
+"""What can be reached from the program's modules: its functions, classes, and containers, but not all of its data.
+
+A bound on the objects looked at, and on the length of a container that is entered, keeps the cost away from how much
+data the program holds.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
+
+__all__ = ["LONGEST", "reach"]
+
+LONGEST = 10_000
+"""A container with more entries is data, not a registry."""
+
+_Left = (ModuleType, CodeType, FrameType, BuiltinFunctionType, str, bytes, int, float)
+_Sized = (list, dict, set, frozenset, tuple, deque)
+
+
+def reach(starts: Iterable[object], own: frozenset[str], *, most: int) -> Iterator[object]:
+    """Every object that leads from `starts`, near ones first, `starts` included; `most` at the most.
+
+    Args:
+        starts: where to begin.
+        own: names of the modules whose classes are entered; other classes are left alone.
+        most: how many objects to look at.
+    """
+    seen: set[int] = _namespaces()
+    line = deque(starts)
+    seen.update(map(id, line))
+    while line and most > 0:
+        each = line.popleft()
+        most -= 1
+        yield each
+        for child in _children(each, own):
+            if id(child) not in seen and gc.is_tracked(child) and not isinstance(child, _Left):
+                seen.add(id(child))
+                line.append(child)
+
+
+def _namespaces() -> set[int]:
+    """Modules' own dictionaries: every function leads to one, and from there to everything."""
+    modules: list[object] = list(sys.modules.values())
+    return {id(vars(module)) for module in modules if isinstance(module, ModuleType)}
+
+
+def _children(each: object, own: frozenset[str]) -> Iterable[object]:
+    if isinstance(each, type):
+        return vars(each).values() if each.__module__ in own else ()
+    if isinstance(each, FunctionType):
+        return _of_function(each)
+    if isinstance(each, _Sized) and len(each) > LONGEST:
+        return ()
+    return gc.get_referents(each)
+
+
+def _of_function(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    yield from vars(function).values()
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()

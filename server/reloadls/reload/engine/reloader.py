@@ -1,0 +1,193 @@
+"""The engine's front door: takes changed files up in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import invalidate_caches
+from typing import TYPE_CHECKING, Any
+
+from reloadls.reload.report import ModuleReport, ReloadReport
+
+from .adapting import Adapter, Adapters
+from .attempt import Attempt, Refused
+from .failures import describe
+from .functions import Functions
+from .importing import Finder, adopt_loaded, run_main
+from .modules import Modules
+
+if TYPE_CHECKING:
+    from reloadls.watch import FileChange
+
+__all__ = ["HotReloader"]
+
+_log = logging.getLogger(__name__)
+_LOADING_SECONDS = 10.0
+
+
+class HotReloader:
+    """Makes edits of the program's own files live in this process.
+
+    In force for every module under `roots` that is imported after it is made, and for those already there.
+
+    Args:
+        roots: folders of the program's own code. What is installed below them stays out.
+        on_report: called with each report, on the thread that applied.
+        commit: how the one step is run that changes the program. It is given a function, must call it exactly once at
+            a moment that suits the program, and return when that is done. Called here and now when left out.
+        adapters: what knows about libraries; all there are when left out.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str | os.PathLike[str]],
+        *,
+        on_report: Callable[[ReloadReport], None] | None = None,
+        commit: Callable[[Callable[[], None]], None] | None = None,
+        adapters: Iterable[Adapter] | None = None,
+    ) -> None:
+        self.roots: tuple[str, ...] = tuple(os.path.realpath(os.fspath(root)) for root in roots)
+        self._on_report = on_report
+        self._commit = commit or _here_and_now
+        self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
+        self._modules = Modules(self.roots)
+        self._functions = Functions()
+        self._lock = threading.RLock()
+        self._waiting: dict[str, str] = {}
+        """A file that could not be taken up -> why."""
+        self._together: list[frozenset[str]] = []
+        """Files that failed in one batch."""
+        adopt_loaded(self._modules, self._functions)
+        self._finder = Finder(self._modules)
+        sys.meta_path.insert(0, self._finder)
+
+    def close(self) -> None:
+        """Load modules as if there were no engine from now on. What was made live stays. Does nothing a second time."""
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+
+    def loaded_paths(self) -> tuple[str, ...]:
+        """The files of all modules of the program, and those that their statements have read."""
+        paths: dict[str, None] = {}
+        for module in self._modules:
+            paths[module.path] = None
+            paths.update(dict.fromkeys(module.files_read()))
+        return tuple(paths)
+
+    def run_path(self, path: str | os.PathLike[str]) -> None:
+        """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
+        run_main(self._modules, os.path.abspath(os.fspath(path)))
+
+    def run_module(self, name: str) -> None:
+        """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
+        run_main(self._modules, None, name)
+
+    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
+        """Take changed files up. One at a time; other threads wait.
+
+        Never raises for what the user's code does: the report tells.
+        """
+        found = list(changes)
+        renamed = {
+            os.path.realpath(each.path): os.path.realpath(each.renamed_from)
+            for each in found
+            if each.renamed_from is not None
+        }
+        return self._apply([os.path.realpath(each.path) for each in found], renamed=renamed)
+
+    def trigger(self, paths: Iterable[str | os.PathLike[str]] | None = None) -> ReloadReport:
+        """Take files up now.
+
+        Args:
+            paths: these, changed or not: the statements of one that did not change are run again, but for its
+                functions, classes and imports. None: all files that differ from what runs.
+        """
+        if paths is None:
+            return self._apply(list(self.loaded_paths()), renamed={})
+        found = [os.path.realpath(os.fspath(path)) for path in paths]
+        return self._apply(found, renamed={}, force=True)
+
+    def _apply(self, paths: list[str], *, renamed: dict[str, str], force: bool = False) -> ReloadReport:
+        began = time.perf_counter()
+        with self._lock:
+            self._modules.wait_until_loaded(lambda module: module.path not in paths, _LOADING_SECONDS)
+            invalidate_caches()
+            report = self._attempt(list(dict.fromkeys(paths)), renamed, force)
+            report = replace(report, at=_now(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
+        self._tell(report)
+        return report
+
+    def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
+        attempt = Attempt(self._modules, self._functions, self._adapters)
+        paths = [*paths, *self._waiting_for(attempt, paths)]
+        try:
+            attempt.prepare(paths, renamed, force=force)
+            if attempt.refused:
+                raise Refused
+            self._commit(attempt.commit)
+        except Refused:
+            self._wait_for(paths, "needs a restart")
+            return attempt.report("restartRequired")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, too: a reload must not end the program
+            told = describe(error, self._modules)
+            self._wait_for(paths, f"{told.type}: {told.message}")
+            return replace(attempt.report("failed"), error=told)
+        for path in paths:
+            self._waiting.pop(path, None)
+        report = attempt.report("reloaded" if attempt.changed else "unchanged")
+        return replace(report, modules=(*report.modules, *self._still_waiting()))
+
+    def _waiting_for(self, attempt: Attempt, paths: list[str]) -> list[str]:
+        """Files that are due for another try: those of a batch that failed, and those that import what changed."""
+        batches = [batch for batch in self._together if not batch.isdisjoint(paths)]
+        found = {path for batch in batches for path in batch if path in self._waiting}
+        found.update(attempt.related(self._waiting, paths))
+        self._together = [batch for batch in self._together if batch not in batches]
+        return sorted(found - set(paths))
+
+    def _wait_for(self, paths: Iterable[str], why: str) -> None:
+        failed = [path for path in paths if self._modules.covers(path)]
+        self._waiting.update(dict.fromkeys(failed, why))
+        self._together.append(frozenset(failed))
+
+    def _still_waiting(self) -> list[ModuleReport]:
+        found = []
+        for path, why in list(self._waiting.items()):
+            module = self._modules.at(path)
+            if module is not None:
+                status: Any = "restartRequired" if why == "needs a restart" else "rolledBack"
+                found.append(ModuleReport(name=module.name, path=path, status=status, reason=f"as before: {why}"))
+        return found
+
+    def _tell(self, report: ReloadReport) -> None:
+        from reloadls.reload.hooks import tell  # noqa: PLC0415 - hooks stands above the engine
+
+        if report.status == "reloaded":
+            tell(report)
+        if self._on_report is not None:
+            try:
+                self._on_report(report)
+            except Exception:
+                _log.exception("what was to hear of a reload failed")
+
+
+def _here_and_now(step: Callable[[], None]) -> None:
+    step()
+
+
+def _all_adapters() -> Iterable[Adapter]:
+    from reloadls.reload.adapters import adapters  # noqa: PLC0415 - adapters stand above the engine
+
+    return adapters()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

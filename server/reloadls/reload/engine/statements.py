@@ -1,0 +1,174 @@
+"""What the top-level statements of a source text are, and which of them an edit leaves as they were.
+
+An edit is parsed only where it is: statements above and below the lines that differ keep their `Facts`, so the cost of
+a save depends on what was changed, not on how long the file is.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from types import CodeType
+
+from .names import Uses, uses_of
+from .shapes import Shape, dump, shape_of
+
+__all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse"]
+
+_FUTURES = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
+
+
+class Facts:
+    """What is known of a statement wherever it stands: its text and tree. Statements on one line are one."""
+
+    def __init__(self, nodes: tuple[ast.stmt, ...], text: str, line: int) -> None:
+        self.nodes = nodes
+        self.text = text
+        self.line = line
+        """The line of the tree's first node."""
+        self.height = text.count("\n") + 1
+
+    @cached_property
+    def key(self) -> str:
+        """The same for two statements that mean the same: without comments, blanks and lines."""
+        return dump(self.nodes)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The same for two statements that differ in the bodies of functions only."""
+        return shape_of(self.nodes)
+
+    @cached_property
+    def uses(self) -> Uses:
+        """The names it binds and reads."""
+        return uses_of(self.nodes)
+
+    def compile(self, path: str, flags: int) -> CodeType:
+        """Its code, with the lines of `self.line`; raises SyntaxError for what only the compiler sees."""
+        tree = ast.Module(body=list(self.nodes), type_ignores=[])
+        code: CodeType = compile(tree, path, "exec", flags=flags, dont_inherit=True)
+        return code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """A statement at its place."""
+
+    facts: Facts
+    first: int
+    """Its first line, decorators included, from 1."""
+
+    @property
+    def last(self) -> int:
+        """Its last line."""
+        return self.first + self.facts.height - 1
+
+    @property
+    def shift(self) -> int:
+        """How many lines further down it stands than its tree says."""
+        return self.first - self.facts.line
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A source text and its statements, in order."""
+
+    lines: Sequence[str]
+    statements: tuple[Statement, ...]
+    flags: int
+    """Of the compiler: what `from __future__` asks for."""
+
+    def at(self, line: int) -> Statement | None:
+        """The statement that covers a line."""
+        return next((each for each in self.statements if each.first <= line <= each.last), None)
+
+
+def parse(text: str, path: str) -> Source:
+    """Take a whole text apart. Raises SyntaxError, with its place; ValueError for a null character."""
+    lines = text.split("\n")
+    statements = tuple(_statements(ast.parse(text, path).body, lines, 0))
+    return Source(lines, statements, _flags(statements))
+
+
+def reparse(before: Source, text: str, path: str) -> Source:
+    """Take a text apart that was `before` a moment ago; raises as `parse`."""
+    lines = text.split("\n")
+    head, tail = _kept(before, lines)
+    start = head[-1].last if head else 0
+    moved = len(lines) - len(before.lines)
+    end = tail[0].first - 1 + moved if tail else len(lines)
+    tree = _tree("\n".join(lines[start:end]))
+    if tree is None:  # what is wrong, or goes on beyond the edit, shows in the whole
+        return parse(text, path)
+    middle = _statements(tree.body, lines, start)
+    statements = (*head, *middle, *(Statement(each.facts, each.first + moved) for each in tail))
+    return Source(lines, statements, _flags(statements))
+
+
+def _tree(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _kept(before: Source, lines: Sequence[str]) -> tuple[list[Statement], list[Statement]]:
+    """The statements wholly above and wholly below the lines that differ."""
+    old = before.lines
+    shorter = min(len(old), len(lines))
+    above = next((i for i in range(shorter) if old[i] != lines[i]), shorter)
+    room = shorter - above
+    below = next((i for i in range(room) if old[-1 - i] != lines[-1 - i]), room)
+    head = [each for each in before.statements if each.last <= above]
+    tail = [each for each in before.statements if each.first > len(old) - below and each.first > above]
+    return head, tail
+
+
+def body_of(statement: Statement) -> tuple[Statement, ...]:
+    """The statements in the body of a class, with lines from 1 at the class's first."""
+    [node] = statement.facts.nodes
+    assert isinstance(node, ast.ClassDef)
+    return tuple(_statements(node.body, statement.facts.text.split("\n"), 1 - statement.facts.line))
+
+
+def _statements(body: Iterable[ast.stmt], lines: Sequence[str], offset: int) -> Iterator[Statement]:
+    """The statements of a tree whose line 1 is line `offset` + 1 of the text."""
+    for nodes in _by_line(body):
+        first, last = _first_line(nodes[0]), _last_line(nodes[-1])
+        text = "\n".join(lines[offset + first - 1 : offset + last])
+        yield Statement(Facts(nodes, text, first), offset + first)
+
+
+def _by_line(body: Iterable[ast.stmt]) -> Iterator[tuple[ast.stmt, ...]]:
+    """Statements that share a line, together."""
+    group: list[ast.stmt] = []
+    for node in body:
+        if group and _first_line(node) > _last_line(group[-1]):
+            yield tuple(group)
+            group = []
+        group.append(node)
+    if group:
+        yield tuple(group)
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _last_line(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
+
+
+def _flags(statements: Iterable[Statement]) -> int:
+    names = (
+        alias.name
+        for statement in statements
+        for node in statement.facts.nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
+        for alias in node.names
+    )
+    return reduce(int.__or__, (_FUTURES.get(name, 0) for name in names), 0)

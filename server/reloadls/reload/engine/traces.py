@@ -1,0 +1,118 @@
+"""What a statement has left behind beside the names it binds, and how that goes before it runs again or is gone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from types import FunctionType
+from typing import Any
+
+from .adapting import Adapters
+from .adopt import inner_functions
+from .functions import Functions
+from .modules import LoadedModule, Modules
+from .mutations import undo_mutations, value_of
+from .plan import definitions
+from .registrations import Registrations
+from .statements import Statement
+from .undo import Undo
+
+__all__ = ["Traces"]
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class Traces:
+    """Takes back what statements of the program did to other things than their own names."""
+
+    def __init__(
+        self, modules: Modules, functions: Functions, registrations: Registrations, adapters: Adapters, undo: Undo
+    ) -> None:
+        self._modules = modules
+        self._functions = functions
+        self._registrations = registrations
+        self._adapters = adapters
+        self._undo = undo
+
+    def take_back(self, module: LoadedModule, statement: Statement) -> None:
+        """Undo all that is known of a statement."""
+        for effect in module.effects.pop(statement.facts, ()):
+            effect.take_back(self._undo)
+        undo_mutations(statement, module.namespace, self._registrations)
+        self._drop_registrations(module, statement)
+
+    def dispose_of(self, module: LoadedModule, names: set[str]) -> Iterable[Statement]:
+        """Call what the user gave to end any of these names. Returns the statements that have to run again for it."""
+        for statement in module.source.statements:
+            found = [each for each in module.effects.get(statement.facts, ()) if not each.names.isdisjoint(names)]
+            if not found:
+                continue
+            ended = set().union(*(each.names for each in found))
+            for effect in found:
+                module.effects[statement.facts].remove(effect)
+                effect.take_back(self._undo)
+            yield statement
+            yield from (each for each in module.source.statements if _makes_data(each, ended))
+
+    def _drop_registrations(self, module: LoadedModule, statement: Statement) -> None:
+        nodes = [node for node in definitions(statement) if _may_register(node, statement)]
+        made = [value for node in nodes if (value := module.namespace.get(node.name)) is not None]
+        functions = self._functions.known(module.codes.get(statement.facts, ())) if nodes else []
+        found = [inner for each in (*made, *functions) for inner in (each, *inner_functions(each))]
+        names = {node.name for node in nodes}
+        if found and not self._kept_elsewhere(module, statement, names):
+            self._registrations.take_out(found)
+        for node in nodes:
+            starts = list(_registrars(node, module.namespace))
+            if starts:
+                self._registrations.take_out(found, starts, {node.name, f"{module.name}.{node.name}"})
+        for each in made:
+            self._adapters.forget(each, self._undo)
+
+    def _kept_elsewhere(self, module: LoadedModule, statement: Statement, names: set[str]) -> bool:
+        """Whether another statement hands on one of the names, so that an entry may be that one's."""
+        for each in self._modules:
+            for other in each.source.statements if any(name in each.text for name in names) else ():
+                if other.facts is statement.facts or (each is not module and not _imports_one(other, names)):
+                    continue
+                uses = other.facts.uses
+                if any(not names.isdisjoint(reads.kept) for reads in (uses.now, *uses.later.values())):
+                    return True
+        return False
+
+
+def _may_register(node: _Definition, statement: Statement) -> bool:
+    if node not in statement.facts.nodes:
+        return True  # a loop, or whatever else is around it, may hand it to anything
+    return bool(node.decorator_list) or (isinstance(node, ast.ClassDef) and bool(node.bases or node.keywords))
+
+
+def _registrars(node: _Definition, namespace: dict[str, Any]) -> Iterable[Any]:
+    """The containers that the functions know which are called with what is defined."""
+    for decorator in node.decorator_list:
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
+        yield from _known_to(value_of(call, namespace))
+    if isinstance(node, ast.ClassDef):
+        for base in node.bases:
+            for each in getattr(value_of(base, namespace), "__mro__", ()):
+                if "__init_subclass__" in vars(each) and each is not object:
+                    yield from _known_to(vars(each)["__init_subclass__"])
+                    yield from (value for value in vars(each).values() if isinstance(value, (list, dict, set)))
+
+
+def _known_to(function: Any) -> Iterable[Any]:
+    for inner in inner_functions(function):
+        assert isinstance(inner, FunctionType)
+        for name in inner.__code__.co_names:
+            value = inner.__globals__.get(name)
+            if isinstance(value, (list, dict, set)):
+                yield value
+
+
+def _makes_data(statement: Statement, names: set[str]) -> bool:
+    """Whether a statement binds one of the names, and that to no function, class or module."""
+    return statement.facts.uses.value and not statement.facts.uses.binds.isdisjoint(names)
+
+
+def _imports_one(statement: Statement, names: set[str]) -> bool:
+    return not statement.facts.uses.binds.isdisjoint(names) or not statement.facts.uses.now.kept.isdisjoint(names)
