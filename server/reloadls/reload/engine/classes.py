@@ -15,7 +15,7 @@ from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any
 
 from .adopt import adopt_function, inner_functions
-from .diff import Difference, Step, Way, compare, header
+from .diff import Difference, Step, Way, compare, header, is_another
 from .enums import adopt_enum, is_enum
 from .statements import Statement, body_of
 from .undo import MISSING, Undo
@@ -127,7 +127,7 @@ def patch_class(cls: type, code: CodeType, namespace: dict[str, Any], difference
         namespace.pop(_MAKER, None)
     for name, value in maker.bound.items():
         if name not in _OF_ITS_OWN and name not in ("__static_attributes__", "__firstlineno__"):
-            _put(cls, name, value, undo)
+            _put(cls, name, value, undo, instead=is_another(difference, name))
     gone = _gone(difference)
     for name in gone:
         if name in vars(cls):
@@ -153,11 +153,11 @@ def _put_annotations(cls: type, bound: Mapping[str, Any], gone: list[str], undo:
     undo.set_class_attribute(cls, "__annotations__", kept | bound.get("__annotations__", {}))
 
 
-def _put(cls: type, name: str, value: Any, undo: Undo) -> None:
+def _put(cls: type, name: str, value: Any, undo: Undo, *, instead: bool) -> None:
     if name == "__annotations__":
         return
     before = vars(cls).get(name, MISSING)
-    kept = _adopted(before, value, undo)
+    kept = value if instead else _adopted(before, value, undo)
     undo.set_class_attribute(cls, name, kept)
     if kept is value and hasattr(type(value), "__set_name__"):
         type(value).__set_name__(value, cls, name)

@@ -112,6 +112,9 @@ class Commit:
         self._push_importers(names)
         for plan in self._plans:
             self._remove(plan)
+        for due in list(self._line):
+            if due.step.before is not None:
+                self._dispose(due.module, due.step.before)
         for plan in self._plans:
             for name in plan.bodies:
                 self._body_changed(plan.module, name)
@@ -174,7 +177,7 @@ class Commit:
         bound = {name for each in plan.source.statements for name in each.facts.uses.binds}
         for statement in reversed(plan.difference.removed):
             self._dispose(module, statement)
-            self._traces.take_back(module, statement)
+            self._traces.take_back(module, statement, self._old_codes.get(statement.facts, ()))
             self._told(module, [])
         for statement in plan.difference.removed:
             for name in sorted(statement.facts.uses.binds - bound):
@@ -184,9 +187,8 @@ class Commit:
     def _remove_module(self, module: LoadedModule) -> None:
         """A module that is gone takes with it what it did."""
         for statement in reversed(module.source.statements):
-            for again in self._traces.dispose_of(module, statement.facts.uses.binds):
-                _ = again
-            self._traces.take_back(module, statement)
+            list(self._traces.dispose_of(module, statement.facts.uses.binds))
+            self._traces.take_back(module, statement, module.codes.get(statement.facts, ()))
         self._told(module, [])
 
     def _dispose(self, module: LoadedModule, statement: Statement) -> None:
@@ -323,7 +325,8 @@ class Commit:
         everything = dict(namespace) if statement.facts.uses.star else {}
         if step.before is not None:
             self._dispose(module, step.before)
-            self._traces.take_back(module, step.before)
+            codes = (*self._old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
+            self._traces.take_back(module, step.before, codes)
         self._told(module, [])
         module.codes[statement.facts] = inner_codes(code)
         with self._noting(module, statement.facts):
@@ -354,7 +357,8 @@ class Commit:
         new = module.namespace[name]
         kept = new
         edited = step.before is None or step.before.facts is not step.statement.facts
-        if old is not MISSING and old is not new:
+        several = step.before is None and _binders(module, name) > 1
+        if old is not MISSING and old is not new and not several:
             kept = self._kept(old, new, own, name in defined, difference, step)
         if kept is not new:
             module.namespace[name] = kept
@@ -489,6 +493,10 @@ def _owner(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+def _binders(module: LoadedModule, name: str) -> int:
+    return sum(name in each.facts.uses.binds for each in module.source.statements)
 
 
 def _member(code: CodeType, cls: type) -> str:

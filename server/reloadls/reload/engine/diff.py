@@ -11,7 +11,7 @@ from enum import Enum
 from .shapes import dump
 from .statements import Statement
 
-__all__ = ["Difference", "Step", "Way", "compare", "header"]
+__all__ = ["Difference", "Step", "Way", "compare", "header", "is_another"]
 
 
 class Way(Enum):
@@ -125,6 +125,12 @@ def _same_class(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
         return False
     old, new = one[0], other[0]
     return isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef) and old.name == new.name
+
+
+def is_another(difference: Difference, name: str) -> bool:
+    """Whether what a name means at the end was made by a new statement, beside one that made it mean something before."""
+    binders = [step for step in difference.steps if name in step.statement.facts.uses.binds]
+    return len(binders) > 1 and binders[-1].before is None
 
 
 def header(node: ast.ClassDef) -> str:

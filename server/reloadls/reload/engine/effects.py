@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -156,12 +157,35 @@ def _replace(owner: Any, name: str, noting: Callable[[Any], Any]) -> None:
 
 def _register_exit(plain: Any) -> Any:
     def register(function: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = plain(function, *args, **kwargs)
-        redo = lambda: plain(function, *args, **kwargs)  # noqa: E731
-        _note(Effect(lambda: atexit.unregister(function), redo), sys._getframe(1))
-        return answer
+        entry = _AtExit(function, args, kwargs)
+        plain(entry)
+        _note(Effect(partial(entry.turn, off=True), partial(entry.turn, off=False)), sys._getframe(1))
+        return function
 
     return register
+
+
+class _AtExit:
+    """One registration, which can be told from another of the same function; `unregister` knows it by that."""
+
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._off = False
+
+    def turn(self, *, off: bool) -> None:
+        self._off = off
+
+    def __call__(self) -> None:
+        if not self._off:
+            self._function(*self._args, **self._kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or bool(self._function == other)
+
+    def __hash__(self) -> int:
+        return hash(self._function)
 
 
 def _set_signal(plain: Any) -> Any:

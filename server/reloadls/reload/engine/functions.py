@@ -84,10 +84,14 @@ class Functions:
             if functions:
                 self._known[id(swap.new)] = [ref(function) for function in functions]
 
-    def known(self, codes: Iterable[CodeType]) -> list[FunctionType]:
-        """The live functions of these codes, as far as they were looked for."""
-        refs = (each for code in codes for each in self._known.get(id(code), ()))
-        return [function for each in refs if (function := each()) is not None]
+    def of(self, codes: Iterable[CodeType], spaces: Sequence[dict[str, Any]]) -> list[FunctionType]:
+        """The live functions that run one of these codes, as far as the program's modules lead to them."""
+        wanted = {id(code) for code in all_codes(codes)}
+        if not wanted:
+            return []
+        own = frozenset(str(space.get("__name__")) for space in spaces)
+        found = reach([value for space in spaces for value in list(space.values())], own, most=_FAR)
+        return [each for each in found if isinstance(each, FunctionType) and id(each.__code__) in wanted]
 
     def forget(self, codes: Iterable[CodeType]) -> None:
         """The code objects are gone, or run no more."""

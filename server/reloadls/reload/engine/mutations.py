@@ -25,6 +25,8 @@ def undo_mutations(statement: Statement, namespace: dict[str, Any], registration
     for node in statement.facts.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             _undo_call(node.value, namespace, registrations)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Add, ast.BitOr)):
+            _undo_all(value_of(node.target, namespace), value_of(node.value, namespace))
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Subscript):
@@ -63,7 +65,16 @@ def _undo_method(owner: Any, call: ast.Call, arguments: list[Any]) -> None:
     elif name in ("append", "appendleft", "add", "insert"):
         _drop(owner, arguments[-1])
     elif name in ("extend", "update") and call.args:
-        for each in list(arguments[0]):
+        _undo_all(owner, arguments[0])
+
+
+def _undo_all(owner: Any, values: Any) -> None:
+    if not isinstance(values, (list, tuple, set, dict)):
+        return
+    for each in list(values):
+        if isinstance(owner, dict):
+            owner.pop(each, None)
+        elif isinstance(owner, (list, set, deque)):
             _drop(owner, each)
 
 

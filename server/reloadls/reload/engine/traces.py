@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
-from types import FunctionType
+from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 from .adapting import Adapters
@@ -34,12 +36,26 @@ class Traces:
         self._adapters = adapters
         self._undo = undo
 
-    def take_back(self, module: LoadedModule, statement: Statement) -> None:
-        """Undo all that is known of a statement."""
+    def take_back(self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType] = ()) -> None:
+        """Undo all that is known of a statement.
+
+        Args:
+            module: whose it is.
+            statement: as it was run.
+            codes: of the functions that it has made.
+        """
         for effect in module.effects.pop(statement.facts, ()):
             effect.take_back(self._undo)
         undo_mutations(statement, module.namespace, self._registrations)
-        self._drop_registrations(module, statement)
+        self._drop_registrations(module, statement, codes)
+        self._cancel_tasks(module, statement)
+
+    def _cancel_tasks(self, module: LoadedModule, statement: Statement) -> None:
+        tasks = sys.modules.get("asyncio.tasks")
+        for name in statement.facts.uses.binds if tasks is not None and statement.facts.uses.value else ():
+            value = module.namespace.get(name)
+            if tasks is not None and isinstance(value, tasks.Task):
+                self._undo.at_the_end(partial(_cancel, value))
 
     def dispose_of(self, module: LoadedModule, names: set[str]) -> Iterable[Statement]:
         """Call what the user gave to end any of these names. Returns the statements that have to run again for it."""
@@ -54,10 +70,11 @@ class Traces:
             yield statement
             yield from (each for each in module.source.statements if _makes_data(each, ended))
 
-    def _drop_registrations(self, module: LoadedModule, statement: Statement) -> None:
+    def _drop_registrations(self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType]) -> None:
         nodes = [node for node in definitions(statement) if _may_register(node, statement)]
         made = [value for node in nodes if (value := module.namespace.get(node.name)) is not None]
-        functions = self._functions.known(module.codes.get(statement.facts, ())) if nodes else []
+        within = any(node not in statement.facts.nodes for node in nodes)
+        functions = self._functions.of(codes, self._modules.spaces()) if within else []
         found = [inner for each in (*made, *functions) for inner in (each, *inner_functions(each))]
         names = {node.name for node in nodes}
         if found and not self._kept_elsewhere(module, statement, names):
@@ -73,12 +90,20 @@ class Traces:
         """Whether another statement hands on one of the names, so that an entry may be that one's."""
         for each in self._modules:
             for other in each.source.statements if any(name in each.text for name in names) else ():
-                if other.facts is statement.facts or (each is not module and not _imports_one(other, names)):
+                if each is module and not names.isdisjoint(other.facts.uses.binds):
+                    continue  # it is what this statement has become
+                if each is not module and not _imports_one(other, names):
                     continue
                 uses = other.facts.uses
                 if any(not names.isdisjoint(reads.kept) for reads in (uses.now, *uses.later.values())):
                     return True
         return False
+
+
+def _cancel(task: Any) -> None:
+    loop = task.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _may_register(node: _Definition, statement: Statement) -> bool:
