@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 from .functions import set_code
 from .undo import Undo
@@ -23,7 +24,11 @@ def adopt_function(old: FunctionType, new: FunctionType, undo: Undo) -> Function
     """Have `old` do what `new` does. Returns the one that is to be kept: `old`, unless its closure doesn't fit."""
     if old is new:
         return old
-    if old.__code__.co_freevars != new.__code__.co_freevars:
+    followers = [function for each in _led_on.get(old, ()) if (function := each()) is not None]
+    fits = old.__code__.co_freevars == new.__code__.co_freevars
+    for each in followers:
+        _lead_on(each, old if fits else new, undo, looks=new)
+    if not fits:
         _lead_on(old, new, undo)
         return new
     _adopt_cells(old, new, undo)
@@ -151,7 +156,11 @@ async def _async_generator(*args: Any, **kwargs: Any) -> Any:
         yield each
 
 
-def _lead_on(old: FunctionType, new: FunctionType, undo: Undo) -> None:
+_led_on: WeakKeyDictionary[FunctionType, list[ref[FunctionType]]] = WeakKeyDictionary()
+"""A function -> those that call it, as they were it before."""
+
+
+def _lead_on(old: FunctionType, new: FunctionType, undo: Undo, looks: FunctionType | None = None) -> None:
     """Have the old function call the new one, which closes over other names (a `super()` that was not there before)."""
     template = _template(new.__code__.co_flags)
     consts = tuple(new if each == _TARGET else each for each in template.co_consts)
@@ -162,10 +171,13 @@ def _lead_on(old: FunctionType, new: FunctionType, undo: Undo) -> None:
         co_qualname=new.__code__.co_qualname,
     )
     undo.set_attribute(old, "__code__", code)
-    _adopt_attributes(old, new, undo)
+    _adopt_attributes(old, looks or new, undo)
     undo.set_attribute(old, "__defaults__", None)
     undo.set_attribute(old, "__kwdefaults__", None)
     vars(old)["__wrapped__"] = new  # so that its signature and source are the new one's
+    led = _led_on.setdefault(new, [])
+    if all(each() is not old for each in led):
+        led.append(ref(old))
 
 
 def _template(flags: int) -> CodeType:

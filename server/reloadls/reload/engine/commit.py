@@ -16,7 +16,7 @@ from typing import Any
 from .adapting import Adapters
 from .adopt import adopt_function, inner_functions
 from .classes import adopt_class, changed_body, is_plain, kept_names, patch_class, statement_for_body
-from .codes import all_codes, inner_codes, pairs, same_but_lines, shifted
+from .codes import all_codes, inner_codes, pairs, same_but_lines
 from .dependents import Key, classes_with, dependents, depends, imported_from
 from .diff import Difference, Step, Way
 from .effects import Effect, Recorder
@@ -66,6 +66,8 @@ class Commit:
         self._registrations = Registrations(modules.spaces(), modules.names())
         self._traces = Traces(modules, functions, self._registrations, adapters, self._undo)
         self._line: list[_Due] = []
+        self._planned: set[Facts] = set()
+        self._saved: set[LoadedModule] = set()
         self._runs: Counter[Facts] = Counter()
         self._compiled: dict[Facts, CodeType] = {}
         self._old_codes: Codes = {}
@@ -106,6 +108,7 @@ class Commit:
             if self._modules.named(module.name) is not module:
                 self._remove_module(module)
         self._line = first
+        self._planned = {due.step.statement.facts for due in first}
         heapq.heapify(self._line)
         for module, statement in self._again:
             self._push(module, statement)
@@ -156,7 +159,7 @@ class Commit:
 
     def _take(self, plan: ModulePlan) -> None:
         module = plan.module
-        self._undo.add(partial(module.restore, module.state()))
+        self._save(module)
         self._old_codes.update(module.codes)
         came_from = {step.statement.facts: step.before.facts for step in plan.steps if step.before}
         module.take(plan.text, plan.source, plan.codes, came_from)
@@ -180,7 +183,8 @@ class Commit:
             self._traces.take_back(module, statement, self._old_codes.get(statement.facts, ()))
             self._told(module, [])
         for statement in plan.difference.removed:
-            for name in sorted(statement.facts.uses.binds - bound):
+            brought = self._brought(module, statement) if statement.facts.uses.star else set()
+            for name in sorted((statement.facts.uses.binds | brought) - bound):
                 self._unbind(module, name)
             self._mutated(module, statement)
 
@@ -207,7 +211,9 @@ class Commit:
     # -- statements that are run
 
     def _push(self, module: LoadedModule, statement: Statement, known: frozenset[Statement] = frozenset()) -> None:
-        if self._is_running(module, statement):
+        if self._is_running(module, statement) or (
+            statement.facts in self._planned and not self._runs[statement.facts]
+        ):
             return
         step = Step(Way.RUN, statement, statement)
         heapq.heappush(self._line, _Due(module.order, statement.first, module, step))
@@ -230,10 +236,17 @@ class Commit:
             return
         self._runs[facts] += 1
         self.at_work = due.module
+        self._save(due.module)
         if due.step.way is Way.CLASS or (triggered and _is_class(due.step.statement)):
             self._run_class(due.module, due.step)
         else:
             self._run_whole(due.module, due.step)
+
+    def _save(self, module: LoadedModule) -> None:
+        """Have what is known of a module be as it is now when the commit is taken back."""
+        if module not in self._saved:
+            self._saved.add(module)
+            self._undo.add(partial(module.restore, module.state()))
 
     def _run_class(self, module: LoadedModule, step: Step) -> None:
         assert step.before is not None
@@ -250,14 +263,17 @@ class Commit:
 
     def _affected(self, module: LoadedModule, step: Step) -> set[str]:
         """Texts of statements in a class's body that have to run again, though they did not change like that."""
-        body = body_of(step.statement)
-        if step.way is not Way.CLASS:
-            keys = self._keys
-            return {each.facts.text for each in body for key in keys if depends(self._modules, module, each, key)}
-        old = self._old_codes.get(step.before.facts, ()) if step.before else ()
-        new = inner_codes(self._code(module, step.statement))
-        names = {other.co_name for one, other in pairs(old, new) if does_not_fit(one, other)}
-        return {each.facts.text for each in body if not names.isdisjoint(each.facts.uses.binds)}
+        names: set[str] = set()
+        if step.way is Way.CLASS:
+            old = self._old_codes.get(step.before.facts, ()) if step.before else ()
+            new = inner_codes(self._code(module, step.statement))
+            names = {other.co_name for one, other in pairs(old, new) if does_not_fit(one, other)}
+        return {
+            each.facts.text
+            for each in body_of(step.statement)
+            if not names.isdisjoint(each.facts.uses.binds)
+            or any(depends(self._modules, module, each, key) for key in self._keys)
+        }
 
     def _patch_body(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> None:
         facts = step.statement.facts
@@ -274,8 +290,8 @@ class Commit:
         alone = statement_for_body(step.statement, reduced)
         made: tuple[CodeType, ...] = ()
         if alone is not None:
-            tree = Facts(alone, facts.text, facts.line)
-            code = shifted(tree.compile(module.path, module.source.flags), step.statement.shift)
+            facts.place(step.statement.first)
+            code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags)
             made = inner_codes(code)
             with self._noting(module, facts):
                 names += patch_class(cls, code, module.namespace, difference, self._undo)
@@ -358,6 +374,7 @@ class Commit:
         kept = new
         edited = step.before is None or step.before.facts is not step.statement.facts
         several = step.before is None and _binders(module, name) > 1
+        differs = edited or not _same_calls(old, new)
         if old is not MISSING and old is not new and not several:
             kept = self._kept(old, new, own, name in defined, difference, step)
         if kept is not new:
@@ -366,10 +383,10 @@ class Commit:
             self._adapters.replaced(new, kept, self._undo)
         if isinstance(kept, type) and kept is old and name in defined:
             names = self._names_of_class(kept, difference)
-            if edited:
+            if edited or names:
                 self._class_changed(module, kept, names, step)
         elif isinstance(kept, FunctionType) and kept is old:
-            if edited:
+            if differs:
                 self._emit((module.name, name), body=True)
         elif not _same_value(old, kept):
             self._emit((module.name, name))
@@ -412,20 +429,26 @@ class Commit:
             if not _same_value(before.get(name, MISSING), value):
                 self._emit((module.name, name))
                 self._told(module, [name])
+        given: set[str] = set()
         for node in statement.facts.nodes:
             if isinstance(node, ast.ImportFrom) and (source := self._modules.named(imported_from(module, node))):
-                for name in self._no_longer_given(module, source):
-                    self._unbind(module, name)
-
-    def _no_longer_given(self, module: LoadedModule, source: LoadedModule) -> set[str]:
-        """Names that a star import has brought, and that the module has no more, or no more for others."""
-        was = self._before.get(source, source.namespace)
-        now = source.namespace
-        given = now.get("__all__") or [name for name in now if not name.startswith("_")]
+                names = source.namespace
+                given.update(names.get("__all__") or [name for name in names if not name.startswith("_")])
         own = {name for each in module.source.statements for name in each.facts.uses.binds}
+        for name in sorted(self._brought(module, statement) - given - own):
+            self._unbind(module, name)
+
+    def _brought(self, module: LoadedModule, statement: Statement) -> set[str]:
+        """Names that a star import has brought."""
+        found: set[str] = set()
         here = module.namespace
-        brought = {name for name in here if not name.startswith("__") and name in was and here[name] is was[name]}
-        return brought - set(given) - own
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._modules.named(imported_from(module, node))):
+                was = self._before.get(source, source.namespace)
+                found |= {
+                    each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
+                }
+        return found
 
     def _mutated(self, module: LoadedModule, statement: Statement) -> None:
         """A statement has changed things in place: what was computed from them follows."""
@@ -522,6 +545,14 @@ def _same_value(one: Any, other: Any) -> bool:
             and repr(one) == repr(other)
         )
     return type(one) in _VALUES and bool(one == other) and repr(one) == repr(other)
+
+
+def _same_calls(one: Any, other: Any) -> bool:
+    """Whether two functions that come from the same text do the same."""
+    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
+        return False
+    plain = not (one.__kwdefaults__ or other.__kwdefaults__ or other.__closure__)
+    return plain and _same_value(one.__defaults__, other.__defaults__)
 
 
 def _running_line(module: LoadedModule) -> int | None:

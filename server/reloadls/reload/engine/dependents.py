@@ -53,9 +53,16 @@ def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Or
                 yield module, statement
             for name in _functions_that_depend(modules, module, statement, changed):
                 affected = ((module.name, name), True)
-                if affected not in known:
-                    known.add(affected)
-                    waiting.append(_changed(modules, affected[0], True))
+                for other in (affected, *_of_class(module, name)):
+                    if other not in known:
+                        known.add(other)
+                        waiting.append(_changed(modules, *other))
+
+
+def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
+    """A method that does something else makes something else of an instance that is made and used at once."""
+    outer, _, last = name.rpartition(".")
+    return [((module.name, f"{outer}.*"), False)] if outer and "<locals>" not in name and last != "*" else []
 
 
 def depends(modules: Modules, module: LoadedModule, statement: Statement, key: Key) -> bool:
@@ -75,7 +82,7 @@ def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
 
 def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     """With the other names under which statements import it."""
-    word = key[1].rpartition(".")[2]
+    word = key[1].partition(".<locals>")[0].rpartition(".")[2]
     if word == "*":
         word = key[1].split(".")[-2]
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
@@ -114,12 +121,21 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
 def _functions_that_depend(
     modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed
 ) -> Iterator[str]:
-    for name, reads in statement.facts.uses.later.items():
+    """The names by which something is called that does something else now."""
+    uses = statement.facts.uses
+    for name, reads in uses.later.items():
         if changed.body:
             if _calls(modules, module, reads, changed.key, value=True):
                 yield name
         elif _reads(modules, module, reads, changed.key):
             yield name
+    if changed.body:
+        outer = changed.key[1].partition(".<locals>")[0]
+        if outer != changed.key[1] and _calls(modules, module, uses.now, (changed.key[0], outer), value=True):
+            yield from uses.binds  # what a decorator or a factory made
+        for node in _imports(statement):
+            if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
+                yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
 
 
 def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
@@ -150,10 +166,31 @@ def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
 
 
 def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
-    return any(
-        key == _function_key(module, chain, value) and _runs(_value(module, chain), chain, reads)
-        for chain in reads.calls
-    )
+    for chain in reads.calls:
+        if len(chain) > 1 and not value and not isinstance(_value(module, chain[:-1]), (ModuleType, type)):
+            # A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement
+            # that is there for what it does (`server.start()`) isn't done once more because the method was edited.
+            continue
+        function = _value(module, chain)
+        names = [(module.name, chain[0])] if len(chain) == 1 else list(keys_of(modules, module, chain))[1:]
+        names += [(str(each.__globals__.get("__name__")), each.__code__.co_qualname) for each in _inside(function)]
+        if key in names and _runs(function, chain, reads):
+            return True
+        if chain in reads.made and any(
+            key[0] == name[0] and key[1].startswith(f"{name[1]}.<locals>.") for name in names
+        ):
+            return True
+    return False
+
+
+def _inside(function: Any) -> Iterator[FunctionType]:
+    """A function, and those that it wraps."""
+    for _ in range(10):
+        if isinstance(function, FunctionType):
+            yield function
+        function = getattr(function, "__func__", None) or _wrapped(function)
+        if function is None:
+            return
 
 
 def _runs(function: Any, chain: Chain, reads: Reads) -> bool:
@@ -189,23 +226,6 @@ def _value(module: LoadedModule, chain: Chain) -> Any:
     for name in chain[1:]:
         value = vars(value).get(name) if isinstance(value, ModuleType) else inspect.getattr_static(value, name, None)
     return value
-
-
-def _function_key(module: LoadedModule, chain: Chain, value: bool) -> Key | None:
-    """The function that calling a chain calls.
-
-    A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement that is
-    there for what it does (`server.start()`) isn't done once more because the method was edited.
-    """
-    if len(chain) > 1 and not value and not isinstance(_value(module, chain[:-1]), (ModuleType, type)):
-        return None
-    found = _value(module, chain)
-    for _ in range(10):
-        inner = getattr(found, "__func__", None) or _wrapped(found)
-        if inner is None:
-            break
-        found = inner
-    return (found.__module__, found.__qualname__) if isinstance(found, FunctionType) else None
 
 
 def _wrapped(value: Any) -> Any:

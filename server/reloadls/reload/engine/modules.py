@@ -12,7 +12,7 @@ from threading import Condition, get_ident
 from types import CodeType, ModuleType
 from typing import Any
 
-from .codes import inner_codes, shifted
+from .codes import inner_codes
 from .effects import Effect
 from .statements import Facts, Source, Statement, parse
 
@@ -92,7 +92,12 @@ class LoadedModule:
 
     def state(self) -> tuple[str, Source, Codes, dict[Facts, list[Effect]]]:
         """All that `take` changes."""
-        return self.text, self.source, self.codes, {facts: list(effects) for facts, effects in self.effects.items()}
+        return (
+            self.text,
+            self.source,
+            dict(self.codes),
+            {facts: list(effects) for facts, effects in self.effects.items()},
+        )
 
     def restore(self, state: tuple[str, Source, Codes, dict[Facts, list[Effect]]]) -> None:
         """It runs again what it ran then."""
@@ -140,7 +145,7 @@ class LoadedModule:
 
     def at_its_place(self, statement: Statement) -> CodeType:
         """A statement compiled for where it stands; raises SyntaxError."""
-        return shifted(statement.facts.compile(self.path, self.source.flags), statement.shift)
+        return statement.compile(self.path, self.source.flags)
 
 
 class Modules:

@@ -213,7 +213,7 @@ class _Reader(ast.NodeVisitor):
         for decorator in node.decorator_list:
             chain = _chain(decorator)
             if chain is None:
-                self._visit_inside(decorator)
+                self.visit(decorator)
             else:
                 self._read(chain, called=True)
         self._signature(node.args)
@@ -261,9 +261,7 @@ class _Reader(ast.NodeVisitor):
                 self.visit(argument.annotation)
 
     def _later(self, name: str) -> Reads:
-        """Where to write what a function reads: a function within one is that one's only if it is called there."""
-        if self.in_function:
-            return Reads()
+        """Where to write what a function reads. One within another is told by its own name, as its calls come later."""
         return self.uses.later.setdefault(self.scope.inner_name(name), Reads())
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str, into: Reads) -> None:

@@ -72,7 +72,7 @@ def _plan_step(plan: ModulePlan, step: Step) -> Step:
         if lines:
             plan.swaps += [Swap(*pair, moved_only=True) for pair in pairs(old, plan.codes[facts])]
         return step
-    code = shifted(facts.compile(plan.module.path, plan.source.flags), step.statement.shift)
+    code = step.statement.compile(plan.module.path, plan.source.flags)
     plan.compiled[facts] = code
     plan.codes[facts] = inner_codes(code)
     if step.way is Way.PATCH and any(does_not_fit(*pair) for pair in pairs(old, plan.codes[facts])):
@@ -104,8 +104,8 @@ def _patch(plan: ModulePlan, old: Iterable[CodeType], new: Iterable[CodeType]) -
             continue
         fits = before.co_freevars == after.co_freevars
         outer = after.co_qualname.partition(".<locals>")[0]
-        if not same_but_lines(before, after, inside=False) and ((fits and outer == after.co_qualname) or not fits):
-            plan.bodies.append(outer)
+        if not same_but_lines(before, after, inside=False):
+            plan.bodies.append(after.co_qualname if fits else outer)
         if outer not in plan.changed and not _is_class_body(after):
             plan.changed.append(outer)
     known = {code.co_qualname for code in all_codes(old)}

@@ -18,6 +18,9 @@ LONGEST = 10_000
 """A container with more entries is data, not a registry."""
 
 _Left = (ModuleType, CodeType, FrameType, BuiltinFunctionType, str, bytes, int, float)
+_NOT_OF_THE_PROGRAM = ("reloadls.reload.", "_frozen_importlib", "importlib.")
+"""A module's spec leads to its loader, and that to all the engine knows: not to be searched, least of all restored."""
+
 _Sized = (list, dict, set, frozenset, tuple, deque)
 
 
@@ -34,6 +37,8 @@ def reach(starts: Iterable[object], own: frozenset[str], *, most: int) -> Iterat
     seen.update(map(id, line))
     while line and most > 0:
         each = line.popleft()
+        if type(each).__module__.startswith(_NOT_OF_THE_PROGRAM):
+            continue
         most -= 1
         yield each
         for child in _children(each, own):

@@ -46,8 +46,15 @@ class Facts:
         """The names it binds and reads."""
         return uses_of(self.nodes)
 
+    def place(self, line: int) -> None:
+        """Have its tree begin at this line."""
+        if line != self.line:
+            for node in self.nodes:
+                ast.increment_lineno(node, line - self.line)
+            self.line = line
+
     def compile(self, path: str, flags: int) -> CodeType:
-        """Its code, with the lines of `self.line`; raises SyntaxError for what only the compiler sees."""
+        """Its code, with the lines of its tree; raises SyntaxError for what only the compiler sees."""
         tree = ast.Module(body=list(self.nodes), type_ignores=[])
         code: CodeType = compile(tree, path, "exec", flags=flags, dont_inherit=True)
         return code
@@ -66,10 +73,10 @@ class Statement:
         """Its last line."""
         return self.first + self.facts.height - 1
 
-    @property
-    def shift(self) -> int:
-        """How many lines further down it stands than its tree says."""
-        return self.first - self.facts.line
+    def compile(self, path: str, flags: int) -> CodeType:
+        """Its code, with the lines of where it stands; raises SyntaxError for what only the compiler sees."""
+        self.facts.place(self.first)
+        return self.facts.compile(path, flags)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

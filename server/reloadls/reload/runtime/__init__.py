@@ -1,1 +1,1 @@
-"""What makes a program reload itself: it watches, applies at a safe point, and answers on a local socket."""
+"""Inside the running program: it watches its files, has the engine take them up, and tells whoever listens."""

@@ -1,0 +1,44 @@
+"""Giving a runtime to a program that runs already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from reloadls.reload.engine.reloader import HotReloader
+
+from .here import set_up, set_up_already
+from .place import Place
+from .roots import existing_roots
+
+__all__ = ["start"]
+
+_log = logging.getLogger("reloadls.reload")
+
+
+def start() -> None:
+    """Start one, unless there is one; where that is not possible, log why."""
+    if set_up_already():
+        return
+    try:
+        wanted = [path for path in os.environ.get("RELOADLS_ROOTS", "").split(os.pathsep) if path]
+        roots = existing_roots(wanted or [os.getcwd()])
+
+        def make(commit: Callable[[Callable[[], None]], None]) -> HotReloader:
+            return HotReloader(roots, commit=commit)
+
+        set_up(make, Place(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
+    except NotADirectoryError as error:
+        _log.warning("the program does not reload itself: RELOADLS_ROOTS names %s, which is no folder", error)
+    except Exception as error:  # whatever it is, the program is to run
+        _log.warning("the program does not reload itself: %s: %s", type(error).__name__, error)
+
+
+def _name() -> str:
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name != "__main__":
+        return str(spec.name).removesuffix(".__main__")
+    return os.path.basename(getattr(main, "__file__", None) or sys.argv[0]) or "python"

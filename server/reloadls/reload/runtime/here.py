@@ -1,0 +1,207 @@
+"""The one runtime of this process, and what becomes of it in a forked child: a runtime of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reloadls.reload.report import ReloadReport
+
+from .place import Place
+from .runtime import Runtime
+from .safe_point import SafePoint
+
+if TYPE_CHECKING:
+    from reloadls.watch import FileChange
+
+    from .live import Reloader
+
+__all__ = ["Here", "set_up", "set_up_already"]
+
+_FORK_S = 0.5
+"""How long a fork may wait for a reload that is under way, in seconds."""
+
+_here: list[Here] = []
+
+
+def set_up_already() -> bool:
+    """Whether this process has a runtime."""
+    return bool(_here)
+
+
+def set_up(
+    make: Callable[[Callable[[Callable[[], None]], None]], Reloader],
+    place: Place,
+    *,
+    debounce_ms: float = 25,
+    quiet: bool = False,
+    restart: Callable[[ReloadReport | None], None] | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> Here:
+    """Make this process's runtime, and start it.
+
+    Args:
+        make: makes the engine, given what it commits with.
+        place: what others are told of the program.
+        debounce_ms: quiet time after a change, in milliseconds.
+        quiet: say nothing on stderr.
+        restart: starts the program anew; None where nobody can.
+        on_ready: called when a change made from now on is taken up.
+    """
+    here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet)
+    _here.append(here)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=here.before_fork, after_in_parent=here.after_fork, after_in_child=here.in_child)
+    here.begin(restart, on_ready)
+    return here
+
+
+class Here:
+    """The engine, and the runtime that uses it."""
+
+    def __init__(
+        self,
+        make: Callable[[Callable[[Callable[[], None]], None]], Reloader],
+        place: Place,
+        *,
+        debounce_ms: float,
+        quiet: bool,
+    ) -> None:
+        self._since = time.time()
+        self._place = place
+        self._debounce_ms = debounce_ms
+        self._quiet = quiet
+        self._safe_point = SafePoint()
+        self._gate = _Gate()
+        self._held = False
+        self._silenced: warnings.catch_warnings[None] | None = None
+        self.reloader = make(self._commit)
+        self.runtime = self._make_runtime(None, lambda: None)
+
+    def begin(self, restart: Callable[[ReloadReport | None], None] | None, on_ready: Callable[[], None]) -> None:
+        """Start the runtime."""
+        self.runtime = self._make_runtime(restart, on_ready)
+        self.runtime.start()
+
+    def _make_runtime(
+        self, restart: Callable[[ReloadReport | None], None] | None, on_ready: Callable[[], None]
+    ) -> Runtime:
+        return Runtime(
+            _Gated(self.reloader, self._gate),
+            self._safe_point,
+            self._place,
+            debounce_ms=self._debounce_ms,
+            since=self._since,
+            quiet=self._quiet,
+            restart=restart,
+            on_ready=on_ready,
+        )
+
+    def _commit(self, step: Callable[[], None]) -> None:
+        # While the step waits for its moment the program may fork; there the engine is in the middle of its work.
+        with self._gate.open():
+            self._safe_point.commit(step)
+
+    # -- forks
+
+    def before_fork(self) -> None:
+        """Wait until the engine is not at work, so that the child's is whole."""
+        self._held = self._gate.hold(_FORK_S)
+        if _only_ours():
+            # That our threads are there is no news to the program, and they hold nothing that the child needs.
+            self._silenced = warnings.catch_warnings()
+            self._silenced.__enter__()
+            warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        silenced, self._silenced = self._silenced, None
+        if silenced is not None:
+            silenced.__exit__(None, None, None)
+        if self._held:
+            self._gate.release()
+
+    def in_child(self) -> None:
+        """In the child: a program of its own, with its own socket. Without one if it was cut off from a reload."""
+        silenced, self._silenced = self._silenced, None
+        if silenced is not None:
+            silenced.__exit__(None, None, None)
+        self.runtime.forget()
+        whole = self._held and not self._gate.at_work
+        self._safe_point = SafePoint()
+        self._gate = _Gate()
+        self._place = replace(self._place, supervised=False)
+        self.runtime = self._make_runtime(None, lambda: None)
+        if whole:
+            self.runtime.start()
+
+
+class _Gate:
+    """Keeps a fork from falling into the engine's work."""
+
+    def __init__(self) -> None:
+        self.at_work = False
+        self._lock = threading.Lock()
+
+    def hold(self, timeout: float) -> bool:
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def work(self) -> _Hold:
+        return _Hold(self, working=True)
+
+    def open(self) -> _Hold:
+        return _Hold(self, working=False)
+
+
+class _Hold:
+    """Holds the gate for the engine's work, or lets forks pass within it."""
+
+    def __init__(self, gate: _Gate, *, working: bool) -> None:
+        self._gate = gate
+        self._working = working
+
+    def __enter__(self) -> None:
+        if self._working:
+            self._gate.hold(-1)
+            self._gate.at_work = True
+        else:
+            self._gate.release()
+
+    def __exit__(self, *_: object) -> None:
+        if self._working:
+            self._gate.at_work = False
+            self._gate.release()
+        else:
+            self._gate.hold(-1)
+
+
+class _Gated:
+    """The engine, with the gate held while it is at work."""
+
+    def __init__(self, reloader: Reloader, gate: _Gate) -> None:
+        self._reloader = reloader
+        self._gate = gate
+
+    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
+        with self._gate.work():
+            return self._reloader.apply(changes)
+
+    def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
+        with self._gate.work():
+            return self._reloader.trigger(paths)
+
+    def loaded_paths(self) -> tuple[str, ...]:
+        return self._reloader.loaded_paths()
+
+
+def _only_ours() -> bool:
+    others = [each for each in threading.enumerate() if not each.name.startswith("reloadls-")]
+    return len(others) <= 1

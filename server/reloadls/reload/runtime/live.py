@@ -1,0 +1,291 @@
+"""The runtime at work, on an event loop of its own: changes go to the engine one batch at a time, reports to all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from reloadls.reload.report import ReloadReport
+from reloadls.watch.change import FileChange, collapse_changes
+from reloadls.watch.flush import Pacing
+from reloadls.watch.worker import Worker
+
+from .asking import CantBeDone
+from .folder import Unsafe
+from .listening import Listening, listen
+from .pin import Pins
+from .place import Place
+from .reports import Reports, fault_report
+from .server import LocalServer
+from .telling import say
+from .watching import Watching
+from .wire import report_to_wire
+
+if TYPE_CHECKING:
+    import socket
+
+    from .safe_point import SafePoint
+
+__all__ = ["Live", "Reloader"]
+
+_LOOK_S: Final = 2.0
+"""How often it is looked what the program has loaded, in seconds."""
+
+_log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+class Reloader(Protocol):
+    """What of `HotReloader` is used."""
+
+    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
+        """Take changed files up."""
+
+    def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
+        """Take these files up, changed or not."""
+
+    def loaded_paths(self) -> tuple[str, ...]:
+        """The files that count."""
+
+
+class Live:
+    """From `run` until that is cancelled. Made and used on one event loop, but for what says otherwise.
+
+    Args:
+        reloader: the engine.
+        safe_point: where it commits.
+        place: what others are told of the program.
+        pacing: of the watching.
+        on_report: called with each report that is news.
+        restart: starts the program anew, for a reason; None where nobody can.
+        pinned: who may hold changes back.
+        since: from when on changes count, in seconds since the epoch.
+        quiet: say nothing on stderr.
+    """
+
+    def __init__(
+        self,
+        reloader: Reloader,
+        safe_point: SafePoint,
+        place: Place,
+        pacing: Pacing,
+        *,
+        on_report: Callable[[ReloadReport], None],
+        restart: Callable[[ReloadReport | None], None] | None,
+        pinned: Pins,
+        since: float,
+        quiet: bool,
+    ) -> None:
+        self._reloader = reloader
+        self._safe_point = safe_point
+        self._place = place
+        self._on_report = on_report
+        self._restart = restart
+        self._pins = pinned
+        self._quiet = quiet
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._waiting: list[FileChange] = []
+        self._held = 0
+        self._pausers: set[object] = set()
+        self._state: str = "starting"
+        self._busy: float | None = None
+        self._reports = Reports()
+        self._told: Json | None = None
+        self._watching = Watching(place.roots, pacing, self._on_changes, self._on_status, since=since)
+        self._listening: Listening | None = None
+        self._server: LocalServer | None = None
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Work; `on_ready` is called when a change made from now on is taken up."""
+        self._worker = Worker("reloadls-apply")
+        self._pins.when_free(self._wake)
+        try:
+            self._listen()
+            await self._watching.start()
+            await self._watching.cover(self._reloader.loaded_paths())
+            self._state = "live"
+            self._tell_status()
+            on_ready()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._take_up(), name="reloadls-take-up")
+                group.create_task(self._look(), name="reloadls-look")
+        finally:
+            self._pins.forget(self._wake)
+            self._stop_listening()
+            await self._watching.stop()
+
+    def remove_files(self) -> None:
+        """What others find the program by is gone. On any thread."""
+        if self._listening is not None:
+            self._listening.close()
+
+    def sockets(self) -> list[socket.socket]:
+        """What a forked child must close. On any thread."""
+        return [] if self._server is None else self._server.sockets()
+
+    def on_busy(self, seconds: float | None) -> None:
+        """The program has not come to a safe point for so long, or has now. On any thread."""
+        self._call(self._note_busy, seconds)
+
+    def announce(self, report: ReloadReport) -> None:
+        """Tell a report that is not the engine's. On any thread."""
+        self._call(self._tell_report, report, 0)
+
+    # -- changes
+
+    def _on_changes(self, changes: list[FileChange]) -> None:
+        self._waiting += changes
+        self._news.set()
+
+    async def _take_up(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting and not self._pausers:
+                if self._pins.count:
+                    self._held = max(self._held, self._pins.count)
+                    break
+                changes, self._waiting = collapse_changes(self._waiting), []
+                await self._attempt(lambda changes=changes: self._reloader.apply(changes))  # type: ignore[misc]
+
+    async def _attempt(self, apply: Callable[[], ReloadReport]) -> ReloadReport:
+        async with self._turn:
+            report = await self._worker.run(_safely, apply)
+            pinned, self._held = max(self._held, self._safe_point.held), 0
+            told = self._tell_report(report, pinned)
+        await self._watching.cover(self._reloader.loaded_paths())
+        return told
+
+    def _tell_report(self, report: ReloadReport, pinned: int) -> ReloadReport:
+        report, news = self._reports.take(report, pinned=pinned)
+        if not news:
+            return report
+        if self._state in ("live", "failed", "restarting"):
+            self._state = self._reports.state
+        if report.status == "restartRequired" and self._restart is not None:
+            self._state = "restarting"
+        self._on_report(report)
+        self._tell("reload/didReload", report_to_wire(report))
+        self._tell_status()
+        if report.status == "restartRequired" and self._restart is not None:
+            self._restart(report)
+        return report
+
+    async def _look(self) -> None:
+        """Modules are loaded all the time, and nobody says so."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await self._watching.cover(self._reloader.loaded_paths())
+
+    def _wake(self) -> None:
+        self._call(self._news.set)
+
+    def _call(self, call: Callable[..., object], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # it has ended
+            return
+
+    # -- the socket
+
+    def _listen(self) -> None:
+        if os.name == "nt":
+            return
+        try:
+            self._listening = listen(self._place)
+        except (Unsafe, OSError) as error:
+            say("reloadls", f"no editor can see this program: {error}", quiet=self._quiet)
+            return
+        self._server = LocalServer(self._listening.socket, self)
+        self._server.start()
+
+    def _stop_listening(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.remove_files()
+
+    def _tell(self, method: str, params: Json) -> None:
+        if self._server is not None:
+            self._server.tell(method, params)
+
+    def _on_status(self) -> None:
+        self._tell_status()
+
+    def _note_busy(self, seconds: float | None) -> None:
+        self._busy = seconds
+        if seconds is not None:
+            text = f"the program's event loop has been busy for {seconds:.0f} s; the change goes live once it is free"
+            say("waiting", text, quiet=self._quiet)
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        status = self.status()
+        if status != self._told:
+            self._told = status
+            self._tell("reload/didChangeStatus", status)
+
+    # -- what clients ask
+
+    def status(self) -> Json:
+        """How things are."""
+        status = self._watching.status()
+        target: Json = {
+            "id": str(os.getpid()),
+            "name": self._place.name.encode("utf-8", "replace").decode(),
+            "pid": os.getpid(),
+            "state": "paused" if self._pausers else self._state,
+        }
+        if self._reports.last is not None:
+            target["lastReport"] = report_to_wire(self._reports.last)
+        if self._pausers:
+            status["state"] = "paused"
+        elif self._state == "starting":
+            status["state"] = "starting"
+        if self._busy is not None:
+            message = f"the program's event loop has been busy for {self._busy:.0f} s; a change waits for it"
+            status["problems"].append({"code": "backendFailed", "message": message})
+        return {**status, "clock": self._reports.clock, "targets": [target]}
+
+    async def trigger(self, paths: list[str] | None) -> list[Json]:
+        """Take files up now, paused or not."""
+        return [report_to_wire(await self._attempt(lambda: self._reloader.trigger(paths)))]
+
+    def pause(self, client: object) -> None:
+        """Take nothing up."""
+        self._pausers.add(client)
+        self._tell_status()
+
+    def resume(self) -> None:
+        """Go on, whoever has paused it."""
+        self._pausers.clear()
+        self._news.set()
+        self._tell_status()
+
+    def left(self, client: object) -> None:
+        """A client that is gone pauses nothing."""
+        if client in self._pausers:
+            self._pausers.discard(client)
+            self._news.set()
+            self._tell_status()
+
+    def restart(self) -> None:
+        """Have the program started anew."""
+        if self._restart is None:
+            raise CantBeDone("the program has no supervisor; start it with reloadls run --restart-on-required")
+        self._state = "restarting"
+        self._tell_status()
+        self._restart(None)
+
+
+def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
+    try:
+        return apply()
+    except BaseException as error:  # the runtime goes on, whatever it was
+        _log.debug("the engine failed", exc_info=True)
+        return fault_report(error)

@@ -1,0 +1,57 @@
+"""Which event loop the program runs, as seen from another thread."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Container, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+__all__ = ["running_loop"]
+
+_FILES = ("base_events.py", "runners.py")
+
+
+def running_loop(but: Container[int] = ()) -> AbstractEventLoop | None:
+    """The event loop that runs on the main thread, else on another one; None if there is none.
+
+    It is read from the frames: a loop is only known to its own thread, and asyncio is left as it is.
+
+    Args:
+        but: threads that don't count.
+    """
+    if "asyncio" not in sys.modules:
+        return None
+    frames = sys._current_frames()
+    main = threading.main_thread().ident
+    for ident in sorted(frames, key=lambda ident: ident != main):
+        if ident not in but and ident != threading.get_ident():
+            # The innermost one counts: a loop may be run within another one's callback.
+            for found in _loops(frames[ident]):
+                return found
+    return None
+
+
+def _loops(frame: FrameType | None) -> Iterator[AbstractEventLoop]:
+    from asyncio import AbstractEventLoop  # noqa: PLC0415 - loaded already, or there would be no loop
+
+    while frame is not None:
+        for found in _candidates(frame):
+            if isinstance(found, AbstractEventLoop) and found.is_running():
+                yield found
+        frame = frame.f_back
+
+
+def _candidates(frame: FrameType) -> Iterator[Any]:
+    # Not every frame is looked into: up to Python 3.12 that keeps alive what its variables hold.
+    code = frame.f_code
+    if "asyncio" in code.co_filename and code.co_filename.endswith(_FILES):
+        here = frame.f_locals.get("self")
+        yield here
+        yield getattr(here, "_loop", None)
+    elif "uvloop" in sys.modules and "loop" in code.co_varnames:  # its own frames can't be seen
+        yield frame.f_locals.get("loop")

@@ -1,0 +1,93 @@
+"""`reloadls run`: this process becomes the program, under the runtime. Imports little, since the program waits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from .arguments import BadRunArgument, RunOptions, parse
+from .program import CantRun, find_program, run
+
+if TYPE_CHECKING:
+    from .here import Here
+    from .supervision.link import Link
+
+__all__ = ["main", "run_options"]
+
+
+def main(args: Sequence[str]) -> int:
+    """Run a program; returns its exit code, 2 for bad arguments. Raises what the program ends with.
+
+    Raises:
+        HelpWanted: that is what the arguments ask for.
+    """
+    try:
+        options = parse(args)
+    except BadRunArgument as error:
+        sys.stderr.write(f"reloadls: {error}\nTry 'reloadls run --help'.\n")
+        return 2
+    return run_options(options)
+
+
+def run_options(options: RunOptions) -> int:
+    """The same with arguments that were read already."""
+    try:
+        if options.restart:
+            return _supervised(options)
+        return _run(options, None)
+    except CantRun as error:
+        sys.stderr.write(f"reloadls: {error}\n")
+        return error.status
+
+
+def _supervised(options: RunOptions) -> int:
+    if not hasattr(os, "fork"):
+        sys.stderr.write("reloadls: --restart-on-required needs a system with fork; this one has none\n")
+        return 2
+    from .supervision.supervisor import Supervisor  # noqa: PLC0415 - only this needs it
+
+    ended = Supervisor(options).run()
+    return ended if isinstance(ended, int) else _run(options, ended)
+
+
+def _run(options: RunOptions, link: Link | None) -> int:
+    script = find_program(options.program, is_module=options.is_module, args=options.args)
+    here = _set_up(options, link)
+    if link is not None:
+        link.begin(here.runtime.announce)
+    return run(here.reloader, options.program, script)  # type: ignore[arg-type]
+
+
+def _set_up(options: RunOptions, link: Link | None) -> Here:
+    from reloadls.reload import HotReloader  # noqa: PLC0415 - the supervisor does not need it
+
+    from .here import set_up  # noqa: PLC0415
+    from .place import Place  # noqa: PLC0415
+
+    roots = _roots(options)
+    name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))
+
+    def make(commit: Callable[[Callable[[], None]], None]) -> HotReloader:
+        return HotReloader(roots, commit=commit)
+
+    return set_up(
+        make,
+        Place(name=name, roots=roots, supervised=link is not None),
+        debounce_ms=options.debounce_ms,
+        quiet=options.quiet,
+        restart=None if link is None else link.ask_restart,
+        on_ready=(lambda: None) if link is None else link.ready,
+    )
+
+
+def _roots(options: RunOptions) -> tuple[str, ...]:
+    from .roots import existing_roots, module_roots, script_roots  # noqa: PLC0415
+
+    if options.roots:
+        try:
+            return existing_roots(options.roots)
+        except NotADirectoryError as error:
+            raise CantRun(f"--root {str(error)!r}: must be an existing folder", 2) from None
+    return module_roots(options.program) if options.is_module else script_roots(options.program)

@@ -1,0 +1,158 @@
+"""Running a program as `python` would: what it sees of the process, and how the process ends with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import traceback
+from types import TracebackType
+from typing import Protocol
+
+__all__ = ["CantRun", "Runner", "find_program", "run"]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_IMPORTLIB = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+
+
+class CantRun(Exception):
+    """There is no such program.
+
+    Attributes:
+        status: the exit code that `python` has for it.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Runner(Protocol):
+    """What of `HotReloader` is used."""
+
+    def run_path(self, path: str) -> None:
+        """Run a script."""
+
+    def run_module(self, name: str) -> None:
+        """Run a module."""
+
+
+def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str:
+    """Make `sys.argv` and `sys.path` what they are for the program; return the script's path, "" for a module.
+
+    Raises:
+        CantRun: there is no such script.
+    """
+    if is_module:
+        sys.argv[:] = ["-m", *args]
+        _set_first_path(os.getcwd())
+        return ""
+    script = program
+    if os.path.isdir(program):
+        script = os.path.join(program, "__main__.py")
+        if not os.path.isfile(script):
+            raise CantRun(f"can't find '__main__' module in {os.path.abspath(program)!r}", 1)
+    try:
+        with open(script, "rb"):
+            pass
+    except OSError as error:
+        raise CantRun(f"can't open file {os.path.abspath(program)!r}: {error.strerror}", 2) from None
+    sys.argv[:] = [program, *args]
+    _set_first_path(os.path.dirname(os.path.realpath(script)))
+    return os.path.abspath(script)
+
+
+def _set_first_path(folder: str) -> None:
+    # With -P, -I or PYTHONSAFEPATH there is no such entry.
+    if not sys.flags.safe_path:
+        sys.path[:1] = [folder]
+
+
+def run(runner: Runner, program: str, script: str) -> int:
+    """Run it, and return the exit code. An uncaught exception is shown as always, without our own frames.
+
+    Args:
+        runner: the engine.
+        program: the module's name, where `script` is empty.
+        script: the script's path.
+
+    Raises:
+        SystemExit: as the program does.
+        KeyboardInterrupt: it was interrupted; this was shown already.
+        CantRun: there is no such module.
+    """
+    try:
+        if script:
+            runner.run_path(script)
+        else:
+            sys.argv[0] = _module_path(program)
+            runner.run_module(program)
+    except (SystemExit, CantRun):
+        raise
+    except BaseException as error:
+        _show(error)
+        if isinstance(error, KeyboardInterrupt):
+            # The interpreter ends by the signal then, as a shell expects, and would show it a second time.
+            sys.excepthook = lambda *_: None
+            raise KeyboardInterrupt from None
+        return 1
+    return 0
+
+
+def _module_path(name: str) -> str:
+    """The file of what `python -m name` runs."""
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+            if spec is None:
+                raise CantRun(f"No module named {name}.__main__; {name!r} is a package and can't be run directly", 1)
+    except ImportError as error:
+        if error.name is None or not f"{name}.__main__".startswith(error.name):
+            raise
+        raise CantRun(f"No module named {name}", 1) from None
+    except ValueError as error:
+        raise CantRun(f"No module named {name} ({error})", 1) from None
+    if spec is None or not spec.origin:
+        raise CantRun(f"No module named {name}", 1)
+    return spec.origin
+
+
+def _show(error: BaseException) -> None:
+    seen: set[int] = set()
+    part: BaseException | None = error
+    while part is not None and id(part) not in seen:
+        seen.add(id(part))
+        part.__traceback__ = _without_ours(part.__traceback__)
+        part = part.__cause__ or part.__context__
+    kind, trace = type(error), error.__traceback__
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    try:
+        sys.excepthook(kind, error, trace)
+    except BaseException as other:
+        print("Error in sys.excepthook:", file=sys.stderr)  # noqa: T201 - as the interpreter does
+        traceback.print_exception(other)
+        print("\nOriginal exception was:", file=sys.stderr)  # noqa: T201
+        traceback.print_exception(error)
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """The same without our frames, and without those of an import that leads to them."""
+    entries = []
+    while trace is not None:
+        entries.append(trace)
+        trace = trace.tb_next
+    kept: list[TracebackType] = []
+    for entry in entries:
+        file = entry.tb_frame.f_code.co_filename
+        if file.startswith(_PACKAGE):
+            while kept and kept[-1].tb_frame.f_code.co_filename in _IMPORTLIB:
+                kept.pop()
+        else:
+            kept.append(entry)
+    result: TracebackType | None = None
+    for entry in reversed(kept):
+        result = TracebackType(result, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return result

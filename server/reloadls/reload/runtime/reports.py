@@ -1,0 +1,79 @@
+"""Which reports are news, and how the program is after the last one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from reloadls.reload.report import ModuleReport, ReloadReport, ReportError
+
+__all__ = ["Reports", "fault_report", "restarted_report"]
+
+TargetState = Literal["starting", "live", "paused", "restarting", "failed"]
+
+_WAITING = ("rolledBack", "restartRequired")
+
+
+class Reports:
+    """The reports of this program, in order."""
+
+    def __init__(self) -> None:
+        self.last: ReloadReport | None = None
+        """The last one that was news."""
+        self._count = 0
+
+    @property
+    def clock(self) -> str:
+        """The position after the last one."""
+        return f"r:{os.getpid():x}:{self._count}"
+
+    @property
+    def state(self) -> Literal["live", "failed"]:
+        """How the program is."""
+        return "failed" if self.last is not None and self.last.status == "failed" else "live"
+
+    def take(self, report: ReloadReport, *, pinned: int = 0) -> tuple[ReloadReport, bool]:
+        """The report with its clock, and whether it is news.
+
+        That nothing has changed is news only where something was wrong before and no longer is: a file that could not
+        be taken up is again what runs.
+
+        Args:
+            report: as the engine made it.
+            pinned: how many pins it had to wait for.
+        """
+        news = report.status != "unchanged" or (self._troubled() and not _waits(report.modules))
+        if news:
+            self._count += 1
+        sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)
+        report = replace(report, target=str(os.getpid()), clock=self.clock, sessions=sessions)
+        if news:
+            self.last = report
+        return report, news
+
+    def _troubled(self) -> bool:
+        return self.last is not None and (
+            self.last.status in ("failed", "restartRequired") or _waits(self.last.modules)
+        )
+
+
+def _waits(modules: Iterable[ModuleReport]) -> bool:
+    return any(module.status in _WAITING for module in modules)
+
+
+def fault_report(error: BaseException) -> ReloadReport:
+    """Stands for the report of an engine that failed itself."""
+    told = ReportError(type=type(error).__name__, message=f"a fault of reloadls: {error}")
+    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=told)
+
+
+def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> ReloadReport:
+    """What a program that took the place of another has to tell."""
+    return ReloadReport(status="restarted", at=_now(), duration_ms=duration_ms, modules=tuple(modules))
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

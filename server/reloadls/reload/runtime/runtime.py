@@ -1,0 +1,184 @@
+"""The runtime's thread in the program: begun at a moment when the program has none better to do, ended with it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from reloadls.reload.report import ReloadReport
+
+from .moment import wait_for_a_quiet_moment
+from .pin import Pins, pins
+from .place import Place
+from .telling import report_line, say
+
+if TYPE_CHECKING:
+    from .live import Live, Reloader
+    from .safe_point import SafePoint
+
+__all__ = ["Runtime"]
+
+_END_S: Final = 0.5
+"""How long the program's end may wait for the runtime's, in seconds."""
+
+
+class Runtime:
+    """Watches, reloads and tells, from `start` until the program ends.
+
+    Args:
+        reloader: the engine; what it commits with is `safe_point.commit`.
+        safe_point: where it commits.
+        place: what others are told of the program.
+        debounce_ms: quiet time after a change, in milliseconds.
+        since: from when on changes count, in seconds since the epoch.
+        quiet: say nothing on stderr.
+        restart: starts the program anew; None where nobody can.
+        on_ready: called when a change made from now on is taken up.
+        pinned: who may hold changes back.
+    """
+
+    def __init__(
+        self,
+        reloader: Reloader,
+        safe_point: SafePoint,
+        place: Place,
+        *,
+        debounce_ms: float = 25,
+        since: float | None = None,
+        quiet: bool = False,
+        restart: Callable[[ReloadReport | None], None] | None = None,
+        on_ready: Callable[[], None] = lambda: None,
+        pinned: Pins = pins,
+    ) -> None:
+        self._reloader = reloader
+        self._safe_point = safe_point
+        self._place = place
+        self._debounce = debounce_ms / 1000
+        self._since = time.time() if since is None else since
+        self._quiet = quiet
+        self._restart = restart
+        self._on_ready = on_ready
+        self._pins = pinned
+        self._folder = _folder()
+        self._live: Live | None = None
+        self._early: list[ReloadReport] = []
+        self._stop: Callable[[], object] | None = None
+        self._ending = threading.Event()
+        self._ready = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, *, at_once: bool = False) -> None:
+        """Begin, on a thread that does not keep the program alive. Does nothing a second time.
+
+        Args:
+            at_once: don't wait for a moment when the program has nothing to do.
+        """
+        if self._thread is None:
+            args = (at_once,)
+            self._thread = threading.Thread(target=self._run, args=args, name="reloadls-runtime", daemon=True)
+            self._thread.start()
+            atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """End it, and take its files away. Does nothing a second time, or in a forked child."""
+        self._ending.set()
+        self._safe_point.end()
+        live, stop, thread = self._live, self._stop, self._thread
+        if live is not None:
+            live.remove_files()
+        if stop is not None:
+            with contextlib.suppress(RuntimeError):
+                stop()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_END_S)
+        atexit.unregister(self.stop)
+
+    def wait_until_ready(self, timeout: float) -> bool:
+        """Wait until changes are taken up; whether they are."""
+        return self._ready.wait(timeout)
+
+    def announce(self, report: ReloadReport) -> None:
+        """Tell a report that is not the engine's, now or as soon as somebody can hear it. On any thread."""
+        if self._live is None:
+            self._early.append(report)
+        else:
+            self._live.announce(report)
+
+    def forget(self) -> None:
+        """In a forked child: the parent's thread is not here, and its sockets are not ours."""
+        atexit.unregister(self.stop)
+        self._safe_point.end()
+        if self._live is not None:
+            for connection in self._live.sockets():
+                connection.close()
+
+    # -- on the thread
+
+    def _run(self, at_once: bool) -> None:
+        if not at_once and not wait_for_a_quiet_moment(self._ending):
+            return
+        try:
+            import asyncio  # noqa: PLC0415 - as late as can be: a program need not wait for it to start
+
+            # Not the program's own kind of loop, which its policy may make: it is for the program.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(self._work())
+        except Exception as error:
+            if not self._ending.is_set():
+                say("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
+
+    async def _work(self) -> None:
+        import asyncio  # noqa: PLC0415
+
+        from reloadls.watch.flush import Pacing  # noqa: PLC0415
+
+        from .live import Live  # noqa: PLC0415
+
+        pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce))
+        live = Live(
+            self._reloader,
+            self._safe_point,
+            self._place,
+            pacing,
+            on_report=self._tell,
+            restart=self._restart,
+            pinned=self._pins,
+            since=self._since,
+            quiet=self._quiet,
+        )
+        self._safe_point.watch_over({threading.get_ident()}, live.on_busy)
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        assert task is not None
+        self._stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        self._live = live
+        if self._ending.is_set():
+            return
+        with contextlib.suppress(asyncio.CancelledError):
+            await live.run(self._is_ready)
+
+    def _is_ready(self) -> None:
+        assert self._live is not None
+        early, self._early = self._early, []
+        for report in early:
+            self._live.announce(report)
+        self._ready.set()
+        self._on_ready()
+
+    def _tell(self, report: ReloadReport) -> None:
+        line = report_line(report, self._folder, supervised=self._restart is not None)
+        if line is not None:
+            say(*line, quiet=self._quiet)
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.path.dirname(os.path.abspath(sys.argv[0] if sys.argv else "")) or os.sep

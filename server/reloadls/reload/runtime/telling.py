@@ -1,0 +1,101 @@
+"""What a person reads of a reload: one short line on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from reloadls.reload.report import ModuleReport, ReloadReport
+
+__all__ = ["report_line", "say", "wants_colour"]
+
+_MOST_NAMES: Final = 5
+_MOST_MODULES: Final = 3
+_LONGEST: Final = 300
+_COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart": "33"}
+
+
+def say(word: str, text: str, *, quiet: bool = False) -> None:
+    """Write a line to the process's real stderr, whatever the program does with its own."""
+    if quiet or sys.__stderr__ is None:
+        return
+    head = f"{word:<9}"
+    if wants_colour() and word in _COLOURS:
+        head = f"\x1b[{_COLOURS[word]}m{head}\x1b[0m"
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        sys.__stderr__.write(f"{head} {printable(text)}\n")
+        sys.__stderr__.flush()
+
+
+def wants_colour() -> bool:
+    """Only on a terminal, and not if asked not to be (https://no-color.org)."""
+    try:
+        terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
+    except ValueError:
+        return False
+    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def printable(text: str) -> str:
+    """Text without anything that a terminal would obey, and not too long."""
+    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple[str, str] | None:
+    """A report's word and text; None if there is nothing to say.
+
+    Args:
+        report: what was done.
+        folder: paths below it are told from there.
+        supervised: whether the program will be started anew by itself.
+    """
+    match report.status:
+        case "reloaded":
+            return "reloaded", f"{_modules(report.modules, folder) or 'nothing to see'}  {_time(report)}"
+        case "restarted":
+            what = _modules(report.modules, folder)
+            return "restarted", "  ".join(filter(None, [what, _time(report)]))
+        case "failed":
+            return "failed", _failure(report, folder)
+        case "restartRequired":
+            advice = "" if supervised else " (the program runs on with the old code; restart it to take this up)"
+            return "restart", _reasons(report.modules, folder) + advice
+    return None
+
+
+def _failure(report: ReloadReport, folder: str) -> str:
+    error = report.error
+    if error is None:
+        return "nothing changed in the program"
+    where = f"{_short(error.place.path, folder)}:{error.place.line}: " if error.place else ""
+    message = printable(error.message)[:200]
+    return f"{where}{error.type}: {message} (nothing changed in the program)"
+
+
+def _modules(modules: Iterable[ModuleReport], folder: str) -> str:
+    told = [module for module in modules if module.status == "reloaded"]
+    parts = []
+    for module in told[:_MOST_MODULES]:
+        names = ", ".join(module.changed[:_MOST_NAMES]) + (", …" if len(module.changed) > _MOST_NAMES else "")
+        parts.append(f"{_short(module.path, folder)}: {names}" if names else _short(module.path, folder))
+    if len(told) > _MOST_MODULES:
+        parts.append(f"{len(told) - _MOST_MODULES} more")
+    return "; ".join(parts)
+
+
+def _reasons(modules: Iterable[ModuleReport], folder: str) -> str:
+    told = [module for module in modules if module.status == "restartRequired"]
+    return "; ".join(f"{_short(module.path, folder)}: {module.reason}" for module in told[:_MOST_MODULES])
+
+
+def _time(report: ReloadReport) -> str:
+    return f"{report.duration_ms:.1f} ms"
+
+
+def _short(path: str, folder: str) -> str:
+    inside = folder.rstrip(os.sep) + os.sep
+    return path[len(inside) :] if path.startswith(inside) else path

@@ -1,0 +1,109 @@
+"""What the runtime watches: the roots, and the files that the program has loaded though its scope leaves them out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from reloadls.watch.change import FileChange
+from reloadls.watch.flush import Flush, Pacing
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
+
+from .changed import changed_since
+from .wire import to_uri
+
+__all__ = ["Watching"]
+
+_MAX_EXTRA: Final = 200
+"""How many single files are watched beside the roots."""
+_NEVER = ("/proc/", "/sys/", "/dev/")
+
+
+class Watching:
+    """Tells of changes from `start` to `stop`. Made and used on one event loop.
+
+    Args:
+        roots: folders, absolute.
+        pacing: when a batch is told.
+        on_changes: told of each batch.
+        on_status: told that how watching goes has changed.
+        since: from when on changes count that were made before the watching began, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str],
+        pacing: Pacing,
+        on_changes: Callable[[list[FileChange]], Awaitable[None] | None],
+        on_status: Callable[[], None],
+        *,
+        since: float,
+    ) -> None:
+        self._roots = tuple(roots)
+        self._on_changes = on_changes
+        self._since = since
+        self._known: set[str] = set()
+        self._extra: tuple[str, ...] = ()
+        self._pacing = pacing
+        self._pipeline = Pipeline(Scope(self._roots), self._deliver, pacing=pacing, on_status=lambda _: on_status())
+
+    async def start(self) -> None:
+        """Return when a write made from now on is told."""
+        await self._pipeline.start()
+
+    async def stop(self) -> None:
+        """Tell nothing more."""
+        await self._pipeline.stop()
+
+    async def cover(self, loaded: Iterable[str]) -> None:
+        """See to it that these files are watched, and tell of those that changed before they were."""
+        new = [path for path in loaded if path not in self._known]
+        if not new:
+            return
+        now = time.time()
+        self._known.update(new)
+        inside = set(await self._pipeline.files())
+        left_out = [path for path in new if path not in inside and _can_change(path)]
+        if left_out:
+            self._extra = (*self._extra, *left_out)[:_MAX_EXTRA]
+            await self._pipeline.rescope(Scope((*self._roots, *self._extra)))
+        written, gone = changed_since(new, self._since)
+        self._since = now
+        changes = [FileChange(Path(path), "modified") for path in written]
+        changes += [FileChange(Path(path), "deleted") for path in gone]
+        if changes:
+            self._on_changes(changes)
+
+    def status(self) -> dict[str, Any]:
+        """How watching goes, as `ReloadStatus` has it."""
+        status = self._pipeline.status
+        problems = [{"code": each.code, "message": each.message} for each in status.problems]
+        for problem, each in zip(problems, status.problems, strict=True):
+            if each.path is not None:
+                problem["uri"] = to_uri(each.path)
+        return {
+            "state": status.state,
+            "backend": status.backend,
+            "roots": [
+                {"uri": to_uri(root.path), "kind": root.kind, "state": root.state, "files": root.files}
+                for root in status.roots
+                if root.path in self._roots
+            ],
+            "debounceMs": round(self._pacing.debounce * 1000),
+            "maxWaitMs": round(self._pacing.max_wait * 1000),
+            "problems": problems,
+        }
+
+    async def _deliver(self, flush: Flush) -> None:
+        if flush.changes:
+            self._on_changes(flush.changes)
+
+
+def _can_change(path: str) -> bool:
+    installed = (sys.prefix + os.sep, sys.base_prefix + os.sep, *_NEVER)
+    return not path.startswith(installed)

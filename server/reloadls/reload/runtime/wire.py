@@ -1,0 +1,183 @@
+"""Bytes and plain data: a message and its frame, a report and a path as PROTOCOL has them.
+
+Not `reloadls.protocol`: that is for services, and costs more to import than many a program to start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from reloadls.reload.report import ModuleReport, Place, ReloadReport, ReportError
+
+__all__ = ["MAX_BODY", "Broken", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
+
+MAX_BODY: Final = 1024 * 1024
+"""The largest message, in bytes."""
+_MAX_HEADER: Final = 8 * 1024
+_MAX_LINE: Final = 10_000
+
+Json = dict[str, Any]
+
+
+class Broken(Exception):
+    """What was sent is no message, and nothing after it can be trusted to be one."""
+
+
+def frame(message: Json) -> bytes:
+    """A message with its header, ready to be sent."""
+    body = json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class Framer:
+    """Takes bytes as they come, and gives the bodies of whole messages."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The bodies that `data` completes.
+
+        Raises:
+            Broken: it is no message, or too long.
+        """
+        self._rest += data
+        bodies = []
+        while (body := self._take()) is not None:
+            bodies.append(body)
+        return bodies
+
+    def _take(self) -> bytes | None:
+        end = self._rest.find(b"\r\n\r\n")
+        if end > _MAX_HEADER or (end < 0 and len(self._rest) > _MAX_HEADER):
+            raise Broken(f"a header of more than {_MAX_HEADER} bytes")
+        if end < 0:
+            return None
+        start, length = end + 4, _length(bytes(self._rest[:end]))
+        if len(self._rest) < start + length:
+            return None
+        body = bytes(self._rest[start : start + length])
+        del self._rest[: start + length]
+        return body
+
+
+def _length(header: bytes) -> int:
+    for line in header.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        digits = value.strip()
+        if not colon:
+            break
+        if name.strip().lower() == b"content-length" and digits.isdigit():
+            if len(digits) > 9 or int(digits) > MAX_BODY:
+                raise Broken(f"a message of more than {MAX_BODY} bytes")
+            return int(digits)
+    raise Broken("a header without a Content-Length")
+
+
+def to_uri(path: str) -> str:
+    """The `file://` URI of an absolute path, spelled as the service spells it."""
+    return "file://" + quote(os.fsencode(path), safe="/~")
+
+
+def from_uri(uri: str) -> str:
+    """The path of a `file://` URI; raises ValueError if it is none."""
+    head, rest = uri[:7].lower(), uri[7:]
+    if head != "file://" or "?" in rest or "#" in rest:
+        raise ValueError("must be a file:// URI")
+    host, slash, path = rest.partition("/")
+    if host.lower() not in ("", "localhost") or not slash:
+        raise ValueError("must name a file on this machine")
+    try:
+        raw = unquote_to_bytes("/" + path)
+    except UnicodeEncodeError:
+        raise ValueError("must be Unicode text") from None
+    if b"\0" in raw:
+        raise ValueError("must not hold a NUL")
+    return os.fsdecode(raw)
+
+
+def report_to_wire(report: ReloadReport) -> Json:
+    """A report as clients are told of it."""
+    told: Json = {
+        "target": report.target,
+        "clock": report.clock,
+        "at": report.at,
+        "durationMs": report.duration_ms,
+        "status": report.status,
+        "modules": [_module(module) for module in report.modules],
+        "sessions": {
+            "rebound": report.sessions.rebound,
+            "pinned": report.sessions.pinned,
+            "failed": report.sessions.failed,
+        },
+    }
+    if report.error is not None:
+        told["error"] = _error(report.error)
+    return told
+
+
+def _module(module: ModuleReport) -> Json:
+    told: Json = {
+        "name": _text(module.name),
+        "uri": to_uri(module.path),
+        "status": module.status,
+        "changed": [_text(name) for name in module.changed],
+    }
+    return told if module.reason is None else {**told, "reason": _text(module.reason)}
+
+
+def _error(error: ReportError) -> Json:
+    told: Json = {"type": _text(error.type), "message": _text(error.message)}
+    if error.place is not None:
+        told["uri"] = to_uri(error.place.path)
+        told["range"] = _range(error.place)
+    if error.traceback is not None:
+        told["traceback"] = _text(error.traceback)
+    return told
+
+
+def _range(place: Place) -> Json:
+    """As LSP has it: lines from 0, columns in UTF-16 units. Without an end, to the end of the line."""
+    last = place.end_line or place.line
+    lines = _lines(place.path, max(place.line, last))
+    first_line, last_line = _at(lines, place.line), _at(lines, last)
+    start = _units(first_line, place.column)
+    end = _units(last_line, len(last_line) if place.end_column is None else place.end_column)
+    if last == place.line:
+        end = max(end, start)
+    return {
+        "start": {"line": max(place.line - 1, 0), "character": start},
+        "end": {"line": max(last - 1, 0), "character": end},
+    }
+
+
+def _lines(path: str, count: int) -> list[str]:
+    """The first lines of a source file; none if it can't be read."""
+    import tokenize  # noqa: PLC0415 - only a failure needs it
+
+    found: list[str] = []
+    try:
+        with tokenize.open(path) as file:
+            while len(found) < count and (line := file.readline(_MAX_LINE)):
+                found.append(line.rstrip("\r\n"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return found
+
+
+def _at(lines: list[str], number: int) -> str:
+    return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+def _units(line: str, column: int) -> int:
+    """How many UTF-16 units stand before a column that counts characters."""
+    before = line[:column]
+    return column + sum(character > "\uffff" for character in before)
+
+
+def _text(text: str) -> str:
+    """Text that JSON can hold for every reader: lone surrogates, as in names that are not UTF-8, are told as `?`."""
+    return text.encode("utf-8", "replace").decode()
