@@ -86,6 +86,8 @@ class Commit:
             except BaseException:
                 self._undo.take_back()
                 raise
+            finally:
+                self._let_go()
             self._undo.finish()
         return self._changed
 
@@ -126,6 +128,14 @@ class Commit:
         self._registrations.settle()
         self._adapters.after(self._undo)
         self._call_hooks()
+
+    def _let_go(self) -> None:
+        """Hold no code object any more: who holds one is told by its reference count."""
+        for plan in self._plans:
+            plan.swaps.clear()
+            plan.compiled.clear()
+        self._compiled.clear()
+        self._old_codes.clear()
 
     def _push_importers(self, names: Collection[str]) -> None:
         """What imports a module by a name that it had must find out what that name means now."""
@@ -388,6 +398,7 @@ class Commit:
         elif isinstance(kept, FunctionType) and kept is old:
             if differs:
                 self._emit((module.name, name), body=True)
+                self._told(module, [name])
         elif not _same_value(old, kept):
             self._emit((module.name, name))
             self._emit((module.name, name), body=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import EnumMeta
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -95,12 +95,12 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
 
 
 def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
-    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b|import\s*\*")
     for module in modules:
-        if not pattern.search(module.text):
+        if "*" not in module.text and not any(word in module.text for word in words):
             continue
         for statement in module.source.statements:
-            if pattern.search(statement.facts.text):
+            known = statement.facts.words
+            if "*" in known or not words.isdisjoint(known):
                 yield module, statement
 
 
@@ -148,7 +148,8 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
     if key[1].endswith(".*"):
-        return any(_is_class(module, chain, key) for chain in reads.made)
+        iterated = ((name,) for name in reads.kept if isinstance(module.namespace.get(name), EnumMeta))
+        return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
         return True  # it hands the module on, and `getattr` may read any name of it
     return any(key in keys_of(modules, module, chain) for chain in reads.reads)
@@ -175,6 +176,10 @@ def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, va
         names = [(module.name, chain[0])] if len(chain) == 1 else list(keys_of(modules, module, chain))[1:]
         names += [(str(each.__globals__.get("__name__")), each.__code__.co_qualname) for each in _inside(function)]
         if key in names and _runs(function, chain, reads):
+            return True
+        if chain in reads.decorators and any(
+            key[0] == name[0] and key[1].rpartition(".<locals>.")[0] == name[1] for name in names
+        ):
             return True
         if chain in reads.made and any(
             key[0] == name[0] and key[1].startswith(f"{name[1]}.<locals>.") for name in names

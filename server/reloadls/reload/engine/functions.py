@@ -141,12 +141,15 @@ class _Found:
         ]
 
 
-def _running_codes() -> Iterable[CodeType]:
-    for top in sys._current_frames().values():
-        frame: FrameType | None = top
+def _running_codes() -> list[CodeType]:
+    codes: list[CodeType] = []
+    frames: list[FrameType | None] = list(sys._current_frames().values())
+    while frames:
+        frame = frames.pop()
         while frame is not None:
-            yield frame.f_code
-            frame = frame.f_back
+            codes.append(frame.f_code)
+            frame = frame.f_back  # ends as None: a frame that knew itself would live on, and what it knows, too
+    return codes
 
 
 def _idle_count() -> int:

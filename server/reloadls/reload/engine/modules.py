@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import decode_source
 from threading import Condition, get_ident
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .codes import inner_codes
@@ -135,13 +135,15 @@ class LoadedModule:
 
     def running(self) -> Statement | None:
         """The statement that is being run: of a script, the one that the program lives in."""
-        for top in sys._current_frames().values():
-            frame: Any = top
+        found = None
+        frames: list[FrameType | None] = list(sys._current_frames().values())
+        while frames:
+            frame = frames.pop()
             while frame is not None:
                 if frame.f_globals is self.namespace and frame.f_code.co_name == "<module>":
-                    return self.source.at(frame.f_lineno)
-                frame = frame.f_back
-        return None
+                    found = self.source.at(frame.f_lineno)
+                frame = frame.f_back  # ends as None: a frame that knew itself would live on
+        return found
 
     def at_its_place(self, statement: Statement) -> CodeType:
         """A statement compiled for where it stands; raises SyntaxError."""

@@ -25,6 +25,8 @@ class Reads:
     """Those that it calls; they are among `reads`, too."""
     kept: set[str] = field(default_factory=set)
     """Names whose value it does more with than calling it or reading an attribute: hands on, stores, compares."""
+    decorators: set[Chain] = field(default_factory=set)
+    """Calls whose result is called once, with the function that is defined."""
     made: set[Chain] = field(default_factory=set)
     """Calls whose result goes on into an expression: of a class, its instance is not what is kept."""
 
@@ -214,6 +216,8 @@ class _Reader(ast.NodeVisitor):
             chain = _chain(decorator)
             if chain is None:
                 self.visit(decorator)
+                made = _chain(decorator.func) if isinstance(decorator, ast.Call) else None
+                self.into.decorators.update([made] if made else ())
             else:
                 self._read(chain, called=True)
         self._signature(node.args)

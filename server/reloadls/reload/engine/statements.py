@@ -8,6 +8,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -19,6 +20,9 @@ from .shapes import Shape, dump, shape_of
 __all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse"]
 
 _FUTURES = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
+
+
+_WORD = re.compile(r"\w+")
 
 
 class Facts:
@@ -35,6 +39,12 @@ class Facts:
     def key(self) -> str:
         """The same for two statements that mean the same: without comments, blanks and lines."""
         return dump(self.nodes)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All names in it, and more; `*` for a star import."""
+        star = ["*"] if "import" in self.text and "*" in self.text else []
+        return frozenset((*_WORD.findall(self.text), *star))
 
     @cached_property
     def shape(self) -> Shape:
