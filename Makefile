@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 FEWER_OPERATIONS := 300
 
-.PHONY: help demo test check test-main test-others bench bench-peers bench-figures picture clean
+.PHONY: help demo test check test-main test-others bench bench-peers bench-figures bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
@@ -31,9 +31,10 @@ check: $(CHECKS)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
+# Here, and only here, with real language servers, from a package index into the user's cache.
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
-	@$(BIN)/python -m pytest -q
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
@@ -70,6 +71,10 @@ bench-figures: $(CHECKS)
 	    echo "== $$name"; \
 	    $(BIN)/python -m tests.benchmarks.$$name; \
 	done
+
+# What the proxy brings real language servers, which this installs into the user's cache.
+bench-proxy: $(CHECKS)
+	@$(BIN)/python -m tests.benchmarks.proxy_servers
 
 # The picture in README.md.
 picture: $(INSTALLED)

@@ -17,13 +17,21 @@ from reloadls._version import __version__
 from .arguments import BadArgument
 from .demo import demo
 from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, tell_error
+from .proxy import proxy
+from .run import run
 from .serve import serve
+from .status import status
 from .text import fault_text, shown
 from .watch import watch
 
 __all__ = ["run_command_line"]
 
-_COMMANDS = (watch, serve, demo)
+_COMMANDS = (run, watch, serve, proxy, status, demo)
+_SETTINGS: dict[Any, dict[str, Any]] = {
+    proxy: {"allow_interspersed_args": False},
+    run: {"allow_interspersed_args": False},
+}
+"""What typer is to know of a command: all after the first argument of these belongs to another program."""
 
 
 def run_command_line(args: list[str]) -> int:
@@ -67,7 +75,7 @@ def _app() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for command in _COMMANDS:
-        app.command()(command)
+        app.command(context_settings=_SETTINGS.get(command))(command)
     return app
 
 
@@ -84,6 +92,7 @@ def _root(
       reloadls watch src --json         the same, for a program to read
       reloadls watch --once && make     wait for one change, then go on
       reloadls serve --stdio            serve an editor, an agent or a script
+      reloadls proxy -- ruff server     give a language server file watching
       reloadls demo                     see it at work on a copy of a real project
     """
     if version:

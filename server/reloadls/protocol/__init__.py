@@ -1,51 +1,58 @@
 """The wire: message shapes, one strict converter, method names, URIs, and the safe endpoint.
 
 The only place where what clients see is defined. Imports `watch` at most, and nothing above.
+
+What is taken from here is imported when it is first asked for: URIs and framing are wanted where pygls is not.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from . import methods
-from .changes import encode_change_batch, encode_watched_files
-from .convert import explain, make_converter, structure_params
-from .endpoint import SafeProtocol
-from .errors import (
-    ConnectionLost,
-    InternalFault,
-    InvalidParams,
-    InvalidRequest,
-    NotInitialized,
-    RequestCancelled,
-    RequestFailed,
-    UnknownMethod,
-    UnreadableMessage,
-)
-from .framing import Frame, Framer, FramingError, frame
-from .jsonio import dumps
-from .message_types import ClientProtocol
-from .messages import (
-    Change,
-    ChangeBatch,
-    Lag,
-    Metrics,
-    NoParams,
-    Problem,
-    RefreshPathsParams,
-    RefreshPathsResult,
-    ReloadStatus,
-    RootStatus,
-    SinceParams,
-    SinceResult,
-    StatusParams,
-    SyncParams,
-    SyncResult,
-    TargetStatus,
-    TriggerParams,
-)
-from .options import OptionProblem, Options, parse_options
-from .outbound import Encoded, encode_notification
-from .report import ModuleReport, ReloadReport, ReportError, SessionCounts
-from .uris import from_uri, paths_from, to_uri
+
+if TYPE_CHECKING:
+    from .changes import encode_change_batch, encode_watched_files
+    from .convert import explain, make_converter, structure_params
+    from .endpoint import SafeProtocol
+    from .errors import (
+        ConnectionLost,
+        InternalFault,
+        InvalidParams,
+        InvalidRequest,
+        NotInitialized,
+        RequestCancelled,
+        RequestFailed,
+        UnknownMethod,
+        UnreadableMessage,
+    )
+    from .framing import Frame, Framer, FramingError, frame
+    from .jsonio import dumps
+    from .message_types import ClientProtocol
+    from .messages import (
+        Change,
+        ChangeBatch,
+        Lag,
+        Metrics,
+        NoParams,
+        Problem,
+        RefreshPathsParams,
+        RefreshPathsResult,
+        ReloadStatus,
+        RootStatus,
+        SinceParams,
+        SinceResult,
+        StatusParams,
+        SyncParams,
+        SyncResult,
+        TargetStatus,
+        TriggerParams,
+    )
+    from .options import OptionProblem, Options, parse_options
+    from .outbound import Encoded, encode_notification
+    from .report import ModuleReport, ReloadReport, ReportError, SessionCounts
+    from .uris import from_uri, paths_from, to_uri
 
 __all__ = [
     # the endpoint
@@ -105,3 +112,55 @@ __all__ = [
     "UnknownMethod",
     "UnreadableMessage",
 ]
+
+_HOME: Final = {
+    "changes": ("encode_change_batch", "encode_watched_files"),
+    "convert": ("explain", "make_converter", "structure_params"),
+    "endpoint": ("SafeProtocol",),
+    "errors": (
+        "ConnectionLost",
+        "InternalFault",
+        "InvalidParams",
+        "InvalidRequest",
+        "NotInitialized",
+        "RequestCancelled",
+        "RequestFailed",
+        "UnknownMethod",
+        "UnreadableMessage",
+    ),
+    "framing": ("Frame", "Framer", "FramingError", "frame"),
+    "jsonio": ("dumps",),
+    "message_types": ("ClientProtocol",),
+    "messages": (
+        "Change",
+        "ChangeBatch",
+        "Lag",
+        "Metrics",
+        "NoParams",
+        "Problem",
+        "RefreshPathsParams",
+        "RefreshPathsResult",
+        "ReloadStatus",
+        "RootStatus",
+        "SinceParams",
+        "SinceResult",
+        "StatusParams",
+        "SyncParams",
+        "SyncResult",
+        "TargetStatus",
+        "TriggerParams",
+    ),
+    "options": ("OptionProblem", "Options", "parse_options"),
+    "outbound": ("Encoded", "encode_notification"),
+    "report": ("ModuleReport", "ReloadReport", "ReportError", "SessionCounts"),
+    "uris": ("from_uri", "paths_from", "to_uri"),
+}
+"""Module → what is taken from it."""
+_MODULES: Final = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return found

@@ -12,7 +12,6 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from .errors import InvalidParams
 from .jsonio import show
 
 __all__ = ["from_uri", "paths_from", "to_uri"]
@@ -59,6 +58,8 @@ def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:
         try:
             paths.append(from_uri(uri))
         except ValueError as exc:
+            from .errors import InvalidParams  # noqa: PLC0415 - imports pygls, which most who want a URI do not need
+
             raise InvalidParams(f"{field}[{index}]", str(exc)) from None
     return paths
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any, ClassVar
 
+from .effects import Effect
 from .undo import Undo
 
-__all__ = ["Adapter", "Adapters"]
+__all__ = ["Adapter", "Adapters", "Places"]
+
+Places = Callable[[Effect], tuple[str, int] | None]
+"""A noted effect -> the module and the first line of the statement that brought it about; None: unknown."""
 
 
 class Adapter:
@@ -37,8 +41,15 @@ class Adapter:
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """These run other code now; nothing else of them differs."""
 
-    def after(self, undo: Undo) -> None:
-        """All statements have run. The last step that may fail."""
+    def file_changed(self, path: str, undo: Undo) -> bool:
+        """A file that is no module of the program changed; whether the library had made something of it."""
+        return False
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """All statements have run. The last step that may fail.
+
+        `places` says where in the program a noted effect was brought about, as the files are now.
+        """
 
 
 class Adapters:
@@ -75,7 +86,12 @@ class Adapters:
         for adapter in self._there():
             adapter.functions_changed(functions, undo)
 
-    def after(self, undo: Undo) -> None:
+    def file_changed(self, path: str, undo: Undo) -> bool:
+        """See `Adapter.file_changed`."""
+        taken = [adapter.file_changed(path, undo) for adapter in self._there()]
+        return any(taken)
+
+    def after(self, undo: Undo, places: Places) -> None:
         """See `Adapter.after`."""
         for adapter in self._there():
-            adapter.after(undo)
+            adapter.after(undo, places)

@@ -14,11 +14,11 @@ from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport, Rep
 from .adapting import Adapters
 from .classes import CantBeLive
 from .commit import Changed, Commit
-from .dependents import Origin, imported_from
+from .dependents import imported_from
 from .diff import Way
 from .functions import Functions
 from .modules import LoadedModule, Modules, read_text
-from .plan import ModulePlan, plan_module
+from .plan import ModulePlan, Work, plan_module
 from .relocation import Relocation, find_relocations, missed
 from .undo import Undo
 
@@ -46,8 +46,8 @@ class Attempt:
         self._modules = modules
         self._functions = functions
         self._adapters = adapters
-        self._plans: list[ModulePlan] = []
-        self._again: list[Origin] = []
+        self._work = Work()
+        self._files_taken: list[str] = []
         self._relocations: list[Relocation] = []
         self._skipped: list[str] = []
         self.refused: list[_Reason] = []
@@ -86,16 +86,16 @@ class Attempt:
                 self._other_file(path, force)
         for module, path in texts.items():
             self._plan(module, path, force)
-        for plan in self._plans:
+        for plan in self._work.plans:
             self.refused += _beyond_what_runs(plan)
 
     def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
         with open(path, "rb") as file:
             text = read_text(file.read())
         if text != module.text or any(each.module is module for each in self._relocations):
-            self._plans.append(plan_module(module, text))
+            self._work.plans.append(plan_module(module, text))
         elif force:
-            self._again += [
+            self._work.again += [
                 (module, each)
                 for each in module.source.statements
                 if not isinstance(
@@ -108,7 +108,9 @@ class Attempt:
         """A file that is no module of the program: what has read it runs again."""
         found = [(module, statement) for module in self._modules for statement in module.readers_of(path)]
         found += [(module, statement) for module in self._modules for statement in missed(self._modules, module, path)]
-        self._again += found
+        self._work.again += found
+        if not found and os.path.isfile(path):
+            self._work.files.append(path)
         if path.endswith(_BINARY):
             self.refused += [
                 _Reason(name, path, "a compiled extension module can't be loaded twice into one process")
@@ -120,15 +122,22 @@ class Attempt:
 
     def commit(self) -> None:
         """Make it live: all of it, or raise and leave the program as it was. Raises Refused where it can't be."""
-        if not (self._plans or self._again or self._relocations):
+        work = self._work
+        if not (work.plans or work.again or work.files or self._relocations):
             return
-        commit = Commit(self._modules, self._functions, self._adapters, self._plans, self._again)
+        commit = Commit(self._modules, self._functions, self._adapters, work)
         try:
             self.changed = commit.run(self._relocate if self._relocations else None)
+            self._files_taken = commit.files_taken
         except CantBeLive as error:
-            module = commit.at_work or self._plans[0].module
+            module = commit.at_work or self._work.plans[0].module
             self.refused.append(_Reason(module.name, module.path, str(error)))
             raise Refused from error
+
+    @property
+    def did_something(self) -> bool:
+        """Whether the program is another one now."""
+        return bool(self.changed or self._files_taken)
 
     def _relocate(self, undo: Undo) -> tuple[list[str], list[LoadedModule]]:
         names = [each.module.name for each in self._relocations]
@@ -145,14 +154,16 @@ class Attempt:
         if status == "reloaded":
             for module, names in self.changed.items():
                 yield ModuleReport(name=module.name, path=module.path, status="reloaded", changed=tuple(names))
-            for plan in self._plans:
+            for path in self._files_taken:
+                yield ModuleReport(name=os.path.basename(path), path=path, status="reloaded")
+            for plan in self._work.plans:
                 if plan.module not in self.changed:
                     yield ModuleReport(name=plan.module.name, path=plan.module.path, status="unchanged")
             return
         reasons = {each.path for each in self.refused}
         for each in self.refused:
             yield ModuleReport(name=each.name, path=each.path, status="restartRequired", reason=each.why)
-        for plan in self._plans:
+        for plan in self._work.plans:
             if plan.module.path not in reasons:
                 rest = _REST.get(status, "skipped")
                 yield ModuleReport(name=plan.module.name, path=plan.module.path, status=rest)

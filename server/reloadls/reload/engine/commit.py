@@ -22,7 +22,7 @@ from .diff import Difference, Step, Way
 from .effects import Effect, Recorder
 from .functions import Functions, Swap, clear_caches, set_code
 from .modules import Codes, LoadedModule, Modules
-from .plan import ModulePlan, definitions, does_not_fit
+from .plan import ModulePlan, Work, definitions, does_not_fit
 from .registrations import Registrations
 from .relocation import imports_module
 from .statements import Facts, Statement, body_of
@@ -54,14 +54,15 @@ class _Due:
 class Commit:
     """One transaction. `run` either makes all of it live, or raises and leaves the program as it was."""
 
-    def __init__(
-        self, modules: Modules, functions: Functions, adapters: Adapters, plans: list[ModulePlan], again: list[Any]
-    ) -> None:
+    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters, work: Work) -> None:
         self._modules = modules
         self._functions = functions
         self._adapters = adapters
-        self._plans = plans
-        self._again = again
+        self._plans = work.plans
+        self._again = work.again
+        self._files = work.files
+        self.files_taken: list[str] = []
+        """Those of the other files that a library has made something of."""
         self._undo = Undo()
         self._registrations = Registrations(modules.spaces(), modules.names())
         self._traces = Traces(modules, functions, self._registrations, adapters, self._undo)
@@ -100,7 +101,7 @@ class Commit:
             if step.way in (Way.RUN, Way.CLASS)
         ]
         removed = any(plan.difference.removed for plan in self._plans)
-        if first or removed or self._again or relocate or any(plan.bodies for plan in self._plans):
+        if first or removed or self._again or self._files or relocate or any(plan.bodies for plan in self._plans):
             self._remember()
         names, moved = relocate(self._undo) if relocate else ([], [])
         self._swap()
@@ -126,7 +127,8 @@ class Commit:
         while self._line:
             self._run_due(heapq.heappop(self._line))
         self._registrations.settle()
-        self._adapters.after(self._undo)
+        self.files_taken = [path for path in self._files if self._adapters.file_changed(path, self._undo)]
+        self._adapters.after(self._undo, self._place)
         self._call_hooks()
 
     def _let_go(self) -> None:
@@ -148,7 +150,7 @@ class Commit:
         self._undo.restore_namespaces(self._modules.spaces())
         self._registrations.restore_with(self._undo)
         self._undo.add(partial(_forget_new_modules, self._modules, set(self._modules.names())))
-        self._before = {plan.module: dict(plan.module.namespace) for plan in self._plans}
+        self._before = {module: dict(module.namespace) for module in self._modules}
         self._adapters.before(self._undo, self._modules.spaces())
 
     # -- functions
@@ -196,6 +198,8 @@ class Commit:
             brought = self._brought(module, statement) if statement.facts.uses.star else set()
             for name in sorted((statement.facts.uses.binds | brought) - bound):
                 self._unbind(module, name)
+            if brought:
+                self._push_other_stars(module, statement)
             self._mutated(module, statement)
 
     def _remove_module(self, module: LoadedModule) -> None:
@@ -308,6 +312,7 @@ class Commit:
         elif difference.removed or step.way is Way.CLASS:
             names += patch_class(cls, _NOTHING, module.namespace, difference, self._undo)
         module.codes[facts] = (*kept, *made)
+        self._adapters.class_changed(cls, cls, self._undo)
         self._class_changed(module, cls, list(dict.fromkeys(names)), step)
 
     def _swaps_of_body(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> list[Swap]:
@@ -448,6 +453,13 @@ class Commit:
         own = {name for each in module.source.statements for name in each.facts.uses.binds}
         for name in sorted(self._brought(module, statement) - given - own):
             self._unbind(module, name)
+            self._push_other_stars(module, statement)
+
+    def _push_other_stars(self, module: LoadedModule, statement: Statement) -> None:
+        """A name that one star import brings no more may be another's, too."""
+        for other in module.source.statements:
+            if other.facts.uses.star and other.facts is not statement.facts:
+                self._push(module, other)
 
     def _brought(self, module: LoadedModule, statement: Statement) -> set[str]:
         """Names that a star import has brought."""
@@ -504,6 +516,13 @@ class Commit:
     def _told(self, module: LoadedModule, names: list[str]) -> None:
         known = self._changed.setdefault(module, [])
         known.extend(name for name in names if name not in known)
+
+    def _place(self, effect: Effect) -> tuple[str, int] | None:
+        for module in self._modules:
+            line = module.line_of(effect)
+            if line is not None:
+                return module.name, line
+        return None
 
     def _call_hooks(self) -> None:
         for module, before in self._before.items():

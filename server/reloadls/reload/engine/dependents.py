@@ -42,8 +42,17 @@ def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Or
         key: what changed.
         body: it is a function that was patched in place, so that only calling it differs.
     """
-    waiting = [_changed(modules, key, body)]
-    known = {(key, body)}
+    known: set[tuple[Key, bool]] = set()
+    waiting: list[_Changed] = []
+
+    def follow(each: tuple[Key, bool]) -> None:
+        if each not in known:
+            known.add(each)
+            waiting.append(_changed(modules, *each))
+            for other in _of_class(modules.named(each[0][0]), each[0][1]) if each[1] else ():
+                follow(other)
+
+    follow((key, body))
     given: set[Statement] = set()
     while waiting:
         changed = waiting.pop()
@@ -52,17 +61,31 @@ def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Or
                 given.add(statement)
                 yield module, statement
             for name in _functions_that_depend(modules, module, statement, changed):
-                affected = ((module.name, name), True)
-                for other in (affected, *_of_class(module, name)):
-                    if other not in known:
-                        known.add(other)
-                        waiting.append(_changed(modules, *other))
+                follow(((module.name, name), True))
 
 
-def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
-    """A method that does something else makes something else of an instance that is made and used at once."""
+def _of_class(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
+    """What a method that does something else makes different, too.
+
+    An instance that is made and used at once, and the methods of subclasses that call it through `super()`.
+    """
     outer, _, last = name.rpartition(".")
-    return [((module.name, f"{outer}.*"), False)] if outer and "<locals>" not in name and last != "*" else []
+    if module is None or not outer or "<locals>" in name or last == "*":
+        return []
+    found: list[tuple[Key, bool]] = [((module.name, f"{outer}.*"), False)]
+    for cls in _subclasses(module.namespace.get(outer)):
+        function = vars(cls).get(last)
+        if isinstance(function, FunctionType) and "super" in function.__code__.co_names:
+            found.append(((cls.__module__, f"{cls.__qualname__}.{last}"), True))
+    return found
+
+
+def _subclasses(cls: object) -> list[type]:
+    found: list[type] = [cls] if isinstance(cls, type) else []
+    for each in found:
+        below: list[type] = type.__subclasses__(each)
+        found.extend(other for other in below if other not in found)
+    return found[1:]
 
 
 def depends(modules: Modules, module: LoadedModule, statement: Statement, key: Key) -> bool:
@@ -148,7 +171,7 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
     if key[1].endswith(".*"):
-        iterated = ((name,) for name in reads.kept if isinstance(module.namespace.get(name), EnumMeta))
+        iterated = (chain for chain in reads.handed if isinstance(_value(module, chain), EnumMeta))
         return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
         return True  # it hands the module on, and `getattr` may read any name of it

@@ -128,7 +128,7 @@ def _same_class(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
 
 
 def is_another(difference: Difference, name: str) -> bool:
-    """Whether what a name means at the end was made by a new statement, beside one that made it mean something before."""
+    """Whether what a name means at the end was made by a new statement, beside one that was there before."""
     binders = [step for step in difference.steps if name in step.statement.facts.uses.binds]
     return len(binders) > 1 and binders[-1].before is None
 

@@ -28,9 +28,8 @@ def adopt_enum(old: Any, new: Any, undo: Undo) -> None:
         if name in _OF_ITS_OWN or name in members:
             continue
         before = vars(old).get(name)
-        if isinstance(before, FunctionType) and isinstance(value, FunctionType):
-            value = adopt_function(before, value, undo)
-        undo.set_class_attribute(old, name, value)
+        both = isinstance(before, FunctionType) and isinstance(value, FunctionType)
+        undo.set_class_attribute(old, name, adopt_function(before, value, undo) if both else value)
     for name, member in members.items():
         undo.set_class_attribute(old, name, _in_class(vars(new).get(name, MISSING), member))
     by_value = {member._value_: member for member in members.values() if _hashable(member)}

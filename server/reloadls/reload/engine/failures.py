@@ -22,7 +22,7 @@ def describe(error: BaseException, modules: Modules) -> ReportError:
     return ReportError(
         type=type(error).__qualname__,
         message=_message(error),
-        place=place or _of_frames(error.__traceback__, modules),
+        place=place or _of_template(error) or _of_frames(error.__traceback__, modules),
         traceback=_text(error),
     )
 
@@ -43,6 +43,14 @@ def _of_syntax(error: SyntaxError) -> Place | None:
     end_column = error.end_offset - 1 if error.end_offset and error.end_offset > 0 else None
     end_line = error.end_lineno or None
     return Place(path=error.filename, line=error.lineno or 1, column=column, end_line=end_line, end_column=end_column)
+
+
+def _of_template(error: BaseException) -> Place | None:
+    """Libraries for templates and configuration files say where as Python does."""
+    path, line = getattr(error, "filename", None), getattr(error, "lineno", None)
+    if isinstance(path, str) and isinstance(line, int) and os.path.isabs(path) and not isinstance(error, OSError):
+        return Place(path=path, line=max(line, 1))
+    return None
 
 
 def _of_frames(trace: TracebackType | None, modules: Modules) -> Place | None:

@@ -133,6 +133,16 @@ class LoadedModule:
             if any(effect.path == path for effect in self.effects.get(each.facts, ()))
         ]
 
+    def line_of(self, effect: Effect) -> int | None:
+        """The first line of the statement that brought an effect about."""
+        for line, noted in self.noted:
+            if noted is effect:
+                return line
+        for facts, effects in self.effects.items():
+            if any(each is effect for each in effects):
+                return next((each.first for each in self.source.statements if each.facts is facts), None)
+        return None
+
     def running(self) -> Statement | None:
         """The statement that is being run: of a script, the one that the program lives in."""
         found = None

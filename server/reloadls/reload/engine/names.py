@@ -23,6 +23,8 @@ class Reads:
     reads: set[Chain] = field(default_factory=set)
     calls: set[Chain] = field(default_factory=set)
     """Those that it calls; they are among `reads`, too."""
+    handed: set[Chain] = field(default_factory=set)
+    """The same for names and attributes."""
     kept: set[str] = field(default_factory=set)
     """Names whose value it does more with than calling it or reading an attribute: hands on, stores, compares."""
     decorators: set[Chain] = field(default_factory=set)
@@ -97,6 +99,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
             self._read((node.id,), kept=True)
+            self._hand_on((node.id,))
         else:
             self._bind(node.id)
 
@@ -106,6 +109,11 @@ class _Reader(ast.NodeVisitor):
             self.generic_visit(node)
         else:
             self._read(chain)
+            self._hand_on(chain)
+
+    def _hand_on(self, chain: Chain) -> None:
+        if self.scope.is_global(chain[0]):
+            self.into.handed.add(chain)
 
     def visit_Call(self, node: ast.Call) -> None:
         self._call(node, made=False)

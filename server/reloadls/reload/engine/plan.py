@@ -13,7 +13,7 @@ from .functions import Swap
 from .modules import Codes, LoadedModule
 from .statements import Facts, Source, Statement, parse, reparse
 
-__all__ = ["ModulePlan", "definitions", "does_not_fit", "plan_module"]
+__all__ = ["ModulePlan", "Work", "definitions", "does_not_fit", "plan_module"]
 
 
 @dataclass(eq=False)
@@ -38,6 +38,17 @@ class ModulePlan:
     def steps(self) -> tuple[Step, ...]:
         """The way of each statement of the new text."""
         return self.difference.steps
+
+
+@dataclass(eq=False)
+class Work:
+    """All that one commit has to do."""
+
+    plans: list[ModulePlan] = field(default_factory=list)
+    again: list[tuple[LoadedModule, Statement]] = field(default_factory=list)
+    """Statements that run again though their text is the same."""
+    files: list[str] = field(default_factory=list)
+    """Files that changed and are no modules."""
 
 
 def plan_module(module: LoadedModule, text: str) -> ModulePlan:

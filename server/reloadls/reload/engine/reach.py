@@ -24,13 +24,16 @@ _NOT_OF_THE_PROGRAM = ("reloadls.reload.", "_frozen_importlib", "importlib.")
 _Sized = (list, dict, set, frozenset, tuple, deque)
 
 
-def reach(starts: Iterable[object], own: frozenset[str], *, most: int) -> Iterator[object]:
+def reach(
+    starts: Iterable[object], own: frozenset[str], *, most: int, attributes: set[int] | None = None
+) -> Iterator[object]:
     """Every object that leads from `starts`, near ones first, `starts` included; `most` at the most.
 
     Args:
         starts: where to begin.
         own: names of the modules whose classes are entered; other classes are left alone.
         most: how many objects to look at.
+        attributes: is given the ids of the dictionaries that are no containers, but hold an object's attributes.
     """
     seen: set[int] = _namespaces()
     line = deque(starts)
@@ -42,6 +45,8 @@ def reach(starts: Iterable[object], own: frozenset[str], *, most: int) -> Iterat
         most -= 1
         yield each
         for child in _children(each, own):
+            if attributes is not None and type(child) is dict and getattr(each, "__dict__", None) is child:
+                attributes.add(id(child))
             if id(child) not in seen and gc.is_tracked(child) and not isinstance(child, _Left):
                 seen.add(id(child))
                 line.append(child)

@@ -54,7 +54,10 @@ class Registrations:
             names: strings that are removed, too.
         """
         wanted = {id(value): value for value in values}
-        for container in self._containers(starts):
+        attributes: set[int] = set()  # an attribute is no registration
+        for container in self._containers(starts, attributes):
+            if id(container) in attributes:
+                continue
             for taken in reversed(_entries(container, wanted, names)):
                 _remove(taken)
                 self._taken.append(taken)
@@ -72,10 +75,10 @@ class Registrations:
             _put_back(taken)
         self._doubles, self._taken = {}, []
 
-    def _containers(self, starts: Iterable[Any] | None = None) -> list[Any]:
+    def _containers(self, starts: Iterable[Any] | None = None, attributes: set[int] | None = None) -> list[Any]:
         if starts is None:
             starts = [value for space in self._namespaces for value in list(space.values())]
-        found = reach(starts, self._own, most=_MOST)
+        found = reach(starts, self._own, most=_MOST, attributes=attributes)
         return [each for each in found if isinstance(each, _Mutable) and len(each) <= LONGEST]
 
 

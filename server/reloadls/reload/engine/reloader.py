@@ -142,7 +142,7 @@ class HotReloader:
             return replace(attempt.report("failed"), error=told)
         for path in paths:
             self._waiting.pop(path, None)
-        report = attempt.report("reloaded" if attempt.changed else "unchanged")
+        report = attempt.report("reloaded" if attempt.did_something else "unchanged")
         return replace(report, modules=(*report.modules, *self._still_waiting()))
 
     def _waiting_for(self, attempt: Attempt, paths: list[str]) -> list[str]:

@@ -44,12 +44,14 @@ def _parts(node: Any, bodies: bool) -> Iterator[str]:
     if isinstance(node, ast.AST):
         yield type(node).__name__
         yield "("
-        leave_out = not bodies and isinstance(node, _Functions)
+        function = node if not bodies and isinstance(node, _Functions) else None
         for field in node._fields:
             if field == "type_comment" or (field == "kind" and isinstance(node, ast.Constant)):
                 continue
-            if leave_out and field == "body":
+            if function is not None and field == "body":
                 yield _BODIES_LEFT_OUT
+                if function.decorator_list:  # a wrapper has a copy of the docstring
+                    yield repr(ast.get_docstring(function, clean=False))
             else:
                 yield from _parts(getattr(node, field, None), bodies)
             yield ","

@@ -1,0 +1,178 @@
+"""What is changed in a message? Pure: messages as plain JSON values in, what is to be done with them out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = [
+    "REGISTER",
+    "UNREGISTER",
+    "WATCHED_FILES",
+    "Registered",
+    "Split",
+    "encode",
+    "failure",
+    "folders_of",
+    "is_id",
+    "offer_watching",
+    "parse",
+    "split_registration",
+    "split_unregistration",
+    "success",
+    "watches_already",
+]
+
+Json = dict[str, Any]
+
+WATCHED_FILES: Final = "workspace/didChangeWatchedFiles"
+REGISTER: Final = "client/registerCapability"
+UNREGISTER: Final = "client/unregisterCapability"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One registration of watchers: its id, and the watchers as the server sent them."""
+
+    id: str
+    watchers: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A request of the server, taken apart.
+
+    Attributes:
+        ours: what of it is about watching.
+        gone: the ids of what is no longer wanted.
+        others: the request with what the client is to see of it; None if that is nothing.
+    """
+
+    ours: tuple[Registered, ...] = ()
+    gone: tuple[str, ...] = ()
+    others: Json | None = field(default=None)
+
+
+def parse(body: bytes) -> Json | None:
+    """The JSON object that `body` is; None for anything else."""
+    try:
+        value = json.loads(body, parse_float=_number, parse_constant=_number)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _number(text: str) -> float:
+    """A number that can be written again; what is not one makes the message one that is passed on as it is."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} can't be written again")
+    return number
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """The message as JSON text. In ASCII, so that a lone surrogate goes on as the escape that it came as."""
+    return json.dumps(message, separators=(",", ":")).encode("ascii")
+
+
+def is_id(value: object) -> bool:
+    """Whether a request may have this as its id."""
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def success(id: Any) -> Json:
+    """The answer that all is well."""
+    return {"jsonrpc": "2.0", "id": id, "result": None}
+
+
+def failure(id: Any, message: str) -> Json:
+    """The answer that it could not be done."""
+    return {"jsonrpc": "2.0", "id": id, "error": {"code": -32803, "message": message}}
+
+
+def watches_already(initialize: Json) -> bool:
+    """Whether the client offers to watch files for whoever registers."""
+    return (
+        _at(initialize, "params", "capabilities", "workspace", "didChangeWatchedFiles", "dynamicRegistration") is True
+    )
+
+
+def offer_watching(initialize: Json) -> Json:
+    """`initialize` in the name of a client that watches, with all else as it was."""
+    params = _object(initialize.get("params"))
+    capabilities = _object(params.get("capabilities"))
+    workspace = _object(capabilities.get("workspace"))
+    offered = _object(workspace.get("didChangeWatchedFiles"))
+    offered |= {"dynamicRegistration": True, "relativePatternSupport": True}
+    workspace |= {"didChangeWatchedFiles": offered}
+    return initialize | {"params": params | {"capabilities": capabilities | {"workspace": workspace}}}
+
+
+def folders_of(initialize: Json) -> list[str]:
+    """The workspace folders' URIs, or, of an older client, its root's URI or path."""
+    params = _object(initialize.get("params"))
+    folders = params.get("workspaceFolders")
+    if isinstance(folders, list) and (uris := uris_of(folders)):
+        return uris
+    root = params.get("rootUri") or params.get("rootPath")
+    return [root] if isinstance(root, str) else []
+
+
+def uris_of(folders: Any) -> list[str]:
+    """The URIs in a list of workspace folders."""
+    if not isinstance(folders, list):
+        return []
+    return [folder["uri"] for folder in folders if isinstance(folder, dict) and isinstance(folder.get("uri"), str)]
+
+
+def split_registration(request: Json) -> Split:
+    """What of `client/registerCapability` is about watching, and what the client is to see."""
+    entries = _at(request, "params", "registrations")
+    if not isinstance(entries, list):
+        return Split(others=request)
+    ours, others = _parted(entries, lambda entry: entry.get("method") == WATCHED_FILES and _has_id(entry))
+    registered = tuple(Registered(entry["id"], _watchers(entry)) for entry in ours)
+    return Split(registered, (), _with(request, "registrations", others) if others or not ours else None)
+
+
+def split_unregistration(request: Json, known: Iterable[str]) -> Split:
+    """What of `client/unregisterCapability` is about a `known` registration, and what the client is to see."""
+    # The specification's own spelling of the field is the first one.
+    name = next((name for name in ("unregisterations", "unregistrations") if _at(request, "params", name)), None)
+    entries = _at(request, "params", name) if name else None
+    if name is None or not isinstance(entries, list):
+        return Split(others=request)
+    there = set(known)
+    ours, others = _parted(entries, lambda entry: _has_id(entry) and entry["id"] in there)
+    return Split((), tuple(entry["id"] for entry in ours), _with(request, name, others) if others or not ours else None)
+
+
+def _parted(entries: list[Any], mine: Any) -> tuple[list[Json], list[Any]]:
+    ours = [entry for entry in entries if isinstance(entry, dict) and mine(entry)]
+    return ours, [entry for entry in entries if not (isinstance(entry, dict) and mine(entry))]
+
+
+def _has_id(entry: Json) -> bool:
+    return isinstance(entry.get("id"), str)
+
+
+def _watchers(entry: Json) -> tuple[Any, ...]:
+    watchers = _at(entry, "registerOptions", "watchers")
+    return tuple(watchers) if isinstance(watchers, list) else ()
+
+
+def _with(request: Json, name: str, entries: list[Any]) -> Json:
+    return request | {"params": request["params"] | {name: entries}}
+
+
+def _at(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _object(value: Any) -> Json:
+    return dict(value) if isinstance(value, dict) else {}

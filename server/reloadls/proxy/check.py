@@ -1,0 +1,220 @@
+"""What does a server ask to be told of, and how fast does it take it up? `reloadls proxy --check`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reloadls.protocol.uris import to_uri
+from reloadls.proxy import amend
+from reloadls.proxy.child import CantStart
+from reloadls.proxy.editor import Editor, ServerEnded
+from reloadls.proxy.interest import Glob, Interest, read_watchers
+from reloadls.proxy.main import NOT_STARTED, ProxyOptions, start_log
+from reloadls.watch.sources.inotify_calls import Calls
+
+__all__ = ["check_main"]
+
+_START_S: Final = 30.0
+_QUIET_S: Final = 1.0
+"""Seconds without a word after which a server is taken to have finished what it was doing."""
+_REACT_S: Final = 5.0
+_SAMPLES: Final = 8
+_SHOWN: Final = 20
+_OPEN: Final = 0x20
+"""IN_OPEN of inotify(7)."""
+_CHATTER: Final = ("window/logMessage", "$/logTrace", "telemetry/event")
+
+_SCENES: Final = (
+    (
+        "python", "main.py", "from lib import value\n\nnumber: int = value\n",
+        "lib.py", "value: int = 1\n", 'value: str = "a"\n',
+    ),
+    (
+        "typescript", "main.ts", 'import { value } from "./lib";\nexport const number: number = value;\n',
+        "lib.ts", "export const value = 1;\n", 'export const value = "a";\n',
+    ),
+)  # fmt: skip
+"""(language, file that is opened, its text, file that is edited on disk, its text, its new text)."""
+
+
+@dataclass
+class _Findings:
+    """What the server registered, and what became of an edit, in seconds after it."""
+
+    globs: list[Glob] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    began: float = 0.0
+    told: float | None = None
+    opened: float | None = None
+    said: tuple[float, str] | None = None
+
+    def since(self) -> float:
+        return time.monotonic() - self.began
+
+
+def check_main(options: ProxyOptions) -> int:
+    """Print what the server registers and what it makes of an edit; return 0 if it took it up, 1 if not."""
+    start_log(options.log_file)
+    findings = _Findings()
+    try:
+        asyncio.run(_check(options, findings))
+    except CantStart as refusal:
+        sys.stderr.write(f"reloadls proxy: {refusal}\n")
+        return NOT_STARTED
+    except (ServerEnded, TimeoutError) as error:
+        silent = f"the server did not answer within {_START_S:.0f} s; does it speak LSP over stdio?"
+        sys.stderr.write(f"reloadls proxy: {str(error) or silent}\n")
+        return 1
+    sys.stdout.write("".join(f"{line}\n" for line in _report(findings)))
+    return 0 if findings.opened is not None or findings.said is not None else 1
+
+
+async def _check(options: ProxyOptions, findings: _Findings) -> None:
+    with tempfile.TemporaryDirectory(prefix="reloadls-check-", ignore_cleanup_errors=True) as made:
+        folder = _set_scenes(made)
+
+        def on_registered(registered: amend.Registered) -> None:
+            findings.globs += read_watchers(registered.watchers, [folder])[0]
+            findings.lines += map(_shown, registered.watchers)
+
+        def on_told() -> None:
+            if findings.edited and findings.told is None:
+                findings.told = findings.since()
+
+        settings = dataclasses.replace(options.settings, always=True, on_registered=on_registered, on_told=on_told)
+        findings.globs += read_watchers([{"globPattern": glob} for glob in settings.globs], [folder])[0]
+        async with Editor.start(dataclasses.replace(options, settings=settings)) as editor:
+            await editor.hello(folder, within=_START_S)
+            await editor.quiet(_QUIET_S, within=_START_S)
+            edits = await _prepare(editor, folder, Interest(findings.globs), findings.globs)
+            await _try_out(editor, edits, findings)
+
+
+async def _prepare(editor: Editor, folder: str, interest: Interest, globs: Sequence[Glob]) -> dict[str, str]:
+    """Path → new text of what is to be edited: a file that another, open one depends on; else one file per glob."""
+    for language, opened, text, edited, _, after in _SCENES:
+        if interest.wants(os.path.join(folder, edited), "modified"):
+            document = {"uri": to_uri(os.path.join(folder, opened)), "languageId": language, "version": 1, "text": text}
+            editor.say({"method": "textDocument/didOpen", "params": {"textDocument": document}})
+            await editor.quiet(_QUIET_S, within=_START_S)
+            return {os.path.join(folder, edited): after}
+    return dict.fromkeys(_samples(folder, globs), "")
+
+
+async def _try_out(editor: Editor, edits: dict[str, str], findings: _Findings) -> None:
+    if not edits:
+        return
+
+    def heard(method: str) -> None:
+        if findings.told is not None and findings.said is None and method not in _CHATTER:
+            findings.said = findings.since(), method
+
+    editor.heard = heard
+    findings.began = time.monotonic()
+    findings.edited = [os.path.basename(path) for path in edits]
+    for path, text in edits.items():
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _write(path, text)
+    with _noting_who_opens(edits, findings):
+        await editor.until(lambda: findings.said is not None, within=_REACT_S)
+
+
+@contextlib.contextmanager
+def _noting_who_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
+    """Meanwhile note when somebody opens one of `paths` after the server was told, where the system can say that."""
+    try:
+        calls = Calls()
+        fd = calls.open()
+    except OSError:
+        yield
+        return
+
+    def look() -> None:
+        os.read(fd, 65536)
+        if findings.told is not None and findings.opened is None:
+            findings.opened = findings.since()
+
+    loop = asyncio.get_running_loop()
+    try:
+        for path in paths:
+            with contextlib.suppress(OSError):
+                calls.add(fd, path, _OPEN)
+        loop.add_reader(fd, look)
+        yield
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+def _report(findings: _Findings) -> Iterator[str]:
+    if not findings.lines:
+        yield "The server registers for no files."
+        yield "If it can be told of changes nevertheless, name them with --watch GLOB."
+    else:
+        yield "The server registers for:"
+        lines = list(dict.fromkeys(findings.lines))
+        yield from (f"  {line}" for line in lines[:_SHOWN])
+        if len(lines) > _SHOWN:
+            yield f"  and {len(lines) - _SHOWN} more"
+    if not findings.edited:
+        return
+    yield f"Edited on disk: {', '.join(findings.edited)}"
+    if findings.told is None:
+        yield "The server was told of nothing."
+        return
+    yield f"  told to the server after {_ms(findings.told)}"
+    if findings.opened is not None:
+        yield f"  read by the server after {_ms(findings.opened)}"
+    if findings.said is not None:
+        yield f"  {findings.said[1]} from the server after {_ms(findings.said[0])}"
+    if findings.opened is None and findings.said is None:
+        yield f"  no sign of it from the server within {_REACT_S:.0f} s"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def _shown(watcher: Any) -> str:
+    glob = watcher.get("globPattern") if isinstance(watcher, dict) else None
+    if isinstance(glob, dict):
+        base = glob.get("baseUri")
+        return f"{glob.get('pattern')} in {base.get('uri') if isinstance(base, dict) else base}"
+    return str(glob)
+
+
+def _set_scenes(made: str) -> str:
+    """Write what the scenes need into a folder; its real path."""
+    folder = os.path.realpath(made)
+    for _, opened, text, edited, before, _ in _SCENES:
+        _write(os.path.join(folder, opened), text)
+        _write(os.path.join(folder, edited), before)
+    return folder
+
+
+def _samples(folder: str, globs: Iterable[Glob]) -> list[str]:
+    """A new file in `folder` for each of some `globs`."""
+    samples = [path for path in dict.fromkeys(map(_sample, globs)) if path.startswith(folder + os.sep)]
+    return [path for path in samples if not os.path.exists(path)][:_SAMPLES]
+
+
+def _sample(glob: Glob) -> str:
+    """A path that `glob` matches."""
+    names = [re.sub(r"\[!?(.)[^]]*\]", r"\1", name) for name in glob.rest if name != "**"]
+    return os.path.join(glob.root, *(name.replace("*", "check").replace("?", "x") for name in names))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)

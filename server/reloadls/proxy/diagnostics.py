@@ -1,0 +1,91 @@
+"""What is wrong with a file, by the server and by our own service together? The last to publish would win otherwise.
+
+The server's publications go on as they came, except for files of which the service says something, too. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final
+
+from reloadls.protocol.uris import from_uri
+from reloadls.proxy import amend
+
+__all__ = ["PUBLISH", "Diagnostics"]
+
+PUBLISH: Final = "textDocument/publishDiagnostics"
+_KEPT: Final = 32 * 1024 * 1024
+
+_Json = dict[str, Any]
+
+
+class Diagnostics:
+    """What both have published last, per file.
+
+    Args:
+        kept: so many bytes of the server's publications are remembered; beyond that the oldest are forgotten, and
+            what the service says of such a file then stands alone until the server publishes again.
+    """
+
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._kept = kept
+        self._size = 0
+        self._server: OrderedDict[str, bytes] = OrderedDict()
+        self._service: dict[str, tuple[str, list[Any]]] = {}
+
+    def from_server(self, message: _Json, body: bytes) -> _Json | None:
+        """The server has published `message`, which came as `body`: what the editor is to get instead; None if that."""
+        params = _params(message)
+        if params is None:
+            return None
+        file = _file(params["uri"])
+        self._remember(file, body if params["diagnostics"] else b"")
+        if file not in self._service:
+            return None
+        return message | {"params": params | {"diagnostics": params["diagnostics"] + self._service[file][1]}}
+
+    def from_service(self, message: _Json) -> _Json:
+        """The service has published `message`: what the editor is to get instead."""
+        params = _params(message)
+        if params is None:
+            return message
+        file = _file(params["uri"])
+        if params["diagnostics"]:
+            self._service[file] = params["uri"], params["diagnostics"]
+        else:
+            self._service.pop(file, None)
+        return self._together(file, params["uri"])
+
+    def service_ended(self) -> list[_Json]:
+        """The service is no more: what the editor is to get, so that it shows what the server says."""
+        said, self._service = self._service, {}
+        return [self._together(file, uri) for file, (uri, _) in said.items()]
+
+    def _together(self, file: str, uri: str) -> _Json:
+        """Without a version: an editor with a newer one would pass the service's part over, too."""
+        theirs = _params(amend.parse(self._server.get(file, b"")) or {}) or {"uri": uri, "diagnostics": []}
+        theirs.pop("version", None)
+        params = theirs | {"diagnostics": theirs["diagnostics"] + self._service.get(file, (uri, []))[1]}
+        return {"jsonrpc": "2.0", "method": PUBLISH, "params": params}
+
+    def _remember(self, file: str, body: bytes) -> None:
+        self._size += len(body) - len(self._server.pop(file, b""))
+        if body:
+            self._server[file] = body
+        while self._size > self._kept:
+            self._size -= len(self._server.popitem(last=False)[1])
+
+
+def _params(message: _Json) -> _Json | None:
+    params = message.get("params")
+    if not isinstance(params, dict) or not isinstance(params.get("uri"), str):
+        return None
+    return dict(params) if isinstance(params.get("diagnostics"), list) else None
+
+
+def _file(uri: str) -> str:
+    """The same for every spelling of one file's URI."""
+    try:
+        return "file:" + from_uri(uri)
+    except ValueError:
+        return uri

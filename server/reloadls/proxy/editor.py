@@ -1,0 +1,141 @@
+"""A small editor without file watching, for trying a server out behind the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from reloadls.protocol.uris import to_uri
+from reloadls.proxy import amend
+from reloadls.proxy.main import ProxyOptions, stand_between
+from reloadls.proxy.messages import Message, MessageStream, framed
+from reloadls.proxy.pipes import Inlet, Outlet
+
+__all__ = ["Editor", "ServerEnded"]
+
+_LEAVE_S: Final = 2.0
+_STEP_S: Final = 0.01
+_CAPABILITIES: Final = {
+    "workspace": {"configuration": True, "workspaceFolders": True},
+    "textDocument": {"publishDiagnostics": {}},
+}
+
+
+class ServerEnded(Exception):
+    """The server has ended while something was expected of it."""
+
+
+class Editor:
+    """The client's side of one connection. Answers the server's requests with nothing.
+
+    Attributes:
+        heard: called with the method of whatever the server says.
+    """
+
+    def __init__(self) -> None:
+        self._stream = MessageStream()
+        self._outlet = Outlet()
+        self._count = 0
+        self._answers: dict[Any, asyncio.Future[Any]] = {}
+        self._proxy: asyncio.Task[int] | None = None
+        self.heard: Callable[[str], None] = lambda _: None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def start(cls, options: ProxyOptions) -> AsyncIterator[Editor]:
+        """An editor, the proxy and the server; all are gone in the end.
+
+        Raises:
+            CantStart: the server can't be started.
+            ServerEnded: it has ended by itself.
+        """
+        editor = cls()
+        source, ours_out = os.pipe()
+        ours_in, sink = os.pipe()
+        editor._proxy = proxy = asyncio.create_task(stand_between(options, source, sink))
+        inlet = Inlet(editor._take, lambda: None)
+        await inlet.open(ours_in)
+        await editor._outlet.open(ours_out)
+        try:
+            yield editor
+        finally:
+            if not proxy.done():
+                with contextlib.suppress(TimeoutError, ServerEnded):
+                    await editor.ask("shutdown", None, within=_LEAVE_S)
+                editor.say({"method": "exit"})
+            editor._outlet.close()
+            await asyncio.wait({proxy}, timeout=_LEAVE_S)
+            if not proxy.done():  # a server that does not leave goes with us
+                proxy.cancel()
+            inlet.close()
+
+    async def hello(self, folder: str, *, within: float) -> None:
+        """Do the handshake, for one workspace folder."""
+        uri = to_uri(folder)
+        params = {
+            "processId": os.getpid(),
+            "rootUri": uri,
+            "workspaceFolders": [{"uri": uri, "name": os.path.basename(folder)}],
+            "capabilities": _CAPABILITIES,
+        }
+        await self.ask("initialize", params, within=within)
+        self.say({"method": "initialized", "params": {}})
+
+    async def ask(self, method: str, params: Any, *, within: float) -> Any:
+        """Send a request and return the answer, which must come within so many seconds."""
+        self._count += 1
+        answer = self._answers[self._count] = asyncio.get_running_loop().create_future()
+        self.say({"id": self._count, "method": method} | ({} if params is None else {"params": params}))
+        await self.until(answer.done, within=within)
+        if not answer.done():
+            raise TimeoutError
+        return answer.result()
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        self._outlet.write(framed(amend.encode({"jsonrpc": "2.0", **message})))
+
+    async def quiet(self, seconds: float, *, within: float) -> None:
+        """Return when the server has had nothing to say for so many seconds."""
+        last = time.monotonic()
+
+        def heard(_: str) -> None:
+            nonlocal last
+            last = time.monotonic()
+
+        self.heard = heard
+        await self.until(lambda: time.monotonic() - last > seconds, within=within)
+        self.heard = lambda _: None
+
+    async def until(self, condition: Callable[[], bool], *, within: float) -> None:
+        """Return when `condition` holds, or the time is over."""
+        end = time.monotonic() + within
+        while not condition() and time.monotonic() < end:
+            if self._proxy is not None and self._proxy.done():
+                code = self._proxy.result()
+                how = f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+                raise ServerEnded(f"the server has ended {how}")
+            await asyncio.sleep(_STEP_S)
+
+    def _take(self, data: bytes) -> None:
+        for piece in self._stream.feed(data):
+            message = amend.parse(piece.body) if isinstance(piece, Message) else None
+            if message is not None:
+                self._meet(message)
+
+    def _meet(self, message: dict[str, Any]) -> None:
+        if "method" not in message:
+            answer = self._answers.pop(message.get("id"), None)
+            if answer is not None and not answer.done():
+                answer.set_result(message.get("result"))
+            return
+        if "id" in message:
+            params = message.get("params")
+            items = params.get("items") if isinstance(params, dict) else None
+            self.say({"id": message["id"], "result": [{} for _ in items] if isinstance(items, list) else None})
+        self.heard(str(message["method"]))

@@ -1,0 +1,135 @@
+"""What is to be done about watching, one thing after another, beside the traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reloadls.proxy import amend
+from reloadls.proxy.messages import framed
+from reloadls.proxy.pipes import Outlet
+
+if TYPE_CHECKING:
+    from reloadls.proxy.watching import Watching
+
+__all__ = ["Order", "Settings", "Supply"]
+
+_log = logging.getLogger("reloadls.proxy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How watching is supplied.
+
+    Attributes:
+        debounce: quiet time before changes are told, in seconds.
+        always: whether to do it for a client that watches by itself, too.
+        globs: what is watched without being registered, whatever the client does.
+        own: the paths of files that we write: telling of them would make us write again.
+        on_registered: called with each registration that is taken up here.
+        on_told: called when the server has been told of changes.
+    """
+
+    debounce: float = 0.05
+    always: bool = False
+    globs: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
+    on_registered: Callable[[amend.Registered], None] = lambda _: None
+    on_told: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Registrations come or go, or the workspace folders are others; then, if `answers`, request `id` is answered."""
+
+    add: tuple[amend.Registered, ...] = ()
+    remove: tuple[str, ...] = ()
+    folders: tuple[str, ...] | None = None
+    answers: bool = False
+    id: Any = None
+
+
+class Supply:
+    """Watches what it is ordered to, and tells the server.
+
+    Args:
+        settings: how that is done.
+        to_server: where its messages go.
+    """
+
+    def __init__(self, settings: Settings, to_server: Outlet) -> None:
+        self._settings = settings
+        self._to_server = to_server
+        self._orders: asyncio.Queue[Order] = asyncio.Queue()
+        self._watching: Watching | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._hushed = False
+
+    def begin(self, folders: Sequence[str]) -> None:
+        """Get ready to take orders, for these workspace folders."""
+        self._worker = asyncio.create_task(self._work(tuple(folders)), name="reloadls-proxy-orders")
+        if self._settings.globs:
+            self.order(Order())
+
+    def order(self, order: Order) -> None:
+        """Have something done some time soon."""
+        for registered in order.add:
+            self._settings.on_registered(registered)
+        self._orders.put_nowait(order)
+
+    def take(self, changes: list[Any]) -> list[Any]:
+        """Of the changes that the editor tells, those that the server has not been told of by us."""
+        return changes if self._watching is None else self._watching.take(changes)
+
+    def hush(self) -> None:
+        """Tell of no more changes; orders are still answered."""
+        self._hushed = True
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        self.hush()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+        if self._watching is not None:
+            await self._watching.stop()
+
+    async def _work(self, folders: tuple[str, ...]) -> None:
+        """Do what is ordered, several orders at once if they are there; then answer each."""
+        loading = asyncio.create_task(asyncio.to_thread(_watching_class))
+        while True:
+            orders = [await self._orders.get()]
+            while not self._orders.empty():
+                orders.append(self._orders.get_nowait())
+            problem = None
+            try:
+                if self._watching is None:
+                    self._watching = self._make(await loading, folders)
+                for order in orders:
+                    self._watching.note(order.add, order.remove, order.folders)
+                await self._watching.apply()
+            except Exception as error:
+                _log.exception("files can't be watched")
+                problem = f"files can't be watched: {error}"
+            for order in orders:
+                if order.answers:
+                    reply = amend.success(order.id) if problem is None else amend.failure(order.id, problem)
+                    await self._to_server.inject(framed(amend.encode(reply)))
+
+    def _make(self, kind: type[Watching], folders: tuple[str, ...]) -> Watching:
+        settings = self._settings
+        return kind(self._tell, folders, debounce=settings.debounce, extra=settings.globs, own=settings.own)
+
+    async def _tell(self, body: bytes) -> None:
+        if not self._hushed:
+            await self._to_server.inject(framed(body))
+            self._settings.on_told()
+
+
+def _watching_class() -> type[Watching]:
+    from reloadls.proxy.watching import Watching  # noqa: PLC0415 - see the package's docstring
+
+    return Watching
