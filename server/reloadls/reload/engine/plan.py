@@ -50,6 +50,11 @@ class Work:
     files: list[str] = field(default_factory=list)
     """Files that changed and are no modules."""
 
+    @property
+    def does_more(self) -> bool:
+        """Whether it does more than give functions other code and run edited statements."""
+        return bool(self.again or self.files or any(plan.bodies or plan.difference.removed for plan in self.plans))
+
 
 def plan_module(module: LoadedModule, text: str) -> ModulePlan:
     """Compare a module's text with the one that runs. Raises SyntaxError or ValueError for a text that can't be run."""

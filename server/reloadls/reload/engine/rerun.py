@@ -1,0 +1,183 @@
+"""How a statement is run in a commit, and how what it binds keeps the identity of what was there."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+from .adopt import adopt_function, inner_functions
+from .class_body import ClassBodies, is_class
+from .classes import adopt_class, kept_names
+from .codes import all_codes, inner_codes
+from .dependents import dependents
+from .diff import Difference, Step, Way
+from .modules import LoadedModule
+from .plan import definitions
+from .schedule import Schedule
+from .stars import Stars
+from .statements import Statement, body_of
+from .transaction import Transaction
+from .undo import MISSING
+from .values import same_calls, same_value
+
+__all__ = ["Rerun"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """A statement that has run."""
+
+    module: LoadedModule
+    step: Step
+    difference: Difference | None
+    """Of its body, if it is a class."""
+    codes: set[int]
+    """The ids of the code objects that it has made."""
+
+    @property
+    def edited(self) -> bool:
+        """Its text is another."""
+        return self.step.before is None or self.step.before.facts is not self.step.statement.facts
+
+    @cached_property
+    def defined(self) -> set[str]:
+        """The names of its functions and classes."""
+        return {node.name for node in definitions(self.step.statement)}
+
+
+class Rerun:
+    """Runs statements."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule, stars: Stars) -> None:
+        self._shared = shared
+        self._schedule = schedule
+        self._stars = stars
+        self._classes = ClassBodies(shared, schedule)
+
+    def run(self, module: LoadedModule, step: Step) -> None:
+        """Run a statement; raises what it raises."""
+        self._shared.save(module)
+        triggered = step.before is not None and step.before.facts is step.statement.facts
+        if step.way is not Way.CLASS and not (triggered and is_class(step.statement)):
+            self._run_whole(module, step)
+            return
+        difference, enough = self._classes.difference(module, step)
+        if enough:
+            self._classes.patch(module, step, difference)
+        else:
+            self._run_whole(module, step, difference)
+
+    def _run_whole(self, module: LoadedModule, step: Step, difference: Difference | None = None) -> None:
+        statement = step.statement
+        code = self._shared.code(module, statement)
+        namespace = module.namespace
+        before = step.before.facts.uses.binds if step.before else set()
+        binds = statement.facts.uses.binds
+        old = {name: namespace.get(name, MISSING) for name in (*before, *binds)}
+        everything = dict(namespace) if statement.facts.uses.star else {}
+        if step.before is not None:
+            self._schedule.dispose(module, step.before)
+            codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
+            self._shared.traces.take_back(module, step.before, codes)
+        self._shared.told(module, [])
+        module.codes[statement.facts] = inner_codes(code)
+        with self._shared.noting(module, statement.facts):
+            exec(code, namespace)  # noqa: S102 - the source is the program's own
+        ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
+        for name in sorted(binds):
+            if name in namespace:
+                self._bound(ran, name, old.get(name, MISSING))
+        for name in sorted(before - binds):
+            if not any(name in each.facts.uses.binds for each in module.source.statements):
+                self._schedule.unbind(module, name)
+        if statement.facts.uses.star:
+            self._stars.bound(module, statement, everything)
+        self.mutated(module, statement)
+
+    def _bound(self, ran: _Ran, name: str, old: Any) -> None:
+        """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
+        module, shared = ran.module, self._shared
+        new = module.namespace[name]
+        several = ran.step.before is None and _binders(module, name) > 1
+        differs = ran.edited or not same_calls(old, new)
+        kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
+        if kept is not new:
+            module.namespace[name] = kept
+            shared.registrations.replace(new, kept)
+            shared.adapters.replaced(new, kept, shared.undo)
+        if kept is old and isinstance(kept, type) and name in ran.defined:
+            names = _names_of_class(kept, ran.difference)
+            if ran.edited or names:
+                self._classes.changed(module, kept, names)
+        elif kept is old and isinstance(kept, FunctionType):
+            if differs:
+                self._schedule.emit((module.name, name), body=True)
+                shared.told(module, [name])
+        elif ran.edited or not same_value(old, kept):
+            shared.told(module, [name])
+            if not same_value(old, kept):
+                self._schedule.emit((module.name, name))
+                self._schedule.emit((module.name, name), body=True)
+
+    def _kept(self, ran: _Ran, name: str, old: Any, new: Any) -> Any:
+        """Which object the name is to mean."""
+        defined = name in ran.defined
+        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+            same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
+            ours = defined or (id(new.__code__) in ran.codes and same_place)
+            return adopt_function(old, new, self._shared.undo) if ours else new
+        if not defined:
+            return new
+        if isinstance(old, type) and isinstance(new, type):
+            return self._kept_class(ran, old, new)
+        for one in inner_functions(old):
+            for other in inner_functions(new):
+                if one is not other and one.__code__.co_qualname == other.__code__.co_qualname:
+                    adopt_function(one, other, self._shared.undo)
+        return new
+
+    def _kept_class(self, ran: _Ran, old: type, new: type) -> type:
+        before = ran.step.before
+        body = body_of(before) if before is not None and is_class(before) else ()
+        made = {name for each in body for name in each.facts.uses.binds}
+        keep = kept_names(ran.difference) if ran.difference else ()
+        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep)
+        self._shared.adapters.class_changed(kept, new, self._shared.undo)
+        return kept
+
+    def mutated(self, module: LoadedModule, statement: Statement) -> None:
+        """A statement has changed things in place: what was computed from them follows."""
+        for node in statement.facts.nodes:
+            if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+                continue
+            name = _owner(node.value.func)
+            value = module.namespace.get(name) if name else None
+            read = any(each.path for each in module.effects.get(statement.facts, ()))
+            if name and (isinstance(value, (list, dict, set)) or (read and hasattr(value, "__dict__"))):
+                for other, each in dependents(self._shared.modules, (module.name, name)):
+                    later = other is not module or each.first > statement.first
+                    if later and each.facts.uses.value and not self._schedule.runs[each.facts]:
+                        self._schedule.push(other, each)
+
+
+def _owner(node: ast.expr) -> str | None:
+    """`config` of `config.parser.read`."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _binders(module: LoadedModule, name: str) -> int:
+    return sum(name in each.facts.uses.binds for each in module.source.statements)
+
+
+def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
+    if difference is None:
+        return [name for name in vars(cls) if not name.startswith("__")]
+    changed = [step for step in difference.steps if step.way not in (Way.KEEP, Way.MOVE)]
+    return sorted({name for step in changed for name in step.statement.facts.uses.binds})

@@ -1,0 +1,118 @@
+"""Which statements a commit has to run, in the order of the program, as changes spread to what depends on them."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .dependents import Key, dependents
+from .diff import Step, Way
+from .modules import LoadedModule
+from .plan import Work
+from .statements import Facts, Statement
+from .transaction import Transaction
+from .undo import MISSING
+
+__all__ = ["MOST_RUNS", "Due", "Schedule"]
+
+MOST_RUNS = 2
+"""How often a statement is run in one commit: modules that import each other need a second time."""
+
+
+@dataclass(order=True)
+class Due:
+    """A statement that is to be run, the first in the order of the program first."""
+
+    order: int
+    line: int
+    module: LoadedModule = field(compare=False)
+    step: Step = field(compare=False)
+
+    @property
+    def triggered(self) -> bool:
+        """It runs again because of something else, its text being the same."""
+        return self.step.before is not None and self.step.before.facts is self.step.statement.facts
+
+
+class Schedule:
+    """The statements that are due."""
+
+    def __init__(self, shared: Transaction) -> None:
+        self._shared = shared
+        self._line = list(_edited(shared.work))
+        self._planned = {due.step.statement.facts for due in self._line}
+        self._running = {module: line for module in shared.modules if (line := _running_line(module))}
+        self.runs: Counter[Facts] = Counter()
+        self.keys: set[Key] = set()
+        """All values that changed."""
+        heapq.heapify(self._line)
+
+    def __iter__(self) -> Iterator[Due]:
+        """Each that is due; others may be added meanwhile."""
+        several = len(self._shared.work.plans) > 1
+        while self._line:
+            due = heapq.heappop(self._line)
+            facts = due.step.statement.facts
+            if self.runs[facts] < (MOST_RUNS if due.triggered and several else 1):
+                self.runs[facts] += 1
+                yield due
+
+    def edited(self) -> list[Due]:
+        """Those that are due because their text changed."""
+        return [due for due in self._line if not due.triggered]
+
+    def push(self, module: LoadedModule, statement: Statement, known: frozenset[Statement] = frozenset()) -> None:
+        """Have a statement run again, and those that bind the same name."""
+        planned = statement.facts in self._planned and not self.runs[statement.facts]
+        if planned or self._is_running(module, statement):
+            return
+        step = Step(Way.RUN, statement, statement)
+        heapq.heappush(self._line, Due(module.order, statement.first, module, step))
+        uses = statement.facts.uses
+        names = uses.binds - uses.passing - {"_"}
+        for other in module.source.statements:  # what binds the same name is one with it
+            binds_it = other is not statement and not names.isdisjoint(other.facts.uses.binds)
+            if binds_it and other not in known and (not self.runs[other.facts] or other.first > statement.first):
+                self.push(module, other, known | {statement})
+
+    def _is_running(self, module: LoadedModule, statement: Statement) -> bool:
+        """Whether it is not done yet: the one that a script lives in, and those after it."""
+        line = self._running.get(module)
+        return line is not None and statement.last >= line
+
+    def emit(self, key: Key, *, body: bool = False) -> None:
+        """Have the statements run that depend on a name."""
+        if not body:
+            self.keys.add(key)
+        for module, statement in dependents(self._shared.modules, key, body=body):
+            if self.runs[statement.facts] < MOST_RUNS:
+                self.push(module, statement)
+
+    def dispose(self, module: LoadedModule, statement: Statement) -> None:
+        """A statement is about to run again: let the user end what it has made."""
+        for again in self._shared.traces.dispose_of(module, statement.facts.uses.binds):
+            if again.facts is not statement.facts:
+                self.push(module, again)
+
+    def unbind(self, module: LoadedModule, name: str) -> None:
+        """Remove a name from a module."""
+        if name in module.namespace:
+            value = module.namespace[name]
+            self._shared.undo.set_item(module.namespace, name, MISSING)
+            self._shared.adapters.forget(value, self._shared.undo)
+            self.emit((module.name, name))
+            self._shared.told(module, [name])
+
+
+def _edited(work: Work) -> Iterator[Due]:
+    for plan in work.plans:
+        for step in plan.steps:
+            if step.way in (Way.RUN, Way.CLASS):
+                yield Due(plan.module.order, step.statement.first, plan.module, step)
+
+
+def _running_line(module: LoadedModule) -> int | None:
+    running = module.running() if module.loading_in is not None else None
+    return None if running is None else running.first

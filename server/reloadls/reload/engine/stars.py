@@ -1,0 +1,58 @@
+"""Which names a star import brings, and which it brings no more."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from .dependents import imported_from
+from .modules import LoadedModule
+from .schedule import Schedule
+from .statements import Statement
+from .transaction import Transaction
+from .undo import MISSING
+from .values import same_value
+
+__all__ = ["Stars"]
+
+
+class Stars:
+    """The star imports of the program."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule) -> None:
+        self._shared = shared
+        self._schedule = schedule
+
+    def bound(self, module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
+        """A star import has run: `before` are the names of its module from before."""
+        for name, value in list(module.namespace.items()):
+            if not same_value(before.get(name, MISSING), value):
+                self._schedule.emit((module.name, name))
+                self._shared.told(module, [name])
+        given: set[str] = set()
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
+                names = source.namespace
+                given.update(names.get("__all__") or [name for name in names if not name.startswith("_")])
+        own = {name for each in module.source.statements for name in each.facts.uses.binds}
+        for name in sorted(self.brought(module, statement) - given - own):
+            self._schedule.unbind(module, name)
+            self.push_others(module, statement)
+
+    def push_others(self, module: LoadedModule, statement: Statement) -> None:
+        """A name that one star import brings no more may be another's, too."""
+        for other in module.source.statements:
+            if other.facts.uses.star and other.facts is not statement.facts:
+                self._schedule.push(module, other)
+
+    def brought(self, module: LoadedModule, statement: Statement) -> set[str]:
+        """Names that a star import has brought."""
+        found: set[str] = set()
+        here = module.namespace
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
+                was = self._shared.before.get(source, source.namespace)
+                found |= {
+                    each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
+                }
+        return found

@@ -1,0 +1,107 @@
+"""What all parts of one commit share: the program, what is to be done, and how it is taken back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import partial
+from types import CodeType
+from typing import Any
+
+from .adapting import Adapters
+from .effects import Effect, Recorder
+from .functions import Functions
+from .modules import Codes, LoadedModule, Modules
+from .plan import Work
+from .registrations import Registrations
+from .statements import Facts, Statement
+from .traces import Traces
+from .undo import Undo
+
+__all__ = ["Changed", "Transaction"]
+
+Changed = dict[LoadedModule, list[str]]
+"""Module -> the qualified names that run new code."""
+
+
+class Transaction:
+    """One commit's data."""
+
+    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters, work: Work) -> None:
+        self.modules = modules
+        self.functions = functions
+        self.adapters = adapters
+        self.work = work
+        self.undo = Undo()
+        self.registrations = Registrations(modules.spaces(), modules.names())
+        self.traces = Traces(modules, functions, self.registrations, adapters, self.undo)
+        self.compiled: dict[Facts, CodeType] = {}
+        self.old_codes: Codes = {}
+        """What statements made, as they were before."""
+        self.before: dict[LoadedModule, dict[str, Any]] = {}
+        """The modules' names, as they were before."""
+        self.changed: Changed = {}
+        self._saved: set[LoadedModule] = set()
+
+    def told(self, module: LoadedModule, names: Iterable[str] = ()) -> None:
+        """The user is to be told that these names run new code."""
+        known = self.changed.setdefault(module, [])
+        known.extend(name for name in names if name not in known)
+
+    def code(self, module: LoadedModule, statement: Statement) -> CodeType:
+        """A statement's code, compiled for where it stands."""
+        code = self.compiled.get(statement.facts)
+        if code is None:
+            code = self.compiled[statement.facts] = module.at_its_place(statement)
+        return code
+
+    def noting(self, module: LoadedModule, facts: Facts) -> AbstractContextManager[None]:
+        """Note what a statement does while it runs, and have it undone if the commit is taken back."""
+        module.effects.pop(facts, None)
+
+        def note(_line: int, effect: Effect) -> None:
+            module.effects.setdefault(facts, []).append(effect)
+            if effect.undo is not None and not effect.at_once:
+                self.undo.add(effect.undo)
+
+        return Recorder.noting(module.namespace, note)
+
+    def save(self, module: LoadedModule) -> None:
+        """Have what is known of a module be as it is now when the commit is taken back."""
+        if module not in self._saved:
+            self._saved.add(module)
+            self.undo.add(partial(module.restore, module.state()))
+
+    def remember(self) -> None:
+        """Have all that statements may change restored if the commit is taken back."""
+        self.undo.restore_namespaces(self.modules.spaces())
+        self.registrations.restore_with(self.undo)
+        self.undo.add(partial(_forget_new_modules, self.modules, set(self.modules.names())))
+        self.before = {module: dict(module.namespace) for module in self.modules}
+        self.adapters.before(self.undo, self.modules.spaces())
+
+    def let_go(self) -> None:
+        """Hold no code object any more: who holds one is told by its reference count."""
+        for plan in self.work.plans:
+            plan.swaps.clear()
+            plan.compiled.clear()
+        self.compiled.clear()
+        self.old_codes.clear()
+
+    def place(self, effect: Effect) -> tuple[str, int] | None:
+        """Which statement brought an effect about: its module and first line."""
+        for module in self.modules:
+            line = module.line_of(effect)
+            if line is not None:
+                return module.name, line
+        return None
+
+
+def _forget_new_modules(modules: Modules, before: set[str]) -> None:
+    """Have modules loaded anew that a commit had loaded before it failed."""
+    for name in modules.names() - before:
+        found = modules.named(name)
+        if found is not None:
+            sys.modules.pop(name, None)
+            modules.drop(found)
