@@ -8,6 +8,7 @@ from __future__ import annotations
 from .engine.reloader import HotReloader
 from .hooks import on_dispose, on_reload
 from .report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
+from .runtime.pin import pin_reload
 
 __all__ = [
     "HotReloader",
@@ -18,4 +19,5 @@ __all__ = [
     "SessionCounts",
     "on_dispose",
     "on_reload",
+    "pin_reload",
 ]

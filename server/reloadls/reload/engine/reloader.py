@@ -8,12 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import invalidate_caches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reloadls.reload.report import ModuleReport, ReloadReport
+from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport
 
 from .adapting import Adapter, Adapters
 from .attempt import Attempt, Refused
@@ -29,6 +29,14 @@ __all__ = ["HotReloader"]
 
 _log = logging.getLogger(__name__)
 _LOADING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Why a file is not live yet."""
+
+    status: ModuleStatus
+    why: str
 
 
 class HotReloader:
@@ -59,8 +67,8 @@ class HotReloader:
         self._modules = Modules(self.roots)
         self._functions = Functions()
         self._lock = threading.RLock()
-        self._waiting: dict[str, str] = {}
-        """A file that could not be taken up -> why."""
+        self._waiting: dict[str, _Waits] = {}
+        """The files that could not be taken up."""
         self._together: list[frozenset[str]] = []
         """Files that failed in one batch."""
         adopt_loaded(self._modules, self._functions)
@@ -132,13 +140,16 @@ class HotReloader:
                 raise Refused
             self._commit(attempt.commit)
         except Refused:
-            self._wait_for(paths, "needs a restart")
+            why = {each.path: each.why for each in attempt.refused}
+            self._wait_for(
+                paths, lambda path: _Waits("restartRequired", why.get(path, "it changed together with others"))
+            )
             return attempt.report("restartRequired")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too: a reload must not end the program
             told = describe(error, self._modules)
-            self._wait_for(paths, f"{told.type}: {told.message}")
+            self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"))
             return replace(attempt.report("failed"), error=told)
         for path in paths:
             self._waiting.pop(path, None)
@@ -153,18 +164,18 @@ class HotReloader:
         self._together = [batch for batch in self._together if batch not in batches]
         return sorted(found - set(paths))
 
-    def _wait_for(self, paths: Iterable[str], why: str) -> None:
+    def _wait_for(self, paths: Iterable[str], why: Callable[[str], _Waits]) -> None:
         failed = [path for path in paths if self._modules.covers(path)]
-        self._waiting.update(dict.fromkeys(failed, why))
+        self._waiting.update({path: why(path) for path in failed})
         self._together.append(frozenset(failed))
 
     def _still_waiting(self) -> list[ModuleReport]:
         found = []
-        for path, why in list(self._waiting.items()):
+        for path, waits in list(self._waiting.items()):
             module = self._modules.at(path)
             if module is not None:
-                status: Any = "restartRequired" if why == "needs a restart" else "rolledBack"
-                found.append(ModuleReport(name=module.name, path=path, status=status, reason=f"as before: {why}"))
+                reason = f"as before: {waits.why}"
+                found.append(ModuleReport(name=module.name, path=path, status=waits.status, reason=reason))
         return found
 
     def _tell(self, report: ReloadReport) -> None:

@@ -1,0 +1,197 @@
+"""Does the engine's front door do what it says, beside what the scenarios hold?"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from reloadls import FileChange
+from reloadls.reload import HotReloader, ReloadReport, on_reload
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path.resolve() / "program"
+    root.mkdir()
+    monkeypatch.syspath_prepend(str(root))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+    yield root
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def write(folder: Path, name: str, text: str) -> FileChange:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return FileChange(path, "modified")
+
+
+def loaded(folder: Path, name: str, text: str) -> ModuleType:
+    write(folder, f"{name}.py", text)
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
+
+
+def test_it_tells_every_report(folder: Path) -> None:
+    reports: list[ReloadReport] = []
+    reloader = HotReloader([folder], on_report=reports.append)
+    one = loaded(folder, "one", "def f(): return 1\n")
+    report = reloader.apply([write(folder, "one.py", "def f(): return 2\n")])
+    reloader.close()
+    assert one.f() == 2
+    assert reports == [report]
+    assert (report.status, [module.changed for module in report.modules]) == ("reloaded", [("f",)])
+    assert report.duration_ms > 0
+    assert report.at.endswith("Z")
+
+
+def test_a_module_that_was_there_before_it_is_reloaded_too(folder: Path) -> None:
+    one = loaded(folder, "earlier", "def f(): return 1\n\n\ndef wrap(f):\n    return lambda: f()\n\n\ng = wrap(f)\n")
+    held = one.g
+    reloader = HotReloader([folder])
+    reloader.apply(
+        [
+            write(
+                folder,
+                "earlier.py",
+                "def f(): return 2\n\n\ndef wrap(f):\n    return lambda: f() + 1\n\n\ng = wrap(f)\n",
+            )
+        ]
+    )
+    reloader.close()
+    assert (one.f(), one.g(), held()) == (2, 3, 3)
+
+
+def test_after_close_modules_are_loaded_as_always(folder: Path) -> None:
+    reloader = HotReloader([folder])
+    reloader.close()
+    reloader.close()
+    loaded(folder, "plain", "x = 1\n")
+    assert reloader.apply([write(folder, "plain.py", "x = 2\n")]).status == "unchanged"
+
+
+def test_nothing_outside_of_its_roots_is_run(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text("raise RuntimeError('ran')\n")
+    never = write(folder, "never.py", "raise RuntimeError('ran')\n")
+    reloader = HotReloader([folder])
+    report = reloader.trigger([outside, never.path, tmp_path / "missing.py", "\x1b[31m"])
+    reloader.close()
+    assert report.status == "unchanged"
+    assert {module.status for module in report.modules} == {"skipped"}
+
+
+def test_trigger_runs_the_statements_of_an_unchanged_file(folder: Path) -> None:
+    one = loaded(folder, "again", "import time\n\nstarted = []\n\n\ndef f(): return started\n")
+    first, function = one.started, one.f
+    reloader = HotReloader([folder])
+    report = reloader.trigger([folder / "again.py"])
+    reloader.close()
+    assert report.status == "reloaded"
+    assert one.started is not first
+    assert one.f is function
+
+
+def test_trigger_of_everything_takes_up_what_differs(folder: Path) -> None:
+    reloader = HotReloader([folder])
+    one = loaded(folder, "differs", "x = []\ny = 1\n")
+    x = one.x
+    write(folder, "differs.py", "x = []\ny = 2\n")
+    assert reloader.trigger().status == "reloaded"
+    reloader.close()
+    assert (one.x is x, one.y) == (True, 2)
+
+
+def test_the_commit_is_run_where_it_is_told_to(folder: Path) -> None:
+    threads: list[str] = []
+
+    def on_another_thread(step: Callable[[], None]) -> None:
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            threads.append(threading.current_thread().name)
+            try:
+                step()
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run, name="commits")
+        thread.start()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    reloader = HotReloader([folder], commit=on_another_thread)
+    one = loaded(folder, "elsewhere", "import threading\nx = threading.current_thread().name\n")
+    reloader.apply([write(folder, "elsewhere.py", "import threading\nx = threading.current_thread().name + '!'\n")])
+    failed = reloader.apply([write(folder, "elsewhere.py", "import threading\nx = 1 / 0\n")])
+    reloader.close()
+    assert one.x == "commits!"
+    assert threads == ["commits", "commits"]
+    assert failed.error is not None
+    assert (failed.status, failed.error.type) == ("failed", "ZeroDivisionError")
+
+
+def test_changes_from_many_threads_are_applied_one_at_a_time(folder: Path) -> None:
+    reloader = HotReloader([folder])
+    modules = [loaded(folder, f"many{number}", "def f(): return 0\n") for number in range(8)]
+
+    def edit(number: int) -> None:
+        for value in range(1, 20):
+            change = write(folder, f"many{number}.py", f"def f(): return {value}\n")
+            assert reloader.apply([change]).status == "reloaded"
+
+    threads = [threading.Thread(target=edit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    reloader.close()
+    assert [module.f() for module in modules] == [19] * 8
+
+
+def test_a_listener_hears_of_what_was_reloaded_only(folder: Path) -> None:
+    heard: list[str] = []
+    reloader = HotReloader([folder])
+    loaded(folder, "heard", "x = 1\n")
+
+    @on_reload
+    def listen(report: ReloadReport) -> None:
+        heard.append(report.status)
+
+    reloader.apply([write(folder, "heard.py", "x = \n")])
+    reloader.apply([write(folder, "heard.py", "x = 2\n")])
+    reloader.close()
+    assert heard == ["reloaded"]
+
+
+def test_a_thousand_reloads_leave_nothing_behind(folder: Path) -> None:
+    text = "LIMIT = {0}\ndef f():\n    return {0}\nclass A:\n    size = {0}\n    def m(self):\n        return {0}\n"
+    reloader = HotReloader([folder])
+    one = loaded(folder, "often", text.format(0))
+
+    def count() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    def edit(first: int, last: int) -> None:
+        for number in range(first, last):
+            assert reloader.apply([write(folder, "often.py", text.format(number))]).status == "reloaded"
+
+    edit(1, 100)
+    before = count()
+    edit(100, 1000)
+    after = count()
+    reloader.close()
+    assert one.A().m() == one.f() == one.LIMIT == 999
+    assert after < before * 1.01
