@@ -131,8 +131,6 @@ class Commit:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
             for name in sorted((statement.facts.uses.binds | brought) - bound):
                 self._schedule.unbind(module, name)
-            if brought:
-                self._stars.push_others(module, statement)
             self._rerun.mutated(module, statement)
 
     def _remove_module(self, module: LoadedModule) -> None:

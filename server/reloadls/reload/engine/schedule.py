@@ -104,6 +104,9 @@ class Schedule:
             self._shared.adapters.forget(value, self._shared.undo)
             self.emit((module.name, name))
             self._shared.told(module, [name])
+            for other in module.source.statements:  # a star import may bring it, too
+                if other.facts.uses.star and not self.runs[other.facts]:
+                    self.push(module, other)
 
 
 def _edited(work: Work) -> Iterator[Due]:

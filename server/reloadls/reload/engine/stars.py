@@ -37,13 +37,6 @@ class Stars:
         own = {name for each in module.source.statements for name in each.facts.uses.binds}
         for name in sorted(self.brought(module, statement) - given - own):
             self._schedule.unbind(module, name)
-            self.push_others(module, statement)
-
-    def push_others(self, module: LoadedModule, statement: Statement) -> None:
-        """A name that one star import brings no more may be another's, too."""
-        for other in module.source.statements:
-            if other.facts.uses.star and other.facts is not statement.facts:
-                self._schedule.push(module, other)
 
     def brought(self, module: LoadedModule, statement: Statement) -> set[str]:
         """Names that a star import has brought."""
