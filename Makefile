@@ -11,18 +11,20 @@ INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 FEWER_OPERATIONS := 300
 
-.PHONY: help demo test check test-main test-others bench bench-peers bench-figures bench-proxy picture clean
+.PHONY: help demo test check check-client test-main test-others vsix e2e bench-reload bench bench-peers bench-figures bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
 	@echo "make test    every check and test, on every Python 3.11 to 3.13 found here"
+	@echo "make e2e     the extension in a real VS Code"
+	@echo "make vsix    packs the extension, into client-vscode/dist"
 	@echo "make bench   benchmarks, with the peers beside that make bench-peers installs, into docs/bench"
 	@echo "make clean   delete what these made"
 
 demo: $(INSTALLED)
 	@$(BIN)/reloadls demo
 
-test: check test-main test-others
+test: check check-client test-main test-others
 
 check: $(CHECKS)
 	@echo "== ruff, mypy, import-linter"
@@ -32,6 +34,10 @@ check: $(CHECKS)
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
 # Here, and only here, with real language servers, from a package index into the user's cache.
+check-client: $(CHECKS)
+	@echo "== the extension: types, style, unit tests"
+	@$(BIN)/python client-vscode/scripts/check.py
+
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
 	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q
@@ -55,6 +61,18 @@ test-others: $(CHECKS)
 	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
 	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q < /dev/null; \
 	done
+
+# The extension with the server for this platform, and without one for all.
+vsix: $(CHECKS)
+	@$(BIN)/python client-vscode/scripts/pack.py
+
+# In a real VS Code, which is installed into the user's cache; Debian's Chromium through apt-get where that is allowed.
+e2e: vsix
+	@$(BIN)/python client-vscode/scripts/run_e2e.py
+
+# The scenarios of tests/reload through other reload engines beside ours, into docs/bench.
+bench-reload: $(CHECKS)
+	@$(BIN)/python -m tests.benchmarks.reload_engines
 
 # The same work for reloadls and its peers, into docs/bench: about ten minutes, so leave the machine alone meanwhile.
 bench: $(CHECKS)

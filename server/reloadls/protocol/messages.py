@@ -56,6 +56,8 @@ Backend = Literal["native", "polling"]
 RootKind = Literal["file", "directory"]
 RootState = Literal["watching", "missing", "denied"]
 TargetState = Literal["starting", "live", "paused", "restarting", "failed", "gone"]
+"""`starting`: it has not said anything yet. `failed`: its last report did, and it runs on with the code it had. `gone`:
+it runs, but can't be asked any more. One that has ended is not told of."""
 ProblemCode = Literal[
     "badOption", "missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable", "stateFailed"
 ]
@@ -106,7 +108,9 @@ class TargetStatus:
     """One running program that takes batches up."""
 
     id: str
+    """Its own as long as it runs. Several processes of one program are several targets."""
     name: str
+    """The script or module that was run."""
     pid: int
     state: TargetState
     last_report: ReloadReport | None = None

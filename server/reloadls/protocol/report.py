@@ -67,7 +67,8 @@ class ReloadReport:
     target: str
     """The `TargetStatus.id` of the program."""
     clock: str
-    """The batch's clock."""
+    """The batch's position among those that this program took up. A program watches by itself and may know of a change
+    before the service has told it, so this is no clock of `reload/didChange`, and only comparable for one program."""
     at: str
     duration_ms: float
     status: ReportStatus

@@ -24,6 +24,7 @@ from reloadls.protocol import (
     from_uri,
     methods,
     paths_from,
+    to_uri,
 )
 from reloadls.service.workspace import changed_folders
 
@@ -77,8 +78,9 @@ def _register_requests(server: ReloadServer) -> None:
 
     @server.feature(methods.TRIGGER)
     async def trigger(params: TriggerParams) -> tuple[ReloadReport, ...]:
-        paths_from(params.uris or (), field="uris")
-        return await server.watching_session.trigger(params.uris)
+        # Spelled as all of ours: programs know of one spelling.
+        uris = tuple(map(to_uri, paths_from(params.uris or (), field="uris")))
+        return await server.watching_session.trigger(None if params.uris is None else uris)
 
 
 def _register_hints(server: ReloadServer) -> None:

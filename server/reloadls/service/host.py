@@ -7,6 +7,7 @@ import os
 from weakref import WeakKeyDictionary
 
 from reloadls.protocol import Lag, Metrics
+from reloadls.service.targets import Targets
 from reloadls.service.telling import PART, encode_part
 from reloadls.watch.hub import Channel, WatchHub
 from reloadls.watch.journal import Batch
@@ -31,9 +32,15 @@ class Host:
     def __init__(self, hub: WatchHub | None = None, *, source: SourceName = "auto") -> None:
         self.hub = hub or WatchHub()
         self.source: SourceName = source
+        self.targets = Targets(self.hub.kernel)
         self.sessions = 0
         """How many clients there are."""
         self._encoded: WeakKeyDictionary[Batch, dict[_Key, asyncio.Future[list[bytes]]]] = WeakKeyDictionary()
+
+    async def close(self) -> None:
+        """End everything that is shared."""
+        await self.targets.close()
+        await self.hub.close()
 
     async def encode(self, batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
         """A part of a batch as messages; the same batch is encoded once for all who are told of it."""

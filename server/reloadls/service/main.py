@@ -87,7 +87,7 @@ async def _serve(options: ServeOptions) -> int:
             await _serve_sockets(options, lambda: ReloadServer(host), draining, left_behind)
             return 0
         finally:
-            await host.hub.close()
+            await host.close()
 
 
 def _host(options: ServeOptions) -> Host:

@@ -22,6 +22,7 @@ from reloadls.protocol import (
     parse_options,
 )
 from reloadls.service.host import Host
+from reloadls.service.targets_session import SessionTargets
 from reloadls.service.telling import PART, encode_since, to_root, to_status
 from reloadls.service.workspace import Meant, scope_of
 from reloadls.watch.change import FileChange
@@ -97,6 +98,7 @@ class Session:
         self._news = asyncio.Event()
         self._teller: asyncio.Task[None] | None = None
         self._told_status: ReloadStatus | None = None
+        self._targets = SessionTargets(client, host.targets, self._tell_status)
         host.sessions += 1
 
     # -- life --------------------------------------------------------------------------------------------
@@ -114,6 +116,7 @@ class Session:
         self._tell_status()
         self._teller = asyncio.create_task(self._tell(), name="reloadls-teller")
         self._news.set()
+        self._targets.concern(self._settings.meant.scope.roots)
 
     async def end(self) -> None:
         """Watch no more; the last thing told is that it has stopped."""
@@ -124,6 +127,7 @@ class Session:
         if self._teller is not None:
             self._teller.cancel()
             await asyncio.wait([self._teller])
+        await self._targets.end()
         if self._channel is not None:
             self._tell_status()
             await self._host.hub.leave(self._channel, self)
@@ -140,6 +144,7 @@ class Session:
         if self._ended or self._paused:
             status = WatchStatus("stopped" if self._ended else "paused", status.backend, status.roots, status.problems)
         told = to_status(status, self._settings.options, cursor.clock, self._settings.problems)
+        told = attrs.evolve(told, targets=self._targets.statuses)
         return attrs.evolve(told, metrics=self._host.metrics(channel)) if metrics else told
 
     async def sync(self, timeout: float) -> SyncResult:
@@ -183,11 +188,12 @@ class Session:
         )
 
     async def pause(self) -> ReloadStatus:
-        """Tell nothing until `resume`."""
+        """Tell of no change until `resume`, and have running programs take nothing up."""
         await self._watching()
         self._paused = True
         async with self._telling:  # what is being told now is told to its end
             self._tell_status()
+        await self._targets.pause()
         return self.status()
 
     async def resume(self) -> ReloadStatus:
@@ -200,12 +206,13 @@ class Session:
             async with self._telling:
                 await self._send_pending()
             self._tell_status()
+            await self._targets.resume()
         return self.status()
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
-        """What each running program did with these files; there are none that the service knows of yet."""
+        """What each running program did with these files; None: with all that it has loaded."""
         await self._watching()
-        return ()
+        return await self._targets.trigger(uris)
 
     # -- what the client says by itself ------------------------------------------------------------------
 
@@ -249,6 +256,7 @@ class Session:
                 await self._turn(channel, wish)
             else:
                 await self._switch(channel, wish)
+            self._targets.concern(wish.scope.roots)
             if not self._paused:
                 async with self._telling:
                     await self._send_pending()

@@ -1,0 +1,3 @@
+export function texts(): string[];
+export function bundleText(): string;
+export function writtenText(): string;

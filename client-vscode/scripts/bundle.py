@@ -1,0 +1,91 @@
+"""How the server gets into the extension: a wheel of it, and all it depends on, as one folder that any Python can use.
+
+The folder must work with every Python that reloadls supports, not just the one that fills it. So each compiled part
+must keep to the stable ABI, and what only some versions of Python depend on must be there, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Final
+
+from cache import run
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+__all__ = ["make_bundle"]
+
+_PYTHONS: Final = ("3.11", "3.12", "3.13")
+_CONSTRAINTS: Final = (
+    "watchfiles>=1",  # 0.0.0a1 is a stub without its native part, and all that a pure-Python build would get
+    "typer<0.29",  # from there on it needs pydantic, whose compiled part is for one version of Python each
+)
+
+
+def make_bundle(project: Path, libs: Path) -> None:
+    """Fill `libs`, which is made anew, with reloadls from `project` and its dependencies for this platform.
+
+    Raises:
+        SystemExit: something has a compiled part for one version of Python only.
+    """
+    with tempfile.TemporaryDirectory(dir=libs.parent) as folder:
+        work = Path(folder)
+        (work / "constraints.txt").write_text("\n".join(_CONSTRAINTS), encoding="utf-8")
+        _pip("wheel", "--no-deps", "--wheel-dir", work, project)
+        (wheel,) = work.glob("reloadls-*.whl")
+        wanted = [os.fspath(wheel)]
+        while True:
+            fresh = work / "libs"
+            shutil.rmtree(fresh, ignore_errors=True)
+            binary = ("--only-binary=:all:", "--no-compile", "--target", fresh)
+            _pip("install", *binary, "--constraint", work / "constraints.txt", *wanted)
+            if not (missing := sorted(set(_missing(fresh)))):
+                break
+            wanted += missing
+        _check_compiled(fresh)
+        shutil.rmtree(fresh / "bin", ignore_errors=True)  # commands that name the Python that filled this folder
+        shutil.rmtree(libs, ignore_errors=True)
+        fresh.rename(libs)
+
+
+def _pip(command: str, *arguments: str | Path) -> None:
+    run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", command, "-q", *arguments)
+
+
+def _missing(libs: Path) -> Iterator[str]:
+    """What some supported Python would need there and does not find: pip goes by the one that runs it."""
+    there = {canonicalize_name(dist.name): dist for dist in distributions(path=[os.fspath(libs)])}
+    for dist in there.values():
+        for text in dist.requires or ():
+            requirement = Requirement(text)
+            if _needed(requirement) and canonicalize_name(requirement.name) not in there:
+                yield f"{requirement.name}{requirement.specifier}"
+
+
+def _needed(requirement: Requirement) -> bool:
+    marker = requirement.marker
+    environments = ({"python_version": python, "python_full_version": f"{python}.0"} for python in _PYTHONS)
+    return marker is None or any(marker.evaluate({"extra": "", **environment}) for environment in environments)
+
+
+def _check_compiled(libs: Path) -> None:
+    """Refuse what would be missing for another Python than the one that filled the folder."""
+    for dist in distributions(path=[os.fspath(libs)]):
+        if bad := [name for name in _compiled(dist) if re.search(r"\.(cpython-|cp)3\d+", name)]:
+            raise SystemExit(
+                f"{dist.name} {dist.version} has a part for one version of Python only: {bad[0]}; "
+                f"hold it back in {Path(__file__).name}, or do without it"
+            )
+    if not list((libs / "watchfiles").glob("_rust_notify*")):
+        raise SystemExit("the bundle's watchfiles has no native part")
+
+
+def _compiled(dist: Distribution) -> Iterable[str]:
+    return [file.name for file in dist.files or () if file.suffix in {".so", ".pyd", ".dylib"}]

@@ -1,0 +1,23 @@
+/** How a text becomes Markdown that shows just this text, and nothing of it as markup or a link. */
+
+export function plain(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-.!|<>~$&]/g, (sign) => `\\${sign}`).replace(/\r?\n/g, "  \n");
+}
+
+/** A text as code, however many backticks it holds. */
+export function code(text: string): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+  const fence = "`".repeat(longest + 1);
+  const pad = longest > 0 ? " " : "";
+  return `${fence}${pad}${text.replace(/\s+/g, " ")}${pad}${fence}`;
+}
+
+export function fenced(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}\n${text.replace(/\n+$/, "")}\n${fence}`;
+}
+
+export function link(label: string, command: string): string {
+  return `[${label}](command:${command})`;
+}

@@ -1,0 +1,56 @@
+/** What the tree of running programs shows. */
+
+import { t } from "../l10n.ts";
+import type { Target } from "../model/targets.ts";
+import type { Place } from "./fileNames.ts";
+import { plain } from "./markdown.ts";
+import type { Icon, Node } from "./node.ts";
+import { hasFailed, needsRestart } from "./phase.ts";
+import { reportIcons, reportNodes } from "./reportNodes.ts";
+import { reportSummary, targetState, targetWords, timeOfDay } from "./words.ts";
+
+const stateIcons: Readonly<Record<Target["state"], Icon>> = {
+  starting: { id: "loading~spin" },
+  live: { id: "zap", color: "testing.iconPassed" },
+  paused: { id: "debug-pause" },
+  restarting: { id: "sync~spin" },
+  failed: { id: "error", color: "problemsErrorIcon.foreground" },
+  gone: { id: "circle-slash", color: "disabledForeground" },
+};
+
+export function targetNodes(targets: readonly Target[], place: Place): readonly Node[] {
+  return targets.map((target) => targetNode(target, place));
+}
+
+function targetNode(target: Target, place: Place): Node {
+  const { name, pid, state, lastReport } = target;
+  const isBad = hasFailed(target) || needsRestart(target);
+  // Another identity, so that what went wrong unfolds even where the user had folded what went well.
+  const id = isBad ? `${target.id}/bad` : target.id;
+  const time = lastReport ? timeOfDay(lastReport.at) : "";
+  const { uri, range } = (hasFailed(target) && lastReport?.error) || {};
+  return {
+    id,
+    label: name,
+    description: [targetWords(target), time].filter((part) => part !== "").join(" · "),
+    tooltip: [
+      `**${plain(name)}** · ${targetState(state)}`,
+      t("Process {0}", String(pid)),
+      lastReport ? plain(`${reportSummary(lastReport)} · ${time}`) : "",
+    ]
+      .filter((part) => part !== "")
+      .join("\n\n"),
+    icon: icon(target),
+    context: "target",
+    expanded: isBad,
+    ...(uri ? { uri, opens: { kind: "file", uri, ...(range ? { range } : {}) } } : {}),
+    ...(lastReport ? { children: () => reportNodes(lastReport, id, place) } : {}),
+  };
+}
+
+function icon(target: Target): Icon {
+  if (target.lastReport && (hasFailed(target) || needsRestart(target))) {
+    return target.state === "failed" ? stateIcons.failed : reportIcons[target.lastReport.status];
+  }
+  return stateIcons[target.state];
+}

@@ -1,0 +1,105 @@
+"""What `reloadls status` prints of one program, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from reloadls.protocol import ModuleReport, ReloadReport, ReportError, from_uri
+from reloadls.service.targets_look import Seen
+
+from .text import relative, shown
+
+__all__ = ["ago", "program_text"]
+
+_COLOURS: Final = {
+    "live": "32",
+    "reloaded": "32",
+    "failed": "31",
+    "gone": "31",
+    "restartRequired": "33",
+    "paused": "33",
+}
+_WORDS: Final = {"restartRequired": "restart required", "gone": "not to be reached"}
+_WAITING: Final = {"restartRequired": "needs a restart", "rolledBack": "not taken up"}
+_NAMED: Final = 5
+"""How many modules or roots are named before they are counted."""
+_UNITS: Final = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def program_text(seen: Seen, folder: str, *, colour: bool, now: datetime | None = None) -> str:
+    """A few lines on one program.
+
+    Args:
+        seen: what was found out.
+        folder: paths below it are shown relative to it.
+        colour: whether escape sequences may be used.
+        now: the present time, if it is not to be looked up.
+    """
+    now = now or datetime.now(UTC)
+    place, status = seen.place, seen.status
+    state = _coloured(status.state, colour)
+    head = f"{shown(place.name)}  process {place.pid}, {state}, started {ago(place.started_at, now)}"
+    lines = [head, f"  takes up     {_some(shown(_name(root, folder)) for root in place.roots)}"]
+    if seen.trouble is not None:
+        lines.append(f"  trouble      {shown(seen.trouble)}")
+    if status.last_report is not None:
+        lines += _report(status.last_report, folder, colour, now)
+    elif seen.trouble is None:
+        lines.append("  last reload  none yet")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def ago(at: str, now: datetime) -> str:
+    """How long before `now` the ISO 8601 time `at` was."""
+    then = datetime.fromisoformat(at)
+    seconds = (now - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()
+    for size, unit in _UNITS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit.removesuffix('s') if (count, unit) == (1, 'days') else unit} ago"
+    return "just now"
+
+
+def _report(report: ReloadReport, folder: str, colour: bool, now: datetime) -> Iterable[str]:
+    names = [shown(module.name) for module in report.modules if module.status == "reloaded"]
+    what = f": {_some(names)}" if names else ""
+    yield (
+        f"  last reload  {_coloured(report.status, colour)}, {ago(report.at, now)}, {report.duration_ms:.1f} ms{what}"
+    )
+    if report.error is not None:
+        yield f"    {_error(report.error, folder)}"
+    for module in report.modules:
+        if module.status in _WAITING and (report.status != "failed" or module.status == "restartRequired"):
+            yield f"    {_waiting(module, folder)}"
+
+
+def _error(error: ReportError, folder: str) -> str:
+    text = f"{shown(error.type)}: {shown(error.message)}"
+    if error.uri is None:
+        return text
+    where = shown(_name(from_uri(error.uri), folder))
+    if error.range is not None:
+        where += f":{error.range.start.line + 1}:{error.range.start.character + 1}"
+    return f"{where}: {text}"
+
+
+def _waiting(module: ModuleReport, folder: str) -> str:
+    reason = f": {shown(module.reason)}" if module.reason else ""
+    return f"{shown(_name(from_uri(module.uri), folder))}: {_WAITING[module.status]}{reason}"
+
+
+def _name(path: str, folder: str) -> str:
+    return "this folder" if path == folder else relative(path, folder)
+
+
+def _some(names: Iterable[str]) -> str:
+    told = list(names)
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return ", ".join(told[:_NAMED]) + more
+
+
+def _coloured(state: str, colour: bool) -> str:
+    word, code = _WORDS.get(state, state), _COLOURS.get(state)
+    return f"\x1b[{code}m{word}\x1b[0m" if colour and code else word

@@ -1,0 +1,217 @@
+"""`reloadls run`: the program sees, and ends, as under `python`."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import DEADLINE_S, environment, finish, start
+
+_SEES = """
+import json, os, sys
+import __main__
+seen = {
+    "argv": sys.argv, "path0": sys.path[0], "name": __name__, "file": __file__, "package": __package__,
+    "spec": getattr(__spec__, "name", None), "main": __main__.__dict__ is globals(), "cwd": os.getcwd(),
+    "doc": __doc__, "names": sorted(n for n in globals() if n.startswith("__")),
+    "orphans": [n for n in ("typer", "rich", "pygls", "asyncio") if n in sys.modules],
+    "excepthook": sys.excepthook is sys.__excepthook__, "stdin": sys.stdin.read(),
+}
+print(json.dumps(seen, indent=1))
+"""
+
+
+def _python(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        input="in",
+        check=False,
+    )
+
+
+def _run(*args: str, cwd: Path, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return _python(*flags, "-m", "reloadls", "run", *args, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["app.py", "a", "--quiet", "-m", "b"],
+        ["sub/app.py"],
+        ["-m", "app", "x"],
+        ["-m", "pkg", "--help"],
+        ["-m", "pkg.mod"],
+        ["link.py"],
+        ["folder", "y"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("flags", [(), ("-P",)], ids=["", "-P"])
+def test_sees_what_it_sees_under_python(tmp_path: Path, args: list[str], flags: tuple[str, ...]) -> None:
+    (tmp_path / "app.py").write_text(_SEES)
+    for folder in ("sub", "pkg", "folder", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    for path in ("sub/app.py", "pkg/__main__.py", "pkg/mod.py", "folder/__main__.py", "elsewhere/real.py"):
+        (tmp_path / path).write_text(_SEES)
+    (tmp_path / "pkg" / "__init__.py").touch()
+    (tmp_path / "link.py").symlink_to(tmp_path / "elsewhere" / "real.py")
+    plain = _python(*flags, *args, cwd=tmp_path)
+    ours = _run(*args, cwd=tmp_path, flags=flags)
+    if flags and args[0] == "-m":  # the module is not found, under python neither
+        assert ours.returncode == plain.returncode == 1
+        return
+    assert plain.returncode == 0, plain.stderr
+    left_out = ('"__cached__"', '"__loader__"', *(('"package"', '"spec"') if args[0] == "folder" else ()))
+    assert _but(ours.stdout, left_out) == _but(plain.stdout, left_out)
+    assert (ours.stderr, ours.returncode) == (plain.stderr, 0)
+
+
+def _but(text: str, left_out: tuple[str, ...]) -> list[str]:
+    return [line for line in text.splitlines() if not line.strip().startswith(left_out)]
+
+
+_ENDS = {
+    "nothing": "pass",
+    "code": "import sys; sys.exit(3)",
+    "message": "import sys; sys.exit('sorry')",
+    "exit in an atexit": "import atexit; atexit.register(print, 'bye')",
+    "hard": "import os; os._exit(7)",
+    "exception": "def f():\n    raise ValueError('x')\nf()",
+    "chained": "try:\n    1 / 0\nexcept Exception as e:\n    raise KeyError('k') from e",
+    "group": "raise ExceptionGroup('g', [ValueError(1), TypeError(2)])",
+    "imported": "import broken",
+    "imported wrongly": "import wrong",
+    "imported from nowhere": "import nowhere",
+    "syntax": "x = (",
+    "recursion in a thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()",
+    "its own hook": "import sys, traceback\n"
+    "sys.excepthook = lambda k, e, t: print(k, [f.name for f in traceback.extract_tb(t)])\n1 / 0",
+    "a broken hook": "import sys\nsys.excepthook = None\nraise SystemExit(4)",
+    "thread that goes on": "import threading\n"
+    "threading.Thread(target=lambda: (threading.Event().wait(0.05), print('done'))).start()",
+    "interrupted": "raise KeyboardInterrupt",
+    "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "deprecated": "import warnings; warnings.warn('old', DeprecationWarning)",
+    "forked": "import os\npid = os.fork()\nif not pid:\n    os._exit(5)\nprint(os.waitpid(pid, 0)[1])",
+}
+
+
+@pytest.mark.parametrize("name", _ENDS)
+def test_ends_as_under_python(tmp_path: Path, name: str) -> None:
+    (tmp_path / "app.py").write_text(_ENDS[name])
+    (tmp_path / "broken.py").write_text("def g():\n    raise OSError('no')\n\ng()\n")
+    (tmp_path / "wrong.py").write_text("def g(:\n    pass\n")
+    plain, ours = _python("app.py", cwd=tmp_path), _run("app.py", cwd=tmp_path)
+    assert (ours.returncode, ours.stdout) == (plain.returncode, plain.stdout)
+    assert ours.stderr == plain.stderr
+
+
+@pytest.mark.parametrize("name", ["nothing", "code", "message", "exception", "interrupted", "killed", "hard"])
+def test_ends_as_under_python_when_it_is_supervised(tmp_path: Path, name: str) -> None:
+    (tmp_path / "app.py").write_text(_ENDS[name])
+    plain, ours = _python("app.py", cwd=tmp_path), _run("--restart-on-required", "app.py", cwd=tmp_path)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        ([], 2, "a program is missing"),
+        (["--debounce-ms", "0", "app.py"], 2, "--debounce-ms '0': must be a whole number, 1 to 60000"),
+        (["--drain-seconds", "x", "app.py"], 2, "--drain-seconds 'x': must be a number of seconds"),
+        (["--root", "nowhere", "app.py"], 2, "--root 'nowhere': must be an existing folder"),
+        (["--frobnicate", "app.py"], 2, "no such option: --frobnicate"),
+        (["-m"], 2, "-m needs the name of a module"),
+        (["nowhere.py"], 2, "can't open file"),
+        (["-m", "nowhere"], 1, "No module named nowhere"),
+        (["-m", "json"], 1, "'json' is a package and can't be run directly"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_says_what_can_not_be_run(tmp_path: Path, args: list[str], code: int, says: str) -> None:
+    (tmp_path / "app.py").touch()
+    ended = finish("run", *args, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("reloadls: ")
+    assert says in ended.stderr
+
+
+def test_help_names_every_option() -> None:
+    ended = finish("run", "--help")
+    assert ended.returncode == 0
+    for option in ("-m", "--restart-on-required", "--root", "--debounce-ms", "--drain-seconds", "--quiet"):
+        assert option in ended.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize("options", [[], ["--restart-on-required"]], ids=["alone", "supervised"])
+def test_gets_its_signals(tmp_path: Path, options: list[str], number: signal.Signals) -> None:
+    (tmp_path / "app.py").write_text(
+        f"import signal, sys\n"
+        f"signal.signal({int(number)}, lambda n, f: (print('got', n, flush=True), sys.exit(9)))\n"
+        "print('here', flush=True)\nsignal.pause()\n"
+    )
+    with start("run", *options, "app.py", cwd=tmp_path) as running:
+        running.until(lambda: "here" in running.out, "program")
+        running.signal(number)
+        assert running.wait() == 9
+        assert running.out == ["here", f"got {int(number)}"]
+
+
+@pytest.mark.parametrize("options", [[], ["--restart-on-required"]], ids=["alone", "supervised"])
+def test_has_its_terminal(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "app.py").write_text(
+        "import os, sys\n"
+        "print('tty', sys.stdin.isatty(), sys.stdout.isatty(), os.tcgetpgrp(0) == os.getpgrp())\n"
+        "n = 0\n"
+        "print('said', input('say: '))\n"
+        "while True:\n"
+        "    try:\n"
+        "        input('more: ')\n"
+        "    except KeyboardInterrupt:\n"
+        "        n += 1\n"
+        "        print('interrupted', n)\n"
+        "        if n == 2: sys.exit(6)\n"
+    )
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(tmp_path)
+        os.execve(
+            sys.executable, [sys.executable, "-m", "reloadls", "run", *options, "app.py"], environment(NO_COLOR="1")
+        )
+    try:
+        _expect(terminal, b"tty True True True")
+        _expect(terminal, b"say: ")
+        os.write(terminal, b"hello\n")
+        _expect(terminal, b"said hello")
+        _expect(terminal, b"more: ")
+        os.write(terminal, b"\x03")
+        _expect(terminal, b"interrupted 1")  # just once: the terminal tells the supervisor, too
+        _expect(terminal, b"more: ")
+        os.write(terminal, b"\x03")
+        _expect(terminal, b"interrupted 2")
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6
+    finally:
+        os.close(terminal)
+
+
+def _expect(terminal: int, text: bytes) -> None:
+    """Read until `text`, and not beyond."""
+    seen = b""
+    deadline = time.monotonic() + DEADLINE_S
+    while not seen.endswith(text):
+        assert select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0], f"no {text!r}: {seen!r}"
+        seen += os.read(terminal, 1)
+        assert b"interrupted 2" not in seen or text == b"interrupted 2", seen
