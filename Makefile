@@ -18,6 +18,7 @@ help:
 	@echo "make test    every check and test, on every Python 3.11 to 3.13 found here"
 	@echo "make e2e     the extension in a real VS Code"
 	@echo "make vsix    packs the extension, into client-vscode/dist"
+	@echo "make bench-reload  other reload engines beside ours, into docs/bench"
 	@echo "make bench   benchmarks, with the peers beside that make bench-peers installs, into docs/bench"
 	@echo "make clean   delete what these made"
 
@@ -70,9 +71,10 @@ vsix: $(CHECKS)
 e2e: vsix
 	@$(BIN)/python client-vscode/scripts/run_e2e.py
 
-# The scenarios of tests/reload through other reload engines beside ours, into docs/bench.
+# Reload engines and servers that restart beside ours, installed into the user's cache: leave the machine alone meanwhile.
 bench-reload: $(CHECKS)
-	@$(BIN)/python -m tests.benchmarks.reload_engines
+	@$(BIN)/python -m tests.benchmarks.reload_engines --install \
+	    --json docs/bench/reload.json --markdown docs/bench/reload.md
 
 # The same work for reloadls and its peers, into docs/bench: about ten minutes, so leave the machine alone meanwhile.
 bench: $(CHECKS)

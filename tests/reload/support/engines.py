@@ -1,0 +1,124 @@
+"""Who takes a scenario's edits up: reloadls, nobody, a program started afresh, or a plain `importlib.reload`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import types
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reload.support.disk import Change
+
+__all__ = ["Engine", "Naive", "Nobody", "Reloadls", "Told", "run_main"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an engine says about a batch.
+
+    Attributes:
+        status: as in a reloadls report; "" if the engine has no such thing.
+        trouble: whether it has said in any way that something went wrong.
+        report: the whole report, where there is one.
+    """
+
+    status: str = ""
+    trouble: bool = False
+    report: Any = field(default=None, compare=False)
+
+
+class Engine(ABC):
+    """What makes edits live."""
+
+    root = ""
+
+    def start(self, root: str) -> None:
+        """Be in force for the program that is about to start."""
+        self.root = root
+
+    def run(self, main: str) -> None:
+        """Run a script, or ``-m module``, as `__main__`."""
+        run_main(self.root, main)
+
+    def execute(self, source: str, path: str, namespace: dict[str, Any]) -> None:
+        """Run a snippet of a scenario."""
+        exec(compile(source, path, "exec"), namespace)
+
+    @abstractmethod
+    def take_up(self, changes: Sequence[Change]) -> Told:
+        """Make these changes live, and return when they are."""
+
+
+class Nobody(Engine):
+    """No reload at all: what a check must tell from a real one."""
+
+    def take_up(self, changes: Sequence[Change]) -> Told:
+        return Told()
+
+
+class Naive(Engine):
+    """Imports all of the program again, whatever has changed."""
+
+    def take_up(self, changes: Sequence[Change]) -> Told:
+        trouble = False
+        for module in list(sys.modules.values()):
+            if (getattr(module, "__file__", None) or "").startswith(self.root + os.sep):
+                try:
+                    importlib.reload(module)
+                except BaseException as error:
+                    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+                    trouble = True
+        return Told(trouble=trouble)
+
+
+class Reloadls(Engine):
+    """The engine under test."""
+
+    def start(self, root: str) -> None:
+        from reloadls.reload import HotReloader
+
+        super().start(root)
+        self.reloader: Any = HotReloader([root])
+
+    def run(self, main: str) -> None:
+        if main.startswith("-m "):
+            self.reloader.run_module(main[3:].strip())
+        else:
+            self.reloader.run_path(main)
+
+    def take_up(self, changes: Sequence[Change]) -> Told:
+        from pathlib import Path
+
+        from reloadls.watch import FileChange
+
+        kinds: Any = [change.kind for change in changes]
+        report = self.reloader.apply(
+            FileChange(Path(change.path), kind, Path(change.renamed_from) if change.renamed_from else None)
+            for change, kind in zip(changes, kinds, strict=True)
+        )
+        return Told(report.status, report.status in {"failed", "restartRequired"}, report)
+
+
+def run_main(root: str, main: str) -> None:
+    """Run a script or module as `__main__`, and leave it there, as a program that goes on would."""
+    module = types.ModuleType("__main__")
+    if main.startswith("-m "):
+        name = main[3:].strip()
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(name + ".__main__")
+        if spec is None or spec.origin is None:
+            raise ImportError(f"no module named {name}")
+        path, module.__package__ = spec.origin, spec.parent
+        module.__spec__ = spec
+    else:
+        path = os.path.join(root, main)
+    module.__file__ = path
+    sys.modules["__main__"] = module
+    with open(path, "rb") as file:
+        exec(compile(file.read(), path, "exec"), module.__dict__)

@@ -1,0 +1,155 @@
+"""Plays one scenario in this process, with one engine, and says whether it went as it should.
+
+The process is the scenario's afterwards: its modules are imported, its folder is the current one. So each is played in
+a process of its own (`warm`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reload.support.asgi import ask
+from tests.reload.support.disk import differences, do, scan, snippet_code
+from tests.reload.support.engines import Engine, Nobody, Told
+from tests.reload.support.scenario import Outcome, Scenario, Snippet, Step
+
+__all__ = ["Verdict", "play", "start_afresh"]
+
+DEADLINE = 10.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How it went: `problem` is empty if all was right, else says what was not, and in which step (from 1)."""
+
+    problem: str = ""
+    step: int = 0
+
+
+def play(scenario: Scenario, engine: Engine, folder: str) -> Verdict:
+    """Start the program, make the edits, and check after each."""
+    do(scenario.before, folder, scenario.path)
+    try:
+        namespace = _started(scenario, engine, folder)
+    except BaseException:
+        return Verdict("before any edit: " + traceback.format_exc())
+    for number, step in enumerate(scenario.steps, 1):
+        before = scan(folder)
+        renamed = do(step.acts, folder, scenario.path)
+        try:
+            told = engine.take_up(differences(before, scan(folder), renamed))
+        except BaseException:
+            return Verdict("the engine raised: " + traceback.format_exc(), number)
+        if problem := _problem(step, told, namespace, scenario, engine):
+            return Verdict(problem, number)
+    return Verdict()
+
+
+def start_afresh(scenario: Scenario, number: int, folder: str) -> Verdict:
+    """Check what step `number` (from 1) says, in a program that starts with the files as they are then."""
+    os.chdir(folder)
+    do(scenario.before, folder, scenario.path)
+    for step in scenario.steps[:number]:
+        do(step.acts, folder, scenario.path)
+    try:
+        namespace = _started(scenario, Nobody(), folder)
+        _run(_live_outcomes(scenario.steps[number - 1])[0].check, namespace, scenario, Nobody())
+    except BaseException:
+        return Verdict(traceback.format_exc(), number)
+    return Verdict()
+
+
+def _live_outcomes(step: Step) -> list[Outcome]:
+    return [outcome for outcome in step.outcomes if outcome.status in {"reloaded", "unchanged"}]
+
+
+def _started(scenario: Scenario, engine: Engine, folder: str) -> dict[str, Any]:
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    namespace: dict[str, Any] = {"__name__": "outside", "ask": ask, "wait_until": wait_until, "folder": folder}
+    exec(snippet_code(scenario.prepare, scenario.path), namespace)
+    engine.start(folder)
+    if scenario.main:
+        engine.run(scenario.main)
+    _run(scenario.setup, namespace, scenario, engine)
+    return namespace
+
+
+def _run(snippet: Snippet, namespace: dict[str, Any], scenario: Scenario, engine: Engine) -> None:
+    engine.execute("\n" * (snippet.line - 1) + snippet.source, scenario.path, namespace)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return once a condition holds; for what other threads do."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what was waited for did not come")
+        time.sleep(0.001)
+
+
+def _problem(step: Step, told: Told, namespace: dict[str, Any], scenario: Scenario, engine: Engine) -> str:
+    problems = []
+    for outcome in step.outcomes:
+        problem = _report_problem(outcome, told)
+        if not problem:
+            try:
+                _run(outcome.check, namespace, scenario, engine)
+            except BaseException:
+                problem = traceback.format_exc()
+        if not problem:
+            return ""
+        problems.append(problem)
+    return "\n".join(problems)
+
+
+def _report_problem(outcome: Outcome, told: Told) -> str:
+    if not told.status:  # an engine without reports: it must at least say that something went wrong
+        silent = outcome.status in {"failed", "restartRequired"} and not told.trouble
+        return "it said nothing" if silent else ""
+    report = told.report
+    if told.status != outcome.status:
+        return f"{outcome.status} was expected, but the report says: {report}"
+    return "; ".join(
+        filter(
+            None,
+            [*_changed_problems(outcome, report), _error_problem(outcome, report), _reason_problem(outcome, report)],
+        )
+    )
+
+
+def _changed_problems(outcome: Outcome, report: Any) -> Sequence[str]:
+    said = {module.name: frozenset(module.changed) for module in report.modules}
+    return [
+        f"{name}: {sorted(names)} was expected to have changed, but the report says {sorted(said.get(name, ()))}"
+        for name, names in outcome.changed.items()
+        if said.get(name, frozenset()) != names
+    ]
+
+
+def _error_problem(outcome: Outcome, report: Any) -> str:
+    if not outcome.error:
+        return ""
+    kind, _, place = outcome.error.partition(" ")
+    error = report.error
+    if error is None:
+        return "the report has no error"
+    said = "" if error.place is None else f"{os.path.relpath(error.place.path)}:{error.place.line}"
+    fits = error.type.rpartition(".")[2] == kind and (not place or said == place)
+    return "" if fits else f"{outcome.error} was expected, but the report says {error.type} {said}: {error.message}"
+
+
+def _reason_problem(outcome: Outcome, report: Any) -> str:
+    reasons = [module.reason or "" for module in report.modules]
+    if not outcome.reason or any(re.search(outcome.reason, reason, re.IGNORECASE) for reason in reasons):
+        return ""
+    return f"a reason with {outcome.reason!r} was expected, but the report says {reasons}"

@@ -1,0 +1,141 @@
+"""Plays each scenario in a process of its own, forked from one that has the slow imports behind it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.reload.support.play import Verdict, play, start_afresh
+from tests.reload.support.scenario import read
+
+__all__ = ["ENGINES", "Warm"]
+
+DEADLINE = 30.0
+"""Seconds for one scenario; far more than any takes."""
+OURS = "tests.reload.support.engines"
+ENGINES = {"reloadls": f"{OURS}:Reloadls", "nobody": f"{OURS}:Nobody", "naive": f"{OURS}:Naive"}
+"""Name → where the class is; a name that isn't here is such a place itself."""
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Warm:
+    """The process that forks, seen from the tests."""
+
+    def __init__(self, preload: Sequence[str], python: str = sys.executable) -> None:
+        self._process = subprocess.Popen(
+            [python, "-W", "ignore", "-m", "tests.reload.support.warm", *preload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=REPOSITORY,
+            text=True,
+        )
+
+    def play(self, path: str, engine: str) -> Verdict:
+        """Play a scenario with an engine."""
+        return self._ask({"path": path, "engine": engine})
+
+    def start_afresh(self, path: str, step: int) -> Verdict:
+        """Check a step in a program that starts with the files as they are then."""
+        return self._ask({"path": path, "step": step})
+
+    def _ask(self, request: dict[str, Any]) -> Verdict:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the warm process has ended, with {self._process.wait()}")
+        return Verdict(**json.loads(answer))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def serve(preload: Sequence[str]) -> None:
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is shared with the children stays shared
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        answers.write(json.dumps(vars(forked(json.loads(line)))) + "\n")
+        answers.flush()
+
+
+def forked(request: dict[str, Any]) -> Verdict:
+    """Play in a child process, within the deadline."""
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="reloadls-scenario-"))
+    told, tell = os.pipe()
+    try:
+        child = os.fork()
+        if child == 0:
+            os.close(told)
+            in_child(request, folder, tell)
+        os.close(tell)
+        verdict = heard(told, child)
+        os.waitpid(child, 0)
+        return verdict
+    finally:
+        os.close(told)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def heard(told: int, child: int) -> Verdict:
+    content = b""
+    while True:
+        if not select.select([told], [], [], DEADLINE)[0]:
+            os.kill(child, signal.SIGKILL)
+            return Verdict(f"it did not end within {DEADLINE:.0f} s")
+        piece = os.read(told, 65536)
+        if not piece:
+            return Verdict(**json.loads(content)) if content else Verdict("the process died")
+        content += piece
+
+
+def in_child(request: dict[str, Any], folder: str, tell: int) -> None:
+    """Play, say how it went, and end at once, whatever threads there are."""
+    output = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(output, number)
+    try:
+        verdict = played(request, folder)
+    except BaseException:
+        verdict = Verdict("the scenario itself: " + traceback.format_exc())
+    content = json.dumps(vars(verdict)).encode()
+    while content:
+        content = content[os.write(tell, content) :]
+    os._exit(0)
+
+
+def played(request: dict[str, Any], folder: str) -> Verdict:
+    scenario = read(Path(request["path"]))
+    if "step" in request:
+        return start_afresh(scenario, request["step"], folder)
+    module, _, name = ENGINES.get(request["engine"], request["engine"]).partition(":")
+    return play(scenario, getattr(importlib.import_module(module), name)(), folder)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:])
