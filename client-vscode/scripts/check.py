@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache import run, say
-from node import node_environment, npm_ci
+from node import install_packages, node_environment
 
 EXTENSION = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     environment = node_environment()
-    npm_ci(EXTENSION)
-    npm_ci(EXTENSION / "e2e")
+    install_packages(EXTENSION)
+    install_packages(EXTENSION / "e2e")
     say("types and style of the extension")
     run("npm", "run", "check", cwd=EXTENSION, env=environment)
     run("npm", "run", "check", cwd=EXTENSION / "e2e", env=environment)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cache import installed, run, say
 
-__all__ = ["VERSION", "node_environment", "node_folder", "npm_ci"]
+__all__ = ["VERSION", "node_environment", "node_folder", "install_packages"]
 
 VERSION = "24.19.0"
 
@@ -38,12 +38,13 @@ def node_environment() -> dict[str, str]:
     }
 
 
-def npm_ci(folder: Path) -> None:
+def install_packages(folder: Path) -> None:
     """Install what the lock file in `folder` names there, unless that is done."""
     made = folder / "node_modules" / ".package-lock.json"
     if not made.is_file() or made.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
         say(f"installing what {folder.name} needs")
-        run("npm", "ci", cwd=folder, env=node_environment())
+        # Not `npm ci`: that fails if a registry does not have an optional package for another platform.
+        run("npm", "install", "--no-save", "--ignore-scripts", cwd=folder, env=node_environment())
 
 
 def _install(place: Path) -> None:

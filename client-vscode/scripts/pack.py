@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bundle import make_bundle
 from cache import installed, run, say
-from node import node_environment, npm_ci
+from node import install_packages, node_environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXTENSION = PROJECT / "client-vscode"
@@ -39,7 +39,7 @@ def main() -> None:
     version = manifest["version"]
     check_versions(version)
     environment = node_environment()
-    npm_ci(EXTENSION)
+    install_packages(EXTENSION)
     run("npm", "run", "build", cwd=EXTENSION, env=environment)
     say("bundling the server")
     LIBS.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 from cache import run
 from install_vscode import install
-from node import node_environment, npm_ci
+from node import install_packages, node_environment
 
 E2E = Path(__file__).resolve().parents[1] / "e2e"
 MARK = "RELOADLS_E2E_RUN"
@@ -36,7 +36,7 @@ def main() -> int:
     tools = install()
     slack = os.environ.get("RELOADLS_E2E_SLACK", "3" if os.environ.get("CI") else "1")
     environment = {**os.environ, **node_environment(), MARK: uuid.uuid4().hex, "RELOADLS_E2E_SLACK": slack}
-    npm_ci(E2E)
+    install_packages(E2E)
     run("npm", "run", "check", cwd=E2E, env=environment)
     with tempfile.TemporaryDirectory(prefix="rls-ext-") as folder:
         extensions = Path(folder)

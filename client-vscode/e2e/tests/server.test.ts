@@ -26,9 +26,14 @@ test(
     assert.ok(first !== undefined);
     process.kill(first, "SIGKILL");
     await another(code, first);
+    // What is written before the new server watches is no change to it.
+    let change = 0;
+    await until("a change shows again", async () => {
+      change += 1;
+      write("app.py", `x = ${change}\n`);
+      return (await window.batches()).some((batch) => batch.startsWith("app.py"));
+    });
     await window.statusSays(/Watching/);
-    write("app.py", "x = 2\n");
-    await window.rows("Activity").filter({ hasText: "app.py" }).first().waitFor();
 
     let kills = 1;
     while (!/Stopped/.test(await window.statusText())) {
