@@ -83,11 +83,13 @@ def _root(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Tell which files really changed, at once and without loss.
+    """Tell which files really changed, and have running Python programs take them up.
 
     Examples:
 
     \b
+      reloadls run app.py               as python app.py, but what you save is live
+      reloadls status                   the programs that run so
       reloadls watch                    print what changes below this folder
       reloadls watch src --json         the same, for a program to read
       reloadls watch --once && make     wait for one change, then go on
