@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from .functions import set_code
+from .functions import replace_code, set_code
 from .undo import Undo
 
 __all__ = ["adopt_function", "inner_functions"]
@@ -170,7 +170,7 @@ def _lead_on(old: FunctionType, new: FunctionType, undo: Undo, looks: FunctionTy
         co_name=new.__code__.co_name,
         co_qualname=new.__code__.co_qualname,
     )
-    undo.set_attribute(old, "__code__", code)
+    replace_code(old, code, undo)
     _adopt_attributes(old, looks or new, undo)
     undo.set_attribute(old, "__defaults__", None)
     undo.set_attribute(old, "__kwdefaults__", None)

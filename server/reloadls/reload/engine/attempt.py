@@ -109,7 +109,7 @@ class Attempt:
         found = [(module, statement) for module in self._modules for statement in module.readers_of(path)]
         found += [(module, statement) for module in self._modules for statement in missed(self._modules, module, path)]
         self._work.again += found
-        if not found and os.path.isfile(path):
+        if not os.path.isdir(path):
             self._work.files.append(path)
         if path.endswith(_BINARY):
             self.refused += [

@@ -108,8 +108,12 @@ class ClassBodies:
         if not all(
             isinstance(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names
         ):
-            for origin in classes_with(self._shared.modules, cls):
-                self._schedule.push(*origin)
+            self.push_made_from(cls)
+
+    def push_made_from(self, cls: type) -> None:
+        """Have the subclasses made again that take more from a class than they inherit."""
+        for origin in classes_with(self._shared.modules, cls):
+            self._schedule.push(*origin)
 
 
 def is_class(statement: Statement) -> bool:

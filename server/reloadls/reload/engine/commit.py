@@ -60,12 +60,12 @@ class Commit:
         for module in moved:
             if shared.modules.named(module.name) is not module:
                 self._remove_module(module)
+        self.files_taken = [path for path in work.files if shared.adapters.file_changed(path, shared.undo)]
         self._spread(names)
         for due in schedule:
             self.at_work = due.module
             self._rerun.run(due.module, due.step)
         shared.registrations.settle()
-        self.files_taken = [path for path in work.files if shared.adapters.file_changed(path, shared.undo)]
         shared.adapters.after(shared.undo, shared.place)
         self._call_hooks()
 

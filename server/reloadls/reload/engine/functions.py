@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import sys
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,8 +22,9 @@ from .codes import all_codes
 from .reach import reach
 from .undo import Undo
 
-__all__ = ["Functions", "Swap", "clear_caches", "set_code"]
+__all__ = ["Functions", "Swap", "clear_caches", "replace_code", "set_code"]
 
+_KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _NEAR = 2_000
 _FAR = 50_000
 _MANY_BLOCKS = 1_000_000
@@ -171,12 +174,21 @@ def set_code(function: FunctionType, code: CodeType, undo: Undo) -> bool:
     """Have a function run another code from its next call on; False if its closure doesn't fit."""
     if function.__code__.co_freevars != code.co_freevars:
         return False
-    before = function.__code__
-    document, new_document = _docstring(before), _docstring(code)
-    undo.set_attribute(function, "__code__", code)
+    document, new_document = _docstring(function.__code__), _docstring(code)
+    replace_code(function, code, undo)
     if document != new_document and function.__doc__ == document:
         undo.set_attribute(function, "__doc__", new_document)
     return True
+
+
+def replace_code(function: FunctionType, code: CodeType, undo: Undo) -> None:
+    """Give a function another code, also of another kind: a coroutine in place of a plain function."""
+    if not (function.__code__.co_flags ^ code.co_flags) & _KINDS:
+        undo.set_attribute(function, "__code__", code)
+        return
+    with warnings.catch_warnings():  # Python warns that somebody may still rely on the kind
+        warnings.simplefilter("ignore", DeprecationWarning)
+        undo.set_attribute(function, "__code__", code)
 
 
 def _docstring(code: CodeType) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
@@ -81,11 +82,13 @@ class Rerun:
         if step.before is not None:
             self._schedule.dispose(module, step.before)
             codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
-            self._shared.traces.take_back(module, step.before, codes)
+            self._shared.traces.take_back(module, step.before, codes, statement.facts)
         self._shared.told(module, [])
         module.codes[statement.facts] = inner_codes(code)
         with self._shared.noting(module, statement.facts):
+            surroundings = dict(os.environ)
             exec(code, namespace)  # noqa: S102 - the source is the program's own
+            self._schedule.environment_changed(surroundings)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
         for name in sorted(binds):
             if name in namespace:
@@ -112,6 +115,7 @@ class Rerun:
             names = _names_of_class(kept, ran.difference)
             if ran.edited or names:
                 self._classes.changed(module, kept, names)
+                self._classes.push_made_from(kept)
         elif kept is old and isinstance(kept, FunctionType):
             if differs:
                 self._schedule.emit((module.name, name), body=True)
@@ -180,4 +184,5 @@ def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
     if difference is None:
         return [name for name in vars(cls) if not name.startswith("__")]
     changed = [step for step in difference.steps if step.way not in (Way.KEEP, Way.MOVE)]
-    return sorted({name for step in changed for name in step.statement.facts.uses.binds})
+    statements = [*difference.removed, *(each for step in changed for each in (step.statement, step.before) if each)]
+    return sorted({name for statement in statements for name in statement.facts.uses.binds})

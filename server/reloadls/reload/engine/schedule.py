@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,18 @@ class Schedule:
                 self.runs[facts] += 1
                 yield due
 
+    def environment_changed(self, before: dict[str, str]) -> None:
+        """A statement has run: if it changed the process's environment, what was read from there follows."""
+        now = dict(os.environ)
+        if now == before:
+            return
+        names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+        for module in self._shared.modules:
+            for statement in module.source.statements if reads_environment(module.text) else ():
+                facts = statement.facts
+                if facts.uses.value and not names.isdisjoint(facts.words) and reads_environment(facts.text):
+                    self.push(module, statement)
+
     def edited(self) -> list[Due]:
         """Those that are due because their text changed."""
         return [due for due in self._line if not due.triggered]
@@ -107,6 +120,11 @@ class Schedule:
             for other in module.source.statements:  # a star import may bring it, too
                 if other.facts.uses.star and not self.runs[other.facts]:
                     self.push(module, other)
+
+
+def reads_environment(text: str) -> bool:
+    """Whether a text may read the process's environment."""
+    return "environ" in text or "getenv" in text
 
 
 def _edited(work: Work) -> Iterator[Due]:

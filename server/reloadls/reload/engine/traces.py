@@ -16,7 +16,7 @@ from .modules import LoadedModule, Modules
 from .mutations import undo_mutations, value_of
 from .plan import definitions
 from .registrations import Registrations
-from .statements import Statement
+from .statements import Facts, Statement
 from .undo import Undo
 
 __all__ = ["Traces"]
@@ -36,16 +36,20 @@ class Traces:
         self._adapters = adapters
         self._undo = undo
 
-    def take_back(self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType] = ()) -> None:
-        """Undo all that is known of a statement.
+    def take_back(
+        self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType] = (), now: Facts | None = None
+    ) -> None:
+        """Undo all that is known of a statement, the last first.
 
         Args:
             module: whose it is.
             statement: as it was run.
             codes: of the functions that it has made.
+            now: what it has become.
         """
-        for effect in module.effects.pop(statement.facts, ()):
-            effect.take_back(self._undo)
+        for facts in {statement.facts, now or statement.facts}:
+            for effect in reversed(module.effects.pop(facts, [])):
+                effect.take_back(self._undo)
         undo_mutations(statement, module.namespace, self._registrations)
         self._drop_registrations(module, statement, codes)
         self._cancel_tasks(module, statement)

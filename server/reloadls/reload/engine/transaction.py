@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -76,6 +77,7 @@ class Transaction:
     def remember(self) -> None:
         """Have all that statements may change restored if the commit is taken back."""
         self.undo.restore_namespaces(self.modules.spaces())
+        self.undo.add(partial(_restore_environment, dict(os.environ)))
         self.registrations.restore_with(self.undo)
         self.undo.add(partial(_forget_new_modules, self.modules, set(self.modules.names())))
         self.before = {module: dict(module.namespace) for module in self.modules}
@@ -96,6 +98,13 @@ class Transaction:
             if line is not None:
                 return module.name, line
         return None
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    if dict(os.environ) != before:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _forget_new_modules(modules: Modules, before: set[str]) -> None:
