@@ -14,6 +14,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
@@ -183,12 +184,17 @@ def set_code(function: FunctionType, code: CodeType, undo: Undo) -> bool:
 
 def replace_code(function: FunctionType, code: CodeType, undo: Undo) -> None:
     """Give a function another code, also of another kind: a coroutine in place of a plain function."""
+    undo.add(partial(_assign, function, function.__code__))
+    _assign(function, code)
+
+
+def _assign(function: FunctionType, code: CodeType) -> None:
     if not (function.__code__.co_flags ^ code.co_flags) & _KINDS:
-        undo.set_attribute(function, "__code__", code)
+        function.__code__ = code
         return
     with warnings.catch_warnings():  # Python warns that somebody may still rely on the kind
         warnings.simplefilter("ignore", DeprecationWarning)
-        undo.set_attribute(function, "__code__", code)
+        function.__code__ = code
 
 
 def _docstring(code: CodeType) -> str | None:
