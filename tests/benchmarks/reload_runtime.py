@@ -78,6 +78,7 @@ def start(python: str, folder: Path) -> Iterator[Row]:
 
 def _starts(folder: Path, *commands: list[str]) -> list[list[tuple[float, float]]]:
     env = environment()
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # or we would be compiled each time
     runs: list[list[tuple[float, float]]] = [[] for _ in commands]
     for number in range(RUNS + 1):
         for command, found in zip(commands, runs, strict=True):
@@ -128,8 +129,9 @@ def save(python: str, folder: Path) -> Iterator[Row]:
 
 
 def _word(number: int) -> str:
-    # The initializer runs again with each save, and says when.
-    return f"import os, time\nNUMBER = {number}\nos.rename(\n    (open('new', 'w').write(str(NUMBER)), 'new')[1], 'live'\n)\n\n\ndef word():\n    return {number}\n"
+    # The initializer runs again with each save, and says so.
+    told = "os.replace((open('new', 'w').write(str(NUMBER)), 'new')[1], 'live')"
+    return f"import os\nNUMBER = {number}\n{told}\n\n\ndef word():\n    return {number}\n"
 
 
 def _save(folder: Path, word: Path, number: int) -> float:

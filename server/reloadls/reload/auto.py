@@ -1,7 +1,7 @@
 """`import reloadls.reload.auto` makes the program that imports it reload itself, as `reloadls run` does.
 
-What counts as the program's own is below the working directory, or the folders in the variable RELOADLS_ROOTS (separated
-as those of PATH are). Its lines on stderr are left out if RELOADLS_QUIET is set. A second import does nothing, nor does
+What counts as the program's own is below the working directory, or the folders in the variable RELOADLS_ROOTS, written
+as those of PATH are. Its lines on stderr are left out if RELOADLS_QUIET is set. A second import does nothing, nor does
 one under `reloadls run`. Where reloading is not possible, that is logged, and the program runs as always.
 """
 

@@ -29,10 +29,10 @@ def on_reload(callback: _Callback) -> _Callback:
 
 
 def on_dispose(callback: _Callback) -> _Callback:
-    """Have `callback()` called once, before the top-level statement that this is called from runs again or is removed.
+    """Have `callback()` called once, before the top-level statement that this is called from runs again or goes.
 
-    For what the engine can't undo by itself: a connection, a thread, a subscription elsewhere. It is called, too, before
-    a statement runs again that makes a name of the module which the callback reads; all of these are then made
+    For what the engine can't undo by itself: a connection, a thread, a subscription elsewhere. It is called, too,
+    before a statement runs again that makes a name of the module which the callback reads; all of these are then made
     anew, since they have been ended. Outside of a module that is being loaded it does nothing.
     """
     code = getattr(callback, "__code__", None)

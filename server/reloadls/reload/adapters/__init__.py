@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
+
+from .click import ClickAdapter
+from .fastapi import FastapiAdapter
+from .flask import FlaskAdapter
+from .jinja import JinjaAdapter
+from .pydantic import PydanticAdapter
+from .starlette import StarletteAdapter
+from .typer import TyperAdapter
 
 __all__ = ["Adapter", "adapters"]
 
 
+@cache
 def adapters() -> Iterable[Adapter]:
-    """One of each. An adapter imports its library only once that is loaded."""
-    return ()
+    """One of each, in the order in which they are asked. An adapter imports its library only once that is loaded.
+
+    They are the same for all engines of the process, as the libraries that they watch are.
+    """
+    starlette = StarletteAdapter()
+    return (
+        PydanticAdapter(),
+        starlette,
+        FastapiAdapter(starlette),
+        FlaskAdapter(),
+        ClickAdapter(),
+        TyperAdapter(),
+        JinjaAdapter(),
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+import threading
 
 from reloadls.reload.engine.reloader import HotReloader
 
-from .here import set_up, set_up_already
+from .here import Commit, set_up, set_up_already
 from .place import Place
 from .roots import existing_roots
 
@@ -26,14 +26,23 @@ def start() -> None:
         wanted = [path for path in os.environ.get("RELOADLS_ROOTS", "").split(os.pathsep) if path]
         roots = existing_roots(wanted or [os.getcwd()])
 
-        def make(commit: Callable[[Callable[[], None]], None]) -> HotReloader:
-            return HotReloader(roots, commit=commit)
+        def make(commit: Commit) -> HotReloader:
+            reloader = HotReloader(roots, commit=commit)
+            _mark_main_as_running(reloader)
+            return reloader
 
         set_up(make, Place(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
     except NotADirectoryError as error:
         _log.warning("the program does not reload itself: RELOADLS_ROOTS names %s, which is no folder", error)
     except Exception as error:  # whatever it is, the program is to run
         _log.warning("the program does not reload itself: %s: %s", type(error).__name__, error)
+
+
+def _mark_main_as_running(reloader: HotReloader) -> None:
+    """The script that imports this has not come to its end: what it is running now must not be run a second time."""
+    main = reloader._modules.named("__main__")
+    if main is not None:
+        main.loading_in = threading.get_ident()
 
 
 def _name() -> str:

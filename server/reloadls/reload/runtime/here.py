@@ -5,28 +5,32 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reloadls.reload.report import ReloadReport
 
 from .place import Place
 from .runtime import Runtime
 from .safe_point import SafePoint
+from .threads import silence_forks
 
 if TYPE_CHECKING:
     from reloadls.watch import FileChange
 
-    from .live import Reloader
+    from .live import Reloader, Supervision
 
-__all__ = ["Here", "set_up", "set_up_already"]
+__all__ = ["Commit", "Here", "set_up", "set_up_already"]
+
+Commit = Callable[[Callable[[], None]], None]
+"""Runs the step that changes the program."""
+Engine = TypeVar("Engine", bound="Reloader")
 
 _FORK_S = 0.5
 """How long a fork may wait for a reload that is under way, in seconds."""
 
-_here: list[Here] = []
+_here: list[Here[Any]] = []
 
 
 def set_up_already() -> bool:
@@ -35,14 +39,14 @@ def set_up_already() -> bool:
 
 
 def set_up(
-    make: Callable[[Callable[[Callable[[], None]], None]], Reloader],
+    make: Callable[[Commit], Engine],
     place: Place,
     *,
     debounce_ms: float = 25,
     quiet: bool = False,
-    restart: Callable[[ReloadReport | None], None] | None = None,
+    supervision: Supervision | None = None,
     on_ready: Callable[[], None] = lambda: None,
-) -> Here:
+) -> Here[Engine]:
     """Make this process's runtime, and start it.
 
     Args:
@@ -50,23 +54,23 @@ def set_up(
         place: what others are told of the program.
         debounce_ms: quiet time after a change, in milliseconds.
         quiet: say nothing on stderr.
-        restart: starts the program anew; None where nobody can.
+        supervision: what can start the program anew; None where nothing can.
         on_ready: called when a change made from now on is taken up.
     """
     here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet)
     _here.append(here)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=here.before_fork, after_in_parent=here.after_fork, after_in_child=here.in_child)
-    here.begin(restart, on_ready)
+    here.begin(supervision, on_ready)
     return here
 
 
-class Here:
+class Here(Generic[Engine]):
     """The engine, and the runtime that uses it."""
 
     def __init__(
         self,
-        make: Callable[[Callable[[Callable[[], None]], None]], Reloader],
+        make: Callable[[Commit], Engine],
         place: Place,
         *,
         debounce_ms: float,
@@ -79,18 +83,15 @@ class Here:
         self._safe_point = SafePoint()
         self._gate = _Gate()
         self._held = False
-        self._silenced: warnings.catch_warnings[None] | None = None
         self.reloader = make(self._commit)
         self.runtime = self._make_runtime(None, lambda: None)
 
-    def begin(self, restart: Callable[[ReloadReport | None], None] | None, on_ready: Callable[[], None]) -> None:
+    def begin(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> None:
         """Start the runtime."""
-        self.runtime = self._make_runtime(restart, on_ready)
+        self.runtime = self._make_runtime(supervision, on_ready)
         self.runtime.start()
 
-    def _make_runtime(
-        self, restart: Callable[[ReloadReport | None], None] | None, on_ready: Callable[[], None]
-    ) -> Runtime:
+    def _make_runtime(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> Runtime:
         return Runtime(
             _Gated(self.reloader, self._gate),
             self._safe_point,
@@ -98,7 +99,7 @@ class Here:
             debounce_ms=self._debounce_ms,
             since=self._since,
             quiet=self._quiet,
-            restart=restart,
+            supervision=supervision,
             on_ready=on_ready,
         )
 
@@ -112,25 +113,15 @@ class Here:
     def before_fork(self) -> None:
         """Wait until the engine is not at work, so that the child's is whole."""
         self._held = self._gate.hold(_FORK_S)
-        if _only_ours():
-            # That our threads are there is no news to the program, and they hold nothing that the child needs.
-            self._silenced = warnings.catch_warnings()
-            self._silenced.__enter__()
-            warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+        silence_forks()
 
     def after_fork(self) -> None:
         """In the parent: go on."""
-        silenced, self._silenced = self._silenced, None
-        if silenced is not None:
-            silenced.__exit__(None, None, None)
         if self._held:
             self._gate.release()
 
     def in_child(self) -> None:
         """In the child: a program of its own, with its own socket. Without one if it was cut off from a reload."""
-        silenced, self._silenced = self._silenced, None
-        if silenced is not None:
-            silenced.__exit__(None, None, None)
         self.runtime.forget()
         whole = self._held and not self._gate.at_work
         self._safe_point = SafePoint()
@@ -200,8 +191,3 @@ class _Gated:
 
     def loaded_paths(self) -> tuple[str, ...]:
         return self._reloader.loaded_paths()
-
-
-def _only_ours() -> bool:
-    others = [each for each in threading.enumerate() if not each.name.startswith("reloadls-")]
-    return len(others) <= 1

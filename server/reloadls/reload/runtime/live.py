@@ -18,7 +18,7 @@ from .folder import Unsafe
 from .listening import Listening, listen
 from .pin import Pins
 from .place import Place
-from .reports import Reports, fault_report
+from .reports import Reports, fault_report, waits
 from .server import LocalServer
 from .telling import say
 from .watching import Watching
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .safe_point import SafePoint
 
-__all__ = ["Live", "Reloader"]
+__all__ = ["Live", "Reloader", "Supervision"]
 
 _LOOK_S: Final = 2.0
 """How often it is looked what the program has loaded, in seconds."""
@@ -52,6 +52,16 @@ class Reloader(Protocol):
         """The files that count."""
 
 
+class Supervision(Protocol):
+    """What is above the program, and can start it anew."""
+
+    def ask_restart(self, report: ReloadReport | None) -> None:
+        """Start it anew, for what a report says."""
+
+    def settled(self) -> None:
+        """That is no longer wanted."""
+
+
 class Live:
     """From `run` until that is cancelled. Made and used on one event loop, but for what says otherwise.
 
@@ -61,7 +71,7 @@ class Live:
         place: what others are told of the program.
         pacing: of the watching.
         on_report: called with each report that is news.
-        restart: starts the program anew, for a reason; None where nobody can.
+        supervision: what can start the program anew; None where nothing can.
         pinned: who may hold changes back.
         since: from when on changes count, in seconds since the epoch.
         quiet: say nothing on stderr.
@@ -75,7 +85,7 @@ class Live:
         pacing: Pacing,
         *,
         on_report: Callable[[ReloadReport], None],
-        restart: Callable[[ReloadReport | None], None] | None,
+        supervision: Supervision | None,
         pinned: Pins,
         since: float,
         quiet: bool,
@@ -84,7 +94,7 @@ class Live:
         self._safe_point = safe_point
         self._place = place
         self._on_report = on_report
-        self._restart = restart
+        self._supervision = supervision
         self._pins = pinned
         self._quiet = quiet
         self._loop = asyncio.get_running_loop()
@@ -108,7 +118,7 @@ class Live:
         try:
             self._listen()
             await self._watching.start()
-            await self._watching.cover(self._reloader.loaded_paths())
+            await self._cover()
             self._state = "live"
             self._tell_status()
             on_ready()
@@ -152,14 +162,14 @@ class Live:
                     self._held = max(self._held, self._pins.count)
                     break
                 changes, self._waiting = collapse_changes(self._waiting), []
-                await self._attempt(lambda changes=changes: self._reloader.apply(changes))  # type: ignore[misc]
+                held, self._held = self._held, 0
+                await self._attempt(lambda changes=changes: self._reloader.apply(changes), held)  # type: ignore[misc]
 
-    async def _attempt(self, apply: Callable[[], ReloadReport]) -> ReloadReport:
+    async def _attempt(self, apply: Callable[[], ReloadReport], held: int = 0) -> ReloadReport:
         async with self._turn:
             report = await self._worker.run(_safely, apply)
-            pinned, self._held = max(self._held, self._safe_point.held), 0
-            told = self._tell_report(report, pinned)
-        await self._watching.cover(self._reloader.loaded_paths())
+            told = self._tell_report(report, max(held, self._safe_point.held))
+        await self._cover()
         return told
 
     def _tell_report(self, report: ReloadReport, pinned: int) -> ReloadReport:
@@ -168,20 +178,29 @@ class Live:
             return report
         if self._state in ("live", "failed", "restarting"):
             self._state = self._reports.state
-        if report.status == "restartRequired" and self._restart is not None:
+        if report.status == "restartRequired" and self._supervision is not None:
             self._state = "restarting"
         self._on_report(report)
         self._tell("reload/didReload", report_to_wire(report))
         self._tell_status()
-        if report.status == "restartRequired" and self._restart is not None:
-            self._restart(report)
+        if self._supervision is not None:
+            if report.status == "restartRequired":
+                self._supervision.ask_restart(report)
+            elif report.status in ("reloaded", "unchanged") and not waits(report.modules):
+                self._supervision.settled()
         return report
 
     async def _look(self) -> None:
         """Modules are loaded all the time, and nobody says so."""
         while True:
             await asyncio.sleep(_LOOK_S)
+            await self._cover()
+
+    async def _cover(self) -> None:
+        try:
             await self._watching.cover(self._reloader.loaded_paths())
+        except Exception:  # what was watched before still is
+            _log.exception("what the program has loaded could not be watched")
 
     def _wake(self) -> None:
         self._call(self._news.set)
@@ -276,11 +295,11 @@ class Live:
 
     def restart(self) -> None:
         """Have the program started anew."""
-        if self._restart is None:
+        if self._supervision is None:
             raise CantBeDone("the program has no supervisor; start it with reloadls run --restart-on-required")
         self._state = "restarting"
         self._tell_status()
-        self._restart(None)
+        self._supervision.ask_restart(None)
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:

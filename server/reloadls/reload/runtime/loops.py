@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["running_loop"]
 
-_FILES = ("base_events.py", "runners.py")
+_RUNNING = {"base_events.py": ("run_forever", "run_until_complete"), "runners.py": ("run",)}
+"""The functions in which a thread is as long as its loop runs. In others it may be at work on another thread's."""
 
 
 def running_loop(but: Container[int] = ()) -> AbstractEventLoop | None:
@@ -49,7 +50,8 @@ def _loops(frame: FrameType | None) -> Iterator[AbstractEventLoop]:
 def _candidates(frame: FrameType) -> Iterator[Any]:
     # Not every frame is looked into: up to Python 3.12 that keeps alive what its variables hold.
     code = frame.f_code
-    if "asyncio" in code.co_filename and code.co_filename.endswith(_FILES):
+    folder, _, file = code.co_filename.replace("\\", "/").rpartition("/")
+    if folder.endswith("asyncio") and code.co_name in _RUNNING.get(file, ()):
         here = frame.f_locals.get("self")
         yield here
         yield getattr(here, "_loop", None)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .arguments import BadRunArgument, RunOptions, parse
 from .program import CantRun, find_program, run
 
 if TYPE_CHECKING:
-    from .here import Here
+    from reloadls.reload import HotReloader
+
+    from .here import Commit, Here
     from .supervision.link import Link
 
-__all__ = ["main", "run_options"]
+__all__ = ["main", "roots_of", "run_options"]
 
 
 def main(args: Sequence[str]) -> int:
@@ -57,19 +59,19 @@ def _run(options: RunOptions, link: Link | None) -> int:
     here = _set_up(options, link)
     if link is not None:
         link.begin(here.runtime.announce)
-    return run(here.reloader, options.program, script)  # type: ignore[arg-type]
+    return run(here.reloader, options.program, script)
 
 
-def _set_up(options: RunOptions, link: Link | None) -> Here:
+def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
     from reloadls.reload import HotReloader  # noqa: PLC0415 - the supervisor does not need it
 
     from .here import set_up  # noqa: PLC0415
     from .place import Place  # noqa: PLC0415
 
-    roots = _roots(options)
+    roots = roots_of(options)
     name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))
 
-    def make(commit: Callable[[Callable[[], None]], None]) -> HotReloader:
+    def make(commit: Commit) -> HotReloader:
         return HotReloader(roots, commit=commit)
 
     return set_up(
@@ -77,12 +79,17 @@ def _set_up(options: RunOptions, link: Link | None) -> Here:
         Place(name=name, roots=roots, supervised=link is not None),
         debounce_ms=options.debounce_ms,
         quiet=options.quiet,
-        restart=None if link is None else link.ask_restart,
+        supervision=link,
         on_ready=(lambda: None) if link is None else link.ready,
     )
 
 
-def _roots(options: RunOptions) -> tuple[str, ...]:
+def roots_of(options: RunOptions) -> tuple[str, ...]:
+    """What is watched.
+
+    Raises:
+        CantRun: a root is no folder.
+    """
     from .roots import existing_roots, module_roots, script_roots  # noqa: PLC0415
 
     if options.roots:

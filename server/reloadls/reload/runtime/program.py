@@ -52,6 +52,8 @@ def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str
         script = os.path.join(program, "__main__.py")
         if not os.path.isfile(script):
             raise CantRun(f"can't find '__main__' module in {os.path.abspath(program)!r}", 1)
+        if sys.flags.safe_path:
+            sys.path.insert(0, os.path.abspath(program))
     try:
         with open(script, "rb"):
             pass

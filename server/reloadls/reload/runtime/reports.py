@@ -10,7 +10,7 @@ from typing import Literal
 
 from reloadls.reload.report import ModuleReport, ReloadReport, ReportError
 
-__all__ = ["Reports", "fault_report", "restarted_report"]
+__all__ = ["Reports", "fault_report", "restart_failed_report", "restarted_report", "waits"]
 
 TargetState = Literal["starting", "live", "paused", "restarting", "failed"]
 
@@ -45,7 +45,7 @@ class Reports:
             report: as the engine made it.
             pinned: how many pins it had to wait for.
         """
-        news = report.status != "unchanged" or (self._troubled() and not _waits(report.modules))
+        news = report.status != "unchanged" or (self._troubled() and not waits(report.modules))
         if news:
             self._count += 1
         sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)
@@ -55,12 +55,11 @@ class Reports:
         return report, news
 
     def _troubled(self) -> bool:
-        return self.last is not None and (
-            self.last.status in ("failed", "restartRequired") or _waits(self.last.modules)
-        )
+        return self.last is not None and (self.last.status in ("failed", "restartRequired") or waits(self.last.modules))
 
 
-def _waits(modules: Iterable[ModuleReport]) -> bool:
+def waits(modules: Iterable[ModuleReport]) -> bool:
+    """Whether one of them could not be taken up, and still isn't."""
     return any(module.status in _WAITING for module in modules)
 
 
@@ -73,6 +72,12 @@ def fault_report(error: BaseException) -> ReloadReport:
 def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> ReloadReport:
     """What a program that took the place of another has to tell."""
     return ReloadReport(status="restarted", at=_now(), duration_ms=duration_ms, modules=tuple(modules))
+
+
+def restart_failed_report(reason: str) -> ReloadReport:
+    """The program that was to take this one's place has ended before it could."""
+    told = ReportError(type="RestartFailed", message=f"the program could not be started anew: {reason}")
+    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=told)
 
 
 def _now() -> str:

@@ -19,7 +19,7 @@ from .place import Place
 from .telling import report_line, say
 
 if TYPE_CHECKING:
-    from .live import Live, Reloader
+    from .live import Live, Reloader, Supervision
     from .safe_point import SafePoint
 
 __all__ = ["Runtime"]
@@ -38,7 +38,7 @@ class Runtime:
         debounce_ms: quiet time after a change, in milliseconds.
         since: from when on changes count, in seconds since the epoch.
         quiet: say nothing on stderr.
-        restart: starts the program anew; None where nobody can.
+        supervision: what can start the program anew; None where nothing can.
         on_ready: called when a change made from now on is taken up.
         pinned: who may hold changes back.
     """
@@ -52,7 +52,7 @@ class Runtime:
         debounce_ms: float = 25,
         since: float | None = None,
         quiet: bool = False,
-        restart: Callable[[ReloadReport | None], None] | None = None,
+        supervision: Supervision | None = None,
         on_ready: Callable[[], None] = lambda: None,
         pinned: Pins = pins,
     ) -> None:
@@ -62,7 +62,7 @@ class Runtime:
         self._debounce = debounce_ms / 1000
         self._since = time.time() if since is None else since
         self._quiet = quiet
-        self._restart = restart
+        self._supervision = supervision
         self._on_ready = on_ready
         self._pins = pinned
         self._folder = _folder()
@@ -147,7 +147,7 @@ class Runtime:
             self._place,
             pacing,
             on_report=self._tell,
-            restart=self._restart,
+            supervision=self._supervision,
             pinned=self._pins,
             since=self._since,
             quiet=self._quiet,
@@ -172,9 +172,7 @@ class Runtime:
         self._on_ready()
 
     def _tell(self, report: ReloadReport) -> None:
-        line = report_line(report, self._folder, supervised=self._restart is not None)
-        if line is not None:
-            say(*line, quiet=self._quiet)
+        say(*report_line(report, self._folder, supervised=self._supervision is not None), quiet=self._quiet)
 
 
 def _folder() -> str:

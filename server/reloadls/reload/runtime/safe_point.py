@@ -26,6 +26,8 @@ _BUSY_S: Final = 2.0
 """After how long it is told that the program does not come to a safe point."""
 _TURN_S: Final = 0.05
 """Whoever has computed for so long before the change has to let it begin."""
+_ROUNDING_S: Final = 5e-7
+"""The interpreter keeps whole microseconds, rounded down."""
 _ALONE_S: Final = 0.1
 """For how long no other thread gets a turn once it has begun, unless the changed code itself waits for something."""
 
@@ -72,7 +74,7 @@ class SafePoint:
         self.held = 0
         while True:
             self._until_free()
-            job = _Job(step, self._pins, sys.getswitchinterval())
+            job = _Job(step, self._pins, sys.getswitchinterval() + _ROUNDING_S)
             # The turn that a waiting thread asks for is as long as it was when the thread began to wait. So it must be
             # long before the step begins: the thread that is interrupted for the step waits from then on.
             sys.setswitchinterval(max(job.turn, _TURN_S))
@@ -80,7 +82,7 @@ class SafePoint:
                 self._run(job)
             finally:
                 sys.setswitchinterval(job.turn)
-            if job.done.is_set() and not job.pinned:
+            if not job.given_back and not job.pinned:
                 break
         if job.error is not None:
             raise job.error
@@ -103,28 +105,32 @@ class SafePoint:
         try:
             loop.call_soon_threadsafe(job.run)
         except RuntimeError:  # closed in this moment
+            job.given_back = True
             return
         since = time.monotonic()
         told = False
-        while not job.done.wait(_LOOK_S):
+        while not job.done.wait(_LOOK_S) and not job.taken:
             busy = time.monotonic() - since
-            if not job.taken and busy > 2 * _TURN_S:
+            if busy > 2 * _TURN_S:
                 sys.setswitchinterval(job.turn)  # whoever keeps the loop busy is not to be slowed down all the while
             if busy > _BUSY_S and not told:
                 told = True
                 self._on_busy(busy)
             if (self._ended.is_set() or not loop.is_running()) and job.claim():
+                job.given_back = True
                 break
         if told:
             self._on_busy(None)
-        self._check_unless(job.done.is_set())
+        if not job.given_back:
+            _see_through(job)
+        self._check_unless(not job.given_back)
 
     def _run_without_loop(self, job: _Job) -> None:
         if threading.main_thread().is_alive() and call_in_main_thread(job.run):
             job.done.wait(_MAIN_S)
         self._check_unless(job.taken)
         job.run_here()
-        job.done.wait()
+        _see_through(job)
 
     def _check_unless(self, done: bool) -> None:
         if not done:
@@ -142,6 +148,8 @@ class _Job:
         self.pinned = False
         """It was not run, since a pin was there first."""
         self.taken = False
+        self.given_back = False
+        """It was not run, since its place was gone."""
         self._step = step
         self._pins = pinned
         self._lock = threading.Lock()
@@ -174,3 +182,14 @@ class _Job:
         sys.setswitchinterval(self.turn)
         self.done.set()
         return True
+
+
+def _see_through(job: _Job) -> None:
+    """Wait for its end; once it takes long, it waits for something, and everybody gets their turns again.
+
+    Without looking again and again: each time, this thread would be let in before the one that runs the step, which
+    might never get its own turn back from one that computes.
+    """
+    if not job.done.wait(_ALONE_S):
+        sys.setswitchinterval(job.turn)
+        job.done.wait()

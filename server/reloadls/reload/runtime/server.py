@@ -71,13 +71,16 @@ class LocalServer:
                 _log.warning("a client could not be let in: %s", error)
                 await asyncio.sleep(0.1)  # out of descriptors, most likely
                 continue
-            connection.setblocking(False)
-            if len(self._clients) >= _MAX_CLIENTS or not _is_ours(connection):
-                connection.close()
-                continue
-            client = _Client(connection, self._answers, self._clients)
-            with contextlib.suppress(OSError):
-                await loop.connect_accepted_socket(lambda client=client: client, connection)  # type: ignore[misc]
+            with contextlib.suppress(OSError):  # it is gone already
+                await self._let_in(loop, connection)
+
+    async def _let_in(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if len(self._clients) >= _MAX_CLIENTS or not _is_ours(connection):
+            connection.close()
+            return
+        client = _Client(connection, self._answers, self._clients)
+        await loop.connect_accepted_socket(lambda: client, connection)
 
 
 class _Client(asyncio.Protocol):

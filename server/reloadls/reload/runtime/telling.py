@@ -41,12 +41,12 @@ def wants_colour() -> bool:
 
 def printable(text: str) -> str:
     """Text without anything that a terminal would obey, and not too long."""
-    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
+    line = "".join(character if character.isprintable() else " " for character in text.strip())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple[str, str] | None:
-    """A report's word and text; None if there is nothing to say.
+def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple[str, str]:
+    """A report's word and text.
 
     Args:
         report: what was done.
@@ -64,7 +64,8 @@ def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple
         case "restartRequired":
             advice = "" if supervised else " (the program runs on with the old code; restart it to take this up)"
             return "restart", _reasons(report.modules, folder) + advice
-    return None
+        case "unchanged":
+            return "unchanged", "the files are again what the program runs"
 
 
 def _failure(report: ReloadReport, folder: str) -> str:

@@ -1,0 +1,75 @@
+"""An application that a server holds stays that object when its statement makes another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["Applications"]
+
+_HELD = "_reloadls_held"
+
+Take = Callable[[Any, Any], object]
+
+
+class Applications:
+    """The names of the program that mean an application.
+
+    Args:
+        are: whether a value is one.
+        take: has the new one take over from the old one what lives longer than its statement.
+    """
+
+    def __init__(self, are: Callable[[Any], bool], take: Take) -> None:
+        self._are = are
+        self._take = take
+        self._spaces: Sequence[dict[str, Any]] = ()
+        self._named: list[tuple[dict[str, Any], str, Any]] = []
+
+    @property
+    def remembers(self) -> bool:
+        """Whether statements are being run."""
+        return bool(self._spaces)
+
+    def remember(self, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Before any statement runs."""
+        self._spaces = namespaces
+        self._named = [
+            (space, name, value) for space in namespaces for name, value in list(space.items()) if self._are(value)
+        ]
+
+    def settle(self, undo: Undo) -> list[tuple[Any, Any]]:
+        """Have each application be what its statement made. Returns the old ones with their successors."""
+        done: dict[int, tuple[Any, Any]] = {}
+        for space, name, old in self._named:
+            new = space.get(name)
+            if new is not old and type(new) is type(old) and id(new) not in done and not self._lives(old):
+                self._become(old, new, undo)
+                done[id(new)] = (old, new)
+        if done:
+            self._put_back(done)
+        self._spaces, self._named = (), []
+        return list(done.values())
+
+    def _lives(self, old: Any) -> bool:
+        """Whether some name still means it, so that it is another one beside the new."""
+        return any(value is old for space in self._spaces for value in space.values() if self._are(value)) and not any(
+            space.get(name) is not old for space, name, value in self._named if value is old
+        )
+
+    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        """From now on the two are one: what holds the new one, as its own closures do, sees what the old one sees."""
+        before = vars(old)
+        undo.add(partial(setattr, old, "__dict__", before))
+        self._take(old, new)
+        vars(new).setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
+        old.__dict__ = vars(new)
+
+    def _put_back(self, done: dict[int, tuple[Any, Any]]) -> None:
+        for space in self._spaces:
+            for name, value in list(space.items()):
+                if id(value) in done:
+                    space[name] = done[id(value)][0]

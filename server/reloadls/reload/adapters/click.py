@@ -1,0 +1,64 @@
+"""Click: a group has the commands that its program's statements give it, and a command that is held follows its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.undo import Undo
+
+from .applications import Applications
+from .loading import when_loaded
+from .registering import Shelf, shelf_of
+from .registry import RegistryAdapter
+
+__all__ = ["ClickAdapter"]
+
+
+class ClickAdapter(RegistryAdapter):
+    """Groups of commands."""
+
+    library: ClassVar[str] = "click.core"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._applications = Applications(_is_command, lambda _old, _new: None)
+        when_loaded("click.core", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        self.register.wrap(module.Group, "add_command")
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """The commands of a group."""
+        return shelf_of(owner, ("commands",))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """A group, and those in it."""
+        if _is_command(value) and "commands" in vars(value):
+            yield value
+            for each in list(value.commands.values()):
+                yield from self.owners_in(each)
+
+    def function_in(self, value: Any) -> Any:
+        """What a command calls."""
+        return getattr(value, "callback", None)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Remember the commands that the program names."""
+        super().before(undo, namespaces)
+        self._applications.remember(namespaces)
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Who holds a command has it as it is now."""
+        super().after(undo, places)
+        for old, new in self._applications.settle(undo):
+            self.replaced(new, old, undo)
+        self.put_kept(undo)
+        self.kept = {}
+
+
+def _is_command(value: Any) -> bool:
+    return issubclass(type(value), sys.modules["click.core"].Command)

@@ -1,0 +1,179 @@
+"""Flask: views, rules, hooks and blueprints go and come with the statements that add them, at any time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial, wraps
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+
+from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.undo import Undo
+
+from .applications import Applications
+from .loading import when_loaded
+from .registering import Shelf, shelf_of
+from .registry import RegistryAdapter
+
+__all__ = ["FlaskAdapter"]
+
+_CALLS = (
+    *("add_url_rule", "register_blueprint", "register_error_handler", "record"),
+    *("before_request", "after_request", "teardown_request", "teardown_appcontext"),
+    *("context_processor", "shell_context_processor", "url_value_preprocessor", "url_defaults"),
+)
+_OF_TEMPLATES = ("add_template_filter", "add_template_test", "add_template_global")
+_KEPT_IN = (
+    *("view_functions", "error_handler_spec", "before_request_funcs", "after_request_funcs", "teardown_request_funcs"),
+    *("template_context_processors", "url_value_preprocessors", "url_default_functions", "teardown_appcontext_funcs"),
+    *("shell_context_processors", "blueprints", "_blueprints", "deferred_functions"),
+)
+_CLOSED_BY = ("_got_first_request", "_got_registered_once")
+
+
+class FlaskAdapter(RegistryAdapter):
+    """Applications and blueprints."""
+
+    library: ClassVar[str] = "flask.app"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._applications = Applications(_is_application, lambda _old, _new: None)
+        self._closed: list[tuple[Any, str]] = []
+        self._blueprints: dict[int, list[Any]] = {}
+        for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app"):
+            when_loaded(name, self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        for cls in [each for each in vars(module).values() if isinstance(each, type)]:
+            if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
+                self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
+                self.register.wrap(cls, "endpoint", decorators=True)
+                for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
+                    setattr(cls, name, _with_templates(vars(cls)[name]))
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """What applications and blueprints keep, the rules of an application, and what its templates can use."""
+        yield from shelf_of(owner, _KEPT_IN)
+        if "url_map" in vars(owner):
+            yield owner.url_map._rules_by_endpoint, None
+        if "jinja_env" in vars(owner):  # it comes with the first that uses it, and many things in it
+            yield from shelf_of(owner.jinja_env, ("filters", "tests", "globals"))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """An application with its blueprints, or a blueprint."""
+        if _is_application(value):
+            yield value
+            yield from value.blueprints.values()
+        elif _is_blueprint(value):
+            yield value
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Open what has answered requests, so that it can be changed."""
+        super().before(undo, namespaces)
+        self._applications.remember(namespaces)
+        self._closed, self._blueprints = [], {}
+        for owner in self.register.owners():
+            for name in _CLOSED_BY:
+                if getattr(owner, name, False):
+                    self._closed.append((owner, name))
+                    undo.set_attribute(owner, name, False)
+            if not _is_application(owner):
+                self._blueprints[id(owner)] = self._held(owner)
+
+    def save(self, undo: Undo) -> None:
+        """The rules are put back first, then what finds one among them is made anew."""
+        for app in filter(_is_application, self.register.owners()):
+            undo.add(partial(_find_rules_anew, app.url_map))
+        super().save(undo)
+
+    def _held(self, blueprint: Any) -> list[Any]:
+        return [(id(each.container), each.key, id(each.value)) for each in self.register.entries_of(blueprint)]
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Tell applications what their blueprints hold now, and close what was open."""
+        for owner in self.register.owners():
+            for function in vars(owner).get("deferred_functions", ()) if self.kept else ():
+                _put_into_cells(function, self.kept)
+        self._register_again(places)
+        super().after(undo, places)
+        for app in filter(_is_application, self.register.owners()) if self._runs_statements() else ():
+            _find_rules_anew(app.url_map)
+        for owner, name in self._closed:
+            setattr(owner, name, True)
+        self._closed, self._blueprints = [], {}
+        self._applications.settle(undo)
+
+    def _runs_statements(self) -> bool:
+        return bool(self._closed or self._blueprints) or self._applications.remembers
+
+    def _register_again(self, places: Places) -> None:
+        """A blueprint tells an application what it holds once, when it is registered."""
+        changed = {
+            id(owner)
+            for owner in self.register.owners()
+            if id(owner) in self._blueprints and self._held(owner) != self._blueprints[id(owner)]
+        }
+        if changed:
+            self.register.make_again(
+                registration
+                for registration in self.register.in_order(places)
+                if _is_application(registration.owner)
+                and any(id(each) in changed for given in registration.all_given() for each in _with_nested(given))
+            )
+
+
+def _with_templates(plain: Any) -> Any:
+    """A call that makes what templates can use has that made first, so that only what is added then is its own."""
+    if hasattr(plain, "__reloadls_templates__"):
+        return plain
+
+    @wraps(plain)
+    def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+        _ = owner.jinja_env
+        return plain(owner, *args, **kwargs)
+
+    call.__reloadls_templates__ = True  # type: ignore[attr-defined]
+    return call
+
+
+def _with_nested(blueprint: Any) -> Iterable[Any]:
+    if _is_blueprint(blueprint):
+        yield blueprint
+        for inner, _ in blueprint._blueprints:
+            yield from _with_nested(inner)
+
+
+def _is_application(value: Any) -> bool:
+    module = sys.modules.get("flask.app")
+    return module is not None and isinstance(type(value), type) and issubclass(type(value), module.Flask)
+
+
+def _is_blueprint(value: Any) -> bool:
+    module = sys.modules.get("flask.sansio.blueprints") or sys.modules.get("flask.blueprints")
+    return module is not None and issubclass(type(value), module.Blueprint)
+
+
+def _find_rules_anew(rules: Any) -> None:
+    """A map finds rules by a machine that none can be taken out of."""
+    if not hasattr(rules, "_matcher"):
+        return
+    machine = type(rules._matcher)(rules.merge_slashes)
+    for rule in rules.iter_rules():
+        if not rule.build_only:
+            machine.add(rule)
+    rules._matcher = machine
+    rules._remap = True
+
+
+def _put_into_cells(function: Any, kept: dict[int, Any]) -> None:
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue
+        if id(value) in kept:
+            cell.cell_contents = kept[id(value)]
+        elif isinstance(value, FunctionType) and value.__module__ == "flask.sansio.blueprints":
+            _put_into_cells(value, kept)

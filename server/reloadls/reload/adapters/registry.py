@@ -1,0 +1,209 @@
+"""What the adapters of all libraries have in common whose objects keep what they are given: once each, and in order."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable, Sequence
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.undo import Undo
+
+from .ordering import Place, in_order
+from .registering import MISSING, Entry, Register, Registration, Shelf, key_of
+
+__all__ = ["RegistryAdapter", "function_of"]
+
+Saved = tuple[Any, list[Any]]
+"""A list of the library's, and what it held before."""
+
+
+class RegistryAdapter(Adapter):
+    """Takes registrations back with their statements, and puts new ones at their place."""
+
+    def __init__(self) -> None:
+        self.register = Register(self.shelves)
+        self.lists: list[Saved] = []
+        self.kept: dict[int, Any] = {}
+        """id of a double -> what is kept instead."""
+        self._doubles: list[Any] = []
+        self._runs = False
+
+    # -- what a library has to say
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """Where an owner keeps what it is given."""
+        raise NotImplementedError
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """The owners that a value of the program is, or leads to."""
+        raise NotImplementedError
+
+    def function_in(self, value: Any) -> Any:
+        """The function that an entry was registered for."""
+        return value
+
+    def goes_first(self, container: Any) -> bool:
+        """Whether what is registered last stands first."""
+        return False
+
+    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+        """Have an entry's value hold `kept` where it holds what that took over."""
+
+    # -- what the engine tells
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Have the containers as they are on failure."""
+        self._end()
+        self._runs = True
+        undo.add(self._end)
+        for space in namespaces:
+            for value in list(space.values()):
+                for owner in self.owners_in(value):
+                    self.register.add(owner)
+        undo.add(partial(_put_all, self.register.known, dict(self.register.known)))
+        for registration in dict.fromkeys(self.register.known.values()):
+            undo.add(partial(setattr, registration, "entries", list(registration.entries)))
+        self.save(undo)
+
+    def save(self, undo: Undo) -> None:
+        """Have all containers hold what they hold when the commit is taken back."""
+        for owner in self.register.owners():
+            for container, keys in self.register.containers_of(owner):
+                self._save(container, keys, undo)
+
+    def _save(self, container: Any, keys: frozenset[str] | None, undo: Undo) -> None:
+        if keys is not None:
+            undo.add(partial(_put_keys, container, {key: container.get(key, MISSING) for key in keys}))
+            return
+        undo.add(partial(_put_all, container, container.copy()))
+        if isinstance(container, list):
+            self.lists.append((container, list(container)))
+
+    def _end(self) -> None:
+        self.lists, self.kept, self._doubles, self._runs = [], {}, [], False
+
+    def forget(self, value: Any, undo: Undo) -> None:
+        """What was registered before anybody noted is known by its function."""
+        function = function_of(value)
+        for entry in self._all_entries() if function is not None else ():
+            noted = key_of(entry.container, entry.value) in self.register.known
+            if not noted and function_of(self.function_in(entry.value)) is function:
+                Registration(None, "", 0, _nothing, entries=[entry]).take_back()
+
+    def _all_entries(self) -> Iterable[Entry]:
+        for owner in self.register.owners():
+            yield from self.register.entries_of(owner)
+
+    def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
+        """Remember it until all statements have run."""
+        self.kept[id(double)] = kept
+        self._doubles.append(double)  # so that its id stays its own
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Put right what the statements that ran have registered."""
+        self.put_kept(undo)
+        self.put_in_order(undo, places)
+        self._end()
+
+    def put_kept(self, undo: Undo) -> None:
+        """Have what took over stand where its double was registered."""
+        for entry in list(self._all_entries()) if self.kept else ():
+            function = self.function_in(entry.value)
+            if id(entry.value) in self.kept:
+                self._exchange(entry)
+            elif id(function) in self.kept:
+                self.put_right(entry, self.kept[id(function)], undo)
+
+    def _exchange(self, entry: Entry) -> None:
+        kept = self.kept[id(entry.value)]
+        registration = self.register.known.pop(key_of(entry.container, entry.value), None)
+        key = entry.key if isinstance(entry.container, dict) else _index(entry.container, entry.value)
+        entry.container[key] = kept
+        if registration is not None:
+            self.register.known[key_of(entry.container, kept)] = registration
+            for each in registration.entries:
+                if each.container is entry.container and each.value is entry.value:
+                    each.value = kept
+
+    def put_in_order(self, undo: Undo, places: Places) -> None:
+        """Have entries stand as their statements do."""
+        if not self._runs:  # functions may have moved all the same
+            for owner in self.register.owners():
+                lists = [each for each, keys in self.register.containers_of(owner) if keys is None]
+                self.lists += [(each, list(each)) for each in lists if isinstance(each, list)]
+        for container, before in self.lists:
+            ordered = self._ordered(container, before, places)
+            if [id(each) for each in ordered] != [id(each) for each in container]:
+                if not self._runs:
+                    undo.add(partial(_put_all, container, before))
+                container[:] = ordered
+
+    def _ordered(self, container: list[Any], before: list[Any], places: Places) -> list[Any]:
+        place = partial(self._place, container, {id(each) for each in before}, places)
+        if self.goes_first(container):
+            return in_order(before[::-1], container[::-1], place, self._module_of)[::-1]
+        return in_order(before, container, place, self._module_of)
+
+    def _place(self, container: Any, before: set[int], places: Places, value: Any) -> Place | None:
+        registration = self.register.known.get(key_of(container, value))
+        if registration is not None and registration.effect is not None:
+            return places(registration.effect)
+        function = function_of(self.function_in(value))
+        if function is not None and (registration is None or registration.module == function.__module__):
+            return function.__module__, function.__code__.co_firstlineno
+        if registration is not None and id(value) not in before:
+            return registration.module, registration.line
+        return None
+
+    def _module_of(self, value: Any) -> str | None:
+        function = function_of(self.function_in(value))
+        return None if function is None else function.__module__
+
+
+def function_of(value: Any) -> FunctionType | None:
+    """The function that something callable leads to."""
+    for _ in range(10):
+        if isinstance(value, FunctionType):
+            inner = vars(value).get("__wrapped__")
+            if inner is None:
+                return value
+            value = inner
+        elif isinstance(value, (MethodType, staticmethod, classmethod)):
+            value = value.__func__
+        elif isinstance(value, functools.partial):
+            value = value.func
+        elif isinstance(value, type):
+            return None
+        else:
+            value = inspect.getattr_static(value, "callback", None) or inspect.getattr_static(
+                value, "__wrapped__", None
+            )
+    return None
+
+
+def _nothing() -> None:
+    """There is no call to make again."""
+
+
+def _index(container: list[Any], value: Any) -> int:
+    return next(index for index, each in enumerate(container) if each is value)
+
+
+def _put_all(container: Any, saved: Any) -> None:
+    if isinstance(container, dict):
+        container.clear()
+        container.update(saved)
+    else:
+        container[:] = saved
+
+
+def _put_keys(container: dict[str, Any], saved: dict[str, Any]) -> None:
+    for key, value in saved.items():
+        if value is MISSING:
+            container.pop(key, None)
+        else:
+            container[key] = value

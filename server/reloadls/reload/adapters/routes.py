@@ -1,0 +1,97 @@
+"""Makes a route anew in its place, from what it was made of, when that means something else now."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["keep_what_made", "remake"]
+
+_MADE_OF = "_reloadls_made_of"
+
+
+class _Made:
+    """What a route was made of; no container that a registration would be searched in."""
+
+    __slots__ = ("_args", "_kwargs", "_plain")
+
+    def __init__(self, plain: Callable[..., Any], args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+        self._plain = plain
+        self._args = tuple(args)
+        self._kwargs = tuple(kwargs.items())
+
+    def calling(self, before: Any, endpoint: Any) -> _Made:
+        """The same with another endpoint."""
+        args = [endpoint if each is before else each for each in self._args]
+        return _Made(self._plain, args, {name: endpoint if each is before else each for name, each in self._kwargs})
+
+    def make(self, route: Any) -> None:
+        """Make the route."""
+        self._plain(route, *self._args, **dict(self._kwargs))
+
+
+def keep_what_made(cls: type) -> None:
+    """Have each route of a class remember what it was made of."""
+    plain = vars(cls).get("__init__")
+    if plain is None or hasattr(plain, "__reloadls_route__"):
+        return
+    signature = inspect.signature(plain)
+
+    @functools.wraps(plain)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        vars(self).setdefault(_MADE_OF, None)
+        outermost = vars(self)[_MADE_OF] is None
+        if outermost:
+            vars(self)[_MADE_OF] = ()
+        plain(self, *args, **kwargs)
+        if outermost:
+            bound = signature.bind(self, *args, **kwargs)
+            vars(self)[_MADE_OF] = _Made(plain, bound.args[1:], bound.kwargs)
+
+    __init__.__reloadls_route__ = True  # type: ignore[attr-defined]
+    cls.__init__ = __init__  # type: ignore[misc]
+
+
+def remake(route: Any, undo: Undo, endpoint: Any = None) -> None:
+    """Make a route anew. Raises what its library raises for what can't be.
+
+    Args:
+        route: stays the same object.
+        undo: learns how it was.
+        endpoint: what it calls from now on; what it called when left out.
+    """
+    made = vars(route).get(_MADE_OF) or _told_by_attributes(route)
+    undo.add(partial(_restore, route, dict(vars(route))))
+    vars(route)[_MADE_OF] = made if endpoint is None else made.calling(route.endpoint, endpoint)
+    vars(route)[_MADE_OF].make(route)
+
+
+def _restore(route: Any, values: dict[str, Any]) -> None:
+    vars(route).clear()
+    vars(route).update(values)
+
+
+def _told_by_attributes(route: Any) -> _Made:
+    """A route from before anybody looked keeps most of what it was made of."""
+    made = type(route).__init__
+    plain = getattr(made, "__wrapped__", made)
+    names = list(inspect.signature(plain).parameters)[1:]
+    given = {name: getattr(route, name) for name in names if hasattr(route, name)}
+    endpoint = given.get("endpoint")
+    if given.get("description") == inspect.cleandoc(getattr(endpoint, "__doc__", None) or "").split("\f")[0].strip():
+        given.pop("description", None)
+    if "response_model" in given and given["response_model"] is _return_annotation(endpoint):
+        given.pop("response_model")
+    return _Made(plain, (), given)
+
+
+def _return_annotation(endpoint: Any) -> Any:
+    try:
+        return inspect.signature(endpoint, eval_str=True).return_annotation
+    except Exception:  # whatever an annotation raises that can't be evaluated
+        return None

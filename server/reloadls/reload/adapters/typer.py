@@ -1,0 +1,64 @@
+"""Typer: an application has the commands that its program's statements give it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.undo import Undo
+
+from .applications import Applications
+from .loading import when_loaded
+from .registering import Entry, Shelf, shelf_of
+from .registry import RegistryAdapter
+
+__all__ = ["TyperAdapter"]
+
+
+class TyperAdapter(RegistryAdapter):
+    """Applications, nested ones too."""
+
+    library: ClassVar[str] = "typer.main"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._applications = Applications(_is_application, lambda _old, _new: None)
+        when_loaded("typer.main", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        self.register.wrap(module.Typer, "command", "callback", decorators=True)
+        self.register.wrap(module.Typer, "add_typer")
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """Commands, nested applications, and the function that runs before a command."""
+        return shelf_of(owner, ("registered_commands", "registered_groups"), ("registered_callback",))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """An application."""
+        if _is_application(value):
+            yield value
+
+    def function_in(self, value: Any) -> Any:
+        """What a command calls."""
+        return getattr(value, "callback", None)
+
+    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+        """The function that the program knows is the one that is called."""
+        entry.value.callback = kept
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Remember the applications."""
+        super().before(undo, namespaces)
+        self._applications.remember(namespaces)
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Who holds an application has it as it is now."""
+        super().after(undo, places)
+        self._applications.settle(undo)
+
+
+def _is_application(value: Any) -> bool:
+    return issubclass(type(value), sys.modules["typer.main"].Typer)

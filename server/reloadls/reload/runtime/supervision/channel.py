@@ -1,0 +1,80 @@
+"""Messages, and descriptors with them, between the supervisor and the program."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections import deque
+from typing import Any
+
+__all__ = ["Channel", "Message"]
+
+Message = dict[str, Any]
+
+_READ = 64 * 1024
+_MAX_FDS = 16
+
+
+class Channel:
+    """One end of a connection: JSON lines. A message with `"fd": true` brings a descriptor."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._rest = b""
+        self._fds: deque[int] = deque()
+
+    @staticmethod
+    def pair() -> tuple[Channel, Channel]:
+        """Two ends."""
+        left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        return Channel(left), Channel(right)
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def send(self, message: Message, fd: int | None = None) -> bool:
+        """Send one message, if the other end is there; whether it is."""
+        whole = message if fd is None else {**message, "fd": True}
+        data = json.dumps(whole).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._socket, [data], [] if fd is None else [fd])
+            self._socket.sendall(data[sent:])
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> list[tuple[Message, int | None]] | None:
+        """Wait for messages, each with its descriptor; None at the end."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._socket, _READ, _MAX_FDS)
+        except OSError:
+            return None
+        self._fds.extend(fds)
+        if not data:
+            self._drop()
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        found = []
+        for line in lines:
+            message = json.loads(line)
+            found.append((message, self._take_fd() if message.get("fd") else None))
+        return found
+
+    def _take_fd(self) -> int | None:
+        if not self._fds:
+            return None
+        fd = self._fds.popleft()
+        os.set_inheritable(fd, False)
+        return fd
+
+    def _drop(self) -> None:
+        while self._fds:
+            with contextlib.suppress(OSError):
+                os.close(self._fds.popleft())

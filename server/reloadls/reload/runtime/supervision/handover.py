@@ -1,0 +1,199 @@
+"""In the program: what listens is made known to the supervisor, and what the one before listened on is taken over.
+
+The calls of `socket.socket` stand for the system's: asyncio, http.server and all else in Python go through them. A
+socket that C code makes by itself can't be handed over (uvloop is helped, see `uvloop_sockets`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from .addresses import Address, address_of, is_listener, same_place, unix_path
+from .channel import Channel
+from .uvloop_sockets import prepare_uvloop
+
+__all__ = ["Handover", "Key"]
+
+Key = tuple[int, str, int]
+"""Family, address, and which of those bound to the same it is."""
+
+_PLAIN = {name: getattr(socket.socket, name) for name in ("accept", "bind", "close", "listen")}
+_UNLINK = os.unlink
+_SPIN_S = 0.005
+
+
+class Handover:
+    """In force from `install` on, in this process only.
+
+    Args:
+        channel: to the supervisor.
+        held: what the program before listened on: key -> descriptor. They are this object's from now on.
+    """
+
+    def __init__(self, channel: Channel, held: Mapping[Key, int]) -> None:
+        self._channel = channel
+        self._held = {key: socket.socket(fileno=fd) for key, fd in held.items()}
+        self._counts: Counter[Address] = Counter()
+        self._bound: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
+        self._told: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
+        self._served: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._accepting = 0
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._draining = False
+        self._elsewhere: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        """Those whose connections C code accepts."""
+
+    def install(self) -> None:
+        """Begin."""
+        kind: Any = socket.socket
+        ours = self
+
+        def bind(sock: socket.socket, address: Any, /) -> None:
+            ours.bind(sock, address)
+
+        def listen(sock: socket.socket, *backlog: int) -> None:
+            ours.listen(sock, *backlog)
+
+        def accept(sock: socket.socket) -> tuple[socket.socket, Any]:
+            return ours.accept(sock)
+
+        def close(sock: socket.socket) -> None:
+            ours.close(sock)
+
+        kind.bind, kind.listen, kind.accept, kind.close = bind, listen, accept, close
+        os.unlink = os.remove = self.unlink
+        prepare_uvloop(self._elsewhere.add)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no connection is open, or about to be, that was accepted here."""
+        return not self._accepting and all(sock.fileno() < 0 for sock in list(self._served))
+
+    def drain(self) -> None:
+        """Accept nothing any more: the one after does."""
+        self._draining = True
+        for sock in list(self._elsewhere):
+            if sock.fileno() >= 0:
+                _deafen(sock)
+
+    def drop_untaken(self) -> None:
+        """What was not taken over by now won't be."""
+        while self._held:
+            _PLAIN["close"](self._held.popitem()[1])
+
+    # -- what the program calls
+
+    def bind(self, sock: socket.socket, address: Any) -> None:
+        """As `socket.socket.bind`."""
+        if not self._concerns(sock):
+            _PLAIN["bind"](sock, address)
+            return
+        at = address_of(sock, address)
+        self._counts[at] += 1
+        key = (*at, self._counts[at])
+        held = self._held.pop(key, None)
+        if held is None:
+            try:
+                _PLAIN["bind"](sock, address)
+            except OSError as error:
+                taken = self._at_the_same_place(sock, address) if error.errno == errno.EADDRINUSE else None
+                if taken is None:
+                    raise
+                held = self._held.pop(taken)
+        if held is not None:
+            os.dup2(held.fileno(), sock.fileno(), inheritable=os.get_inheritable(sock.fileno()))
+            _PLAIN["close"](held)
+        self._bound[sock] = key
+
+    def listen(self, sock: socket.socket, *backlog: int) -> None:
+        """As `socket.socket.listen`."""
+        if (
+            sock in self._bound
+            and self._concerns(sock)
+            and os.get_blocking(sock.fileno()) != (sock.gettimeout() is None)
+        ):
+            # It is one object with that of the program before: not touched, unless this one wants it otherwise.
+            sock.settimeout(sock.gettimeout())
+        _PLAIN["listen"](sock, *backlog)
+        key = self._bound.get(sock)
+        if key is not None and self._concerns(sock) and sock not in self._told:
+            self._told[sock] = key
+            self._channel.send({"type": "listening", "key": list(key)}, sock.fileno())
+
+    def accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """As `socket.socket.accept`."""
+        if sock not in self._told or not self._concerns(sock):
+            accepted: tuple[socket.socket, Any] = _PLAIN["accept"](sock)
+            return accepted
+        with self._lock:
+            draining = self._draining
+            self._accepting += not draining
+        if draining:
+            _stay_out(sock)
+        try:
+            accepted = _PLAIN["accept"](sock)
+            self._served.add(accepted[0])
+        finally:
+            with self._lock:
+                self._accepting -= 1
+        return accepted
+
+    def close(self, sock: socket.socket) -> None:
+        """As `socket.socket.close`."""
+        _PLAIN["close"](sock)
+        if sock in self._told and sock.fileno() < 0 and os.getpid() == self._pid:
+            key = self._told.pop(sock)
+            if not self._draining:
+                self._channel.send({"type": "closed", "key": list(key)})
+
+    def unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
+        """As `os.unlink`, but for the path of a socket on which another process listens, or this one will."""
+        if dir_fd is None and isinstance(path, (str, bytes, os.PathLike)) and self._is_kept(path):
+            return
+        _UNLINK(path, dir_fd=dir_fd)
+
+    # --
+
+    def _concerns(self, sock: socket.socket) -> bool:
+        return is_listener(sock) and os.getpid() == self._pid
+
+    def _at_the_same_place(self, sock: socket.socket, address: Any) -> Key | None:
+        return next((key for key, held in self._held.items() if same_place(held, sock, address)), None)
+
+    def _is_kept(self, path: Any) -> bool:
+        if os.getpid() != self._pid or not (self._held or self._draining):
+            return False
+        kept = list(self._held.values()) + (list(self._told) if self._draining else [])
+        place = os.path.abspath(os.fsdecode(path))
+        return any(sock.fileno() >= 0 and unix_path(sock) == place for sock in kept)
+
+
+def _deafen(sock: socket.socket) -> None:
+    """Have whoever accepts from `sock` by its descriptor find nothing there any more."""
+    silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.closing(silent), contextlib.suppress(OSError):  # only Linux can do it
+        _PLAIN["bind"](silent, "")  # a name that the system chooses, and nobody knows
+        _PLAIN["listen"](silent)
+        silent.setblocking(False)
+        os.dup2(silent.fileno(), sock.fileno(), inheritable=False)
+
+
+def _stay_out(sock: socket.socket) -> None:
+    """Leave a connection to the next process: raise BlockingIOError where the caller can take it, else never return."""
+    caller = sys._getframe(3)
+    if sock.gettimeout() is not None or caller.f_code.co_name == "get_request":
+        if sock.gettimeout() != 0:
+            time.sleep(_SPIN_S)
+        raise BlockingIOError(errno.EAGAIN, "the program is being replaced")
+    threading.Event().wait()

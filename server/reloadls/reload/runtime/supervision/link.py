@@ -1,0 +1,127 @@
+"""In the program: the connection to its supervisor, read by a thread of its own. The program ends with either."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from reloadls.reload.report import ModuleReport, ReloadReport
+
+from .channel import Channel, Message
+from .handover import Handover
+
+__all__ = ["Link"]
+
+_LOOK_S = 0.02
+_SETTLE_S = 0.1
+_PR_SET_PDEATHSIG = 1
+
+
+class Link:
+    """What the program and its supervisor say to each other.
+
+    Args:
+        channel: the program's end.
+        handover: its listening sockets.
+        supervisor: the supervisor's process.
+        drain_s: how long the program may take to end, in seconds.
+    """
+
+    def __init__(self, channel: Channel, handover: Handover, supervisor: int, drain_s: float) -> None:
+        self._channel = channel
+        self._handover = handover
+        self._supervisor = supervisor
+        self._drain_s = drain_s
+        self._pid = os.getpid()
+        self._announce: Callable[[ReloadReport], None] = lambda _: None
+
+    def begin(self, announce: Callable[[ReloadReport], None]) -> None:
+        """Listen to the supervisor.
+
+        Args:
+            announce: tells of a report that is not the engine's.
+        """
+        self._announce = announce
+        self._handover.install()
+        threading.Thread(target=self._listen, name="reloadls-link", daemon=True).start()
+
+    def ask_restart(self, report: ReloadReport | None) -> None:
+        """Have the program started anew."""
+        modules = () if report is None else report.modules
+        changed = [[each.name, each.path] for each in modules if each.status in ("restartRequired", "skipped")]
+        self._channel.send({"type": "restart", "modules": changed})
+
+    def ready(self) -> None:
+        """Changes are taken up from now on."""
+        self._channel.send({"type": "ready"})
+
+    def settled(self) -> None:
+        """No restart is wanted any more."""
+        self._channel.send({"type": "settled"})
+
+    def _listen(self) -> None:
+        _die_with_parent(self._supervisor)
+        while (messages := self._channel.receive()) is not None:
+            for message, _ in messages:
+                self._take(message)
+        self._end()
+
+    def _take(self, message: Message) -> None:
+        match message["type"]:
+            case "drain":
+                self._handover.drain()
+                handled = signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, None)
+                self._channel.send({"type": "draining", "handled": handled})
+                threading.Thread(target=self._until_drained, name="reloadls-drain", daemon=True).start()
+            case "restarted":
+                self._handover.drop_untaken()
+                modules = [ModuleReport(name=name, path=path, status="reloaded") for name, path in message["modules"]]
+                self._announce(_restarted(modules, message["durationMs"]))
+            case "restartFailed":
+                self._announce(_restart_failed(message["reason"]))
+
+    def _until_drained(self) -> None:
+        # What was accepted a moment ago may not have been read yet, or is not seen from here.
+        time.sleep(_SETTLE_S)
+        while not self._handover.idle:
+            time.sleep(_LOOK_S)
+        self._channel.send({"type": "drained"})
+
+    def _end(self) -> None:
+        """The supervisor is gone: nobody would end this process."""
+        if os.getpid() != self._pid:
+            return
+        os.kill(self._pid, signal.SIGTERM)
+        time.sleep(self._drain_s)
+        os.kill(self._pid, signal.SIGKILL)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the system end this process with its parent, even if no thread of it gets a turn."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415 - on a thread of its own: the program does not wait for it
+
+    with contextlib.suppress(OSError, AttributeError):
+        libc: Any = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:  # it has ended in this moment
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _restarted(modules: list[ModuleReport], duration_ms: float) -> ReloadReport:
+    from reloadls.reload.runtime.reports import restarted_report  # noqa: PLC0415 - not before the program runs
+
+    return restarted_report(modules, duration_ms)
+
+
+def _restart_failed(reason: str) -> ReloadReport:
+    from reloadls.reload.runtime.reports import restart_failed_report  # noqa: PLC0415
+
+    return restart_failed_report(reason)

@@ -1,0 +1,58 @@
+"""Whether any source file has changed, while no program is there to watch its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+__all__ = ["Looking"]
+
+_MOST: Final = 20_000
+_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+_OTHERS: Final = (".toml", ".json", ".yaml", ".yml", ".ini", ".cfg", ".env")
+
+Stamp = tuple[int, int, int]
+
+
+class Looking:
+    """Compares the files below some folders with what they were: only for a while, so it looks again and again."""
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self._roots = tuple(roots)
+        self._known = self._look()
+
+    def changed(self) -> bool:
+        """Whether something has changed since the last time."""
+        before, self._known = self._known, self._look()
+        return before != self._known
+
+    def _look(self) -> dict[str, Stamp]:
+        found: dict[str, Stamp] = {}
+        for path, stamp in self._files():
+            found[path] = stamp
+            if len(found) >= _MOST:
+                break
+        return found
+
+    def _files(self) -> Iterator[tuple[str, Stamp]]:
+        waiting = list(self._roots)
+        while waiting:
+            try:
+                entries = list(os.scandir(waiting.pop()))
+            except OSError:
+                continue
+            for entry in entries:
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if _is_entered(entry.name):
+                            waiting.append(entry.path)
+                    elif entry.name.endswith((".py", *_OTHERS)):
+                        status = entry.stat()
+                        yield entry.path, (status.st_mtime_ns, status.st_size, status.st_ino)
+                except OSError:
+                    continue
+
+
+def _is_entered(name: str) -> bool:
+    return not name.startswith(".") and name not in _LEFT_OUT

@@ -1,0 +1,84 @@
+"""Listening sockets of uvloop, which makes its own in C: here Python makes them, so that they can be handed over."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+__all__ = ["prepare_uvloop"]
+
+
+def prepare_uvloop(note: Callable[[socket.socket], None]) -> None:
+    """Have its loops listen on sockets made by Python, once it is imported.
+
+    Args:
+        note: told of each of them: connections to it are accepted where Python doesn't see it.
+    """
+    sys.meta_path.insert(0, _Finder(note))
+
+
+class _Finder:
+    """Finds uvloop as always, and changes its loop when it has been loaded."""
+
+    def __init__(self, note: Callable[[socket.socket], None]) -> None:
+        self._note = note
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As `importlib.abc.MetaPathFinder.find_spec`; None for all but uvloop."""
+        if name != "uvloop":
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(name, path, target)
+        loader: Any = None if spec is None else spec.loader
+        if loader is None:
+            return None
+        plain = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            plain(module)
+            _change(module.Loop, self._note)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+def _change(kind: Any, note: Callable[[socket.socket], None]) -> None:
+    plain = kind.create_server
+
+    async def create_server(loop: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        if not isinstance(host, str) or not isinstance(port, int) or _asks_for_more(options):
+            return await plain(loop, factory, host, port, **options)
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        if len(found) != 1:  # it takes one socket only
+            return await plain(loop, factory, host, port, **options)
+        listening = _listen(found[0], options.get("backlog", 100))
+        note(listening)
+        return await plain(loop, factory, sock=listening, **options)
+
+    kind.create_server = create_server
+
+
+def _asks_for_more(options: dict[str, Any]) -> bool:
+    return any(options.get(name) for name in ("sock", "family", "flags", "reuse_port")) or (
+        options.get("reuse_address") is False
+    )
+
+
+def _listen(found: Any, backlog: int) -> socket.socket:
+    family, kind, protocol, _, address = found
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setblocking(False)
+        listening.bind(address)
+        listening.listen(backlog)
+    except BaseException:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,417 @@
+"""A running program takes its edits up, and tells everyone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reloadls.protocol import ReloadStatus, make_converter, structure_params, to_uri
+from tests.cli.running import DEADLINE_S, environment
+from tests.reload.runtime.programs import (
+    TICKING,
+    Client,
+    Program,
+    program,
+    runtime_folder,
+    spoken_to,
+    until_gone,
+    write,
+)
+
+_WORD = "def word():\n    return {!r}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path, app=TICKING, word=_WORD.format("one"))
+    return tmp_path
+
+
+def test_a_save_goes_live(folder: Path) -> None:
+    with program(folder) as running:
+        client = running.connect()
+        running.until_says("one")
+        running.write(word=_WORD.format("two"))
+        report = client.until_report()
+        assert (report["status"], report["target"]) == ("reloaded", str(running.pid))
+        assert report["modules"] == [
+            {"name": "word", "uri": to_uri(str(folder / "word.py")), "status": "reloaded", "changed": ["word"]}
+        ]
+        running.until_says("two")
+        line = running.until_tells("reloaded")
+        assert line.startswith("reloaded  word.py: word  ")
+        assert line.endswith(" ms")
+        assert "\x1b" not in line
+
+
+def test_a_bad_save_changes_nothing_and_a_good_one_mends_it(folder: Path) -> None:
+    with program(folder) as running:
+        client = running.connect()
+        running.write(word="def word(:\n")
+        report = client.until_report()
+        assert report["status"] == "failed"
+        assert report["error"]["type"] == "SyntaxError"
+        assert report["error"]["uri"] == to_uri(str(folder / "word.py"))
+        assert report["error"]["range"]["start"] == {"line": 0, "character": 9}
+        client.until_state("failed")
+        running.until_says("one")
+        line = running.until_tells("failed")
+        assert line == "failed    word.py:1: SyntaxError: invalid syntax (nothing changed in the program)"
+        running.write(word=_WORD.format("one"))
+        assert client.until_report()["status"] == "unchanged"  # it is again what runs
+        assert client.until_state("live")["targets"][0]["lastReport"]["status"] == "unchanged"
+
+
+def test_what_changes_before_it_watches_is_caught_up(folder: Path) -> None:
+    # The program computes, so that the runtime does not begin before the change was made.
+    write(
+        folder,
+        app="import word\nopen('loaded', 'w').close()\nimport os\nwhile not os.path.exists('go'): pass\n" + TICKING,
+    )
+    with program(folder) as running:
+        running.running.until((folder / "loaded").exists, "program")
+        running.write(word=_WORD.format("two"))
+        (folder / "go").touch()
+        running.until_says("two")
+
+
+def test_it_is_found_and_nobody_else_can_reach_it(folder: Path) -> None:
+    with program(folder, "--debounce-ms", "40") as running:
+        client = running.connect()
+        place = running.place()
+        assert place["id"] == str(running.pid)
+        assert (place["pid"], place["name"], place["roots"]) == (running.pid, "app.py", [str(folder)])
+        assert place["supervised"] is False
+        for path, mode in ((running.targets, 0o700), (running.targets.parent, 0o700), (Path(place["socket"]), 0o600)):
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+        status = client.ask("reload/status")["result"]
+        told = structure_params(make_converter(), status, ReloadStatus)
+        assert (told.state, told.backend, told.debounce_ms) == ("watching", "native", 40)
+        assert [root.uri for root in told.roots] == [to_uri(str(folder))]
+        assert [target.state for target in told.targets] == ["live"]
+        running.running.signal(signal.SIGINT)
+        running.running.wait()
+        assert list(running.targets.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_refused(folder: Path) -> None:
+    with runtime_folder() as runtime:
+        theirs = runtime / "reloadls"
+        theirs.mkdir(mode=0o700)
+        os.chown(theirs, 12345, 12345)
+        with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
+            line = running.until_tells("no editor can see this program")
+            assert f"{theirs}: it belongs to user 12345, not to 0" in line
+            running.write(word=_WORD.format("two"))
+            running.until_says("two")  # it goes on without
+        assert list(theirs.iterdir()) == []
+
+
+def test_a_folder_that_others_can_enter_is_refused(folder: Path) -> None:
+    with runtime_folder() as runtime:
+        (runtime / "reloadls").mkdir()
+        (runtime / "reloadls").chmod(0o755)
+        with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
+            assert "others can enter it (mode 0755)" in running.until_tells("no editor can see this program")
+
+
+def test_a_long_runtime_path_gets_a_short_socket(folder: Path) -> None:
+    with runtime_folder() as runtime:
+        deep = runtime / ("x" * 100)
+        deep.mkdir(mode=0o700)
+        with program(folder, env={"XDG_RUNTIME_DIR": str(deep), "TMPDIR": str(runtime)}) as running:
+            running.targets = deep / "reloadls" / "targets"
+            running.connect()
+            place = Path(running.place()["socket"])
+            assert len(os.fsencode(place)) <= 107
+            assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+            running.running.signal(signal.SIGINT)
+            running.running.wait()
+            assert not place.exists()
+
+
+def test_pause_holds_changes_until_resume_as_one_batch(folder: Path) -> None:
+    write(folder, other="x = 1\n", app="import other\n" + TICKING)
+    with program(folder) as running:
+        client, second = running.connect(), running.connect()
+        assert client.ask("reload/pause")["result"]["state"] == "paused"
+        assert second.until_state("paused")["state"] == "paused"
+        running.write(word=_WORD.format("two"))
+        running.write(other="x = 2\n")
+        running.write(word=_WORD.format("three"))
+        assert second.ask("reload/trigger", {"uris": []})["result"][0]["status"] == "unchanged"
+        running.until_says("one")
+        assert second.ask("reload/resume")["result"]["targets"][0]["state"] == "live"
+        report = client.until_report()
+        assert {module["name"] for module in report["modules"]} == {"word", "other"}
+        running.until_says("three")
+
+
+def test_a_client_that_is_gone_pauses_nothing(folder: Path) -> None:
+    with program(folder) as running:
+        client, second = running.connect(), running.connect()
+        client.ask("reload/pause")
+        second.until_state("paused")
+        running.write(word=_WORD.format("two"))
+        client.close()
+        second.until_state("live")
+        running.until_says("two")
+
+
+def test_trigger_takes_up_what_is_named(folder: Path) -> None:
+    (folder / "stray.py").write_text("import nothing")
+    with program(folder) as running:
+        client = running.connect()
+        client.ask("reload/pause")
+        running.write(word=_WORD.format("two"))
+        uris = [to_uri(str(folder / "word.py")), to_uri(str(folder / "stray.py")), "file:///etc/passwd"]
+        reports = client.ask("reload/trigger", {"uris": uris})["result"]
+        assert [report["status"] for report in reports] == ["reloaded"]
+        assert {module["name"]: module["status"] for module in reports[0]["modules"]} == {
+            "word": "reloaded",
+            "stray.py": "skipped",
+            "passwd": "skipped",
+        }
+        running.until_says("two")
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"method": "reload/frobnicate"}, -32601),
+        ({"method": "reload/exec", "params": {"code": "1"}}, -32601),
+        ({"method": "reload/restart"}, -32803),
+        ({"method": "reload/trigger", "params": [1]}, -32602),
+        ({"method": "reload/trigger", "params": {"uris": "x"}}, -32602),
+        ({"method": "reload/trigger", "params": {"uris": [1]}}, -32602),
+        ({"method": "reload/trigger", "params": {"uris": ["http://x/y"]}}, -32602),
+        ({"method": "reload/trigger", "params": {"code": "1"}}, -32602),
+        ({"method": "reload/pause", "params": {"x": 1}}, -32602),
+        ({"method": 1}, -32600),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_asked_is_answered(ticking: Program, message: dict[str, object], code: int) -> None:
+    client = ticking.connect()
+    client.send({"jsonrpc": "2.0", "id": "x", **message})
+    answer = client.until(lambda told: told.get("id") == "x")
+    assert answer["error"]["code"] == code
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"Content-Length: 1\r\n\r\n{", -32700),
+        (b"Content-Length: 2\r\n\r\n[]", -32600),
+        (b"Content-Length: 2000000\r\n\r\n", -32700),
+        (b"GET / HTTP/1.1\r\n\r\n", -32700),
+    ],
+)
+def test_what_is_no_message_is_answered(ticking: Program, data: bytes, code: int) -> None:
+    client = ticking.connect()
+    client.socket.sendall(data)
+    answer = client.until(lambda told: "error" in told)
+    assert (answer["id"], answer["error"]["code"]) == (None, code)
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def ticking(tmp_path_factory: pytest.TempPathFactory) -> object:
+    folder = tmp_path_factory.mktemp("ticking")
+    write(folder, app=TICKING, word=_WORD.format("one"))
+    with program(folder) as running:
+        yield running
+
+
+def test_a_client_that_reads_nothing_harms_nobody(folder: Path) -> None:
+    with program(folder) as running:
+        client = running.connect()
+        lazy = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect(running.place()["socket"])
+        lazy.setblocking(False)
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "reload/status"}).encode()
+        framed = b"Content-Length: %d\r\n\r\n%b" % (len(request), request)
+
+        def dropped() -> bool:
+            try:
+                lazy.send(framed)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+            return False
+
+        running.running.until(dropped, "end of the connection of who reads nothing")
+        lazy.close()
+        running.write(word=_WORD.format("two"))
+        assert client.until_report()["status"] == "reloaded"
+
+
+def test_a_file_that_git_ignores_counts_if_the_program_has_read_it(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".gitignore").write_text(".env\n")
+    (folder / ".env").write_text("one")
+    write(
+        folder,
+        word="WORD = open('.env').read()\n\n\ndef word():\n    return WORD\n",
+    )
+    with program(folder) as running:
+        running.connect()
+        running.until_says("one")
+        (folder / ".env").write_text("two")
+        running.until_says("two")
+
+
+def test_ctrl_c_ends_the_program_as_always(folder: Path) -> None:
+    with program(folder) as running:
+        running.connect()
+        running.running.signal(signal.SIGINT)
+        assert running.running.wait() == -signal.SIGINT
+        assert running.running.err[-1] == "KeyboardInterrupt"
+
+
+def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
+    write(
+        folder,
+        app="import os, sys, threading, warnings, word\n"
+        "sys.stdout.reconfigure(line_buffering=True)\n"
+        "sys.stdin.readline()\n"
+        "child = not os.fork()\n"
+        "while True:\n"
+        "    print('child' if child else 'parent', os.getpid(), word.word())\n"
+        "    threading.Event().wait(0.005)\n",
+    )
+    with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
+        parent = running.connect()
+        running.enter()
+        running.running.until(lambda: any(line.startswith("child") for line in running.running.out), "child")
+        pid = int(next(line for line in running.running.out if line.startswith("child")).split()[1])
+        child = running.connect(pid)
+        running.write(word=_WORD.format("two"))
+        assert parent.until_report()["target"] == str(running.pid)
+        assert child.until_report()["target"] == str(pid)
+        for who, number in (("child", pid), ("parent", running.pid)):
+            running.until_says(f"{who} {number} two")
+        running.running.signal(signal.SIGKILL)
+        while parent.read() is not None:  # ends, since the child has not kept it open
+            pass
+        assert child.ask("reload/status")["result"]["targets"][0]["pid"] == pid
+        assert not any("Warning" in line for line in running.running.err), running.running.err
+        os.kill(pid, signal.SIGKILL)
+        until_gone(pid)
+
+
+_PINNED = """
+import asyncio, sys
+import word
+from reloadls.reload.runtime.pin import pin_reload
+
+sys.stdout.reconfigure(line_buffering=True)
+
+async def main():
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async with pin_reload():
+        with pin_reload():
+            print("pinned")
+            while not lines._buffer:
+                print(word.word())
+                await asyncio.sleep(0.005)
+            print("inner", word.word())
+        await lines.readline()
+        print("outer", word.word())
+        await lines.readline()
+    while True:
+        print("free", word.word())
+        await asyncio.sleep(0.005)
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_goes_live_while_pinned(folder: Path) -> None:
+    write(folder, app=_PINNED)
+    with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
+        client = running.connect()
+        running.write(word=_WORD.format("two"))
+        (folder / "more.py").touch()
+        client.until_status(lambda status: status["roots"][0]["files"] == 3)  # so that it was noticed
+        running.until_says("one")
+        running.enter()
+        running.running.until(lambda: "outer one" in running.running.out, "end of the inner pin")
+        assert "inner one" in running.running.out
+        assert "two" not in " ".join(running.running.out)
+        running.enter()
+        report = client.until_report()
+        assert report["status"] == "reloaded"
+        assert report["sessions"]["pinned"] in (1, 2)
+        running.until_says("free two")
+
+
+def test_quiet_says_nothing(folder: Path) -> None:
+    with program(folder, "--quiet") as running:
+        client = running.connect()
+        running.write(word=_WORD.format("two"))
+        client.until_report()
+        running.until_says("two")
+        assert running.running.err == []
+
+
+def test_a_module_under_the_runtime(folder: Path) -> None:
+    (folder / "pkg").mkdir()
+    write(
+        folder / "pkg",
+        __init__="",
+        __main__=TICKING.replace("import word", "from pkg import word"),
+        word=_WORD.format("one"),
+    )
+    with program(folder, "-m", run="pkg") as running:
+        running.connect()
+        assert running.place()["name"] == "pkg"
+        write(folder / "pkg", word=_WORD.format("two"))
+        running.until_says("two")
+
+
+def test_auto_does_it_from_inside(folder: Path) -> None:
+    write(folder, app="import reloadls.reload.auto\nimport reloadls.reload.auto as again\n" + TICKING)
+    with spoken_to(folder, "app.py") as running:
+        client = running.connect()
+        assert (running.place()["name"], running.place()["roots"]) == ("app.py", [str(folder)])
+        running.write(word=_WORD.format("two"))
+        assert client.until_report()["status"] == "reloaded"
+        running.until_says("two")
+
+
+def test_auto_that_is_not_possible_harms_nothing(folder: Path) -> None:
+    write(folder, app="import reloadls.reload.auto\nprint('fine')\n")
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=folder,
+        env=environment(RELOADLS_ROOTS=str(folder / "nowhere")),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "fine\n")
+    assert ended.stderr.count("\n") == 1
+    assert "RELOADLS_ROOTS names" in ended.stderr
+
+
+def test_two_clients_hear_the_same(folder: Path) -> None:
+    with program(folder) as running:
+        clients: list[Client] = [running.connect(), running.connect()]
+        running.write(word=_WORD.format("two"))
+        first, second = [client.until_report() for client in clients]
+        assert first == second

@@ -1,0 +1,115 @@
+"""What goes over the socket is what the service understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reloadls.protocol import from_uri as service_from_uri
+from reloadls.protocol import make_converter, structure_params
+from reloadls.protocol import to_uri as service_uri
+from reloadls.protocol.report import ReloadReport as WireReport
+from reloadls.reload.report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
+from reloadls.reload.runtime.wire import MAX_BODY, Broken, Framer, frame, from_uri, report_to_wire, to_uri
+
+_PATHS = [
+    "/",
+    "/a b/c.py",
+    "/ä/ß.py",
+    "/a%20b",
+    "/x~y-z_.py",
+    "/weird/\udcff.py",
+    "/q?/h#.py",
+    "/emoji/😀.py",
+    "/a:b@c",
+]
+
+
+@pytest.mark.parametrize("path", _PATHS)
+def test_a_path_has_the_uri_that_the_service_gives_it(path: str) -> None:
+    assert to_uri(path) == service_uri(path)
+    assert from_uri(to_uri(path)) == path == service_from_uri(to_uri(path))
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "x", "http://a/b", "file://host/a", "file:///a?b", "file:///a#b", "file:///%00", "file:x"]
+)
+def test_what_is_no_file_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        from_uri(uri)
+
+
+def test_messages_come_whole_however_they_are_cut() -> None:
+    data = frame({"a": "ä"}) + frame({}) + b"content-length:2\r\nX: y\r\n\r\n[]"
+    for size in (1, 2, 7, len(data)):
+        framer = Framer()
+        bodies = [body for i in range(0, len(data), size) for body in framer.feed(data[i : i + size])]
+        assert bodies == [b'{"a":"\\u00e4"}', b"{}", b"[]"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Length: x\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"x" * 9000,
+        b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1),
+        b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"Content-Length: -1\r\n\r\n",
+    ],
+)
+def test_what_is_no_message_is_refused(data: bytes) -> None:
+    with pytest.raises(Broken):
+        Framer().feed(data)
+
+
+def _told(report: ReloadReport) -> WireReport:
+    structured: WireReport = structure_params(make_converter(), report_to_wire(report), WireReport)
+    return structured
+
+
+def test_a_report_is_told_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a ä.py"
+    told = _told(
+        ReloadReport(
+            status="reloaded",
+            at="2026-01-01T00:00:00.000Z",
+            duration_ms=1.5,
+            modules=(ModuleReport(name="a", path=str(path), status="reloaded", changed=("f", "C.g")),),
+            sessions=SessionCounts(rebound=1, pinned=2, failed=3),
+            target="7",
+            clock="r:1",
+        )
+    )
+    assert (told.target, told.clock, told.status, told.duration_ms) == ("7", "r:1", "reloaded", 1.5)
+    assert told.modules[0].uri == service_uri(str(path))
+    assert told.modules[0].changed == ("f", "C.g")
+    assert (told.sessions.rebound, told.sessions.pinned, told.sessions.failed) == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ((1, 0, None, None), ((0, 0), (0, 9))),
+        ((2, 4, 2, 5), ((1, 5), (1, 6))),  # the character before column 4 takes two units
+        ((2, 4, None, None), ((1, 5), (1, 7))),
+        ((1, 3, 3, 2), ((0, 3), (2, 2))),
+        ((9, 4, None, None), ((8, 4), (8, 4))),  # beyond the end of the file
+    ],
+)
+def test_columns_are_told_in_utf16(
+    tmp_path: Path, place: tuple[int, int, int | None, int | None], expected: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("x = 'ä'  \n'😀' + y\nzzz\n".replace("+ y", "+y"), encoding="utf-8")
+    line, column, end_line, end_column = place
+    where = Place(path=str(path), line=line, column=column, end_line=end_line, end_column=end_column)
+    error = ReportError(type="E", message="\udcff", place=where)
+    told = _told(ReloadReport(status="failed", at="2026-01-01T00:00:00.000Z", duration_ms=0, error=error))
+    assert told.error is not None
+    assert told.error.range is not None
+    found = told.error.range
+    assert ((found.start.line, found.start.character), (found.end.line, found.end.character)) == expected
+    assert told.error.message == "?"
