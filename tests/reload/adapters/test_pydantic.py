@@ -14,9 +14,10 @@ pytest.importorskip("pydantic")
 BASE = """\
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, NamedTuple, TypedDict, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_serializer, field_validator, model_validator
+from typing_extensions import TypedDict
 
 T = TypeVar("T")
 

@@ -32,6 +32,7 @@ class FastapiAdapter(Adapter):
 
     def __init__(self, starlette: StarletteAdapter) -> None:
         self._starlette = starlette
+        starlette.again = self._include_again
         self._called: set[Any] = set()
         """Functions and classes whose signature may be another."""
         self._classes: set[type] = set()
@@ -76,7 +77,6 @@ class FastapiAdapter(Adapter):
         changed = [route for router in routers for route in router.routes if self._is_out_of_date(route)]
         for route in changed:
             remake(route, undo)
-        self._include_again(places)
         for router in routers:
             _mark_changed(router)
         undo.add(partial(_mark_all, routers))
@@ -105,7 +105,8 @@ class FastapiAdapter(Adapter):
 
     def _include_again(self, places: Places) -> None:
         """Versions before 0.130 or so copy the routes of an included router; a copy doesn't follow by itself."""
-        if hasattr(sys.modules["fastapi.routing"], "_IncludedRouter"):
+        module = sys.modules.get("fastapi.routing")
+        if module is None or hasattr(module, "_IncludedRouter"):
             return
         register = self._starlette.register
         register.make_again(each for each in register.in_order(places) if any(map(self._differs, each.all_given())))

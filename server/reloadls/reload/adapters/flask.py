@@ -96,7 +96,6 @@ class FlaskAdapter(RegistryAdapter):
         for owner in self.register.owners():
             for function in vars(owner).get("deferred_functions", ()) if self.kept else ():
                 _put_into_cells(function, self.kept)
-        self._register_again(places)
         super().after(undo, places)
         for app in filter(_is_application, self.register.owners()) if self._runs_statements() else ():
             _find_rules_anew(app.url_map)
@@ -108,7 +107,7 @@ class FlaskAdapter(RegistryAdapter):
     def _runs_statements(self) -> bool:
         return bool(self._closed or self._blueprints) or self._applications.remembers
 
-    def _register_again(self, places: Places) -> None:
+    def register_again(self, places: Places) -> None:
         """A blueprint tells an application what it holds once, when it is registered."""
         changed = {
             id(owner)

@@ -105,9 +105,13 @@ class RegistryAdapter(Adapter):
 
     def after(self, undo: Undo, places: Places) -> None:
         """Put right what the statements that ran have registered."""
+        self.register_again(places)
         self.put_kept(undo)
         self.put_in_order(undo, places)
         self._end()
+
+    def register_again(self, places: Places) -> None:
+        """Make those calls once more that copied what has changed since."""
 
     def put_kept(self, undo: Undo) -> None:
         """Have what took over stand where its double was registered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
@@ -32,6 +32,8 @@ class StarletteAdapter(RegistryAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._applications = Applications(_is_application, _keep_state)
+        self.again: Callable[[Places], None] = lambda _: None
+        """What FastAPI has to register once more."""
         self._stacks: list[tuple[Any, Any, list[Any], dict[Any, Any]]] = []
         when_loaded("starlette.routing", self._watch_routing)
         when_loaded("starlette.applications", self._watch_applications)
@@ -86,6 +88,10 @@ class StarletteAdapter(RegistryAdapter):
             return
         value.args = tuple(self.kept.get(id(each), each) for each in value.args)
         value.kwargs = {name: self.kept.get(id(each), each) for name, each in value.kwargs.items()}
+
+    def register_again(self, places: Places) -> None:
+        """What FastAPI's adapter knows of."""
+        self.again(places)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Open applications that have answered requests, so that middleware can be added to them."""

@@ -22,14 +22,10 @@ from .plan import ModulePlan, Work, plan_module
 from .relocation import Relocation, find_relocations, missed
 from .undo import Undo
 
-__all__ = ["Attempt", "Refused"]
+__all__ = ["Attempt"]
 
 _REST: Mapping[ReportStatus, ModuleStatus] = {"failed": "rolledBack", "unchanged": "unchanged"}
 _BINARY = (".so", ".pyd", ".dll", ".dylib")
-
-
-class Refused(Exception):
-    """Something of it can't be made live, so that nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ class Attempt:
             self._skipped.append(path)
 
     def commit(self) -> None:
-        """Make it live: all of it, or raise and leave the program as it was. Raises Refused where it can't be."""
+        """Make it live: all of it, or raise and leave the program as it was. What can't be is then in `refused`."""
         work = self._work
         if not (work.plans or work.again or work.files or self._relocations):
             return
@@ -129,10 +125,9 @@ class Attempt:
         try:
             self.changed = commit.run(self._relocate if self._relocations else None)
             self._files_taken = commit.files_taken
-        except CantBeLive as error:
+        except CantBeLive as error:  # the commit has taken all of it back
             module = commit.at_work or self._work.plans[0].module
             self.refused.append(_Reason(module.name, module.path, str(error)))
-            raise Refused from error
 
     @property
     def did_something(self) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 
 from .adapting import Adapters
 from .functions import Functions, clear_caches, set_code
@@ -38,15 +36,14 @@ class Commit:
 
     def run(self, relocate: Relocate | None = None) -> Changed:
         """Make the plan live. Raises whatever the program's statements raise, and CantBeLive."""
-        with _alone():
-            try:
-                self._run(relocate)
-            except BaseException:
-                self._shared.undo.take_back()
-                raise
-            finally:
-                self._shared.let_go()
-            self._shared.undo.finish()
+        try:
+            self._run(relocate)
+        except BaseException:
+            self._shared.undo.take_back()
+            raise
+        finally:
+            self._shared.let_go()
+        self._shared.undo.finish()
         return self._shared.changed
 
     def _run(self, relocate: Relocate | None) -> None:
@@ -145,14 +142,3 @@ class Commit:
             hook = module.namespace.get("__reload__")
             if module in self._shared.changed and callable(hook):
                 hook(before)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Keep other threads from running Python in between, as long as nothing waits."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(10.0)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)

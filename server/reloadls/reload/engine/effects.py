@@ -117,8 +117,8 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
         return
     path, mode = args[0], args[1]
     if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
-        name = os.path.realpath(os.fsdecode(path))
-        if not name.endswith((".py", ".pyc")) and os.path.isfile(name):
+        name = os.fsdecode(path)
+        if not name.endswith((".py", ".pyc")) and os.path.isfile(name := os.path.realpath(name)):
             _note(Effect(path=name), sys._getframe(1))
 
 
@@ -135,8 +135,9 @@ def _begin() -> None:
             _replace(logging.Logger, "addHandler", _add_handler)
             _replace(threading.Thread, "start", _start_thread)
             _replace(logging.Filterer, "addFilter", _add_filter)
-            if loops := sys.modules.get("asyncio.base_events"):
-                _replace(loops.BaseEventLoop, "create_task", _create_task)
+            # Another thread may be in the middle of loading it.
+            if loop := getattr(sys.modules.get("asyncio.base_events"), "BaseEventLoop", None):
+                _replace(loop, "create_task", _create_task)
 
 
 def _end() -> None:

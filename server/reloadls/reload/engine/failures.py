@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import traceback
 from types import TracebackType
@@ -70,11 +71,18 @@ def _with_columns(place: Place, trace: TracebackType | None) -> Place:
             return Place(
                 path=place.path,
                 line=place.line,
-                column=summary.colno or 0,
+                column=_characters(place.path, place.line, summary.colno) or 0,
                 end_line=summary.end_lineno,
-                end_column=summary.end_colno,
+                end_column=_characters(place.path, summary.end_lineno or place.line, summary.end_colno),
             )
     return place
+
+
+def _characters(path: str, line: int, bytes_: int | None) -> int | None:
+    """Python counts the columns of code in bytes of UTF-8."""
+    if bytes_ is None:
+        return None
+    return len(linecache.getline(path, line).encode()[:bytes_].decode(errors="ignore"))
 
 
 def _text(error: BaseException) -> str:

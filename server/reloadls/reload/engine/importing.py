@@ -6,6 +6,7 @@ import builtins
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -22,12 +23,26 @@ class Finder:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
+        self._known: dict[str, bool] = {}
+
+    def _own_entries(self, path: Sequence[str] | None) -> list[str]:
+        """The places that are searched up to the last one which may hold the program's own modules.
+
+        Those before it, too: a module of the program must not come before one that hides it.
+        """
+        entries = list(sys.path if path is None else path)
+        for entry in entries:
+            if entry not in self._known:
+                self._known[entry] = self._modules.may_hold(os.path.realpath(entry or os.curdir))
+        own = [self._known[entry] for entry in entries]
+        return entries[: len(own) - own[::-1].index(True)] if True in own else []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """As `importlib.abc.MetaPathFinder.find_spec`; None for all that is not the program's own."""
-        spec = PathFinder.find_spec(name, path, target)
+        entries = self._own_entries(path)
+        spec = PathFinder.find_spec(name, entries, target) if entries else None
         if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
             return None
         if not self._modules.covers(os.path.realpath(spec.origin)):
@@ -96,7 +111,9 @@ def adopt_loaded(modules: Modules, functions: Functions) -> None:
             code = compile(text, path, "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError):
             continue
-        modules.add(name, path, module, text, functions.as_they_run(code, module))
+        found = modules.add(name, path, module, text, functions.as_they_run(code, module))
+        if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
+            found.loading_in = threading.main_thread().ident
 
 
 def _source_path(module: object) -> str | None:

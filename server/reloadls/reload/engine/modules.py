@@ -183,6 +183,10 @@ class Modules:
             return False
         return _under(path, self.roots)
 
+    def may_hold(self, folder: str) -> bool:
+        """Whether files of the program's own may be in a folder or below it."""
+        return self.covers(folder) or any(_under(root, (folder,)) for root in self.roots)
+
     def named(self, name: str) -> LoadedModule | None:
         """The module with this name, if it is loaded and the program's own."""
         found = self._by_name.get(name)

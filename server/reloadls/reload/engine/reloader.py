@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport
 
 from .adapting import Adapter, Adapters
-from .attempt import Attempt, Refused
 from .failures import describe
 from .functions import Functions
 from .importing import Finder, adopt_loaded, run_main
@@ -24,6 +23,8 @@ from .modules import Modules
 
 if TYPE_CHECKING:
     from reloadls.watch import FileChange
+
+    from .attempt import Attempt
 
 __all__ = ["HotReloader"]
 
@@ -90,7 +91,7 @@ class HotReloader:
 
     def run_path(self, path: str | os.PathLike[str]) -> None:
         """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
-        run_main(self._modules, os.path.abspath(os.fspath(path)))
+        run_main(self._modules, os.path.join(os.getcwd(), os.fspath(path)))
 
     def run_module(self, name: str) -> None:
         """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
@@ -132,25 +133,25 @@ class HotReloader:
         return report
 
     def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
+        from .attempt import Attempt  # noqa: PLC0415 - a program that is not edited need not wait for all of it
+
         attempt = Attempt(self._modules, self._functions, self._adapters)
         paths = [*paths, *self._waiting_for(attempt, paths)]
         try:
             attempt.prepare(paths, renamed, force=force)
-            if attempt.refused:
-                raise Refused
-            self._commit(attempt.commit)
-        except Refused:
-            why = {each.path: each.why for each in attempt.refused}
-            self._wait_for(
-                paths, lambda path: _Waits("restartRequired", why.get(path, "it changed together with others"))
-            )
-            return attempt.report("restartRequired")
+            if not attempt.refused:
+                self._commit(attempt.commit)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too: a reload must not end the program
             told = describe(error, self._modules)
             self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"))
             return replace(attempt.report("failed"), error=told)
+        if attempt.refused:
+            why = {each.path: each.why for each in attempt.refused}
+            alone = "it changed together with others"
+            self._wait_for(paths, lambda path: _Waits("restartRequired", why.get(path, alone)))
+            return attempt.report("restartRequired")
         for path in paths:
             self._waiting.pop(path, None)
         report = attempt.report("reloaded" if attempt.did_something else "unchanged")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 
 from reloadls.reload.engine.reloader import HotReloader
 
@@ -27,22 +26,13 @@ def start() -> None:
         roots = existing_roots(wanted or [os.getcwd()])
 
         def make(commit: Commit) -> HotReloader:
-            reloader = HotReloader(roots, commit=commit)
-            _mark_main_as_running(reloader)
-            return reloader
+            return HotReloader(roots, commit=commit)
 
         set_up(make, Place(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
     except NotADirectoryError as error:
         _log.warning("the program does not reload itself: RELOADLS_ROOTS names %s, which is no folder", error)
     except Exception as error:  # whatever it is, the program is to run
         _log.warning("the program does not reload itself: %s: %s", type(error).__name__, error)
-
-
-def _mark_main_as_running(reloader: HotReloader) -> None:
-    """The script that imports this has not come to its end: what it is running now must not be run a second time."""
-    main = reloader._modules.named("__main__")
-    if main is not None:
-        main.loading_in = threading.get_ident()
 
 
 def _name() -> str:
