@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -295,8 +296,9 @@ def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
     with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
         parent = running.connect()
         running.enter()
-        running.running.until(lambda: any(line.startswith("child") for line in running.running.out), "child")
-        pid = int(next(line for line in running.running.out if line.startswith("child")).split()[1])
+        forked = re.compile(rf"child (?!{running.pid} )(\d+) \w+$")
+        running.running.until(lambda: any(map(forked.match, list(running.running.out))), "child")
+        [pid] = {int(found[1]) for line in list(running.running.out) if (found := forked.match(line))}
         child = running.connect(pid)
         running.write(word=_WORD.format("two"))
         assert parent.until_report()["target"] == str(running.pid)
