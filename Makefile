@@ -116,7 +116,7 @@ $(INSTALLED): pyproject.toml
 	fi; \
 	echo "== installing reloadls into $(VENV)"; \
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'; \
-	$(BIN)/python $(PIP) --editable .; \
+	$(BIN)/python $(PIP) --editable '.[demo]'; \
 	touch $@
 
 $(CHECKS): $(INSTALLED)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
+import itertools
 import json
 import os
 import re
@@ -18,6 +21,10 @@ import pytest
 from reloadls.cli.demo.account import Arrival, Picture
 from reloadls.cli.demo.client import DemoClient, ServiceFailed
 from reloadls.cli.demo.lines import JsonScreen
+from reloadls.cli.demo.live.load import Counts, Load
+from reloadls.cli.demo.live.main import run_second_act
+from reloadls.cli.demo.live.project import EDITS, LiveProject
+from reloadls.cli.demo.live.project import Edit as LiveEdit
 from reloadls.cli.demo.project import DemoProject
 from reloadls.cli.demo.run import DemoRun
 from reloadls.cli.demo.steps import demo_steps
@@ -30,7 +37,7 @@ def test_all_is_told(tmp_path: Path, git: bool) -> None:
     if git and shutil.which("git") is None:
         pytest.skip("needs git")
     path = os.environ["PATH"] if git else os.fspath(tmp_path)
-    done = finish("demo", "--json", TMPDIR=os.fspath(tmp_path), PATH=path)
+    done = finish("demo", "--act", "1", "--json", TMPDIR=os.fspath(tmp_path), PATH=path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     steps = [line for line in lines if line["type"] == "step"]
@@ -48,7 +55,7 @@ def test_all_is_told(tmp_path: Path, git: bool) -> None:
 
 
 def test_people_get_lines_without_a_terminal(tmp_path: Path) -> None:
-    done = finish("demo", TMPDIR=os.fspath(tmp_path))
+    done = finish("demo", "--act", "1", TMPDIR=os.fspath(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert re.search(r"\d+ ms  modified  app/part", done.stdout)
@@ -57,7 +64,7 @@ def test_people_get_lines_without_a_terminal(tmp_path: Path) -> None:
 
 
 def test_keep_keeps_the_folder(tmp_path: Path) -> None:
-    done = finish("demo", "--json", "--keep", TMPDIR=os.fspath(tmp_path))
+    done = finish("demo", "--act", "1", "--json", "--keep", TMPDIR=os.fspath(tmp_path))
     [folder] = tmp_path.iterdir()
     assert done.stderr == f"Kept: {folder}\n"
     assert len(list((folder / "app").rglob("*.py"))) > 200
@@ -65,7 +72,7 @@ def test_keep_keeps_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    with start("demo", "--json", env={"TMPDIR": os.fspath(tmp_path)}) as running:
+    with start("demo", "--act", "1", "--json", env={"TMPDIR": os.fspath(tmp_path)}) as running:
         running.until(lambda: bool(running.out), "first line")
         children = psutil.Process(running.process.pid).children(recursive=True)
         assert any("serve" in child.cmdline() for child in children if child.is_running())
@@ -77,7 +84,7 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signa
 
 
 def test_a_reader_that_leaves_ends_the_demo(tmp_path: Path) -> None:
-    with start("demo", "--json", reads=False, env={"TMPDIR": os.fspath(tmp_path)}) as running:
+    with start("demo", "--act", "1", "--json", reads=False, env={"TMPDIR": os.fspath(tmp_path)}) as running:
         assert running.process.stdout is not None
         assert running.process.stdout.readline()
         running.process.stdout.close()
@@ -127,5 +134,128 @@ def test_every_step_has_a_name_that_fits_its_column() -> None:
         assert len(set(names)) == len(names)
         assert all(len(name) <= 29 for name in names)
         assert len(project.sources()) > 200
+    finally:
+        project.remove()
+
+
+# -- the second act
+
+second_act = pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))) or not hasattr(os, "fork"),
+    reason="needs FastAPI, uvicorn and fork",
+)
+
+
+def nothing_is_left(folder: Path) -> bool:
+    """Whether there is neither a project nor a file; without XDG_RUNTIME_DIR running programs have a folder there."""
+    return not list(folder.glob("reloadls-demo-*")) and all(each.is_dir() for each in folder.rglob("*"))
+
+
+@second_act
+def test_edits_go_live_and_nothing_is_lost(tmp_path: Path) -> None:
+    done = finish("demo", "--act", "2", "--json", TMPDIR=os.fspath(tmp_path))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (0, ""), lines
+    edits = [line for line in lines if line["type"] == "edit"]
+    assert [edit["outcome"] for edit in edits].count("live") == 10
+    assert {edit["outcome"] for edit in edits if edit["outcome"] != "live"} == {"rolled back", "restarted"}
+    assert all(edit["right"] and edit["lost"] == 0 and edit["requests"] > 0 for edit in edits)
+    assert all(edit["sessionsKept"] == 100 for edit in edits if edit["outcome"] != "restarted")
+    summary = lines[-1]
+    assert (summary["type"], summary["right"], summary["lost"]) == ("summary", True, 0)
+    assert summary["requests"] >= sum(edit["requests"] for edit in edits)
+    assert nothing_is_left(tmp_path)
+
+
+@second_act
+def test_an_interrupted_second_act_leaves_nothing(tmp_path: Path) -> None:
+    with start("demo", "--act", "2", "--json", env={"TMPDIR": os.fspath(tmp_path)}) as running:
+        running.until(lambda: any("edit" in line for line in running.out), "first edit")
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        assert any("uvicorn" in child.cmdline() for child in children if child.is_running())
+        running.signal(signal.SIGINT)
+        assert running.wait() == 130
+        until(lambda: not any(child.is_running() for child in children), "end of the application")
+    assert nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_without_fastapi_it_says_in_one_line_how_to_get_it(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reloadls.cli.demo.live.main._NEEDS", ("no_such_library",))
+    assert run_second_act(as_json=as_json, keep=False) == 0
+    out = capsys.readouterr().out
+    assert "pip install 'reloadls[demo]'" in out
+    assert len(out.strip().splitlines()) == 1
+
+
+async def answering(answers: Iterable[str], requests: int) -> Counts:
+    """What a guest's load counts of a server that gives these answers in turn."""
+    given, enough = enumerate(itertools.cycle(answers), 1), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        number, answer = next(given)
+        writer.write(answer.encode())
+        writer.close()
+        if number >= requests:
+            enough.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        load = Load(server.sockets[0].getsockname()[1], guests=1)
+        load.start()
+        async with asyncio.timeout(10):
+            await enough.wait()
+        await load.stop()
+    return load.counts
+
+
+def http(body: str, status: str = "200 OK", length: int | None = None) -> str:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n{body}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        http("{}", "500 Oh no"),
+        http("{}", "404 Not Found"),
+        http("{", length=40),
+        http("no JSON"),
+        "",
+        "HTTP/1.1 200 OK\r\n",
+    ],
+    ids=["500", "404", "cut off", "no JSON", "closed", "half a head"],
+)
+async def test_a_lost_request_is_noticed(wrong: str) -> None:
+    counts = await answering([http("{}"), wrong], 6)
+    assert 0 < counts.lost == counts.requests // 2
+    assert counts.first_fault
+
+
+async def test_a_session_that_begins_anew_is_noticed() -> None:
+    answers = [http(json.dumps({"pid": 1, "count": count})) for count in (1, 2, 1, 2)]
+    counts = await answering([each for answer in answers for each in (answer, http("{}"))], 8)
+    assert counts.broken >= 1
+    assert "had 2, and has 1" in counts.first_fault
+
+
+async def test_another_process_is_told_from_a_lost_session() -> None:
+    answers = [http(json.dumps({"pid": pid, "count": 1})) for pid in itertools.islice(itertools.count(1), 10)]
+    counts = await answering([each for answer in answers for each in (answer, http("{}"))], 8)
+    assert (counts.lost, counts.broken) == (0, 0)
+    assert counts.anew >= 2
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_each_edit_fits_its_place(edit: LiveEdit) -> None:
+    project = LiveProject()
+    try:
+        project.build()
+        for each in EDITS[: EDITS.index(edit)]:
+            project.make(each)
+        for name, old, _ in edit.changes:
+            assert not old or (project.folder / name).read_text().count(old) == 1
+        assert len(edit.name) <= 30
     finally:
         project.remove()

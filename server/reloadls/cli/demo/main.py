@@ -23,8 +23,21 @@ from .steps import demo_steps
 __all__ = ["run_demo"]
 
 
-def run_demo(*, as_json: bool, keep: bool, picture: str | None) -> int:
-    """Run the demo and return the exit code: 0 if all was equal, 1 if not, 130 if it was interrupted."""
+def run_demo(*, as_json: bool, keep: bool, picture: str | None, act: int | None = None) -> int:
+    """Run the demo, or one act of it, and return the exit code: 0 if all was right, 1 if not, 130 if interrupted."""
+    if act == 2:
+        return _second_act(as_json=as_json, keep=keep)
+    code = _first_act(as_json=as_json, keep=keep, picture=picture)
+    return _second_act(as_json=as_json, keep=keep) if code == OK and act is None and picture is None else code
+
+
+def _second_act(*, as_json: bool, keep: bool) -> int:
+    from .live.main import run_second_act  # noqa: PLC0415 - the first act need not wait for it
+
+    return run_second_act(as_json=as_json, keep=keep)
+
+
+def _first_act(*, as_json: bool, keep: bool, picture: str | None) -> int:
     project = DemoProject()
     try:
         return asyncio.run(_run(project, as_json, picture))

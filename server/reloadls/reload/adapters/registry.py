@@ -105,7 +105,9 @@ class RegistryAdapter(Adapter):
 
     def after(self, undo: Undo, places: Places) -> None:
         """Put right what the statements that ran have registered."""
-        self.register_again(places)
+        if self._runs:
+            self.put_in_order(undo, places)  # what is copied next is copied in order
+            self.register_again(places)
         self.put_kept(undo)
         self.put_in_order(undo, places)
         self._end()
