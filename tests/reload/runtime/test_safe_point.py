@@ -160,6 +160,18 @@ async def test_what_it_raises_comes_back(pins: Pins) -> None:
 
 @pytest.mark.parametrize("trial", range(10))
 async def test_no_thread_sees_half_of_it(pins: Pins, trial: int) -> None:
+    # Where the machine let the whole process wait for longer than others are kept out, the trial says nothing: again.
+    for _ in range(20):
+        took, state, halves = await _watched_step(pins)
+        assert state == {"a": 1, "b": 1}, trial
+        if took < 0.09:
+            assert halves == [], trial
+            return
+    pytest.fail("a step of 20 ms never took less than 90")
+
+
+async def _watched_step(pins: Pins) -> tuple[float, dict[str, int], list[tuple[int, int]]]:
+    """How long a step took that makes two changes, what it left, and what another thread saw of half of it."""
     state = {"a": 0, "b": 0}
     halves: list[tuple[int, int]] = []
     took: list[float] = []
@@ -185,9 +197,7 @@ async def test_no_thread_sees_half_of_it(pins: Pins, trial: int) -> None:
     await _in_time(lambda: not commit.thread.is_alive())
     ends.set()
     watcher.join(_DEADLINE_S)
-    assert state == {"a": 1, "b": 1}, trial
-    if took[0] < 0.09:  # no more is promised: the machine may have let the whole process wait
-        assert halves == [], trial
+    return took[0], state, halves
 
 
 async def test_what_waits_in_it_is_not_starved_by_a_thread_that_computes(pins: Pins) -> None:
