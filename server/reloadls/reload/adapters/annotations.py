@@ -8,22 +8,33 @@ from functools import reduce
 from operator import or_
 from typing import Any, get_args, get_origin
 
-__all__ = ["instead", "mentions"]
+__all__ = ["Mentions", "instead"]
 
 
-def mentions(annotation: Any, classes: Collection[type]) -> bool:
-    """Whether one of the classes, or one derived from it, is somewhere in an annotation."""
-    seen: set[int] = set()
-    waiting = [annotation]
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if isinstance(each, type) and any(base in classes for base in type.mro(each) if base is not object):
-            return True
-        waiting.extend(_parts(each))
-    return False
+class Mentions:
+    """Tells whether annotations lead to one of the classes, or to one derived from it.
+
+    What was found to lead to none is not looked through again, so that many annotations cost little more than one.
+    """
+
+    def __init__(self, classes: Collection[type]) -> None:
+        self._classes = classes
+        self._without: dict[int, Any] = {}
+
+    def __call__(self, annotation: Any) -> bool:
+        """Whether one of the classes is somewhere in an annotation."""
+        seen: dict[int, Any] = {}
+        waiting = [annotation]
+        while waiting:
+            each = waiting.pop()
+            if id(each) in seen or id(each) in self._without:
+                continue
+            seen[id(each)] = each
+            if isinstance(each, type) and any(base in self._classes for base in each.__mro__ if base is not object):
+                return True
+            waiting.extend(_parts(each))
+        self._without.update(seen)
+        return False
 
 
 def _parts(annotation: Any) -> Iterable[Any]:

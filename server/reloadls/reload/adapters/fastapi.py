@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.undo import Undo
 
-from .annotations import mentions
+from .annotations import Mentions
 from .loading import when_loaded
 from .registry import function_of
 from .routes import keep_what_made, remake
@@ -38,6 +38,7 @@ class FastapiAdapter(Adapter):
         self._classes: set[type] = set()
         self._told: set[FunctionType] = set()
         """Functions with another body, and perhaps another docstring."""
+        self._mentions = Mentions(())
         self._routes: dict[int, list[int]] = {}
         when_loaded("fastapi.routing", self._watch)
 
@@ -56,6 +57,7 @@ class FastapiAdapter(Adapter):
 
     def _end(self) -> None:
         self._called, self._classes, self._told, self._routes = set(), set(), set(), {}
+        self._mentions = Mentions(())
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
         """Its statement ran, so that its signature may be another."""
@@ -74,26 +76,40 @@ class FastapiAdapter(Adapter):
     def after(self, undo: Undo, places: Places) -> None:
         """Make routes anew, and have the description of the application made anew when it is asked for."""
         routers = self._routers()
-        changed = [route for router in routers for route in router.routes if self._is_out_of_date(route)]
-        for route in changed:
-            remake(route, undo)
-        for router in routers:
-            _mark_changed(router)
-        undo.add(partial(_mark_all, routers))
+        self._mentions = Mentions(self._classes)
+        changed = [router for router in routers if self._bring_up_to_date(router, undo)]
+        changed += [each for router in routers for route in router.routes for each in self._out_of_date_in(route)]
+        undo.add(partial(_mark_all, changed))
+        _mark_all(changed)
         for app in filter(_is_fastapi, self._starlette.register.owners()):
             undo.set_attribute(app, "openapi_schema", None)
-        for router in routers if changed or self._routes else ():
-            for route in router.routes:
-                if hasattr(route, "effective_candidates"):
-                    route.effective_candidates()  # raises here, not at the next request
+        known = {id(router) for router in changed}
+        for route in (each for router in routers for each in router.routes) if changed else ():
+            if _leads_to(route, known):
+                route.effective_candidates()  # raises here, not at the next request
         self._end()
+
+    def _bring_up_to_date(self, router: Any, undo: Undo) -> bool:
+        """Make a router's routes anew where they must be; whether it has others than before."""
+        found = [route for route in router.routes if self._is_out_of_date(route)]
+        for route in found:
+            remake(route, undo)
+        return bool(found) or id(router.routes) not in self._starlette.as_before
+
+    def _out_of_date_in(self, route: Any) -> Iterable[Any]:
+        """The included routers whose routes depend on what changed by what they were included with."""
+        for each in vars(route).get("_effective_candidates", ()):
+            if "_effective_candidates" in vars(each):
+                yield from self._out_of_date_in(each)
+            elif self._is_out_of_date(each) or self._is_out_of_date(each.starlette_route):
+                yield route.original_router
 
     def _routers(self) -> list[Any]:
         router = sys.modules["starlette.routing"].Router
         return [owner for owner in self._starlette.register.owners() if isinstance(owner, router)]
 
     def _is_out_of_date(self, route: Any) -> bool:
-        dependant = vars(route).get("dependant")
+        dependant = None if route is None else vars(route).get("dependant")
         if dependant is None:
             return False
         told = bool(self._told) and function_of(route.endpoint) in self._told
@@ -101,7 +117,7 @@ class FastapiAdapter(Adapter):
             return True
         if self._called and any(_calls(each, self._called) for each in _all(dependant)):
             return True
-        return bool(self._classes) and any(mentions(each, self._classes) for each in _types(route, dependant))
+        return bool(self._classes) and any(map(self._mentions, _types(route, dependant)))
 
     def _include_again(self, places: Places) -> None:
         """Versions before 0.130 or so copy the routes of an included router; a copy doesn't follow by itself."""
@@ -129,6 +145,14 @@ def _mark_changed(router: Any) -> None:
         for name in ("_effective_candidates_version", "_effective_low_priority_routes_version"):
             if name in vars(route):
                 vars(route)[name] = None
+
+
+def _leads_to(route: Any, routers: set[int]) -> bool:
+    """Whether a route stands for a router that was included, and that is one of these or includes one."""
+    included = vars(route).get("original_router") if hasattr(route, "effective_candidates") else None
+    if included is None:
+        return False
+    return id(included) in routers or any(_leads_to(each, routers) for each in included.routes)
 
 
 def _mark_all(routers: Iterable[Any]) -> None:

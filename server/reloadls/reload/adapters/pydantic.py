@@ -14,7 +14,7 @@ from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.reach import reach
 from reloadls.reload.engine.undo import MISSING, Undo
 
-from .annotations import instead, mentions
+from .annotations import Mentions, instead
 
 __all__ = ["PydanticAdapter"]
 
@@ -50,7 +50,8 @@ class PydanticAdapter(Adapter):
         model = sys.modules["pydantic.main"].BaseModel
         if isinstance(cls, type(model)):
             _take_over(cls, double, undo)
-        following = [each for each in _subclasses(model) if each is not cls and mentions(each, {cls})]
+        mentions = Mentions({cls})
+        following = [each for each in _subclasses(model) if each is not cls and mentions(each)]
         following = [each for each in following if "__pydantic_validator__" in vars(each) and each is not double]
         models = [cls, *following] if isinstance(cls, type(model)) else following
         _rebuild(models, undo)
@@ -73,8 +74,9 @@ class PydanticAdapter(Adapter):
             return
         own = frozenset(str(space.get("__name__")) for space in self._spaces)
         values = [value for space in self._spaces for value in list(space.values())]
+        mentions = Mentions(self._changed)
         for each in reach(values, own, most=_MOST):
-            if isinstance(each, found.TypeAdapter) and mentions(each._type, self._changed):
+            if isinstance(each, found.TypeAdapter) and mentions(each._type):
                 undo.add(partial(vars(each).update, dict(vars(each))))
                 with warnings.catch_warnings():  # what there is to say was said when it was made
                     warnings.simplefilter("ignore")

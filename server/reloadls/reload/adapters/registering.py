@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
-from weakref import ref
+from weakref import WeakValueDictionary, ref
 
 from reloadls.reload.engine.effects import Effect, Recorder
 
@@ -165,8 +165,8 @@ class Register:
         self._owners: dict[int, ref[Any]] = {}
         self._busy = threading.local()
         self._count = itertools.count()
-        self.known: dict[Key, Registration] = {}
-        """Each entry -> the registration that it came with."""
+        self.known: WeakValueDictionary[Key, Registration] = WeakValueDictionary()
+        """Each entry -> the registration that it came with, for as long as that is some statement's."""
 
     def wrap(self, cls: type, *names: str, decorators: bool = False) -> None:
         """Have calls of these methods noted. `decorators`: they answer a function that does the registering."""
@@ -255,6 +255,10 @@ class Register:
         if id(owner) not in self._owners:
             key = id(owner)
             self._owners[key] = ref(owner, lambda _: self._owners.pop(key, None))
+
+    def forget_owners(self) -> None:
+        """Know of no owner, until it is added or something is registered with it."""
+        self._owners.clear()
 
     def owners(self) -> list[Any]:
         """All owners that are alive."""

@@ -27,6 +27,8 @@ class RegistryAdapter(Adapter):
     def __init__(self) -> None:
         self.register = Register(self.shelves)
         self.lists: list[Saved] = []
+        self.as_before: frozenset[int] = frozenset()
+        """Once a commit has put all right: the ids of the lists that hold what they held, as it was."""
         self.kept: dict[int, Any] = {}
         """id of a double -> what is kept instead."""
         self._doubles: list[Any] = []
@@ -108,21 +110,32 @@ class RegistryAdapter(Adapter):
         if self._runs:
             self.put_in_order(undo, places)  # what is copied next is copied in order
             self.register_again(places)
-        self.put_kept(undo)
+        put_right = self.put_kept(undo)
         self.put_in_order(undo, places)
+        same = {id(container) for container, before in self.lists if _same(container, before)}
+        self.as_before = frozenset(same - put_right)
         self._end()
+
+    def close(self) -> None:
+        """What libraries hold for ever, such as in their caches, is nobody's program any more."""
+        self.register.forget_owners()
 
     def register_again(self, places: Places) -> None:
         """Make those calls once more that copied what has changed since."""
 
-    def put_kept(self, undo: Undo) -> None:
-        """Have what took over stand where its double was registered."""
+    def put_kept(self, undo: Undo) -> set[int]:
+        """Have what took over stand where its double was registered; answers the ids of the containers."""
+        found = set()
         for entry in list(self._all_entries()) if self.kept else ():
             function = self.function_in(entry.value)
             if id(entry.value) in self.kept:
                 self._exchange(entry)
             elif id(function) in self.kept:
                 self.put_right(entry, self.kept[id(function)], undo)
+            else:
+                continue
+            found.add(id(entry.container))
+        return found
 
     def _exchange(self, entry: Entry) -> None:
         kept = self.kept[id(entry.value)]
@@ -143,7 +156,7 @@ class RegistryAdapter(Adapter):
                 self.lists += [(each, list(each)) for each in lists if isinstance(each, list)]
         for container, before in self.lists:
             ordered = self._ordered(container, before, places)
-            if [id(each) for each in ordered] != [id(each) for each in container]:
+            if not _same(ordered, container):
                 if not self._runs:
                     undo.add(partial(_put_all, container, before))
                 container[:] = ordered
@@ -195,16 +208,20 @@ def _nothing() -> None:
     """There is no call to make again."""
 
 
+def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return [id(each) for each in one] == [id(each) for each in other]
+
+
 def _index(container: list[Any], value: Any) -> int:
     return next(index for index, each in enumerate(container) if each is value)
 
 
 def _put_all(container: Any, saved: Any) -> None:
-    if isinstance(container, dict):
+    if isinstance(container, list):
+        container[:] = saved
+    else:
         container.clear()
         container.update(saved)
-    else:
-        container[:] = saved
 
 
 def _put_keys(container: dict[str, Any], saved: dict[str, Any]) -> None:

@@ -51,6 +51,9 @@ class Adapter:
         `places` says where in the program a noted effect was brought about, as the files are now.
         """
 
+    def close(self) -> None:
+        """The engine is closed: keep nothing of its program in mind. What another engine needs is found by `before`."""
+
 
 class Adapters:
     """The adapters whose libraries are loaded."""
@@ -95,3 +98,8 @@ class Adapters:
         """See `Adapter.after`."""
         for adapter in self._there():
             adapter.after(undo, places)
+
+    def close(self) -> None:
+        """See `Adapter.close`."""
+        for adapter in self._there():
+            adapter.close()

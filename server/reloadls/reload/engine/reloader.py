@@ -80,6 +80,7 @@ class HotReloader:
         """Load modules as if there were no engine from now on. What was made live stays. Does nothing a second time."""
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
+            self._adapters.close()
 
     def loaded_paths(self) -> tuple[str, ...]:
         """The files of all modules of the program, and those that their statements have read."""
