@@ -30,17 +30,19 @@ class Pacing:
         max_wait: the longest that a change waits.
         poll_delay: between two looks when polling.
         use: which source produces the hints.
+        lead: how long it takes until what is told has its effect: the window closes so much earlier.
     """
 
     debounce: float = 0.2
     max_wait: float = 2.0
     poll_delay: float = 0.3
     use: SourceName = "auto"
+    lead: float = 0.0
 
     def window(self) -> Window:
         """A window of these times that leave time to compare and to tell."""
         return Window(
-            self.debounce - min(_COMPARING_S, self.debounce / 3),
+            self.debounce - min(_COMPARING_S + self.lead, self.debounce / 3),
             self.max_wait - min(_TELLING_S, self.max_wait / 20),
         )
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runtime"]
 
+_TAKING_UP_S: Final = 0.003
+"""How long a change of a module takes to be live once it is known, in seconds."""
 _END_S: Final = 0.5
 """How long the program's end may wait for the runtime's, in seconds."""
 
@@ -140,7 +142,7 @@ class Runtime:
 
         from .live import Live  # noqa: PLC0415
 
-        pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce))
+        pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
         live = Live(
             self._reloader,
             self._safe_point,
