@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from reloadls import FileChange
 from tests.reload.adapters.live import Edit, Live, check
 
 pytest.importorskip("fastapi")
@@ -294,3 +298,35 @@ EDITS: dict[str, list[Edit]] = {
 @pytest.mark.parametrize("edits", [pytest.param(edits, id=name) for name, edits in EDITS.items()])
 def test_after_an_edit(live: Live, edits: list[Edit]) -> None:
     check(live, FILES, edits, describe)
+
+
+_FROM_INSIDE = """\
+from fastapi import APIRouter, FastAPI
+from reloadls.reload import HotReloader
+
+reloader = HotReloader([{folder!r}])
+users = APIRouter()
+
+
+@users.get("/me")
+def me():
+    return "me"
+
+
+app = FastAPI()
+app.include_router(users, prefix="/a")
+"""
+
+
+def test_an_application_that_makes_the_engine_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "from_inside.py"
+    file.write_text(_FROM_INSIDE.format(folder=str(tmp_path)))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("from_inside")
+    with TestClient(module.app) as client:
+        assert client.get("/a/me").status_code == 200
+        file.write_text(file.read_text().replace('"/a"', '"/b"'))
+        assert module.reloader.apply([FileChange(file, "modified")]).status == "reloaded"
+        module.reloader.close()
+        assert [client.get(path).status_code for path in ("/a/me", "/b/me")] == [404, 200]
+    del sys.modules["from_inside"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -100,6 +101,29 @@ def test_trigger_runs_the_statements_of_an_unchanged_file(folder: Path) -> None:
     assert report.status == "reloaded"
     assert one.started is not first
     assert one.f is function
+
+
+_MIDDLE = """
+import logging
+from reloadls.reload import HotReloader
+
+log = logging.getLogger(__name__)
+reloader = HotReloader([{folder!r}])
+log.addHandler(logging.{kind}())
+"""
+
+
+def test_what_a_module_does_after_it_has_made_the_engine_is_undone(folder: Path) -> None:
+    plain = logging.Logger.addHandler
+    one = loaded(folder, "middle", _MIDDLE.format(folder=str(folder), kind="NullHandler"))
+    by_others = logging.NullHandler()
+    one.log.addHandler(by_others)
+    assert logging.Logger.addHandler is plain
+    edited = write(folder, "middle.py", _MIDDLE.format(folder=str(folder), kind="StreamHandler"))
+    assert one.reloader.apply([edited]).status == "reloaded"
+    one.reloader.close()
+    assert [type(each) for each in one.log.handlers] == [logging.NullHandler, logging.StreamHandler]
+    assert by_others in one.log.handlers
 
 
 def test_trigger_of_everything_takes_up_what_differs(folder: Path) -> None:

@@ -59,6 +59,14 @@ class _Running(threading.local):
 
     def __init__(self) -> None:
         self.stack: list[tuple[dict[str, Any], Note]] = []
+        self.rest: list[tuple[dict[str, Any], Note, Callable[[], bool]]] = []
+        """Those of the stack of which only the last statements are noted."""
+
+    def drop_ended(self) -> None:
+        for each in [each for each in self.rest if not each[2]()]:
+            self.rest.remove(each)
+            self.stack.remove(each[:2])
+            _end()
 
 
 _running = _Running()
@@ -90,12 +98,22 @@ class Recorder:
             _running.stack.pop()
 
     @staticmethod
+    def note_rest(namespace: dict[str, Any], note: Note, is_running: Callable[[], bool]) -> None:
+        """The same for a module that is in the middle of its statements on this thread, until `is_running` says no."""
+        _running.rest.append((namespace, note, is_running))
+        _running.stack.insert(0, (namespace, note))
+        _audit()
+        _begin()
+
+    @staticmethod
     def note(effect: Effect) -> bool:
         """Note something for the statement that runs on this thread; False if none does."""
         return _note(effect, sys._getframe(1))
 
 
 def _note(effect: Effect, frame: FrameType | None) -> bool:
+    if _running.rest:
+        _running.drop_ended()
     spaces = {id(namespace): note for namespace, note in _running.stack}
     while frame is not None:
         if frame.f_code.co_name == "<module>" and id(frame.f_globals) in spaces:

@@ -8,8 +8,10 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
+from typing import Any
 
 from .effects import Effect, Note, Recorder
 from .functions import Functions
@@ -114,6 +116,23 @@ def adopt_loaded(modules: Modules, functions: Functions) -> None:
         found = modules.add(name, path, module, text, functions.as_they_run(code, module))
         if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
             found.loading_in = threading.main_thread().ident
+        if _runs_here(vars(module)):
+            Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
+
+
+def _runs_here(namespace: dict[str, Any]) -> bool:
+    """Whether this thread is in the statements of a module."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_being_loaded(module: ModuleType) -> bool:
+    """A script is for as long as its program runs."""
+    return module.__name__ == "__main__" or bool(getattr(module.__spec__, "_initializing", False))
 
 
 def _source_path(module: object) -> str | None:
