@@ -31,6 +31,14 @@ async def test_figures_come_only_where_they_are_asked_for(tmp_path: Path) -> Non
             assert metrics["memoryBytes"] > 1 << 20
 
 
+async def test_a_batch_that_no_hint_led_to_counts(tmp_path: Path) -> None:
+    async with serving(tmp_path, debounceMs=60_000) as client:
+        (tmp_path / "f").write_text("1")
+        await client.request("reload/refreshPaths")
+        metrics = (await client.request("reload/status", {"metrics": True}))["metrics"]
+        assert (metrics["batches"], metrics["lagMs"]) == (1, {"p50": 0.0, "p99": 0.0})
+
+
 async def test_the_command_gives_them_too(tmp_path: Path) -> None:
     async with serving(tmp_path) as client:
         params = {"command": "reloadls.status", "arguments": [{"metrics": True}]}

@@ -33,10 +33,11 @@ class Health:
     reconciles: Counter[str] = field(default_factory=Counter)
     _lags: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
-    def told(self, lag: float) -> None:
-        """A batch was told, `lag` seconds after its last change."""
+    def told(self, lag: float | None) -> None:
+        """A batch was told, `lag` seconds after its last change; None if it is not known when that was."""
         self.batches += 1
-        self._lags.append(lag)
+        if lag is not None:
+            self._lags.append(lag)
 
     @property
     def lag(self) -> Lag:

@@ -296,8 +296,8 @@ class Pipeline:
         """Deliver what is untold, or, if `always`, that nothing is; `last` is when the newest change was made."""
         if self._state == "running" and ((untold := self._reader.take_untold()) or always):
             await self._deliver(Flush(untold.changes, cause, untold.rescoped, untold.entries))
-            if untold.changes and last is not None:
-                self.health.told(time.monotonic() - last)
+            if untold.changes:
+                self.health.told(None if last is None else time.monotonic() - last)
         self._publish()
 
     # -- what must be watched ----------------------------------------------------------------------------
