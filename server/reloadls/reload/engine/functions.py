@@ -62,14 +62,18 @@ class Functions:
         own = frozenset(str(space.get("__name__")) for space in all_namespaces)
         if found.missing():
             found.add(each for space in namespaces for each in reach(list(space.values()), own, most=_NEAR))
-        many = sys.getallocatedblocks() > _MANY_BLOCKS
-        if found.missing(but_moved=many):
-            everything = (value for space in all_namespaces for value in list(space.values()))
-            found.add(reach(everything, own, most=_FAR))
-        if missing := found.missing(but_moved=many):
-            found.add(gc.get_referrers(*missing))
+        if found.missing():
+            self._search_far(found, own, all_namespaces)
         self._remember(found)
         return [(function, swap) for swap in swaps for function in found.functions[id(swap.old)]]
+
+    @staticmethod
+    def _search_far(found: _Found, own: frozenset[str], namespaces: Sequence[dict[str, Any]]) -> None:
+        many = sys.getallocatedblocks() > _MANY_BLOCKS
+        if found.missing(but_moved=many):
+            found.add(reach((value for space in namespaces for value in list(space.values())), own, most=_FAR))
+        if missing := found.missing(but_moved=many):
+            found.add(gc.get_referrers(*missing))
 
     @staticmethod
     def as_they_run(code: CodeType, module: ModuleType) -> CodeType:
