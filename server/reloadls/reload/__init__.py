@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .engine.reloader import HotReloader
 from .hooks import on_dispose, on_reload
-from .report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
 from .runtime.pin import pin_reload
+
+if TYPE_CHECKING:
+    from .report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
 
 __all__ = [
     "HotReloader",
@@ -21,3 +25,14 @@ __all__ = [
     "on_reload",
     "pin_reload",
 ]
+
+_OF_REPORT = frozenset({"ModuleReport", "Place", "ReloadReport", "ReportError", "SessionCounts"})
+
+
+def __getattr__(name: str) -> Any:
+    """The report's classes, when they are asked for."""
+    if name not in _OF_REPORT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import report  # noqa: PLC0415 - a program that starts need not wait for it
+
+    return getattr(report, name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .engine.effects import Effect, Recorder
-from .report import ReloadReport
+
+if TYPE_CHECKING:
+    from .report import ReloadReport
 
 __all__ = ["on_dispose", "on_reload", "tell"]
 

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,16 @@ def test_a_file_that_git_ignores_counts_if_the_program_has_read_it(folder: Path)
 def test_ctrl_c_ends_the_program_as_always(folder: Path) -> None:
     with program(folder) as running:
         running.connect()
+        running.running.signal(signal.SIGINT)
+        assert running.running.wait() == -signal.SIGINT
+        assert running.running.err[-1] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.04, 0.06, 0.08, 0.1])
+def test_ctrl_c_ends_a_program_as_always_while_the_runtime_begins(folder: Path, moment: float) -> None:
+    with program(folder) as running:
+        running.until_says("one")
+        time.sleep(moment)
         running.running.signal(signal.SIGINT)
         assert running.running.wait() == -signal.SIGINT
         assert running.running.err[-1] == "KeyboardInterrupt"

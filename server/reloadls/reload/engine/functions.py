@@ -23,7 +23,7 @@ from .codes import all_codes
 from .reach import reach
 from .undo import Undo
 
-__all__ = ["Functions", "Swap", "clear_caches", "replace_code", "set_code"]
+__all__ = ["Functions", "Swap", "as_they_run", "clear_caches", "replace_code", "set_code"]
 
 _KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _NEAR = 2_000
@@ -75,16 +75,6 @@ class Functions:
         if missing := found.missing(but_moved=many):
             found.add(gc.get_referrers(*missing))
 
-    @staticmethod
-    def as_they_run(code: CodeType, module: ModuleType) -> CodeType:
-        """A module's code, compiled again, with the code objects in it that its functions really run."""
-        names = {(each.co_qualname, each.co_firstlineno) for each in all_codes([code])}
-        live: dict[tuple[str, int], CodeType] = {}
-        for each in reach(list(vars(module).values()), frozenset({module.__name__}), most=_FAR):
-            if isinstance(each, FunctionType) and each.__globals__ is vars(module):
-                _note(each.__code__, names, live)
-        return _with(code, live)
-
     def _remember(self, found: _Found) -> None:
         for swap in found.swaps:
             self._known.pop(id(swap.old), None)
@@ -105,6 +95,16 @@ class Functions:
         """The code objects are gone, or run no more."""
         for code in codes:
             self._known.pop(id(code), None)
+
+
+def as_they_run(code: CodeType, module: ModuleType) -> CodeType:
+    """A module's code, compiled again, with the code objects in it that its functions really run."""
+    names = {(each.co_qualname, each.co_firstlineno) for each in all_codes([code])}
+    live: dict[tuple[str, int], CodeType] = {}
+    for each in reach(list(vars(module).values()), frozenset({module.__name__}), most=_FAR):
+        if isinstance(each, FunctionType) and each.__globals__ is vars(module):
+            _note(each.__code__, names, live)
+    return _with(code, live)
 
 
 def _note(code: CodeType, names: set[tuple[str, int]], live: dict[tuple[str, int], CodeType]) -> None:

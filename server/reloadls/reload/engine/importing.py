@@ -14,7 +14,6 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .effects import Effect, Note, Recorder
-from .functions import Functions
 from .modules import LoadedModule, Modules, read_text
 
 __all__ = ["Finder", "Loader", "adopt_loaded", "run_main"]
@@ -101,7 +100,7 @@ def _noting(loaded: LoadedModule) -> Note:
     return note
 
 
-def adopt_loaded(modules: Modules, functions: Functions) -> None:
+def adopt_loaded(modules: Modules) -> None:
     """Take in what is loaded already, as the files are now."""
     for name, module in list(sys.modules.items()):
         path = _source_path(module)
@@ -113,7 +112,9 @@ def adopt_loaded(modules: Modules, functions: Functions) -> None:
             code = compile(text, path, "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError):
             continue
-        found = modules.add(name, path, module, text, functions.as_they_run(code, module))
+        from .functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
+
+        found = modules.add(name, path, module, text, as_they_run(code, module))
         if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
             found.loading_in = threading.main_thread().ident
         if _runs_here(vars(module)):

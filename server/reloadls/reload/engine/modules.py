@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from importlib.util import decode_source
 from threading import Condition, get_ident
 from types import CodeType, FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .codes import inner_codes
 from .effects import Effect
-from .statements import Facts, Source, Statement, parse
+
+if TYPE_CHECKING:
+    from .statements import Facts, Source, Statement
 
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
@@ -29,7 +30,7 @@ def read_text(data: bytes) -> str:
         raise SyntaxError(f"can't be decoded: {error}") from error
 
 
-Codes = dict[Facts, tuple[CodeType, ...]]
+Codes = dict["Facts", tuple[CodeType, ...]]
 """A statement -> the code objects that it makes, on the lines where they are now."""
 
 
@@ -63,6 +64,8 @@ class LoadedModule:
     def source(self) -> Source:
         """Its statements, as they run."""
         if self._source is None:
+            from .statements import parse  # noqa: PLC0415 - only a program that is edited waits for it
+
             self._source = parse(self.text, self.path)
             self._attribute(self._source)
         return self._source
@@ -105,6 +108,8 @@ class LoadedModule:
 
     def _attribute(self, source: Source) -> None:
         """Say of each code object, and of all that was done while loading, which statement it belongs to."""
+        from .codes import inner_codes  # noqa: PLC0415
+
         code = self.code or compile(self.text, self.path, "exec", dont_inherit=True)
         self.code = None
         found: dict[Facts, list[CodeType]] = {each.facts: [] for each in source.statements}

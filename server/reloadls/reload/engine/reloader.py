@@ -13,18 +13,16 @@ from datetime import UTC, datetime
 from importlib import invalidate_caches
 from typing import TYPE_CHECKING
 
-from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport
-
 from .adapting import Adapter, Adapters
-from .failures import describe
-from .functions import Functions
 from .importing import Finder, adopt_loaded, run_main
 from .modules import Modules
 
 if TYPE_CHECKING:
+    from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport
     from reloadls.watch import FileChange
 
     from .attempt import Attempt
+    from .functions import Functions
 
 __all__ = ["HotReloader"]
 
@@ -66,13 +64,13 @@ class HotReloader:
         self._commit = commit or _here_and_now
         self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
         self._modules = Modules(self.roots)
-        self._functions = Functions()
         self._lock = threading.RLock()
+        self._functions: Functions | None = None
         self._waiting: dict[str, _Waits] = {}
         """The files that could not be taken up."""
         self._together: list[frozenset[str]] = []
         """Files that failed in one batch."""
-        adopt_loaded(self._modules, self._functions)
+        adopt_loaded(self._modules)
         self._finder = Finder(self._modules)
         sys.meta_path.insert(0, self._finder)
 
@@ -89,6 +87,10 @@ class HotReloader:
             paths[module.path] = None
             paths.update(dict.fromkeys(module.files_read()))
         return tuple(paths)
+
+    def warm_up(self) -> None:
+        """Import what the first `apply` needs, which then takes no longer than the next ones."""
+        from . import attempt, failures  # noqa: F401, PLC0415
 
     def run_path(self, path: str | os.PathLike[str]) -> None:
         """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
@@ -134,8 +136,11 @@ class HotReloader:
         return report
 
     def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
-        from .attempt import Attempt  # noqa: PLC0415 - a program that is not edited need not wait for all of it
+        # A program that is not edited need not wait for all of it.
+        from .attempt import Attempt  # noqa: PLC0415
+        from .functions import Functions  # noqa: PLC0415
 
+        self._functions = self._functions or Functions()
         attempt = Attempt(self._modules, self._functions, self._adapters)
         paths = [*paths, *self._waiting_for(attempt, paths)]
         try:
@@ -145,6 +150,8 @@ class HotReloader:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too: a reload must not end the program
+            from .failures import describe  # noqa: PLC0415
+
             told = describe(error, self._modules)
             self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"))
             return replace(attempt.report("failed"), error=told)
@@ -177,6 +184,8 @@ class HotReloader:
             module = self._modules.at(path)
             if module is not None:
                 reason = f"as before: {waits.why}"
+                from reloadls.reload.report import ModuleReport  # noqa: PLC0415
+
                 found.append(ModuleReport(name=module.name, path=path, status=waits.status, reason=reason))
         return found
 

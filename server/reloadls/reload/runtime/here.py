@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from reloadls.reload.report import ReloadReport
-
 from .place import Place
 from .runtime import Runtime
 from .safe_point import SafePoint
 from .threads import silence_forks
 
 if TYPE_CHECKING:
+    from reloadls.reload.report import ReloadReport
     from reloadls.watch import FileChange
 
     from .live import Reloader, Supervision
@@ -191,3 +190,7 @@ class _Gated:
 
     def loaded_paths(self) -> tuple[str, ...]:
         return self._reloader.loaded_paths()
+
+    def warm_up(self) -> None:
+        with self._gate.work():
+            self._reloader.warm_up()

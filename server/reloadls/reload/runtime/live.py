@@ -51,6 +51,9 @@ class Reloader(Protocol):
     def loaded_paths(self) -> tuple[str, ...]:
         """The files that count."""
 
+    def warm_up(self) -> None:
+        """Import what the first change needs."""
+
 
 class Supervision(Protocol):
     """What is above the program, and can start it anew."""
@@ -119,6 +122,7 @@ class Live:
             self._listen()
             await self._watching.start()
             await self._cover()
+            self._reloader.warm_up()
             self._state = "live"
             self._tell_status()
             on_ready()

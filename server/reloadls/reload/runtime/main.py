@@ -59,7 +59,12 @@ def _run(options: RunOptions, link: Link | None) -> int:
     here = _set_up(options, link)
     if link is not None:
         link.begin(here.runtime.announce)
-    return run(here.reloader, options.program, script)
+    try:
+        return run(here.reloader, options.program, script)
+    except KeyboardInterrupt:
+        # The interpreter forgets that it is to end by the signal when another thread imports at that time.
+        here.runtime.stop()
+        raise
 
 
 def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:

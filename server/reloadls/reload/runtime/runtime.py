@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from reloadls.reload.report import ReloadReport
-
 from .moment import wait_for_a_quiet_moment
 from .pin import Pins, pins
 from .place import Place
 from .telling import report_line, say
 
 if TYPE_CHECKING:
+    from reloadls.reload.report import ReloadReport
+
     from .live import Live, Reloader, Supervision
     from .safe_point import SafePoint
 

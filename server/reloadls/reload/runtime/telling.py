@@ -6,9 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from reloadls.reload.report import ModuleReport, ReloadReport
+if TYPE_CHECKING:
+    from reloadls.reload.report import ModuleReport, ReloadReport
 
 __all__ = ["report_line", "say", "wants_colour"]
 
