@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 
 from .arguments import existing_path
 from .endings import FAILED, OK, tell_error
-from .text import json_line, shown
+from .text import json_line, shown, wants_colour, working_folder
 
 __all__ = ["status"]
 
@@ -57,7 +56,7 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
 
         sys.stdout.write(json_line(make_converter().unstructure([seen.status for seen in look.seen])))
     elif look.seen:
-        sys.stdout.write("\n".join(program_text(seen, _folder(), colour=_wants_colour()) for seen in look.seen))
+        sys.stdout.write("\n".join(program_text(seen, working_folder(), colour=wants_colour()) for seen in look.seen))
     else:
         sys.stdout.write(_none(wanted))
     sys.stdout.flush()
@@ -68,15 +67,3 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
 def _none(wanted: list[str]) -> str:
     where = " of these files" if wanted else ""
     return f"No program{where} runs under reload. Start one with: reloadls run SCRIPT\n"
-
-
-def _folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:
-        return os.sep
-
-
-def _wants_colour() -> bool:
-    """Only on a terminal, and not if asked not to be (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
-__all__ = ["fault_text", "json_line", "quoted", "relative", "shown", "unicode_path"]
+__all__ = ["fault_text", "json_line", "quoted", "relative", "shown", "unicode_path", "wants_colour", "working_folder"]
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -57,3 +58,16 @@ def fault_text(exc: BaseException) -> str:
         where = f" {shown(os.fsdecode(exc.filename))}" if isinstance(exc.filename, str | bytes) else " the output"
         return f"can't use{where}: {exc.strerror}"
     return f"{type(exc).__name__}: {exc}; this is a fault of reloadls, please report it"
+
+
+def working_folder() -> str:
+    """The folder that the user is in; the top one if that is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
+
+
+def wants_colour() -> bool:
+    """Whether the output may be coloured: only on a terminal, and not if asked not to be (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from reloadls.watch.status import Problem, WatchStatus
 
 from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
 from .output import Output
-from .text import fault_text, shown
+from .text import fault_text, shown, wants_colour, working_folder
 from .watch_lines import HumanLines, JsonLines, header, status_lines
 
 __all__ = ["Plan", "run_watch"]
@@ -70,9 +69,9 @@ class _Watch:
         self.failure: OSError | None = None
         self._plan = plan
         self._out, self._err = out, err
-        self._folder = _working_directory()
+        self._folder = working_folder()
         self._json = JsonLines() if plan.as_json else None
-        self._lines = self._json or HumanLines(self._folder, _wants_colour())
+        self._lines = self._json or HumanLines(self._folder, wants_colour())
         self._open = asyncio.Event()
         self._listed = not plan.as_json
         self._left = plan.max_events
@@ -152,15 +151,3 @@ def _logged_to(err: Output) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:
-        return os.sep
-
-
-def _wants_colour() -> bool:
-    """Only on a terminal, and not if asked not to be (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
