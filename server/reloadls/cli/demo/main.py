@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 
 from rich.console import Console
 
-from reloadls.cli.endings import FAILED, INTERRUPTED, OK, tell_error, when_told_to_end
-from reloadls.cli.text import shown
+from reloadls.cli.endings import FAILED, OK
 
+from .act import run_act
 from .client import ServiceFailed
 from .lines import JsonScreen, PlainScreen
 from .project import DemoProject
@@ -39,35 +36,15 @@ def _second_act(*, as_json: bool, keep: bool) -> int:
 
 def _first_act(*, as_json: bool, keep: bool, picture: str | None) -> int:
     project = DemoProject()
-    try:
-        return asyncio.run(_run(project, as_json, picture))
-    except ServiceFailed as exc:
-        tell_error(f"the service failed: {exc}", as_json=as_json)
-        return FAILED
-    finally:
-        # Only now has the thread ended that may have been writing there.
-        if keep:
-            sys.stderr.write(f"Kept: {shown(os.fspath(project.folder))}\n")
-        else:
-            project.remove()
 
+    async def play() -> int:
+        with _screen(as_json) as screen:
+            result = await DemoRun(project, screen).run(demo_steps(project))
+        if picture is not None:
+            save_picture(picture, result)
+        return OK if result.equal else FAILED
 
-async def _run(project: DemoProject, as_json: bool, picture: str | None) -> int:
-    work = asyncio.create_task(_work(project, as_json, picture))
-    with when_told_to_end(work.cancel):
-        try:
-            return await work
-        except asyncio.CancelledError:
-            return INTERRUPTED
-
-
-async def _work(project: DemoProject, as_json: bool, picture: str | None) -> int:
-    await asyncio.to_thread(project.build)
-    with _screen(as_json) as screen:
-        result = await DemoRun(project, screen).run(demo_steps(project))
-    if picture is not None:
-        save_picture(picture, result)
-    return OK if result.equal else FAILED
+    return run_act(project, play, keep=keep, as_json=as_json, what="the service", failure=ServiceFailed)
 
 
 @contextlib.contextmanager

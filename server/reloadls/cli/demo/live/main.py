@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import os
@@ -11,8 +10,9 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from reloadls.cli.endings import FAILED, INTERRUPTED, OK, tell_error, when_told_to_end
-from reloadls.cli.text import json_line, shown
+from reloadls.cli.demo.act import run_act
+from reloadls.cli.endings import FAILED, OK
+from reloadls.cli.text import json_line
 
 from .lines import JsonScreen, PlainScreen
 from .project import EDITS, LiveProject
@@ -33,16 +33,13 @@ def run_second_act(*, as_json: bool, keep: bool) -> int:
         sys.stdout.write(json_line(line) if as_json else f"\n{why_not}\n")
         return OK
     project = LiveProject()
-    try:
-        return asyncio.run(_run(project, as_json=as_json))
-    except ServerFailed as error:
-        tell_error(f"the second act failed: {error}", as_json=as_json)
-        return FAILED
-    finally:
-        if keep:
-            sys.stderr.write(f"Kept: {shown(os.fspath(project.folder))}\n")
-        else:
-            project.remove()
+
+    async def play() -> int:
+        with _screen(as_json=as_json) as screen:
+            result = await LiveRun(project, screen).run(EDITS)
+        return OK if result.right else FAILED
+
+    return run_act(project, play, keep=keep, as_json=as_json, what="the second act", failure=ServerFailed)
 
 
 def _why_not() -> str:
@@ -51,22 +48,6 @@ def _why_not() -> str:
     if all(importlib.util.find_spec(name) for name in _NEEDS):
         return ""
     return "Second act, hot reload under load: pip install 'reloadls[demo]', then again."
-
-
-async def _run(project: LiveProject, *, as_json: bool) -> int:
-    work = asyncio.create_task(_work(project, as_json=as_json))
-    with when_told_to_end(work.cancel):
-        try:
-            return await work
-        except asyncio.CancelledError:
-            return INTERRUPTED
-
-
-async def _work(project: LiveProject, *, as_json: bool) -> int:
-    await asyncio.to_thread(project.build)
-    with _screen(as_json=as_json) as screen:
-        result = await LiveRun(project, screen).run(EDITS)
-    return OK if result.right else FAILED
 
 
 @contextlib.contextmanager
