@@ -110,6 +110,10 @@ from reloadls.reload import HotReloader
 log = logging.getLogger(__name__)
 reloader = HotReloader([{folder!r}])
 log.addHandler(logging.{kind}())
+
+
+def f():
+    return "{kind}"
 """
 
 
@@ -119,11 +123,13 @@ def test_what_a_module_does_after_it_has_made_the_engine_is_undone(folder: Path)
     by_others = logging.NullHandler()
     one.log.addHandler(by_others)
     assert logging.Logger.addHandler is plain
+    held = one.f
     edited = write(folder, "middle.py", _MIDDLE.format(folder=str(folder), kind="StreamHandler"))
     assert one.reloader.apply([edited]).status == "reloaded"
     one.reloader.close()
     assert [type(each) for each in one.log.handlers] == [logging.NullHandler, logging.StreamHandler]
     assert by_others in one.log.handlers
+    assert held() == "StreamHandler"
 
 
 def test_trigger_of_everything_takes_up_what_differs(folder: Path) -> None:

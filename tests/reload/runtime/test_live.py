@@ -406,6 +406,25 @@ def test_auto_does_it_from_inside(folder: Path) -> None:
         running.until_says("two")
 
 
+def test_auto_takes_up_what_the_file_that_imports_it_makes_below(folder: Path) -> None:
+    below = TICKING.replace("import word", "def word():\n    return 'one'\n").replace("word.word()", "word()")
+    assert below != TICKING
+    write(
+        folder,
+        app=f"def above():\n    return ''\n\n\nimport reloadls.reload.auto\n{below}".replace(
+            "(word())", "(above() + word())"
+        ),
+    )
+    with spoken_to(folder, "app.py") as running:
+        client = running.connect()
+        running.write(app=(folder / "app.py").read_text().replace("'one'", "'two'"))
+        assert client.until_report()["status"] == "reloaded"
+        running.until_says("two")
+        running.write(app=(folder / "app.py").read_text().replace("''", "'and '"))
+        assert client.until_report()["status"] == "reloaded"
+        running.until_says("and two")
+
+
 def test_auto_that_is_not_possible_harms_nothing(folder: Path) -> None:
     write(folder, app="import reloadls.reload.auto\nprint('fine')\n")
     ended = subprocess.run(

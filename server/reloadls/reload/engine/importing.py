@@ -112,23 +112,30 @@ def adopt_loaded(modules: Modules) -> None:
             code = compile(text, path, "exec", dont_inherit=True)
         except (OSError, SyntaxError, ValueError):
             continue
-        from .functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
+        running = _code_that_runs(vars(module))
+        if running is None:
+            from .functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
 
-        found = modules.add(name, path, module, text, as_they_run(code, module))
+            code = as_they_run(code, module)
+        found = modules.add(name, path, module, text, running or code)
         if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
             found.loading_in = threading.main_thread().ident
-        if _runs_here(vars(module)):
+        if running is not None and running is _code_in(sys._getframe(), vars(module)):
             Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
 
 
-def _runs_here(namespace: dict[str, Any]) -> bool:
-    """Whether this thread is in the statements of a module."""
-    frame: FrameType | None = sys._getframe(1)
+def _code_that_runs(namespace: dict[str, Any]) -> CodeType | None:
+    """The code of a module that is in the middle of its statements: what it makes later will run code objects of it."""
+    found = (_code_in(frame, namespace) for frame in list(sys._current_frames().values()))
+    return next((code for code in found if code is not None), None)
+
+
+def _code_in(frame: FrameType | None, namespace: dict[str, Any]) -> CodeType | None:
     while frame is not None:
         if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
-            return True
+            return frame.f_code
         frame = frame.f_back
-    return False
+    return None
 
 
 def _is_being_loaded(module: ModuleType) -> bool:
