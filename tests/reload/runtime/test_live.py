@@ -325,6 +325,43 @@ def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
         until_gone(pid)
 
 
+_SPAWNS = """
+import multiprocessing, os, sys, threading
+import word
+
+def work():
+    while True:
+        sys.stdout.write(f"worker {os.getpid()} {word.word()}\\n")
+        sys.stdout.flush()
+        threading.Event().wait(0.005)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work)
+    worker.start()
+    worker.join()
+"""
+
+
+def test_a_spawned_process_is_a_target_of_its_own(folder: Path) -> None:
+    write(folder, app=_SPAWNS)
+    with program(folder) as running:
+        running.connect()
+        line = re.compile(r"worker (\d+) one$")
+        running.running.until(lambda: any(map(line.match, list(running.running.out))), "worker")
+        [pid] = {int(found[1]) for each in list(running.running.out) if (found := line.match(each))}
+        try:
+            worker = running.connect(pid)
+            place = running.place(pid)
+            assert (place["name"], place["roots"]) == ("app.py", [str(folder)])
+            running.write(word=_WORD.format("two"))
+            report = worker.until_report()
+            assert (report["target"], report["status"]) == (str(pid), "reloaded")
+            running.until_says(f"worker {pid} two")
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        assert running.running.wait() == 0
+
+
 _PINNED = """
 import asyncio, sys
 import word

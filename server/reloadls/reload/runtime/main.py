@@ -72,6 +72,7 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
 
     from .here import set_up  # noqa: PLC0415
     from .place import Place  # noqa: PLC0415
+    from .spawned import cover_spawned  # noqa: PLC0415
 
     roots = roots_of(options)
     name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))
@@ -79,9 +80,11 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
     def make(commit: Commit) -> HotReloader:
         return HotReloader(roots, commit=commit)
 
+    place = Place(name=name, roots=roots, supervised=link is not None)
+    cover_spawned(place, debounce_ms=options.debounce_ms, quiet=options.quiet)
     return set_up(
         make,
-        Place(name=name, roots=roots, supervised=link is not None),
+        place,
         debounce_ms=options.debounce_ms,
         quiet=options.quiet,
         supervision=link,

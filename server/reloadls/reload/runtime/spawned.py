@@ -1,0 +1,61 @@
+"""Processes that the program starts by `multiprocessing`'s spawn, as a web server does with its workers.
+
+Such a process is a new interpreter, not a copy: it is told here, as it begins, to have a runtime of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from reloadls.reload.adapters.loading import when_loaded
+from reloadls.reload.engine.reloader import HotReloader
+
+from .here import Commit, Here, set_up, set_up_already
+from .place import Place
+
+__all__ = ["begin", "cover_spawned"]
+
+_BEGIN = """\
+try:
+    from reloadls.reload.runtime.spawned import begin
+except ImportError:
+    pass
+else:
+    begin({name!r}, {roots!r}, debounce_ms={debounce_ms!r}, quiet={quiet!r})
+"""
+"""What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
+
+
+def cover_spawned(place: Place, *, debounce_ms: float, quiet: bool) -> None:
+    """Have each process that is spawned from now on, by this one or by such a one, reload itself as this one does."""
+    first = _BEGIN.format(name=place.name, roots=place.roots, debounce_ms=debounce_ms, quiet=quiet)
+
+    def cover(spawn: ModuleType) -> None:
+        vars(spawn)["get_command_line"] = _with_first(spawn.get_command_line, first)
+
+    when_loaded("multiprocessing.spawn", cover)
+
+
+def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
+    def get_command_line(**given: Any) -> list[str]:
+        line = plain(**given)
+        if "-c" in line[:-1]:  # not in a program that was frozen into one file
+            line[line.index("-c") + 1] = first + line[line.index("-c") + 1]
+        return line
+
+    return get_command_line
+
+
+def begin(name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool) -> Here[HotReloader] | None:
+    """Start the runtime of a process that was spawned; None if it has one."""
+    if set_up_already():
+        return None
+
+    def make(commit: Commit) -> HotReloader:
+        return HotReloader(roots, commit=commit)
+
+    place = Place(name=name, roots=roots)
+    cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet)
+    return set_up(make, place, debounce_ms=debounce_ms, quiet=quiet)
