@@ -5,6 +5,7 @@ Such a process is a new interpreter, not a copy: it is told here, as it begins, 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 from reloadls.reload.adapters.loading import when_loaded
 from reloadls.reload.engine.reloader import HotReloader
 
-from .here import Commit, Here, set_up, set_up_already
+from .here import Commit, set_up, set_up_already
 from .place import Place
 
 __all__ = ["begin", "cover_spawned"]
+
+_log = logging.getLogger("reloadls.reload")
 
 _BEGIN = """\
 try:
@@ -48,14 +51,17 @@ def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., li
     return get_command_line
 
 
-def begin(name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool) -> Here[HotReloader] | None:
-    """Start the runtime of a process that was spawned; None if it has one."""
+def begin(name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool) -> None:
+    """Start the runtime of a process that was spawned, unless it has one; where that is not possible, log why."""
     if set_up_already():
-        return None
+        return
 
     def make(commit: Commit) -> HotReloader:
         return HotReloader(roots, commit=commit)
 
     place = Place(name=name, roots=roots)
-    cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet)
-    return set_up(make, place, debounce_ms=debounce_ms, quiet=quiet)
+    try:
+        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet)
+        set_up(make, place, debounce_ms=debounce_ms, quiet=quiet)
+    except Exception as error:  # whatever it is, the process is to do its work
+        _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)
