@@ -85,7 +85,7 @@ class FastapiAdapter(Adapter):
             undo.set_attribute(app, "openapi_schema", None)
         known = {id(router) for router in changed}
         for route in (each for router in routers for each in router.routes) if changed else ():
-            if _leads_to(route, known):
+            if _leads_to(route, known, set()):
                 route.effective_candidates()  # raises here, not at the next request
         self._end()
 
@@ -147,12 +147,13 @@ def _mark_changed(router: Any) -> None:
                 vars(route)[name] = None
 
 
-def _leads_to(route: Any, routers: set[int]) -> bool:
+def _leads_to(route: Any, routers: set[int], seen: set[int]) -> bool:
     """Whether a route stands for a router that was included, and that is one of these or includes one."""
     included = vars(route).get("original_router") if hasattr(route, "effective_candidates") else None
-    if included is None:
+    if included is None or id(included) in seen:
         return False
-    return id(included) in routers or any(_leads_to(each, routers) for each in included.routes)
+    seen.add(id(included))
+    return id(included) in routers or any(_leads_to(each, routers, seen) for each in included.routes)
 
 
 def _mark_all(routers: Iterable[Any]) -> None:

@@ -63,9 +63,10 @@ class _Running(threading.local):
         """Those of the stack of which only the last statements are noted."""
 
     def drop_ended(self) -> None:
-        for each in [each for each in self.rest if not each[2]()]:
-            self.rest.remove(each)
-            self.stack.remove(each[:2])
+        for ended in [note for _, note, is_running in self.rest if not is_running()]:
+            # By identity: two namespaces are not to be compared.
+            self.rest = [each for each in self.rest if each[1] is not ended]
+            self.stack[:] = [each for each in self.stack if each[1] is not ended]
             _end()
 
 
