@@ -10,6 +10,8 @@ PIP := -m pip --disable-pip-version-check --no-input install -qq --progress-bar 
 INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 FEWER_OPERATIONS := 300
+# Most tests wait for a process or a disk, so two for each core.
+PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 # What depends on the version of Python: the engine and the runtime above all.
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
 
@@ -43,7 +45,7 @@ check-client: $(CHECKS)
 
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
-	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL)
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
@@ -62,7 +64,7 @@ test-others: $(CHECKS)
 	        touch "$$venv/.checks"; \
 	    fi; \
 	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
-	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(OTHERS) < /dev/null; \
+	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) $(OTHERS) < /dev/null; \
 	done
 
 # The extension with the server for this platform, and without one for all.

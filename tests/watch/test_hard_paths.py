@@ -158,19 +158,22 @@ async def check_full_table(told: ProcessTold, root: Path) -> None:
         told.clear()
 
 
-_TEN_WATCHES = ["unshare", "-Urm", "sh", "-c", 'echo 10 > /proc/sys/user/max_inotify_watches; exec "$@"', "sh"]
+def five_folders_fit(root: Path) -> list[str]:
+    """The prefix of a command that may watch `root`, each folder above it, and five more."""
+    limit = len(root.parts) + 5
+    return ["unshare", "-Urm", "sh", "-c", f'echo {limit} > /proc/sys/user/max_inotify_watches; exec "$@"', "sh"]
 
 
 @in_namespace
 async def test_with_a_watch_table_that_fills_up_later_the_safety_net_finds_changes(tmp_path: Path) -> None:
-    async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20, net=0.1) as told:
+    async with running([tmp_path], before=five_folders_fit(tmp_path), poll_delay_ms=20, net=0.1) as told:
         assert told.status["backend"] == "native"
         await check_full_table(told, tmp_path)
 
 
 @in_namespace
 async def test_a_watch_table_that_fills_up_later_is_reported(tmp_path: Path) -> None:
-    async with running([tmp_path], before=_TEN_WATCHES, poll_delay_ms=20) as told:
+    async with running([tmp_path], before=five_folders_fit(tmp_path), poll_delay_ms=20) as told:
         await check_full_table(told, tmp_path)
         await told.until(lambda: [code for code, _ in told.status["problems"]] == ["watchLimit"], 2)
         for number in range(5, 40):

@@ -78,7 +78,11 @@ class Awaitable:
         yield from asyncio.sleep(0).__await__()
 
 
-@pytest.mark.parametrize("answer", [lambda: None, lambda: 42, lambda: asyncio.sleep(0), Awaitable], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [lambda: None, lambda: 42, lambda: asyncio.sleep(0), Awaitable],
+    ids=["None", "a number", "a coroutine", "an awaitable"],
+)
 async def test_it_may_return_anything(answer: Callable[[], object], tmp_path: Path) -> None:
     told = Told()
 
