@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import json
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -219,16 +221,96 @@ def test_watchers_on_one_loop_after_another(tmp_path: Path) -> None:
         asyncio.run(once(number))
 
 
-def test_a_loop_that_is_closed_without_stop_takes_its_threads_with_it(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
+def descriptors() -> set[tuple[str, str]]:
+    """(number, what it leads to) of each open descriptor."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return {(number, target) for number, target in found if not target.endswith("/fd")}
 
-    async def leaves_it() -> None:
-        await FileWatcher(ignore, paths=[tmp_path], **FAST).start()
-        (tmp_path / "a").write_text("1")
 
-    asyncio.run(leaves_it())
+def check_given_back(before: set[threading.Thread], opened: set[tuple[str, str]]) -> None:
+    deadline = time.monotonic() + 10
     gc.collect()
-    assert all(thread.daemon for thread in set(threading.enumerate()) - before)
+    while left := (set(threading.enumerate()) - before) or (descriptors() - opened):  # one may keep what ends another
+        assert time.monotonic() < deadline, left
+        for thread in set(threading.enumerate()) - before:
+            thread.join(0.05)
+        gc.collect()
+
+
+async def started(path: Path, source: dict[str, Any]) -> FileWatcher:
+    watcher = FileWatcher(ignore, paths=[path, path / "missing"], **FAST, **source)
+    await watcher.start()
+    (path / "a").write_text("1")
+    return watcher
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted through /proc")
+@_each_source
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "forgotten"])
+def test_a_loop_that_ends_without_stop_gives_back_threads_and_descriptors(
+    kept: bool, source: dict[str, Any], tmp_path: Path
+) -> None:
+    before, opened = set(threading.enumerate()), descriptors()
+    watcher = asyncio.run(started(tmp_path, source))
+    assert watcher.state == watcher.status.state == "stopped"
+    if not kept:
+        del watcher
+    check_given_back(before, opened)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted through /proc")
+@_each_source
+def test_a_loop_that_is_closed_amid_its_tasks_does_too(source: dict[str, Any], tmp_path: Path) -> None:
+    before, opened = set(threading.enumerate()), descriptors()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(started(tmp_path, source))
+    loop.close()
+    del loop
+    check_given_back(before, opened)
+
+
+async def cancelled_while_entering(turns: int, watcher: FileWatcher) -> bool:
+    """Whether `async with` was cancelled before its body was reached."""
+    inside = asyncio.Event()
+
+    async def enter() -> None:
+        async with watcher:
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(enter())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    return not inside.is_set()
+
+
+@_each_source
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 20])
+async def test_a_watcher_that_is_cancelled_while_entered_is_stopped(
+    turns: int, source: dict[str, Any], tmp_path: Path
+) -> None:
+    tasks, threads = asyncio.all_tasks(), threading.enumerate()
+    watcher = FileWatcher(ignore, paths=[tmp_path], **FAST, **source)
+    assert await cancelled_while_entering(turns, watcher) or turns == 20
+    assert watcher.state == "stopped"
+    check_nothing_left(tasks, threads)
+
+
+@_each_source
+async def test_so_it_is_where_a_timeout_cancels(source: dict[str, Any], tmp_path: Path) -> None:
+    tasks, threads = asyncio.all_tasks(), threading.enumerate()
+    watcher = FileWatcher(ignore, paths=[tmp_path], **FAST, **source)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), watcher:
+            pytest.fail("it was entered")
+    assert watcher.state == "stopped"
+    check_nothing_left(tasks, threads)
 
 
 async def test_refresh_paths_does_nothing_with_explicit_paths(tmp_path: Path) -> None:

@@ -46,8 +46,19 @@ async def test_a_slow_callback_is_never_cancelled_or_entered_twice_and_then_gets
     assert entered == finished == 2
 
 
+class _OfAnotherFramework(BaseException):
+    """As trio's Cancelled is."""
+
+
+_Group = BaseExceptionGroup("several", [_OfAnotherFramework(), ValueError("broken")])
+
+
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
-@pytest.mark.parametrize("error", [ValueError("broken"), asyncio.CancelledError("mine"), KeyError()], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("broken"), asyncio.CancelledError("mine"), KeyError(), GeneratorExit(), _OfAnotherFramework(), _Group],
+    ids=repr,
+)
 async def test_what_it_raises_is_logged_and_watching_goes_on(
     error: BaseException, asynchronous: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

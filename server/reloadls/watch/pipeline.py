@@ -209,19 +209,34 @@ class Pipeline:
         self._wake.set()
 
     async def _run(self) -> None:
-        while self._state != "stopped":
-            await self._until_due()
-            was_held = False
-            try:
-                while await self._is_held():
-                    await asyncio.sleep(_HOLD_STEP_S)
-                    was_held = True
-                if was_held:  # what was done before the lock went belongs to it
-                    await self._source.barrier(_BARRIER_S)
-                await self._flush("watch", only_if_due=True)
-            except Exception:
-                _log.exception("comparing with the disk failed; everything is looked at in a second")
-                self._on_hints(Hints(at=time.monotonic() + _RETRY_S, suspect=True))
+        try:
+            while self._state != "stopped":
+                await self._until_due()
+                await self._flush_when_released()
+        finally:
+            if self._state == "running":  # nobody called `stop`: the event loop is ending
+                self._abandon()
+
+    async def _flush_when_released(self) -> None:
+        was_held = False
+        try:
+            while await self._is_held():
+                await asyncio.sleep(_HOLD_STEP_S)
+                was_held = True
+            if was_held:  # what was done before the lock went belongs to it
+                await self._source.barrier(_BARRIER_S)
+            await self._flush("watch", only_if_due=True)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            _log.exception("comparing with the disk failed; everything is compared again in a second")
+            self._on_hints(Hints(at=time.monotonic() + _RETRY_S, suspect=True))
+
+    def _abandon(self) -> None:
+        """Give back threads and descriptors without waiting."""
+        self._state = "stopped"
+        self._source.abandon()
+        self._reader.abandon()
 
     async def _until_due(self) -> None:
         while self._state != "stopped":

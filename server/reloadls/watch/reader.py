@@ -133,6 +133,10 @@ class Reader:
         """End the thread, after what it is reading."""
         await self._worker.stop()
 
+    def abandon(self) -> None:
+        """End the thread after what it is reading, without waiting: the event loop has ended."""
+        self._worker.abandon()
+
     # -- on the thread -----------------------------------------------------------------------------------
 
     def _do(self, call: Callable[..., None], *args: object) -> View:

@@ -88,7 +88,9 @@ class FileWatcher:
 
     @property
     def state(self) -> Literal["new", "running", "stopped"]:
-        """``"new"`` until `start` has returned, ``"stopped"`` after `stop`."""
+        """``"new"`` until `start` has returned, ``"stopped"`` after `stop` or after the event loop has ended."""
+        if self._pipeline is not None and self._pipeline.status.state == "stopped":
+            return "stopped"
         return self._state
 
     @property
@@ -143,7 +145,11 @@ class FileWatcher:
             self._loop.call_soon_threadsafe(self._refresh)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # cancelled, say: `__aexit__` will not be called
+            await asyncio.shield(asyncio.create_task(self.stop(), name="reloadls-stop"))
+            raise
         return self
 
     async def __aexit__(
@@ -190,7 +196,9 @@ class FileWatcher:
             if task is None or task.cancelling():
                 raise
             _log.warning("on_change was cancelled from within; watching goes on")
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a cancellation of another framework, say
             _log.exception("on_change failed; watching goes on")
 
 

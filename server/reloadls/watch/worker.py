@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,15 +19,20 @@ class Worker:
     """Runs blocking calls one after another on a thread of its own.
 
     One thread, so that what it works on needs no lock, and its own, so that a hung disk can't use up the
-    event loop's shared pool. The thread is a daemon: it never keeps the interpreter alive.
+    event loop's shared pool. The thread is a daemon: it never keeps the interpreter alive. It ends when the worker is
+    collected, if nobody has stopped it.
     """
 
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(
+            target=_work, args=(self._jobs, self._loop, self._ended), name=name, daemon=True
+        )
         self._thread.start()
+        self.abandon = weakref.finalize(self, self._jobs.put, None)
+        """End the thread after the calls that are queued, without waiting for it: the event loop has ended."""
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
         """Run ``call(*args)`` on the thread and return, or raise, what it gives."""
@@ -36,24 +42,31 @@ class Worker:
 
     async def stop(self) -> None:
         """End the thread, after the call it is in. Calls still queued run first."""
-        self._jobs.put(None)
+        self.abandon()
         await asyncio.shield(self._ended)
         self._thread.join()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            done, call = job
-            try:
-                self._tell(_settle, done, call(), None)
-            except BaseException as error:  # whatever it is, it belongs to the caller
-                self._tell(_settle, done, None, error)
-        self._tell(_settle, self._ended, None, None)
 
-    def _tell(self, call: Callable[..., None], *args: Any) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call, *args)
-        except RuntimeError:  # the loop is closed: nobody is left to tell
-            return
+def _work(jobs: queue.SimpleQueue[_Job | None], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[Any]) -> None:
+    """The thread; keeps no reference to the worker, nor to a call that is done."""
+    while (job := jobs.get()) is not None:
+        _do(loop, *job)
+        del job
+    _post(loop, ended, None, None)
+
+
+def _do(loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], call: Callable[[], Any]) -> None:
+    try:
+        _post(loop, done, call(), None)
+    except BaseException as error:  # whatever it is, it belongs to the caller
+        _post(loop, done, None, error)
+
+
+def _post(loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    try:
+        loop.call_soon_threadsafe(_settle, done, result, error)
+    except RuntimeError:  # the loop is closed: nobody waits for the answer
+        return
 
 
 def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

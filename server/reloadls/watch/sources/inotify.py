@@ -146,6 +146,10 @@ class InotifySource:
         polling, self._polling = self._polling, None
         if polling is not None:
             await polling.stop()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Leave the kernel's instance, without waiting."""
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
             kernel.leave(self)

@@ -127,7 +127,7 @@ class Instance:
                     found = notify.watch(1, self._step_ms, guard_ms, self._stopping)
                 except RuntimeError as error:
                     raise failure_of(error) from error
-                if found in ("stop", "signal") or self._stopping.is_set():
+                if found in ("stop", "signal") or self._stopping.is_set() or self._loop.is_closed():
                     return
                 events = found if isinstance(found, set) else set()
                 noticed = time.monotonic()

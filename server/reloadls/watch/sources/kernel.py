@@ -101,6 +101,12 @@ class Kernel:
             raise
         self._mounts = Mounts(self._on_mounts)
 
+    def __del__(self) -> None:
+        """Close the instance if its event loop ended before its listeners left."""
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     @property
     def watches(self) -> int:
         """How many folders are watched."""
@@ -181,7 +187,8 @@ class Kernel:
         with self._turn:
             if not self.closed:
                 self._mounts.close()
-                self._loop.remove_reader(self._fd)
+                if not self._loop.is_closed():
+                    self._loop.remove_reader(self._fd)
                 os.close(self._fd)
                 self._fd = -1
                 self._watches.clear()

@@ -41,12 +41,20 @@ class Mounts:
                 _log.debug("mounts are not noticed: %s", error)
                 self.close()
 
+    def __del__(self) -> None:
+        """Close the list if the event loop ended first; the epoll object closes itself."""
+        self._close_list()
+
     def close(self) -> None:
-        """Tell nothing more."""
+        """Report nothing more."""
         if self._poll is not None:
-            self._loop.remove_reader(self._poll.fileno())
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._poll.fileno())
             self._poll.close()
             self._poll = None
+        self._close_list()
+
+    def _close_list(self) -> None:
         if self._list >= 0:
             os.close(self._list)
             self._list = -1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from reloadls.watch.folder import Folder
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
+from reloadls.watch.sources.inotify import InotifySource
 from reloadls.watch.status import Problem
 
 __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
@@ -142,6 +143,11 @@ class SupervisedSource:
         for source in sources:
             if source is not None:
                 await source.stop()
+
+    def abandon(self) -> None:
+        """Give back what the system lends, without waiting: the event loop has ended."""
+        if isinstance(self._native, InotifySource):
+            self._native.abandon()
 
     async def _try_native(self, make: _Make) -> None:
         native = make(self._on_native_hints)
