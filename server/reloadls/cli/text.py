@@ -39,7 +39,7 @@ def _shown(char: str) -> str:
 def relative(path: str, folder: str) -> str:
     """Return `path` relative to `folder` if it is below it, else as it is."""
     prefix = folder.rstrip(os.sep) + os.sep
-    return path[len(prefix) :] if path.startswith(prefix) and path != prefix else path
+    return path[len(prefix) :] if folder and path.startswith(prefix) and path != prefix else path
 
 
 def unicode_path(path: str) -> str:
@@ -61,11 +61,11 @@ def fault_text(exc: BaseException) -> str:
 
 
 def working_folder() -> str:
-    """The folder that the user is in; the top one if that is gone."""
+    """The folder that the user is in; "" if it was deleted, so that paths are shown whole."""
     try:
         return os.getcwd()
     except OSError:
-        return os.sep
+        return ""
 
 
 def wants_colour() -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lsprotocol import types
 
 from reloadls.protocol import Options, from_uri
+from reloadls.watch.discovery import working_folder
 from reloadls.watch.patterns import check_pattern
 from reloadls.watch.scope import Scope
 
@@ -47,9 +48,11 @@ def changed_folders(folders: Sequence[str], event: types.WorkspaceFoldersChangeE
 def scope_of(options: Options, folders: Sequence[str]) -> Meant:
     """The scope that `options` describe for a client with these workspace folders (URIs, or absolute paths)."""
     problems: list[tuple[str, str]] = []
-    there = list(_paths(folders, os.getcwd(), "workspaceFolders", problems))
-    base = there[0] if there else os.getcwd()
-    roots = there or [base]
+    here = working_folder()
+    roots = list(_paths(folders, here, "workspaceFolders", problems))
+    base = roots[0] if roots else here
+    if not roots and options.paths is None:
+        roots = list(_paths(["."], here, "workspaceFolders", problems))
     if options.paths is not None:
         roots = list(_paths(options.paths, base, "paths", problems))
     scope = Scope(
@@ -61,12 +64,18 @@ def scope_of(options: Options, folders: Sequence[str]) -> Meant:
     return Meant(scope, tuple(problems))
 
 
-def _paths(given: Iterable[str], base: str, field: str, problems: list[tuple[str, str]]) -> Iterable[str]:
+def _paths(given: Iterable[str], base: str | None, field: str, problems: list[tuple[str, str]]) -> Iterable[str]:
     for text in given:
         try:
-            yield from_uri(text) if "://" in text or text.startswith("file:") else os.path.join(base, text)
+            path = from_uri(text) if "://" in text or text.startswith("file:") else os.path.join(base or "", text)
         except ValueError as error:
             problems.append((field, f"{field} can't hold {text!r}: it {error}"))
+            continue
+        if os.path.isabs(path):
+            yield path
+        else:
+            reason = "it is relative, and the service's working directory was deleted; it must be absolute"
+            problems.append((field, f"{field} can't hold {text!r}: {reason}"))
 
 
 def _patterns(lines: Iterable[str], field: str, problems: list[tuple[str, str]]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["discover_user_modules"]
+__all__ = ["discover_user_modules", "working_folder"]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folder names that hold installed code, whichever interpreter they belong to."""
@@ -36,6 +36,14 @@ def discover_user_modules(modules: Mapping[str, ModuleType | None] | None = None
     return [Path(path) for path in found if not _is_foreign(path, foreign)]
 
 
+def working_folder() -> str | None:
+    """The process's working directory; None if it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def _source_file(module: ModuleType | None) -> str | None:
     """The module's file on disk, links resolved, or None. Compiled names (``.pyc``) give their source."""
     try:
@@ -46,7 +54,10 @@ def _source_file(module: ModuleType | None) -> str | None:
         return None
     if name.endswith((".pyc", ".pyo")):
         name = name[:-1]
-    path = os.path.realpath(name)
+    try:
+        path = os.path.realpath(name)
+    except OSError:  # a relative name, and the working directory was deleted
+        return None
     return path if os.path.isfile(path) else None
 
 
@@ -59,7 +70,8 @@ def _foreign_folders() -> list[str]:
     with contextlib.suppress(AttributeError):  # some embedded interpreters have a `site` without these
         folders.update(site.getsitepackages())
         folders.add(site.getusersitepackages())
-    return [os.path.realpath(folder) for folder in folders if folder]
+    here = working_folder()
+    return [os.path.realpath(folder) for folder in folders if folder and (here or os.path.isabs(folder))]
 
 
 def _is_foreign(path: str, folders: Iterable[str]) -> bool:

@@ -94,7 +94,7 @@ class HotReloader:
 
     def run_path(self, path: str | os.PathLike[str]) -> None:
         """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
-        run_main(self._modules, os.path.join(os.getcwd(), os.fspath(path)))
+        run_main(self._modules, _absolute(os.fspath(path)))
 
     def run_module(self, name: str) -> None:
         """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
@@ -213,3 +213,8 @@ def _all_adapters() -> Iterable[Adapter]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _absolute(path: str) -> str:
+    """`path` as it is if it is absolute: then it does not matter whether the working directory was deleted."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -45,7 +46,8 @@ def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str
     """
     if is_module:
         sys.argv[:] = ["-m", *args]
-        _set_first_path(os.getcwd())
+        with contextlib.suppress(OSError):  # the working directory was deleted: nothing can be imported from it
+            _set_first_path(os.getcwd())
         return ""
     script = program
     if os.path.isdir(program):

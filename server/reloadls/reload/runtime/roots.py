@@ -17,7 +17,10 @@ def script_roots(script: str) -> tuple[str, ...]:
 
 def module_roots(name: str) -> tuple[str, ...]:
     """The working directory, and where the module's top-level package lies, unless that is installed."""
-    here = os.path.realpath(os.getcwd())
+    try:
+        here = [os.path.realpath(os.getcwd())]
+    except OSError:  # it was deleted
+        here = []
     try:
         spec = importlib.util.find_spec(name.partition(".")[0])
     except (ImportError, ValueError):
@@ -26,7 +29,7 @@ def module_roots(name: str) -> tuple[str, ...]:
     if not places and spec is not None and spec.has_location and spec.origin:
         places = [spec.origin]
     above = [os.path.dirname(os.path.realpath(place)) for place in places]
-    return _outermost([here, *(folder for folder in above if not _is_installed(folder))])
+    return _outermost([*here, *(folder for folder in above if not _is_installed(folder))])
 
 
 def existing_roots(paths: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -181,4 +180,4 @@ def _folder() -> str:
     try:
         return os.getcwd()
     except OSError:
-        return os.path.dirname(os.path.abspath(sys.argv[0] if sys.argv else "")) or os.sep
+        return os.sep  # it was deleted
