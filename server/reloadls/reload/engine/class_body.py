@@ -6,13 +6,13 @@ import ast
 from types import CodeType, FunctionType
 from typing import Any
 
-from .classes import changed_body, is_plain, patch_class, statement_for_body
+from .classes import changed_body, has_docstring, is_plain, patch_class, statement_for_body
 from .codes import inner_codes, pairs, same_but_lines
 from .dependents import classes_with, depends
 from .diff import Difference, Step, Way
 from .functions import Swap, set_code
 from .modules import LoadedModule
-from .plan import does_not_fit
+from .plan import codes_within, does_not_fit
 from .schedule import Schedule
 from .statements import Facts, Statement, body_of
 from .transaction import Transaction
@@ -55,12 +55,15 @@ class ClassBodies:
         made: tuple[CodeType, ...] = ()
         if alone is not None:
             facts.place(step.statement.first)
-            code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags)
+            imported = module.source.imported()
+            code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags, imported)
             made = inner_codes(code)
-            with self._shared.noting(module, facts):
+            with self._shared.noting(module, step.statement):
                 names += patch_class(cls, code, module.namespace, difference, self._shared.undo)
         elif difference.removed or step.way is Way.CLASS:
             names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo)
+        if step.before is not None and has_docstring(step.before) and not has_docstring(step.statement):
+            self._shared.undo.set_class_attribute(cls, "__doc__", None)
         module.codes[facts] = (*kept, *made)
         self._shared.adapters.class_changed(cls, cls, self._shared.undo)
         self.changed(module, cls, list(dict.fromkeys(names)))
@@ -85,16 +88,14 @@ class ClassBodies:
         before = module.codes if triggered else self._shared.old_codes
         old = before.get(step.before.facts, ()) if step.before else ()
         new = old if triggered else inner_codes(self._shared.code(module, step.statement))
-        offset = step.statement.first - 1
-        ran = [
-            range(offset + each.statement.first, offset + each.statement.last + 1)
-            for each in difference.steps
-            if each.way not in (Way.KEEP, Way.MOVE, Way.PATCH)
-        ]
-        found = [
-            (one, other) for one, other in pairs(old, new) if not any(other.co_firstlineno in lines for lines in ran)
-        ]
-        return [Swap(one, other, moved_only=same_but_lines(one, other)) for one, other in found]
+        start = step.statement.first if triggered or step.before is None else step.before.first
+        swaps = []
+        for each in difference.steps:
+            if each.before is not None and each.way in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE):
+                ours = codes_within(new, each.statement, step.statement.first)
+                found = pairs(codes_within(old, each.before, start), ours, same_shape=True)
+                swaps += [Swap(one, other, moved_only=same_but_lines(one, other)) for one, other in found]
+        return swaps
 
     def changed(self, module: LoadedModule, cls: type, names: list[str]) -> None:
         """Attributes of a class are others now: what depends on them follows."""

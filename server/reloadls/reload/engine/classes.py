@@ -9,18 +9,28 @@ from __future__ import annotations
 import abc
 import ast
 import gc
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any
 
 from .adopt import adopt_function, inner_functions
+from .blocks import annotation_only
 from .diff import Difference, Step, Way, compare, header, is_another
 from .enums import adopt_enum, is_enum
 from .statements import Statement, body_of
 from .undo import MISSING, Undo
 
-__all__ = ["CantBeLive", "adopt_class", "changed_body", "is_plain", "kept_names", "patch_class", "statement_for_body"]
+__all__ = [
+    "CantBeLive",
+    "adopt_class",
+    "changed_body",
+    "has_docstring",
+    "is_plain",
+    "kept_names",
+    "patch_class",
+    "statement_for_body",
+]
 
 _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", "_abc_impl", "__subclasshook__", "__firstlineno__"})
 _PLAIN_METACLASSES = (type, abc.ABCMeta)
@@ -46,17 +56,16 @@ def changed_body(before: Statement, after: Statement, affected: Collection[str] 
         uses = step.statement.facts.uses
         again = step.statement.facts.text in affected or any(chain[0] in changed for chain in uses.now.reads)
         steps.append(Step(Way.RUN, step.statement, step.before) if again else step)
-        if steps[-1].way not in (Way.KEEP, Way.MOVE, Way.PATCH):
+        if steps[-1].way not in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE):
             changed |= uses.binds
     return Difference(tuple(steps), difference.removed)
 
 
 def kept_names(difference: Difference) -> set[str]:
     """What a body binds by statements that did not change."""
-    kept = {name for step in difference.steps if step.way is Way.KEEP for name in step.statement.facts.uses.binds}
-    changed = {
-        name for step in difference.steps if step.way is not Way.KEEP for name in step.statement.facts.uses.binds
-    }
+    keeps = (Way.KEEP, Way.ANNOTATE)
+    kept = {name for step in difference.steps if step.way in keeps for name in step.statement.facts.uses.binds}
+    changed = {name for step in difference.steps if step.way not in keeps for name in step.statement.facts.uses.binds}
     return kept - changed
 
 
@@ -77,7 +86,9 @@ def statement_for_body(statement: Statement, difference: Difference) -> tuple[as
     [node] = statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
     changed = [step for step in difference.steps if step.way is not Way.KEEP]
-    body = [each for step in changed for each in step.statement.facts.nodes]
+    body = [each for step in changed for each in _to_run(step) if not _is_text(each)]
+    if has_docstring(statement) and any(node.body[0] in step.statement.facts.nodes for step in changed):
+        body.insert(0, node.body[0])
     if not body:
         return None
     maker = ast.keyword(arg="metaclass", value=ast.Name(id=_MAKER, ctx=ast.Load()))
@@ -86,6 +97,20 @@ def statement_for_body(statement: Statement, difference: Difference) -> tuple[as
         alone.type_params = []
     ast.copy_location(alone, node)
     return (ast.fix_missing_locations(alone),)
+
+
+def _to_run(step: Step) -> Sequence[ast.stmt]:
+    return annotation_only(step.statement) if step.way is Way.ANNOTATE else step.statement.facts.nodes
+
+
+def has_docstring(statement: Statement) -> bool:
+    """Whether a class begins with a docstring."""
+    [node] = statement.facts.nodes
+    return isinstance(node, ast.ClassDef) and _is_text(node.body[0])
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 class _Body(dict[str, Any]):
@@ -126,16 +151,23 @@ def patch_class(cls: type, code: CodeType, namespace: dict[str, Any], difference
     finally:
         namespace.pop(_MAKER, None)
     for name, value in maker.bound.items():
-        if name not in _OF_ITS_OWN and name not in ("__static_attributes__", "__firstlineno__"):
+        made = name not in _OF_ITS_OWN and name not in ("__static_attributes__", "__firstlineno__")
+        if made and _is_last(difference, name):
             _put(cls, name, value, undo, instead=is_another(difference, name))
     gone = _gone(difference)
     for name in gone:
         if name in vars(cls):
             undo.set_class_attribute(cls, name, MISSING)
-    _put_annotations(cls, maker.bound, gone, undo)
+    _put_annotations(cls, maker.bound, [*gone, *_annotated_no_more(difference)], undo)
     _after(cls, undo)
     skipped = {"__annotations__", "__static_attributes__", "__firstlineno__", "__doc__", "__conditional_annotations__"}
     return [*(name for name in maker.bound if name not in skipped), *gone]
+
+
+def _is_last(difference: Difference, name: str) -> bool:
+    """Whether what has run is what the name means at the end."""
+    binders = [step for step in difference.steps if name in step.statement.facts.uses.binds]
+    return not binders or binders[-1].way not in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE)
 
 
 def _gone(difference: Difference) -> list[str]:
@@ -144,7 +176,17 @@ def _gone(difference: Difference) -> list[str]:
     return sorted({name for each in (*difference.removed, *before) for name in each.facts.uses.binds} - now)
 
 
-def _put_annotations(cls: type, bound: Mapping[str, Any], gone: list[str], undo: Undo) -> None:
+def _annotated_no_more(difference: Difference) -> set[str]:
+    before = [*difference.removed, *(step.before for step in difference.steps if step.before is not None)]
+    return _annotated(before) - _annotated([step.statement for step in difference.steps])
+
+
+def _annotated(statements: Iterable[Statement]) -> set[str]:
+    nodes = (node for each in statements for node in each.facts.nodes if isinstance(node, ast.AnnAssign))
+    return {node.target.id for node in nodes if isinstance(node.target, ast.Name)}
+
+
+def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str], undo: Undo) -> None:
     before = vars(cls).get("__annotations__", MISSING)
     if before is MISSING and "__annotations__" not in bound:
         return

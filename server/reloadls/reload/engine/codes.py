@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from types import CodeType
 
-__all__ = ["all_codes", "inner_codes", "pairs", "same_but_lines", "shifted"]
+from .matching import match
+
+__all__ = ["all_codes", "function_codes", "inner_codes", "is_class_body", "pairs", "same_but_lines", "shifted"]
 
 
 def inner_codes(code: CodeType) -> tuple[CodeType, ...]:
@@ -29,24 +30,61 @@ def shifted(code: CodeType, lines: int) -> CodeType:
     return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=consts)
 
 
-def pairs(old: Iterable[CodeType], new: Iterable[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:
-    """Old and new of each code object that is in both, the inner ones too.
+def is_class_body(code: CodeType) -> bool:
+    """Whether it is the body of a class, which no function runs."""
+    return not code.co_flags & _OPTIMIZED
 
-    They are told apart by qualified name and, where a name is used again, by their order. Those without a name only go
-    together when there are as many as there were.
+
+_OPTIMIZED = 1
+"""The compiler's flag for code whose names are slots of a function's frame."""
+
+
+def function_codes(codes: Iterable[CodeType]) -> list[CodeType]:
+    """The functions among these, and those directly in classes among these, in the order of their lines."""
+    found: list[CodeType] = []
+    for code in codes:
+        found += function_codes(inner_codes(code)) if is_class_body(code) else [code]
+    return sorted(found, key=lambda code: code.co_firstlineno)
+
+
+def pairs(
+    old: Iterable[CodeType], new: Iterable[CodeType], *, same_shape: bool = False
+) -> list[tuple[CodeType, CodeType]]:
+    """Old and new code of each function that is in both, the inner ones too.
+
+    Equal code goes together first. What is left goes together only where there is one candidate: between two functions
+    that are paired, or by the parameters. Neither a name nor an order alone makes a pair.
+
+    Args:
+        old: what a statement made.
+        new: what it makes now.
+        same_shape: the statement differs only in the bodies of functions, so that their order says which is which.
     """
-    fresh = _by_name(new)
-    for name, before in _by_name(old).items():
-        after = fresh.get(name, [])
-        if "<lambda>" not in name or len(before) == len(after):
-            yield from zip(before, after, strict=False)
-
-
-def _by_name(codes: Iterable[CodeType]) -> dict[str, list[CodeType]]:
-    found: defaultdict[str, list[CodeType]] = defaultdict(list)
-    for code in all_codes(codes):
-        found[code.co_qualname].append(code)
+    before, after = function_codes(old), function_codes(new)
+    found: list[tuple[CodeType, CodeType]] = []
+    for name in dict.fromkeys(code.co_qualname for code in before):
+        ones = [code for code in before if code.co_qualname == name]
+        others = [code for code in after if code.co_qualname == name]
+        in_order = same_shape and "<lambda>" not in name and len(ones) == len(others)
+        for pair in zip(ones, others, strict=True) if in_order else _matched(ones, others):
+            found += [pair, *pairs(inner_codes(pair[0]), inner_codes(pair[1]))]
     return found
+
+
+def _matched(ones: list[CodeType], others: list[CodeType]) -> list[tuple[CodeType, CodeType]]:
+    """Pairs among functions of one name."""
+    equal: dict[int, int] = {}
+    for at, other in enumerate(others):
+        free = (place for place in range(len(ones)) if place not in equal.values())
+        if (found := next((place for place in free if same_but_lines(ones[place], other)), None)) is not None:
+            equal[at] = found
+    paired = match(ones, others, equal, [_parameters])
+    return [(ones[before], others[at]) for at, before in sorted(paired.items())]
+
+
+def _parameters(code: CodeType) -> tuple[object, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    return (code.co_varnames[:count], code.co_posonlyargcount, code.co_argcount, code.co_flags)
 
 
 _PARTS = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_flags", "co_argcount")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection
 from .adapting import Adapters
 from .functions import Functions, clear_caches, set_code
 from .modules import LoadedModule, Modules
-from .plan import ModulePlan, Work
+from .plan import ModulePlan, Work, annotated
 from .relocation import imports_module
 from .rerun import Rerun
 from .schedule import Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
-from .undo import Undo
+from .undo import MISSING, Undo
 
 __all__ = ["Changed", "Commit"]
 
@@ -59,6 +59,8 @@ class Commit:
                 self._remove_module(module)
         self.files_taken = [path for path in work.files if shared.adapters.file_changed(path, shared.undo)]
         self._spread(names)
+        for plan in work.plans:
+            self._forget_annotations(plan)
         for due in schedule:
             self.at_work = due.module
             self._rerun.run(due.module, due.step)
@@ -110,6 +112,12 @@ class Commit:
         self._shared.compiled.update(plan.compiled)
         if plan.changed:
             self._shared.told(module, plan.changed)
+
+    def _forget_annotations(self, plan: ModulePlan) -> None:
+        known = plan.module.namespace.get("__annotations__")
+        if type(known) is dict and (gone := plan.annotated_before - annotated(plan.source)):
+            for name in gone & known.keys():
+                self._shared.undo.set_item(known, name, MISSING)
 
     def _body_changed(self, module: LoadedModule, name: str) -> None:
         self._schedule.emit((module.name, name), body=True)

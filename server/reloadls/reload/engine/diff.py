@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from .matching import match
 from .shapes import dump
-from .statements import Statement
+from .statements import Facts, Statement
 
-__all__ = ["Difference", "Step", "Way", "compare", "header", "is_another"]
+__all__ = ["Difference", "Step", "Way", "compare", "header", "is_another", "stands_alone"]
 
 
 class Way(Enum):
@@ -25,6 +26,10 @@ class Way(Enum):
     """Functions in it have other bodies; nothing is run."""
     CLASS = "class"
     """A class with other statements in its body."""
+    BLOCK = "block"
+    """An `if`, `try` or `with` with other statements in it."""
+    ANNOTATE = "annotate"
+    """The same value with another annotation."""
     RUN = "run"
     """It is run again, or for the first time."""
 
@@ -83,40 +88,123 @@ def _meaning(statement: Statement) -> str:
 
 
 def _pair(old: Iterable[Statement], new: Iterable[Statement], before: dict[Statement, Statement]) -> None:
-    """Pair what is left by the names that are bound."""
-    taken = set(before.values())
-    waiting: defaultdict[Hashable, deque[Statement]] = defaultdict(deque)
-    for each in old:
-        if each not in taken and (name := _name(each)) is not None:
-            waiting[name].append(each)
-    for each in new:
-        if each not in before and (name := _name(each)) is not None and (found := waiting.get(name)):
-            before[each] = found.popleft()
+    """Pair what is left by what it binds, sets or calls."""
+    for name, (ones, others) in _by_name(old, new).items():
+        places = {one: place for place, one in enumerate(ones)}
+        equal = {at: places[one] for at, each in enumerate(others) if (one := before.get(each)) in places}
+        found = match(ones, others, equal, _keys(name))
+        before.update({others[at]: ones[place] for at, place in found.items()})
+
+
+def _by_name(
+    old: Iterable[Statement], new: Iterable[Statement]
+) -> dict[Hashable, tuple[list[Statement], list[Statement]]]:
+    """The statements of both texts by their names, where both texts have such a one."""
+    ones: defaultdict[Hashable, list[Statement]] = defaultdict(list)
+    others: defaultdict[Hashable, list[Statement]] = defaultdict(list)
+    for found, statements in ((ones, old), (others, new)):
+        for each in statements:
+            if (name := _name(each)) is not None:
+                found[name].append(each)
+    return {name: (ones[name], others[name]) for name in ones if name in others}
+
+
+def _keys(name: Hashable) -> list[Callable[[Statement], Hashable]]:
+    if isinstance(name, tuple) and name[0] == "call":
+        return [_first_argument]
+    if isinstance(name, str):
+        return [lambda each: (block_header(each.facts.nodes[0]), _bound_names(each)), block_of, _bound_names]
+    return [lambda each: each.facts.shape, _decorators]
+
+
+def block_of(statement: Statement) -> str:
+    """What stands around the statements of an `if`, `try` or `with`."""
+    return block_header(statement.facts.nodes[0])
+
+
+def block_header(node: ast.stmt) -> str:
+    """An `if`, `try` or `with` without the statements that are run whatever is in them."""
+    if isinstance(node, ast.If):
+        return dump([node.test])
+    if isinstance(node, ast.Try):
+        return dump([*node.handlers, *node.finalbody])
+    return dump(node.items) if isinstance(node, ast.With) else ""
+
+
+def _bound_names(statement: Statement) -> frozenset[str]:
+    return frozenset(statement.facts.uses.binds)
+
+
+def _decorators(statement: Statement) -> str:
+    return dump(getattr(statement.facts.nodes[0], "decorator_list", ()))
+
+
+def _first_argument(statement: Statement) -> str:
+    [node] = statement.facts.nodes
+    assert isinstance(node, ast.Expr)
+    assert isinstance(node.value, ast.Call)
+    return dump(node.value.args[:1])
 
 
 def _name(statement: Statement) -> Hashable:
     facts = statement.facts
-    if not facts.uses.binds:
-        return None
     if len(facts.nodes) > 1:
-        return ("several", frozenset(facts.uses.binds))
-    kind = type(facts.nodes[0])
-    return (ast.FunctionDef if kind is ast.AsyncFunctionDef else kind, frozenset(facts.uses.binds))
+        return ("several", frozenset(facts.uses.binds)) if facts.uses.binds else None
+    [node] = facts.nodes
+    if isinstance(node, _BLOCKS):
+        return type(node).__name__
+    if facts.uses.binds:
+        return (_KINDS.get(type(node), type(node)), frozenset(facts.uses.binds))
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        return ("set", dump(node.targets))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return ("call", dump([node.value.func]))
+    return None
+
+
+_BLOCKS = (ast.If, ast.Try, ast.With)
+_KINDS: dict[type, type] = {ast.AsyncFunctionDef: ast.FunctionDef, ast.AnnAssign: ast.Assign}
 
 
 def _step(statement: Statement, before: Statement | None) -> Step:
     if before is None:
         return Step(Way.RUN, statement)
-    one, other = before.facts, statement.facts
-    if one is other or one.text == other.text:
-        return Step(Way.KEEP, Statement(one, statement.first), before)
-    if one.key == other.key:
-        return Step(Way.MOVE, statement, before)
-    if one.shape == other.shape and one.shape.functions:
-        return Step(Way.PATCH, statement, before)
-    if _same_class(one.nodes, other.nodes):
-        return Step(Way.CLASS, statement, before)
-    return Step(Way.RUN, statement, before)
+    if before.facts is statement.facts or before.facts.text == statement.facts.text:
+        return Step(Way.KEEP, Statement(before.facts, statement.first), before)
+    return Step(_way(before.facts, statement.facts), statement, before)
+
+
+def _way(one: Facts, other: Facts) -> Way:
+    ways: dict[Way, Callable[[], bool]] = {
+        Way.MOVE: lambda: one.key == other.key,
+        Way.PATCH: lambda: one.shape == other.shape and one.shape.functions > 0,
+        Way.CLASS: lambda: _same_class(one.nodes, other.nodes),
+        Way.ANNOTATE: lambda: _same_value(one.nodes, other.nodes),
+        Way.BLOCK: lambda: _same_block(one.nodes, other.nodes),
+    }
+    return next((way for way, fits in ways.items() if fits()), Way.RUN)
+
+
+def _same_value(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
+    """Whether both give a name the same value, and only what is said of its type differs."""
+    parts = [_assigned(each) for each in (one, other)]
+    return None not in parts and parts[0] == parts[1]
+
+
+def _assigned(nodes: Sequence[ast.stmt]) -> tuple[str, str] | None:
+    if len(nodes) != 1:
+        return None
+    node = nodes[0]
+    target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+    target = node.target if isinstance(node, ast.AnnAssign) else target
+    value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+    return (target.id, dump([value])) if isinstance(target, ast.Name) and value is not None else None
+
+
+def _same_block(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
+    if len(one) != 1 or len(other) != 1 or type(one[0]) is not type(other[0]):
+        return False
+    return isinstance(one[0], _BLOCKS) and block_header(one[0]) == block_header(other[0])
 
 
 def _same_class(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
@@ -128,9 +216,13 @@ def _same_class(one: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
 
 
 def is_another(difference: Difference, name: str) -> bool:
-    """Whether what a name means at the end was made by a new statement, beside one that was there before."""
+    """Whether what a name means at the end was made by another statement than before, of several that bind it."""
     binders = [step for step in difference.steps if name in step.statement.facts.uses.binds]
-    return len(binders) > 1 and binders[-1].before is None
+    last = binders[-1].before if binders else None
+    if last is None:
+        return len(binders) > 1
+    old = [*difference.removed, *(step.before for step in binders if step.before is not None)]
+    return any(each.first > last.first for each in old if name in each.facts.uses.binds)
 
 
 def header(node: ast.ClassDef) -> str:
@@ -155,6 +247,9 @@ def _in_order(steps: tuple[Step, ...], old: Sequence[Statement], removed: Iterab
     }
     again: set[int] = set()
     for name, indexes in binders.items():
+        if all(stands_alone(steps[index].statement) for index in indexes):
+            again.update(_last_one(steps, indexes, place, removed, name))
+            continue
         was_alone = name not in gone and len(indexes) == 1
         if not was_alone and (name in gone or _disturbed([steps[index] for index in indexes], place)):
             again.update(indexes)
@@ -163,6 +258,31 @@ def _in_order(steps: tuple[Step, ...], old: Sequence[Statement], removed: Iterab
     )
 
 
+def stands_alone(statement: Statement) -> bool:
+    """Whether it defines a function, and asks nothing of what its name meant before."""
+    uses = statement.facts.uses
+    return (
+        len(statement.facts.nodes) == 1
+        and isinstance(statement.facts.nodes[0], (ast.FunctionDef, ast.AsyncFunctionDef))
+        and all(chain[0] not in uses.binds for chain in uses.now.reads)
+    )
+
+
+def _last_one(
+    steps: tuple[Step, ...],
+    indexes: list[int],
+    place: dict[Statement, int],
+    removed: Iterable[Statement],
+    name: str,
+) -> list[int]:
+    """The last of several functions of one name, if it was not the last before: the name means another one now."""
+    last = steps[indexes[-1]].before
+    others = [before for index in indexes[:-1] if (before := steps[index].before) is not None]
+    others += [each for each in removed if name in each.facts.uses.binds]
+    moved = last is not None and any(place[each] > place[last] for each in others)
+    return indexes[-1:] if moved else []
+
+
 def _disturbed(steps: Sequence[Step], place: dict[Statement, int]) -> bool:
     places = [-1 if step.before is None else place[step.before] for step in steps]
-    return places != sorted(places) or any(step.way in (Way.RUN, Way.CLASS) for step in steps)
+    return places != sorted(places) or any(step.way in (Way.RUN, Way.CLASS, Way.BLOCK) for step in steps)

@@ -24,7 +24,7 @@ from .undo import Undo
 __all__ = ["Effect", "Note", "Recorder"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Effect:
     """One thing that a statement did."""
 
@@ -37,6 +37,8 @@ class Effect:
     """The user asked for it to be undone just before its statement runs again."""
     names: frozenset[str] = frozenset()
     """What the user's own undoing reads of its module: it ends these."""
+    line: int = 0
+    """Where in its statement it was done, from 1."""
 
     def take_back(self, undo: Undo) -> None:
         """Undo it, unless the commit fails."""

@@ -87,6 +87,9 @@ class Functions:
         wanted = {id(code) for code in all_codes(codes)}
         if not wanted:
             return []
+        known = [function for code in wanted for each in self._known.get(code, ()) if (function := each()) is not None]
+        if {id(each.__code__) for each in known} == wanted:
+            return known
         own = frozenset(str(space.get("__name__")) for space in spaces)
         found = reach([value for space in spaces for value in list(space.values())], own, most=_FAR)
         return [each for each in found if isinstance(each, FunctionType) and id(each.__code__) in wanted]

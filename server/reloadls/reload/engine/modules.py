@@ -119,6 +119,7 @@ class LoadedModule:
         self._codes = {facts: tuple(codes) for facts, codes in found.items()}
         for line, effect in self.noted:
             if statement := source.at(line):
+                effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
 
@@ -162,7 +163,7 @@ class LoadedModule:
 
     def at_its_place(self, statement: Statement) -> CodeType:
         """A statement compiled for where it stands; raises SyntaxError."""
-        return statement.compile(self.path, self.source.flags)
+        return statement.compile(self.path, self.source.flags, self.source.imported())
 
 
 class Modules:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 
-from .codes import all_codes, inner_codes, pairs, same_but_lines, shifted
+from .blocks import block_of_changes
+from .codes import all_codes, function_codes, inner_codes, is_class_body, pairs, same_but_lines, shifted
 from .diff import Difference, Step, Way, compare
 from .functions import Swap
 from .modules import Codes, LoadedModule
 from .statements import Facts, Source, Statement, parse, reparse
 
-__all__ = ["ModulePlan", "Work", "definitions", "does_not_fit", "plan_module"]
+__all__ = ["ModulePlan", "Work", "annotated", "codes_within", "definitions", "does_not_fit", "plan_module"]
 
 
 @dataclass(eq=False)
@@ -29,6 +30,8 @@ class ModulePlan:
     compiled: dict[Facts, CodeType] = field(default_factory=dict)
     """The statements that are to be run."""
     swaps: list[Swap] = field(default_factory=list)
+    annotated_before: set[str] = field(default_factory=set)
+    """The names of whose type the old text says something."""
     bodies: list[str] = field(default_factory=list)
     """Qualified names of functions that do something else when they are called."""
     changed: list[str] = field(default_factory=list)
@@ -66,9 +69,24 @@ def plan_module(module: LoadedModule, text: str) -> ModulePlan:
     else:
         difference = compare(before.statements, source.statements)
     kept = Source(source.lines, tuple(step.statement for step in difference.steps), source.flags)
-    plan = ModulePlan(module, text, kept, difference)
-    plan.difference = Difference(tuple(_plan_step(plan, step) for step in difference.steps), difference.removed)
+    plan = ModulePlan(module, text, kept, difference, annotated_before=annotated(before))
+    imported = kept.imported()
+    steps = tuple(_plan_step(plan, step, imported) for step in difference.steps)
+    plan.difference = Difference(steps, difference.removed)
     return plan
+
+
+def annotated(source: Source) -> set[str]:
+    """The names of a module of whose type its statements say something."""
+    waiting: list[ast.AST] = [node for each in source.statements for node in each.facts.nodes]
+    found = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.simple:
+            found.add(node.target.id)
+        elif isinstance(node, (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.ExceptHandler)):
+            waiting += ast.iter_child_nodes(node)
+    return found
 
 
 def _all_again(before: Source, source: Source) -> Difference:
@@ -77,7 +95,7 @@ def _all_again(before: Source, source: Source) -> Difference:
     return Difference(tuple(Step(Way.RUN, step.statement, step.before) for step in found.steps), found.removed)
 
 
-def _plan_step(plan: ModulePlan, step: Step) -> Step:
+def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
     """Prepare a step; the one that it turns out to be."""
     facts = step.statement.facts
     old = () if step.before is None else plan.module.codes.get(step.before.facts, ())
@@ -86,20 +104,24 @@ def _plan_step(plan: ModulePlan, step: Step) -> Step:
         lines = step.statement.first - step.before.first
         plan.codes[facts] = tuple(shifted(code, lines) for code in old)
         if lines:
-            plan.swaps += [Swap(*pair, moved_only=True) for pair in pairs(old, plan.codes[facts])]
+            plan.swaps += [Swap(*pair, moved_only=True) for pair in pairs(old, plan.codes[facts], same_shape=True)]
         return step
-    code = step.statement.compile(plan.module.path, plan.source.flags)
+    code = step.statement.compile(plan.module.path, plan.source.flags, imported)
     plan.compiled[facts] = code
     plan.codes[facts] = inner_codes(code)
-    if step.way is Way.PATCH and any(does_not_fit(*pair) for pair in pairs(old, plan.codes[facts])):
+    same_shape = step.way in (Way.PATCH, Way.MOVE, Way.ANNOTATE)
+    found = pairs(old, plan.codes[facts], same_shape=same_shape)
+    if step.way is Way.PATCH and any(does_not_fit(*pair) for pair in found):
         way = Way.CLASS if isinstance(facts.nodes[0], ast.ClassDef) and len(facts.nodes) == 1 else Way.RUN
         return Step(way, step.statement, step.before)
     if step.way is Way.PATCH:
-        _patch(plan, old, plan.codes[facts])
-    elif step.way is Way.MOVE:
-        plan.swaps += [Swap(*pair, moved_only=True) for pair in pairs(old, plan.codes[facts])]
+        _patch(plan, old, plan.codes[facts], found)
+    elif step.way in (Way.MOVE, Way.ANNOTATE):
+        plan.swaps += [Swap(*pair, moved_only=True) for pair in found]
+    elif step.way is Way.BLOCK:
+        _patch_block(plan, step, old)
     elif step.way is Way.RUN and not _makes_classes(step.statement):
-        plan.swaps += [Swap(*pair) for pair in pairs(old, plan.codes[facts]) if not same_but_lines(*pair)]
+        plan.swaps += [Swap(*pair, moved_only=same_but_lines(*pair)) for pair in found]
     return step
 
 
@@ -111,9 +133,11 @@ def does_not_fit(old: CodeType, new: CodeType) -> bool:
     return old.co_freevars != new.co_freevars and "<locals>" not in new.co_qualname
 
 
-def _patch(plan: ModulePlan, old: Iterable[CodeType], new: Iterable[CodeType]) -> None:
+def _patch(
+    plan: ModulePlan, old: Iterable[CodeType], new: Iterable[CodeType], found: Iterable[tuple[CodeType, CodeType]]
+) -> None:
     """Functions with other bodies; nothing else differs."""
-    for before, after in pairs(old, new):
+    for before, after in found:
         same = same_but_lines(before, after)
         plan.swaps.append(Swap(before, after, moved_only=same))
         if same:
@@ -122,15 +146,36 @@ def _patch(plan: ModulePlan, old: Iterable[CodeType], new: Iterable[CodeType]) -
         outer = after.co_qualname.partition(".<locals>")[0]
         if not same_but_lines(before, after, inside=False):
             plan.bodies.append(after.co_qualname if fits else outer)
-        if outer not in plan.changed and not _is_class_body(after):
+        if outer not in plan.changed:
             plan.changed.append(outer)
-    known = {code.co_qualname for code in all_codes(old)}
-    lost = known - {code.co_qualname for code in all_codes(new)}
-    plan.bodies += [name.partition(".<locals>")[0] for name in lost]
+    paired = {id(code) for pair in found for code in pair}
+    alone = [code for code in all_codes((*old, *new)) if id(code) not in paired and not is_class_body(code)]
+    lost = dict.fromkeys(code.co_qualname.partition(".<locals>")[0] for code in alone)
+    plan.bodies += lost
+    plan.changed += [name for name in lost if name not in plan.changed]
 
 
-def _is_class_body(code: CodeType) -> bool:
-    return "__module__" in code.co_names and "__qualname__" in code.co_names
+def _patch_block(plan: ModulePlan, step: Step, old: tuple[CodeType, ...]) -> None:
+    """Functions in a block whose statements are not run again, and those that are."""
+    assert step.before is not None
+    new = plan.codes[step.statement.facts]
+    block = block_of_changes(step.before, step.statement, lambda _: False)
+    for inner in (*block.kept, *block.run):
+        if inner.before is None:
+            continue
+        ones = codes_within(old, inner.before, step.before.first)
+        others = codes_within(new, inner.statement, step.statement.first)
+        found = pairs(ones, others, same_shape=inner.way is not Way.RUN)
+        if inner.way is not Way.RUN:
+            _patch(plan, ones, others, found)
+        elif not _makes_classes(inner.statement):
+            plan.swaps += [Swap(*pair, moved_only=same_but_lines(*pair)) for pair in found]
+
+
+def codes_within(codes: Iterable[CodeType], statement: Statement, first: int) -> list[CodeType]:
+    """The functions that a statement makes within another one, which begins at line `first`."""
+    lines = range(first + statement.first - 1, first + statement.last)
+    return [code for code in function_codes(codes) if code.co_firstlineno in lines]
 
 
 def _makes_classes(statement: Statement) -> bool:

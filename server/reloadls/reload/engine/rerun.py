@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from .adopt import adopt_function, inner_functions
+from .blocks import annotation_only, block_of_changes
 from .class_body import ClassBodies, is_class
 from .classes import adopt_class, kept_names
-from .codes import all_codes, inner_codes
-from .dependents import dependents
-from .diff import Difference, Step, Way
+from .codes import all_codes, function_codes, inner_codes
+from .dependents import dependents, depends
+from .diff import Difference, Step, Way, stands_alone
 from .modules import LoadedModule
-from .plan import definitions
+from .plan import codes_within, definitions
 from .schedule import Schedule
 from .stars import Stars
-from .statements import Statement, body_of
+from .statements import Facts, Statement, body_of
 from .transaction import Transaction
 from .undo import MISSING
 from .values import same_calls, same_value
@@ -62,6 +64,12 @@ class Rerun:
         """Run a statement; raises what it raises."""
         self._shared.save(module)
         triggered = step.before is not None and step.before.facts is step.statement.facts
+        if step.way is Way.ANNOTATE:
+            self._execute(module, annotation_only(step.statement), step.statement)
+            self._shared.told(module, sorted(step.statement.facts.uses.binds))
+            return
+        if step.way is Way.BLOCK and self._run_block(module, step):
+            return
         if step.way is not Way.CLASS and not (triggered and is_class(step.statement)):
             self._run_whole(module, step)
             return
@@ -78,6 +86,10 @@ class Rerun:
         before = step.before.facts.uses.binds if step.before else set()
         binds = statement.facts.uses.binds
         old = {name: namespace.get(name, MISSING) for name in (*before, *binds)}
+        shared_name = self._shared_name(module, statement)
+        meant = namespace.get(shared_name, MISSING) if shared_name else MISSING
+        if shared_name:
+            old[shared_name] = self._made_before(module, step, shared_name)
         everything = dict(namespace) if statement.facts.uses.star else {}
         if step.before is not None:
             self._schedule.dispose(module, step.before)
@@ -85,26 +97,99 @@ class Rerun:
             self._shared.traces.take_back(module, step.before, codes, statement.facts)
         self._shared.told(module, [])
         module.codes[statement.facts] = inner_codes(code)
-        with self._shared.noting(module, statement.facts):
-            surroundings = dict(os.environ)
-            exec(code, namespace)  # noqa: S102 - the source is the program's own
-            self._schedule.environment_changed(surroundings)
+        self._exec(module, statement, code)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
+        self._bound_all(ran, binds, before, old)
+        if shared_name and meant is not MISSING and self._has_later(module, statement, shared_name):
+            namespace[shared_name] = meant
+        if statement.facts.uses.star:
+            self._stars.bound(module, statement, everything)
+        self.mutated(module, statement)
+
+    @staticmethod
+    def _shared_name(module: LoadedModule, statement: Statement) -> str | None:
+        """The name of a function that other statements give to functions of theirs, too."""
+        if not stands_alone(statement):
+            return None
+        [name] = statement.facts.uses.binds
+        return name if _binders(module, name) > 1 else None
+
+    def _made_before(self, module: LoadedModule, step: Step, name: str) -> Any:
+        """The function that a statement made when it last ran, whatever its name means now."""
+        codes = [code for code in module.codes.get(step.statement.facts, ()) if code.co_name == name]
+        if step.before is not None:
+            codes += [code for code in self._shared.old_codes.get(step.before.facts, ()) if code.co_name == name]
+        found = self._shared.functions.of(codes, self._shared.modules.spaces())
+        ours = (each for each in found if any(each.__code__ is code for code in codes))
+        return next(ours, MISSING)
+
+    @staticmethod
+    def _has_later(module: LoadedModule, statement: Statement, name: str) -> bool:
+        return any(name in each.facts.uses.binds and each.first > statement.first for each in module.source.statements)
+
+    def _exec(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
+        with self._shared.noting(module, statement):
+            surroundings = dict(os.environ)
+            exec(code, module.namespace)  # noqa: S102 - the source is the program's own
+            self._schedule.environment_changed(surroundings)
+
+    def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
+        """Run a part of a statement; the code objects that it made."""
+        if not nodes:
+            return ()
+        statement.facts.place(statement.first)
+        nodes = tuple(ast.fix_missing_locations(node) for node in nodes)
+        facts = Facts(nodes, statement.facts.text, statement.first)
+        code = facts.compile(module.path, module.source.flags, module.source.imported())
+        self._exec(module, statement, code)
+        return inner_codes(code)
+
+    def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
+        module = ran.module
         for name in sorted(binds):
-            if name in namespace:
+            if name in module.namespace:
                 self._bound(ran, name, old.get(name, MISSING))
         for name in sorted(before - binds):
             if not any(name in each.facts.uses.binds for each in module.source.statements):
                 self._schedule.unbind(module, name)
-        if statement.facts.uses.star:
-            self._stars.bound(module, statement, everything)
-        self.mutated(module, statement)
+
+    def _run_block(self, module: LoadedModule, step: Step) -> bool:
+        """Run what changed in a block; False if all of it has to run."""
+        assert step.before is not None
+        shared, keys = self._shared, self._schedule.keys
+
+        def affected(statement: Statement) -> bool:
+            return any(depends(shared.modules, module, statement, key) for key in keys)
+
+        block = block_of_changes(step.before, step.statement, affected)
+        if not (block.run or block.removed) and affected(step.statement):
+            return False  # what its condition reads is different
+        old_codes = shared.old_codes.get(step.before.facts, ())
+        codes = [each for part in block.replaced() for each in codes_within(old_codes, part, step.before.first)]
+        shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
+        binds, bound = block.binds(), block.bound()
+        old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}
+        shared.told(module, [])
+        kept = module.codes[step.statement.facts]
+        lines = {line for each in block.run for line in range(each.statement.first, each.statement.last + 1)}
+        kept = tuple(
+            code for code in function_codes(kept) if code.co_firstlineno - step.statement.first + 1 not in lines
+        )
+        made = self._execute(module, [block.node] if block.node else [], step.statement)
+        module.codes[step.statement.facts] = (*kept, *made)
+        ran = _Ran(module, step, None, {id(each) for each in all_codes(made)})
+        self._bound_all(ran, binds, bound, old)
+        self.mutated(module, step.statement)
+        return True
 
     def _bound(self, ran: _Ran, name: str, old: Any) -> None:
         """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
         module, shared = ran.module, self._shared
         new = module.namespace[name]
         several = ran.step.before is None and _binders(module, name) > 1
+        last = not self._shared_name(module, ran.step.statement) or not self._has_later(
+            module, ran.step.statement, name
+        )
         differs = ran.edited or not same_calls(old, new)
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
@@ -122,7 +207,7 @@ class Rerun:
                 shared.told(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.told(module, [name])
-            if not same_value(old, kept):
+            if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
 

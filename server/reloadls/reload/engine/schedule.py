@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .dependents import Key, dependents
-from .diff import Step, Way
+from .diff import Step, Way, stands_alone
 from .modules import LoadedModule
 from .plan import Work
 from .statements import Facts, Statement
@@ -87,6 +87,7 @@ class Schedule:
         names = uses.binds - uses.passing - {"_"}
         for other in module.source.statements:  # what binds the same name is one with it
             binds_it = other is not statement and not names.isdisjoint(other.facts.uses.binds)
+            binds_it = binds_it and not (stands_alone(other) and stands_alone(statement))
             if binds_it and other not in known and (not self.runs[other.facts] or other.first > statement.first):
                 self.push(module, other, known | {statement})
 
@@ -130,7 +131,7 @@ def reads_environment(text: str) -> bool:
 def _edited(work: Work) -> Iterator[Due]:
     for plan in work.plans:
         for step in plan.steps:
-            if step.way in (Way.RUN, Way.CLASS):
+            if step.way not in (Way.KEEP, Way.MOVE, Way.PATCH):
                 yield Due(plan.module.order, step.statement.first, plan.module, step)
 
 

@@ -13,7 +13,7 @@ _BODIES_LEFT_OUT = "..."
 
 
 class Shape(NamedTuple):
-    """A statement without the bodies of its functions, and how many functions it defines."""
+    """A statement without the bodies of its functions, and how many functions it defines outside of others."""
 
     text: str
     functions: int
@@ -27,8 +27,11 @@ def dump(nodes: Iterable[ast.AST]) -> str:
 def shape_of(nodes: Iterable[ast.stmt]) -> Shape:
     """What running the statements does, but for the code of the functions they make."""
     nodes = tuple(nodes)
-    count = sum(isinstance(each, _Functions) for node in nodes for each in ast.walk(node))
-    return Shape(";".join(_text(node, bodies=False) for node in nodes), count)
+    return Shape(";".join(_text(node, bodies=False) for node in nodes), _count(nodes))
+
+
+def _count(nodes: Iterable[ast.AST]) -> int:
+    return sum(1 if isinstance(node, _Functions) else _count(ast.iter_child_nodes(node)) for node in nodes)
 
 
 def own_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

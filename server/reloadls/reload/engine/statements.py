@@ -9,7 +9,7 @@ import __future__
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from types import CodeType
@@ -17,7 +17,7 @@ from types import CodeType
 from .names import Uses, uses_of
 from .shapes import Shape, dump, shape_of
 
-__all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse"]
+__all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse", "statements_in"]
 
 _FUTURES = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
 
@@ -63,9 +63,22 @@ class Facts:
                 ast.increment_lineno(node, line - self.line)
             self.line = line
 
-    def compile(self, path: str, flags: int) -> CodeType:
-        """Its code, with the lines of its tree; raises SyntaxError for what only the compiler sees."""
-        tree = ast.Module(body=list(self.nodes), type_ignores=[])
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """The names that it binds by importing, in the module's own scope."""
+        return frozenset(_imported(self.nodes)) if "import" in self.text else frozenset()
+
+    def compile(self, path: str, flags: int, imported: Collection[str] = ()) -> CodeType:
+        """Its code, with the lines of its tree; raises SyntaxError for what only the compiler sees.
+
+        Args:
+            path: its file.
+            flags: of the compiler.
+            imported: names that the module imports. Calls of their attributes are compiled in another way, so that
+                code is comparable only with code that was compiled with the same knowledge.
+        """
+        known = sorted(self.words.intersection(imported) - self.imported)
+        tree = ast.Module(body=[*self.nodes, *_never_imported(known, self.nodes[-1])], type_ignores=[])
         code: CodeType = compile(tree, path, "exec", flags=flags, dont_inherit=True)
         return code
 
@@ -83,10 +96,10 @@ class Statement:
         """Its last line."""
         return self.first + self.facts.height - 1
 
-    def compile(self, path: str, flags: int) -> CodeType:
-        """Its code, with the lines of where it stands; raises SyntaxError for what only the compiler sees."""
+    def compile(self, path: str, flags: int, imported: Collection[str] = ()) -> CodeType:
+        """Its code, with the lines of where it stands; see `Facts.compile`."""
         self.facts.place(self.first)
-        return self.facts.compile(path, flags)
+        return self.facts.compile(path, flags, imported)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +111,35 @@ class Source:
     flags: int
     """Of the compiler: what `from __future__` asks for."""
 
+    def imported(self) -> frozenset[str]:
+        """The names that its statements import."""
+        return frozenset().union(*(each.facts.imported for each in self.statements))
+
     def at(self, line: int) -> Statement | None:
         """The statement that covers a line."""
         return next((each for each in self.statements if each.first <= line <= each.last), None)
+
+
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)) and not isinstance(node, _Scopes):
+            yield from _imported(ast.iter_child_nodes(node))
+
+
+_Scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _never_imported(names: Sequence[str], last: ast.stmt) -> list[ast.stmt]:
+    """A statement that says that these are imported, and is never run."""
+    if not names:
+        return []
+    imports = ast.Import(names=[ast.alias(name=name) for name in names])
+    never = ast.If(test=ast.Constant(value=False), body=[imports], orelse=[])
+    for node in ast.walk(never):
+        ast.copy_location(node, last)
+    return [never]
 
 
 def parse(text: str, path: str) -> Source:
@@ -148,7 +187,12 @@ def body_of(statement: Statement) -> tuple[Statement, ...]:
     """The statements in the body of a class, with lines from 1 at the class's first."""
     [node] = statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
-    return tuple(_statements(node.body, statement.facts.text.split("\n"), 1 - statement.facts.line))
+    return statements_in(statement, node.body)
+
+
+def statements_in(statement: Statement, body: Iterable[ast.stmt]) -> tuple[Statement, ...]:
+    """Statements inside of another, with lines from 1 at that one's first."""
+    return tuple(_statements(body, statement.facts.text.split("\n"), 1 - statement.facts.line))
 
 
 def _statements(body: Iterable[ast.stmt], lines: Sequence[str], offset: int) -> Iterator[Statement]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from .adapting import Adapters
 from .adopt import inner_functions
+from .blocks import Block
+from .effects import Effect
 from .functions import Functions
 from .modules import LoadedModule, Modules
 from .mutations import undo_mutations, value_of
@@ -53,6 +55,39 @@ class Traces:
         undo_mutations(statement, module.namespace, self._registrations)
         self._drop_registrations(module, statement, codes)
         self._cancel_tasks(module, statement)
+
+    def take_back_parts(
+        self, module: LoadedModule, statement: Statement, block: Block, codes: Iterable[CodeType], now: Facts
+    ) -> None:
+        """The same for the statements in a block that are run again or gone; what the others did stays.
+
+        Args:
+            module: whose it is.
+            statement: the block as it was run.
+            block: what is different in it.
+            codes: of the functions that those statements have made.
+            now: what the block has become.
+        """
+        effects = module.effects.pop(now, []) + module.effects.pop(statement.facts, [])
+        replaced = block.replaced()
+        for effect in reversed(effects):
+            if any(each.first <= effect.line <= each.last for each in replaced):
+                effect.take_back(self._undo)
+                effects.remove(effect)
+        for step in block.kept:
+            if step.before is not None:
+                self._move(effects, step.before, step.statement.first - step.before.first)
+        module.effects[now] = effects
+        for each in reversed(replaced):
+            undo_mutations(each, module.namespace, self._registrations)
+            self._drop_registrations(module, each, codes)
+            self._cancel_tasks(module, each)
+
+    def _move(self, effects: Iterable[Effect], statement: Statement, lines: int) -> None:
+        for effect in effects if lines else ():
+            if statement.first <= effect.line <= statement.last:
+                self._undo.add(partial(setattr, effect, "line", effect.line))
+                effect.line += lines
 
     def _cancel_tasks(self, module: LoadedModule, statement: Statement) -> None:
         tasks = sys.modules.get("asyncio.tasks")

@@ -57,11 +57,12 @@ class Transaction:
             code = self.compiled[statement.facts] = module.at_its_place(statement)
         return code
 
-    def noting(self, module: LoadedModule, facts: Facts) -> AbstractContextManager[None]:
+    def noting(self, module: LoadedModule, statement: Statement) -> AbstractContextManager[None]:
         """Note what a statement does while it runs, and have it undone if the commit is taken back."""
-        module.effects.pop(facts, None)
+        facts = statement.facts
 
-        def note(_line: int, effect: Effect) -> None:
+        def note(line: int, effect: Effect) -> None:
+            effect.line = line - statement.first + 1
             module.effects.setdefault(facts, []).append(effect)
             if effect.undo is not None and not effect.at_once:
                 self.undo.add(effect.undo)
