@@ -14,12 +14,16 @@ FEWER_OPERATIONS := 300
 PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 # What depends on the version of Python: the engine and the runtime above all.
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
+LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_telling.py \
+    tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
+    tests/watch/test_gitignore_like_git.py
 
-.PHONY: help demo test check check-client test-main test-others vsix e2e bench-reload bench bench-peers bench-figures bench-proxy picture clean
+.PHONY: help demo test check check-client test-main test-others test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
 	@echo "make test    every check and test; those of watching and reloading on every Python 3.11 to 3.13 found here"
+	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"
 	@echo "make vsix    packs the extension, into client-vscode/dist"
 	@echo "make bench-reload  other reload engines beside ours, into docs/bench"
@@ -66,6 +70,22 @@ test-others: $(CHECKS)
 	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
 	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) $(OTHERS) < /dev/null; \
 	done
+
+# On the oldest Python, with the oldest versions that pyproject.toml allows: what touches a dependency.
+test-lowest: $(CHECKS)
+	@set -e -o pipefail; \
+	venv=.venvs/lowest; \
+	if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
+	    echo "== installing the lowest versions into $$venv"; \
+	    python=$$(.ci/interpreters | tail -n 1 | cut -d ' ' -f 2); \
+	    "$$python" -m venv --clear "$$venv"; \
+	    "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
+	    "$$venv/bin/python" .ci/lowest > "$$venv/constraints.txt"; \
+	    "$$venv/bin/python" $(PIP) --constraint "$$venv/constraints.txt" --editable '.[speed,ws]' --group test; \
+	    touch "$$venv/.checks"; \
+	fi; \
+	echo "== pytest with the lowest versions on $$("$$venv/bin/python" --version)"; \
+	"$$venv/bin/python" -m pytest -q $(PARALLEL) --override-ini filterwarnings=default $(LOWEST) < /dev/null
 
 # The extension with the server for this platform, and without one for all.
 vsix: $(CHECKS)
