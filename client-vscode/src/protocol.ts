@@ -19,6 +19,8 @@ export type TargetState = "starting" | "live" | "paused" | "restarting" | "faile
 
 export type ModuleStatus = "reloaded" | "unchanged" | "rolledBack" | "restartRequired" | "skipped";
 
+export type NoteCode = "stillRunning" | "stillHeld" | "notUndone" | "later" | "notFollowed";
+
 export type ReportStatus = "reloaded" | "unchanged" | "restartRequired" | "restarted" | "failed";
 
 /** What to watch and how; durations in milliseconds. */
@@ -107,6 +109,23 @@ export interface ReportError {
   readonly traceback?: string | null;
 }
 
+/** One way in which the program differs from a fresh start, although the files were reloaded. */
+export interface Note {
+  /**
+   * stillRunning: old code is on a stack. stillHeld: something holds an old object. notUndone: an effect of an
+   * edited or removed statement remains. later: it takes effect with the next call of a factory or the next
+   * process. notFollowed: the file is loaded, but edits of it are not applied.
+   */
+  readonly code: NoteCode;
+  /** A sentence for people: what is not live, and why. */
+  readonly message: string;
+  readonly uri?: string | null;
+  /** Where in that file; LSP positions, from 0. */
+  readonly range?: Range | null;
+  /** The qualified name of what it is about. */
+  readonly name?: string | null;
+}
+
 /** What one running program did with one batch. */
 export interface ReloadReport {
   /** The `TargetStatus.id` of the program. */
@@ -123,6 +142,8 @@ export interface ReloadReport {
   readonly modules?: readonly ModuleReport[];
   readonly sessions?: SessionCounts;
   readonly error?: ReportError | null;
+  /** What falls short of a fresh start. */
+  readonly notes?: readonly Note[];
 }
 
 /** One running program that takes batches up. */

@@ -115,6 +115,26 @@ describe("Targets", () => {
     expect(below(row)[0]?.tooltip).toContain("````\nTraceback\n  in ```views```\n````");
   });
 
+  test("unfolds a program with notes, each at its place", () => {
+    const range = { start: { line: 11, character: 0 }, end: { line: 11, character: 9 } };
+    const notes = [
+      { code: "stillRunning" as const, message: "main goes on with its old code", uri: "file:///p/app.py", range },
+      { code: "later" as const, message: "applies to the next process" },
+    ];
+    const modules = [{ name: "app", uri: "file:///p/app.py", status: "reloaded" as const, changed: ["main"] }];
+    const [row] = targetNodes([program({ lastReport: report("reloaded", { modules, notes }) })], place);
+    expect(row).toMatchObject({ expanded: true, icon: { id: "warning" } });
+    expect(row?.description).toMatch(/^live · 1 module in 3\.1 ms, 2 notes · /);
+    expect(texts(below(row))).toEqual([
+      "still running the old code | main goes on with its old code · app.py:12",
+      "takes effect later | applies to the next process",
+      "app | reloaded · main",
+    ]);
+    expect(below(row)[0]?.opens).toEqual({ kind: "file", uri: "file:///p/app.py", range });
+    const [gone] = targetNodes([program({ state: "gone", lastReport: report("reloaded", { notes }) })], place);
+    expect(gone?.expanded).toBe(false);
+  });
+
   test("says nothing of a report where there is none", () => {
     const [row] = targetNodes([program({ state: "starting" })], place);
     expect(texts([row as Node])).toEqual(["app.py | starting"]);

@@ -130,6 +130,7 @@ def test_ends_as_under_python_when_it_is_supervised(tmp_path: Path, name: str) -
     [
         ([], 2, "a program is missing"),
         (["--debounce-ms", "0", "app.py"], 2, "--debounce-ms '0': must be a whole number, 1 to 60000"),
+        (["--keep", "later", "app.py"], 2, "--keep 'later': must be one of notUndone, stillHeld, stillRunning"),
         (["--drain-seconds", "x", "app.py"], 2, "--drain-seconds 'x': must be a number of seconds"),
         (["--root", "nowhere", "app.py"], 2, "--root 'nowhere': must be an existing folder"),
         (["--frobnicate", "app.py"], 2, "no such option: --frobnicate"),
@@ -151,7 +152,7 @@ def test_says_what_can_not_be_run(tmp_path: Path, args: list[str], code: int, sa
 def test_help_names_every_option() -> None:
     ended = finish("run", "--help")
     assert ended.returncode == 0
-    for option in ("-m", "--restart-on-required", "--root", "--debounce-ms", "--drain-seconds", "--quiet"):
+    for option in ("-m", "--restart-on-required", "--root", "--debounce-ms", "--drain-seconds", "--keep", "--quiet"):
         assert option in ended.stdout
 
 

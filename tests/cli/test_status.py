@@ -69,6 +69,23 @@ async def test_people_see_each_program_and_its_last_reload(tmp_path: Path, runti
         assert second.endswith("\n    app/views.py:12:5: SyntaxError: invalid syntax\n")
 
 
+async def test_people_see_the_notes_of_the_last_reload(tmp_path: Path, runtime: Path) -> None:
+    path = tmp_path / "app.py"
+    place = {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 9}}
+    notes = [
+        {"code": "stillRunning", "message": "main goes on\x1b[2J", "uri": to_uri(os.fspath(path)), "range": place},
+        {"code": "later", "message": "the next process"},
+    ]
+    async with ScriptedTarget.start(runtime, tmp_path, name="app.py") as target:
+        await target.reports(modules=[module(path)], notes=notes)
+        done = await status(runtime, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        *_, first, second = done.stdout.splitlines()
+        assert first.startswith("    stillRunning: app.py:3:5: main goes on")
+        assert "\x1b" not in first
+        assert second == "    later: the next process"
+
+
 async def test_programs_see_the_wires_shapes(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as one, ScriptedTarget.start(runtime, tmp_path) as two:
         await two.reports(**failure(tmp_path / "a.py"))

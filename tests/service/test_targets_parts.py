@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from lsprotocol.types import Position, Range
+from lsprotocol.types import DiagnosticSeverity, Position, Range
 
-from reloadls.protocol import ModuleReport, ReloadReport, ReportError
+from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
 from reloadls.service.diagnostics import Outstanding, differences, to_diagnostics
 from reloadls.service.targets import overlap
 from reloadls.service.targets_budget import Budget
@@ -176,3 +176,32 @@ def test_a_long_message_is_cut() -> None:
 def test_how_much_is_too_much(takes: list[tuple[float, float]], expected: list[bool]) -> None:
     budget = Budget(burst=10, per_second=2)
     assert [budget.take(amount, now) for amount, now in takes] == expected
+
+
+def _noted(*names: str) -> ReloadReport:
+    notes = tuple(Note(code="stillRunning", message="goes on", uri=f"file:///{name}.py") for name in names)
+    return report("reloaded", *names, notes=notes)
+
+
+@pytest.mark.parametrize(
+    ("reports", "left"),
+    [
+        ([_noted("a")], ["a"]),
+        ([_noted("a"), A], ["a"]),
+        ([_noted("a"), NEEDS], ["a"]),
+        ([_noted("a"), success("b")], ["a"]),
+        ([_noted("a"), success("a")], []),
+        ([_noted("a"), _noted("b")], ["a", "b"]),
+        ([_noted("a"), _noted("a")], ["a"]),
+        ([_noted("a"), report("restarted")], []),
+    ],
+)
+def test_a_note_is_shown_until_its_file_is_reloaded_again(reports: list[ReloadReport], left: list[str]) -> None:
+    outstanding = Outstanding()
+    for one in reports:
+        outstanding = outstanding.after(one)
+    assert [note.uri for note in outstanding.notes] == [f"file:///{name}.py" for name in left]
+    shown = to_diagnostics([("app", Outstanding((), outstanding.notes))])
+    assert [(uri, each.severity, each.code) for uri, found in shown.items() for each in found] == [
+        (f"file:///{name}.py", DiagnosticSeverity.Warning, "stillRunning") for name in left
+    ]

@@ -64,3 +64,8 @@ export function needsRestart(target: Target): boolean {
 export function liveTargets(targets: readonly Target[]): number {
   return targets.filter((target) => target.state === "live" || target.state === "paused").length;
 }
+
+/** Its last reload has left something that differs from a fresh start. */
+export function hasNotes(target: Target): boolean {
+  return target.state !== "gone" && (target.lastReport?.notes ?? []).length > 0;
+}

@@ -1,11 +1,11 @@
 /** What a report looks like in a tree: its error, and a row for each module. */
 
 import { t } from "../l10n.ts";
-import type { ModuleReport, ReloadReport, ReportError, ReportStatus } from "../protocol.ts";
+import type { ModuleReport, Note, ReloadReport, ReportError, ReportStatus } from "../protocol.ts";
 import { displayPath, type Place } from "./fileNames.ts";
 import { code, fenced, plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
-import { moduleStatus, modules, number } from "./words.ts";
+import { moduleStatus, modules, noteCode, number } from "./words.ts";
 
 /** A report can tell of thousands of modules; more rows than this help nobody. */
 export const rowsShown = 100;
@@ -41,7 +41,8 @@ export function reportNodes(report: ReloadReport, id: string, place: Place): rea
     (one, other) => worstFirst.indexOf(one.status) - worstFirst.indexOf(other.status),
   );
   const rows = ordered.slice(0, rowsShown).map((module, index) => moduleNode(module, `${id}/m${index}`, report, place));
-  return [...error, ...rows, ...moreNode(ordered.length, id), ...sessionsNode(report, id)];
+  const notes = (report.notes ?? []).slice(0, rowsShown).map((note, index) => noteNode(note, `${id}/n${index}`, place));
+  return [...error, ...notes, ...rows, ...moreNode(ordered.length, id), ...sessionsNode(report, id)];
 }
 
 function errorNode(error: ReportError, id: string, place: Place): Node {
@@ -60,6 +61,23 @@ function errorNode(error: ReportError, id: string, place: Place): Node {
     icon: { id: "error", color: "problemsErrorIcon.foreground" },
     ...(error.uri
       ? { uri: error.uri, opens: { kind: "file", uri: error.uri, ...(error.range ? { range: error.range } : {}) } }
+      : {}),
+  };
+}
+
+function noteNode(note: Note, id: string, place: Place): Node {
+  const line = note.range ? `:${note.range.start.line + 1}` : "";
+  const where = note.uri ? `${displayPath(note.uri, place)}${line}` : "";
+  return {
+    id,
+    label: noteCode(note),
+    description: [note.message, where].filter((part) => part !== "").join(" · "),
+    tooltip: [`**${plain(noteCode(note))}**: ${plain(note.message)}`, plain(where)]
+      .filter((part) => part !== "")
+      .join("\n\n"),
+    icon: { id: "warning", color: "problemsWarningIcon.foreground" },
+    ...(note.uri
+      ? { uri: note.uri, opens: { kind: "file", uri: note.uri, ...(note.range ? { range: note.range } : {}) } }
       : {}),
   };
 }

@@ -5,7 +5,7 @@ import type { Target } from "../model/targets.ts";
 import type { Place } from "./fileNames.ts";
 import { plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
-import { hasFailed, needsRestart } from "./phase.ts";
+import { hasFailed, hasNotes, needsRestart } from "./phase.ts";
 import { reportIcons, reportNodes } from "./reportNodes.ts";
 import { reportSummary, targetState, targetWords, timeOfDay } from "./words.ts";
 
@@ -24,7 +24,7 @@ export function targetNodes(targets: readonly Target[], place: Place): readonly 
 
 function targetNode(target: Target, place: Place): Node {
   const { name, pid, state, lastReport } = target;
-  const isBad = hasFailed(target) || needsRestart(target);
+  const isBad = hasFailed(target) || needsRestart(target) || hasNotes(target);
   // Another identity, so that what went wrong unfolds even where the user had folded what went well.
   const id = isBad ? `${target.id}/bad` : target.id;
   const time = lastReport ? timeOfDay(lastReport.at) : "";
@@ -52,5 +52,5 @@ function icon(target: Target): Icon {
   if (target.lastReport && (hasFailed(target) || needsRestart(target))) {
     return target.state === "failed" ? stateIcons.failed : reportIcons[target.lastReport.status];
   }
-  return stateIcons[target.state];
+  return hasNotes(target) ? { id: "warning", color: "problemsWarningIcon.foreground" } : stateIcons[target.state];
 }

@@ -3,7 +3,7 @@
 import { plural, t } from "../l10n.ts";
 import type { Counts } from "../model/activity.ts";
 import type { Target } from "../model/targets.ts";
-import type { Cause, ChangeType, ModuleReport, ReloadReport, RootState, TargetStatus } from "../protocol.ts";
+import type { Cause, ChangeType, ModuleReport, Note, ReloadReport, RootState, TargetStatus } from "../protocol.ts";
 
 export function number(value: number): string {
   return value.toLocaleString("en-US");
@@ -104,20 +104,39 @@ export function moduleStatus(module: ModuleReport): string {
   }[module.status];
 }
 
+export function noteCode(note: Note): string {
+  return {
+    stillRunning: t("still running the old code"),
+    stillHeld: t("an old object is still held"),
+    notUndone: t("not undone"),
+    later: t("takes effect later"),
+    notFollowed: t("not followed"),
+  }[note.code];
+}
+
+function notes(count: number): string {
+  return plural(count, t("1 note"), t("{0} notes", number(count)));
+}
+
+function withNotes(words: string, report: ReloadReport): string {
+  const count = (report.notes ?? []).length;
+  return count > 0 ? `${words}, ${notes(count)}` : words;
+}
+
 /** "reloaded 2 modules in 3.1 ms": a whole report in a few words. */
 export function reportSummary(report: ReloadReport): string {
   const took = milliseconds(report.durationMs);
   switch (report.status) {
     case "reloaded": {
       const live = (report.modules ?? []).filter((module) => module.status === "reloaded").length;
-      return live > 0 ? t("reloaded {0} in {1}", modules(live), took) : t("reloaded in {0}", took);
+      return withNotes(live > 0 ? t("reloaded {0} in {1}", modules(live), took) : t("reloaded in {0}", took), report);
     }
     case "failed":
       return report.error ? t("failed: {0}", report.error.type) : t("failed");
     case "restarted":
       return t("restarted in {0}", took);
     default:
-      return reportStatus(report);
+      return withNotes(reportStatus(report), report);
   }
 }
 
@@ -133,6 +152,6 @@ export function targetWords({ state, lastReport }: Target): string {
 function reportWords(report: ReloadReport): string {
   const live = (report.modules ?? []).filter((module) => module.status === "reloaded").length;
   return report.status === "reloaded" && live > 0
-    ? t("{0} in {1}", modules(live), milliseconds(report.durationMs))
+    ? withNotes(t("{0} in {1}", modules(live), milliseconds(report.durationMs)), report)
     : reportSummary(report);
 }

@@ -26,6 +26,13 @@ def run(
     restart_on_required: Annotated[
         bool, typer.Option("--restart-on-required", help="Start the program anew where an edit can't be made live.")
     ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            help="Do not restart for this note: notUndone, stillHeld or stillRunning; can be repeated.",
+        ),
+    ] = None,
     root: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,7 +55,8 @@ def run(
     and its exit code is ours.
 
     With --restart-on-required the program is started anew where it must be; its listening sockets are handed over, so
-    that no connection is refused.
+    that no connection is refused. It also restarts for the notes stillRunning, stillHeld and notUndone, unless --keep
+    names the note's code.
 
     Examples:
 
@@ -57,7 +65,7 @@ def run(
       reloadls run -m uvicorn app:app
       reloadls run --restart-on-required -m flask run
     """
-    del program, module, restart_on_required, root, debounce_ms, drain_seconds, quiet
+    del program, module, restart_on_required, keep, root, debounce_ms, drain_seconds, quiet
 
     def job() -> int:
         from reloadls.reload.runtime.main import main  # noqa: PLC0415

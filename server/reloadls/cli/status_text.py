@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from reloadls.protocol import ModuleReport, ReloadReport, ReportError, from_uri
+from lsprotocol.types import Range
+
+from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError, from_uri
 from reloadls.service.targets_look import Seen
 
 from .text import relative, shown
@@ -73,16 +75,23 @@ def _report(report: ReloadReport, folder: str, colour: bool, now: datetime) -> I
     for module in report.modules:
         if module.status in _WAITING and (report.status != "failed" or module.status == "restartRequired"):
             yield f"    {_waiting(module, folder)}"
+    for note in report.notes:
+        yield f"    {_note(note, folder)}"
 
 
 def _error(error: ReportError, folder: str) -> str:
     text = f"{shown(error.type)}: {shown(error.message)}"
-    if error.uri is None:
-        return text
-    where = shown(_name(from_uri(error.uri), folder))
-    if error.range is not None:
-        where += f":{error.range.start.line + 1}:{error.range.start.character + 1}"
-    return f"{where}: {text}"
+    return text if error.uri is None else f"{_where(error.uri, error.range, folder)}: {text}"
+
+
+def _note(note: Note, folder: str) -> str:
+    where = "" if note.uri is None else f"{_where(note.uri, note.range, folder)}: "
+    return f"{note.code}: {where}{shown(note.message)}"
+
+
+def _where(uri: str, place: Range | None, folder: str) -> str:
+    where = shown(_name(from_uri(uri), folder))
+    return where if place is None else f"{where}:{place.start.line + 1}:{place.start.character + 1}"
 
 
 def _waiting(module: ModuleReport, folder: str) -> str:

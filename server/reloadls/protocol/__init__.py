@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     )
     from .options import OptionProblem, Options, parse_options
     from .outbound import Encoded, encode_notification
-    from .report import ModuleReport, ReloadReport, ReportError, SessionCounts
+    from .report import ModuleReport, Note, NoteCode, ReloadReport, ReportError, SessionCounts
     from .uris import from_uri, paths_from, to_uri
 
 __all__ = [
@@ -66,6 +66,8 @@ __all__ = [
     "Lag",
     "Metrics",
     "ModuleReport",
+    "Note",
+    "NoteCode",
     "NoParams",
     "Problem",
     "RefreshPathsParams",
@@ -152,7 +154,7 @@ _HOME: Final = {
     ),
     "options": ("OptionProblem", "Options", "parse_options"),
     "outbound": ("Encoded", "encode_notification"),
-    "report": ("ModuleReport", "ReloadReport", "ReportError", "SessionCounts"),
+    "report": ("ModuleReport", "Note", "NoteCode", "ReloadReport", "ReportError", "SessionCounts"),
     "uris": ("from_uri", "paths_from", "to_uri"),
 }
 """Module → what is taken from it."""

@@ -10,6 +10,8 @@ from lsprotocol.types import Range
 __all__ = [
     "ModuleReport",
     "ModuleStatus",
+    "Note",
+    "NoteCode",
     "ReloadReport",
     "ReportError",
     "ReportStatus",
@@ -18,6 +20,7 @@ __all__ = [
 
 ReportStatus = Literal["reloaded", "unchanged", "restartRequired", "restarted", "failed"]
 ModuleStatus = Literal["reloaded", "unchanged", "rolledBack", "restartRequired", "skipped"]
+NoteCode = Literal["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"]
 
 _ALWAYS: Final = {"always": True}
 
@@ -61,6 +64,23 @@ class ReportError:
 
 
 @frozen(kw_only=True)
+class Note:
+    """One way in which the program differs from a fresh start, although the files were reloaded."""
+
+    code: NoteCode
+    """stillRunning: old code is on a stack. stillHeld: something holds an old object. notUndone: an effect of an edited
+    or removed statement remains. later: it takes effect with the next call of a factory or the next process.
+    notFollowed: the file is loaded, but edits of it are not applied."""
+    message: str
+    """A sentence for people: what is not live, and why."""
+    uri: str | None = None
+    range: Range | None = None
+    """Where in that file; LSP positions, from 0."""
+    name: str | None = None
+    """The qualified name of what it is about."""
+
+
+@frozen(kw_only=True)
 class ReloadReport:
     """What one running program did with one batch."""
 
@@ -75,3 +95,5 @@ class ReloadReport:
     modules: tuple[ModuleReport, ...] = field(default=(), metadata=_ALWAYS)
     sessions: SessionCounts = field(factory=SessionCounts, metadata=_ALWAYS)
     error: ReportError | None = None
+    notes: tuple[Note, ...] = ()
+    """What falls short of a fresh start."""

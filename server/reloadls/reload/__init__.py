@@ -12,11 +12,12 @@ from .hooks import on_dispose, on_reload
 from .runtime.pin import pin_reload
 
 if TYPE_CHECKING:
-    from .report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
+    from .report import ModuleReport, Note, Place, ReloadReport, ReportError, SessionCounts
 
 __all__ = [
     "HotReloader",
     "ModuleReport",
+    "Note",
     "Place",
     "ReloadReport",
     "ReportError",
@@ -26,7 +27,7 @@ __all__ = [
     "pin_reload",
 ]
 
-_OF_REPORT = frozenset({"ModuleReport", "Place", "ReloadReport", "ReportError", "SessionCounts"})
+_OF_REPORT = frozenset({"ModuleReport", "Note", "Place", "ReloadReport", "ReportError", "SessionCounts"})
 
 
 def __getattr__(name: str) -> Any:

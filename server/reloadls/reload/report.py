@@ -10,10 +10,25 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["ModuleReport", "ModuleStatus", "Place", "ReloadReport", "ReportError", "ReportStatus", "SessionCounts"]
+__all__ = [
+    "RESTART_CODES",
+    "ModuleReport",
+    "ModuleStatus",
+    "Note",
+    "NoteCode",
+    "Place",
+    "ReloadReport",
+    "ReportError",
+    "ReportStatus",
+    "SessionCounts",
+]
 
 ReportStatus = Literal["reloaded", "unchanged", "restartRequired", "restarted", "failed"]
 ModuleStatus = Literal["reloaded", "unchanged", "rolledBack", "restartRequired", "skipped"]
+NoteCode = Literal["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"]
+
+RESTART_CODES: frozenset[NoteCode] = frozenset({"stillRunning", "stillHeld", "notUndone"})
+"""What only a restart brings up to date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +77,18 @@ class ReportError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One way in which the program differs from a fresh start, although the files were reloaded."""
+
+    code: NoteCode
+    message: str
+    """A sentence for people: what is not live, and why."""
+    place: Place | None = None
+    name: str | None = None
+    """The qualified name of what it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadReport:
     """What one running program did with one batch."""
 
@@ -72,6 +99,8 @@ class ReloadReport:
     modules: tuple[ModuleReport, ...] = ()
     sessions: SessionCounts = field(default_factory=SessionCounts)
     error: ReportError | None = None
+    notes: tuple[Note, ...] = ()
+    """What falls short of a fresh start."""
     target: str = field(default_factory=lambda: str(os.getpid()))
     """The program's id."""
     clock: str = ""

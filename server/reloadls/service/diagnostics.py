@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from attrs import evolve
 from lsprotocol.types import Diagnostic, DiagnosticSeverity, Position, PublishDiagnosticsParams, Range
 
-from reloadls.protocol import ModuleReport, ReloadReport, ReportError
+from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
 
 __all__ = ["Outstanding", "differences", "to_diagnostics"]
 
@@ -39,24 +39,33 @@ class Outstanding:
     """One program's reports that are still to be seen to: failures, and what needs a restart."""
 
     reports: tuple[ReloadReport, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """What the program's last reload of each file left different from a fresh start."""
 
     def after(self, report: ReloadReport) -> Outstanding:
         """What is outstanding once `report` has come.
 
         A failure, and what needs a restart, takes the place of those with which it shares a file, and of those that
-        name none. A success leaves what it says still waits, a restart nothing.
+        name none. A success leaves what it says still waits, a restart nothing. A note stays until its file is
+        reloaded again: a failed reload changes nothing of what it says.
         """
         if report.status == "restarted":
             return Outstanding()
         if report.status in ("failed", "restartRequired"):
             files = _files(report)
             kept = [old for old in self.reports if _files(old) and not _files(old) & files]
-            return Outstanding((*kept, _without_traceback(report))[-_MOST_REPORTS:])
+            return Outstanding((*kept, _without_traceback(report))[-_MOST_REPORTS:], self.notes)
         waiting = {module.uri for module in report.modules if module.status in _WAITING}
         kept = [old for old in self.reports if _files(old) & waiting]
         known = set().union(*map(_files, kept))
         unknown = tuple(module for module in report.modules if module.uri in waiting - known)
-        return Outstanding((*kept, evolve(report, modules=unknown))[-_MOST_REPORTS:] if unknown else tuple(kept))
+        reports = (*kept, evolve(report, modules=unknown))[-_MOST_REPORTS:] if unknown else tuple(kept)
+        return Outstanding(reports, self._notes_after(report))
+
+    def _notes_after(self, report: ReloadReport) -> tuple[Note, ...]:
+        again = {module.uri for module in report.modules} | {note.uri for note in report.notes}
+        kept = [note for note in self.notes if note.uri not in again]
+        return (*kept, *(note for note in report.notes if note.uri is not None))[-_MOST_SHOWN:]
 
 
 def _without_traceback(report: ReloadReport) -> ReloadReport:
@@ -74,7 +83,8 @@ def to_diagnostics(programs: Iterable[tuple[str, Outstanding]]) -> dict[str, lis
     """URI → what is to be shown there of these programs, by name; what several say alike is shown once."""
     shown: dict[str, list[Diagnostic]] = {}
     for name, outstanding in programs:
-        found = (pair for report in outstanding.reports for pair in _diagnostics(name, report))
+        reports = (pair for report in outstanding.reports for pair in _diagnostics(name, report))
+        found = chain(reports, map(_note, outstanding.notes))
         for uri, diagnostic in islice(found, _MOST_SHOWN):
             there = shown.setdefault(uri, [])
             if diagnostic not in there:
@@ -126,6 +136,17 @@ def _still_waiting(module: ModuleReport) -> Diagnostic:
         source=_SOURCE,
         message=(module.reason or "the program runs on with the code it had")[:_MAX_MESSAGE],
     )
+
+
+def _note(note: Note) -> tuple[str, Diagnostic]:
+    diagnostic = Diagnostic(
+        range=note.range or _NOWHERE,
+        severity=DiagnosticSeverity.Warning,
+        code=note.code,
+        source=_SOURCE,
+        message=note.message[:_MAX_MESSAGE],
+    )
+    return note.uri or "", diagnostic
 
 
 def _restart(name: str, module: ModuleReport, error: ReportError | None) -> Diagnostic:

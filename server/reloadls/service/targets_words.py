@@ -9,6 +9,7 @@ import attrs
 
 from reloadls.protocol import (
     ModuleReport,
+    Note,
     ReloadReport,
     ReportError,
     TargetStatus,
@@ -84,7 +85,8 @@ def _checked(place: Place, report: ReloadReport) -> ReloadReport:
         datetime.fromisoformat(report.at)
     except ValueError:
         raise Mismatch(f"must be an ISO 8601 time, not {report.at[:100]!r}", field="at") from None
-    return attrs.evolve(report, modules=tuple(map(_module, report.modules)), error=_error(report.error))
+    modules, notes = tuple(map(_module, report.modules)), tuple(map(_note, report.notes))
+    return attrs.evolve(report, modules=modules, error=_error(report.error), notes=notes)
 
 
 def _module(module: ModuleReport) -> ModuleReport:
@@ -93,6 +95,10 @@ def _module(module: ModuleReport) -> ModuleReport:
 
 def _error(error: ReportError | None) -> ReportError | None:
     return error if error is None or error.uri is None else attrs.evolve(error, uri=_uri(error.uri))
+
+
+def _note(note: Note) -> Note:
+    return note if note.uri is None else attrs.evolve(note, uri=_uri(note.uri))
 
 
 def _uri(uri: str) -> str:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
+from lsprotocol.types import Position, Range
 
 from reloadls.protocol import from_uri as service_from_uri
 from reloadls.protocol import make_converter, structure_params
 from reloadls.protocol import to_uri as service_uri
 from reloadls.protocol.report import ReloadReport as WireReport
-from reloadls.reload.report import ModuleReport, Place, ReloadReport, ReportError, SessionCounts
+from reloadls.reload.report import ModuleReport, Note, NoteCode, Place, ReloadReport, ReportError, SessionCounts
+from reloadls.reload.runtime.reports import Reports
+from reloadls.reload.runtime.supervision.channel import Channel
+from reloadls.reload.runtime.supervision.handover import Handover
+from reloadls.reload.runtime.supervision.link import Link
+from reloadls.reload.runtime.telling import note_lines
 from reloadls.reload.runtime.wire import MAX_BODY, Broken, Framer, frame, from_uri, report_to_wire, to_uri
 
 _PATHS = [
@@ -87,6 +95,61 @@ def test_a_report_is_told_as_it_is(tmp_path: Path) -> None:
     assert told.modules[0].uri == service_uri(str(path))
     assert told.modules[0].changed == ("f", "C.g")
     assert (told.sessions.rebound, told.sessions.pinned, told.sessions.failed) == (1, 2, 3)
+    assert told.notes == ()
+
+
+def test_a_note_has_its_place_on_the_wire(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("def main():\n    while True: ...\n")
+    notes = (
+        Note(code="stillRunning", message="main goes on", place=Place(path=str(path), line=2), name="main"),
+        Note(code="later", message="the next process \udc80"),
+    )
+    report = ReloadReport(status="reloaded", at="2026-01-01T00:00:00.000Z", duration_ms=1.5, notes=notes)
+    placed, general = _told(report).notes
+    assert (placed.code, placed.message, placed.name, placed.uri) == (
+        "stillRunning",
+        "main goes on",
+        "main",
+        service_uri(str(path)),
+    )
+    assert placed.range == Range(Position(1, 0), Position(1, 19))
+    assert (general.code, general.message, general.uri, general.range) == ("later", "the next process ?", None, None)
+
+
+def test_the_terminal_shows_one_line_for_each_note(tmp_path: Path) -> None:
+    notes = tuple(
+        Note(code="notUndone", message=f"number {number}\x1b[2J", place=Place(path=str(tmp_path / "a.py"), line=number))
+        for number in range(1, 13)
+    )
+    report = ReloadReport(status="reloaded", at="", duration_ms=1.5, notes=notes)
+    first, *rest = note_lines(report, str(tmp_path))
+    assert first == "notUndone: a.py:1: number 1 [2J"
+    assert (len(rest), rest[-1]) == (10, "2 more notes; see reloadls status")
+    assert list(note_lines(ReloadReport(status="reloaded", at="", duration_ms=1.5), str(tmp_path))) == []
+
+
+def test_a_report_with_a_note_is_news() -> None:
+    note = Note(code="notFollowed", message="a file")
+    reports = Reports()
+    assert not reports.take(ReloadReport(status="unchanged", at="", duration_ms=1.0))[1]
+    assert reports.take(ReloadReport(status="unchanged", at="", duration_ms=1.0, notes=(note,)))[1]
+
+
+@pytest.mark.parametrize("code", ["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"])
+def test_a_note_restarts_unless_its_code_is_kept(code: NoteCode) -> None:
+    note = ReloadReport(status="reloaded", at="", duration_ms=1.0, notes=(Note(code=code, message=""),))
+    bare = ReloadReport(status="reloaded", at="", duration_ms=1.0)
+    required = ReloadReport(status="restartRequired", at="", duration_ms=1.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        channel = Channel(ours)
+        link = Link(channel, Handover(channel, {}), os.getpid(), 1.0)
+        keeps = Link(channel, Handover(channel, {}), os.getpid(), 1.0, keep=[code])
+        assert link.restarts_for(note) == (code not in ("later", "notFollowed"))
+        assert not keeps.restarts_for(note)
+        assert keeps.restarts_for(required)
+        assert not link.restarts_for(bare)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,12 @@ def _report_problem(outcome: Outcome, told: Told) -> str:
     return "; ".join(
         filter(
             None,
-            [*_changed_problems(outcome, report), _error_problem(outcome, report), _reason_problem(outcome, report)],
+            [
+                *_changed_problems(outcome, report),
+                _error_problem(outcome, report),
+                _reason_problem(outcome, report),
+                _note_problem(outcome, report),
+            ],
         )
     )
 
@@ -153,3 +158,16 @@ def _reason_problem(outcome: Outcome, report: Any) -> str:
     if not outcome.reason or any(re.search(outcome.reason, reason, re.IGNORECASE) for reason in reasons):
         return ""
     return f"a reason with {outcome.reason!r} was expected, but the report says {reasons}"
+
+
+def _note_problem(outcome: Outcome, report: Any) -> str:
+    said = sorted(
+        (note.code, "" if note.place is None else f"{os.path.relpath(note.place.path)}:{note.place.line}")
+        for note in report.notes
+    )
+    expected = sorted(outcome.notes)
+    fits = len(said) == len(expected) and all(
+        code == note.partition(" ")[0] and note.partition(" ")[2] in ("", place)
+        for note, (code, place) in zip(expected, said, strict=True)
+    )
+    return "" if fits else f"the notes {expected} were expected, but the report has {report.notes}"

@@ -13,7 +13,7 @@ The format is text in sections, so that a scenario reads from top to bottom as i
     === delete app.py
     === rename app.py other.py
     === run                         Python that edits the files in some other way
-    === expect reloaded             the report's status; `changed:`, `error:`, `reason:` lines may follow
+    === expect reloaded             the report's status; `changed:`, `error:`, `reason:`, `note:` lines may follow
     === check                       Python, run in the same namespace as the setup
 
 A `check` ends a step, and all edits of a step are one batch. `expect` again after a `check`, without an edit, begins
@@ -65,6 +65,8 @@ class Outcome:
         changed: `module: name, name` → what that module's report must list, exactly.
         error: the exception's type and place, ``SyntaxError app.py:3``; the place may be left out.
         reason: a pattern that some module's reason must contain.
+        notes: ``stillRunning app.py:3`` for each note that the report must have, and no other; the place may be left
+            out.
         check: what must be true then.
     """
 
@@ -73,6 +75,7 @@ class Outcome:
     changed: dict[str, frozenset[str]] = field(default_factory=dict)
     error: str = ""
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,14 +247,17 @@ def _outcome(expected: Section | None, check: Snippet, path: str) -> Outcome:
     if status not in STATUSES:
         raise ScenarioError(f"{path}:{expected.line - 1}: a status is one of {', '.join(STATUSES)}")
     changed: dict[str, frozenset[str]] = {}
+    notes: list[str] = []
     said = {"error": "", "reason": ""}
     for line in filter(str.strip, expected.text.splitlines()):
         name, value = _pair(line, path)
         if name == "changed":
             module, names = _pair(value, path)
             changed[module] = frozenset(re.split(r",\s*", names)) if names else frozenset()
+        elif name == "note":
+            notes.append(value)
         elif name in said:
             said[name] = value
         else:
             raise ScenarioError(f"{path}:{expected.line}: unknown: {name}")
-    return Outcome(status, check, changed, said["error"], said["reason"])
+    return Outcome(status, check, changed, said["error"], said["reason"], tuple(notes))

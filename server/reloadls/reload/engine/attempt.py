@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport, ReportStatus
+from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus
 
 from .adapting import Adapters
 from .classes import CantBeLive
@@ -50,6 +50,8 @@ class Attempt:
         """Why it can't be done without a restart."""
         self.changed: Changed = {}
         """What runs new code, once it was committed."""
+        self.notes: tuple[Note, ...] = ()
+        """What differs from a fresh start, once it was committed."""
 
     def related(self, waiting: Iterable[str], paths: Iterable[str]) -> list[str]:
         """Those of the files that wait for a second try which depend on one that changed."""
@@ -125,6 +127,7 @@ class Attempt:
         try:
             self.changed = commit.run(self._relocate if self._relocations else None)
             self._files_taken = commit.files_taken
+            self.notes = commit.notes
         except CantBeLive as error:  # the commit has taken all of it back
             module = commit.at_work or self._work.plans[0].module
             self.refused.append(_Reason(module.name, module.path, str(error)))
@@ -143,7 +146,7 @@ class Attempt:
     def report(self, status: ReportStatus) -> ReloadReport:
         """What is to be told, but for when and how long."""
         told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
-        return ReloadReport(status=status, at="", duration_ms=0.0, modules=tuple(told))
+        return ReloadReport(status=status, at="", duration_ms=0.0, modules=tuple(told), notes=self.notes)
 
     def _reports(self, status: ReportStatus) -> Iterable[ModuleReport]:
         if status == "reloaded":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from .adapting import Adapters
 from .functions import Functions, clear_caches, set_code
@@ -14,6 +15,9 @@ from .schedule import Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
 from .undo import MISSING, Undo
+
+if TYPE_CHECKING:
+    from reloadls.reload.report import Note
 
 __all__ = ["Changed", "Commit"]
 
@@ -34,12 +38,18 @@ class Commit:
         self.at_work: LoadedModule | None = None
         """The module whose statement was run last."""
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What differs from a fresh start, once it was run."""
+        return self._shared.notes.collected()
+
     def run(self, relocate: Relocate | None = None) -> Changed:
         """Make the plan live. Raises whatever the program's statements raise, and CantBeLive."""
         try:
             self._run(relocate)
         except BaseException:
             self._shared.undo.take_back()
+            self._shared.notes.clear()
             raise
         finally:
             self._shared.let_go()

@@ -14,6 +14,7 @@ from .adapting import Adapters
 from .effects import Effect, Recorder
 from .functions import Functions
 from .modules import Codes, LoadedModule, Modules
+from .notes import Notes
 from .plan import Work
 from .registrations import Registrations
 from .statements import Facts, Statement
@@ -43,6 +44,8 @@ class Transaction:
         self.before: dict[LoadedModule, dict[str, Any]] = {}
         """The modules' names, as they were before."""
         self.changed: Changed = {}
+        self.notes = Notes()
+        """What will differ from a fresh start; dropped if the commit is taken back."""
         self._saved: set[LoadedModule] = set()
 
     def told(self, module: LoadedModule, names: Iterable[str] = ()) -> None:

@@ -34,10 +34,13 @@ class RunOptions:
     drain_s: float = 10.0
     """How long the one that is replaced may take to end, in seconds."""
     quiet: bool = False
+    keep: tuple[str, ...] = ()
+    """The codes of notes for which it is not started anew."""
 
 
 _FLAGS = {"--restart-on-required": "restart", "--quiet": "quiet", "-q": "quiet"}
-_VALUES = ("--debounce-ms", "--root", "--drain-seconds")
+_VALUES = ("--debounce-ms", "--root", "--drain-seconds", "--keep")
+_KEPT = ("notUndone", "stillHeld", "stillRunning")
 
 
 def parse(args: Sequence[str]) -> RunOptions:
@@ -82,6 +85,10 @@ def _valued(options: RunOptions, name: str, value: str) -> RunOptions:
         if not value:
             raise BadRunArgument("--root '': must be a folder")
         return replace(options, roots=(*options.roots, value))
+    if name == "--keep":
+        if value not in _KEPT:
+            raise BadRunArgument(f"--keep {value!r}: must be one of {', '.join(_KEPT)}")
+        return replace(options, keep=(*options.keep, value))
     if name == "--debounce-ms":
         number = int(value) if value.isascii() and value.isdigit() and len(value) < 8 else 0
         if not 1 <= number <= 60_000:

@@ -64,6 +64,9 @@ class Supervision(Protocol):
     def settled(self) -> None:
         """That is no longer wanted."""
 
+    def restarts_for(self, report: ReloadReport) -> bool:
+        """Whether a report makes it start the program anew."""
+
 
 class Live:
     """From `run` until that is cancelled. Made and used on one event loop, but for what says otherwise.
@@ -182,13 +185,14 @@ class Live:
             return report
         if self._state in ("live", "failed", "restarting"):
             self._state = self._reports.state
-        if report.status == "restartRequired" and self._supervision is not None:
+        restarts = self._supervision is not None and self._supervision.restarts_for(report)
+        if restarts:
             self._state = "restarting"
         self._on_report(report)
         self._tell("reload/didReload", report_to_wire(report))
         self._tell_status()
         if self._supervision is not None:
-            if report.status == "restartRequired":
+            if restarts:
                 self._supervision.ask_restart(report)
             elif report.status in ("reloaded", "unchanged") and not waits(report.modules):
                 self._supervision.settled()

@@ -45,7 +45,7 @@ class Reports:
             report: as the engine made it.
             pinned: how many pins it had to wait for.
         """
-        news = report.status != "unchanged" or (self._troubled() and not waits(report.modules))
+        news = report.status != "unchanged" or bool(report.notes) or (self._troubled() and not waits(report.modules))
         if news:
             self._count += 1
         sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)

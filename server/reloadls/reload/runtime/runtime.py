@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from .moment import wait_for_a_quiet_moment
 from .pin import Pins, pins
 from .place import Place
-from .telling import report_line, say
+from .telling import note_lines, report_line, say
 
 if TYPE_CHECKING:
     from reloadls.reload.report import ReloadReport
@@ -174,6 +174,8 @@ class Runtime:
 
     def _tell(self, report: ReloadReport) -> None:
         say(*report_line(report, self._folder, supervised=self._supervision is not None), quiet=self._quiet)
+        for line in note_lines(report, self._folder):
+            say("", line, quiet=self._quiet)
 
 
 def _folder() -> str:

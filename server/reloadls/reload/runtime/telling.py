@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from reloadls.reload.report import ModuleReport, ReloadReport
 
-__all__ = ["report_line", "say", "wants_colour"]
+__all__ = ["note_lines", "report_line", "say", "wants_colour"]
 
 _MOST_NAMES: Final = 5
 _MOST_MODULES: Final = 3
+_MOST_NOTES: Final = 10
 _LONGEST: Final = 300
 _COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart": "33"}
 
@@ -67,6 +68,20 @@ def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple
             return "restart", _reasons(report.modules, folder) + advice
         case "unchanged":
             return "unchanged", "the files are again what the program runs"
+
+
+def note_lines(report: ReloadReport, folder: str) -> Iterator[str]:
+    """One line for each of a report's notes, to be printed below the report's own.
+
+    Args:
+        report: what was done.
+        folder: paths below it are printed relative to it.
+    """
+    for note in report.notes[:_MOST_NOTES]:
+        where = f"{_short(note.place.path, folder)}:{note.place.line}: " if note.place else ""
+        yield f"{note.code}: {where}{printable(note.message)}"
+    if len(report.notes) > _MOST_NOTES:
+        yield f"{len(report.notes) - _MOST_NOTES} more notes; see reloadls status"
 
 
 def _failure(report: ReloadReport, folder: str) -> str:

@@ -10,7 +10,7 @@ import os
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from reloadls.reload.report import ModuleReport, Place, ReloadReport, ReportError
+from reloadls.reload.report import ModuleReport, Note, Place, ReloadReport, ReportError
 
 __all__ = ["MAX_BODY", "Broken", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
 
@@ -116,6 +116,8 @@ def report_to_wire(report: ReloadReport) -> Json:
     }
     if report.error is not None:
         told["error"] = _error(report.error)
+    if report.notes:
+        told["notes"] = [_note(note) for note in report.notes]
     return told
 
 
@@ -127,6 +129,14 @@ def _module(module: ModuleReport) -> Json:
         "changed": [_text(name) for name in module.changed],
     }
     return told if module.reason is None else {**told, "reason": _text(module.reason)}
+
+
+def _note(note: Note) -> Json:
+    told: Json = {"code": note.code, "message": _text(note.message)}
+    if note.place is not None:
+        told["uri"] = to_uri(note.place.path)
+        told["range"] = _range(note.place)
+    return told if note.name is None else {**told, "name": _text(note.name)}
 
 
 def _error(error: ReportError) -> Json:

@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from reloadls.reload.report import ModuleReport, ReloadReport
+from reloadls.reload.report import RESTART_CODES, ModuleReport, ReloadReport
 
 from .channel import Channel, Message
 from .handover import Handover
@@ -31,13 +31,17 @@ class Link:
         handover: its listening sockets.
         supervisor: the supervisor's process.
         drain_s: how long the program may take to end, in seconds.
+        keep: the codes of notes for which the program is not started anew.
     """
 
-    def __init__(self, channel: Channel, handover: Handover, supervisor: int, drain_s: float) -> None:
+    def __init__(
+        self, channel: Channel, handover: Handover, supervisor: int, drain_s: float, *, keep: Collection[str] = ()
+    ) -> None:
         self._channel = channel
         self._handover = handover
         self._supervisor = supervisor
         self._drain_s = drain_s
+        self._codes = RESTART_CODES.difference(keep)
         self._pid = os.getpid()
         self._announce: Callable[[ReloadReport], None] = lambda _: None
 
@@ -54,8 +58,13 @@ class Link:
     def ask_restart(self, report: ReloadReport | None) -> None:
         """Have the program started anew."""
         modules = () if report is None else report.modules
-        changed = [[each.name, each.path] for each in modules if each.status in ("restartRequired", "skipped")]
+        statuses = ("restartRequired", "skipped") if report and report.status == "restartRequired" else ("reloaded",)
+        changed = [[each.name, each.path] for each in modules if each.status in statuses]
         self._channel.send({"type": "restart", "modules": changed})
+
+    def restarts_for(self, report: ReloadReport) -> bool:
+        """Whether a report makes the supervisor start the program anew."""
+        return report.status == "restartRequired" or any(note.code in self._codes for note in report.notes)
 
     def ready(self) -> None:
         """Changes are taken up from now on."""

@@ -190,7 +190,9 @@ class Supervisor:
             process.channel.close()
         self._signals.restore()
         self._signals.release()
-        return Link(channel, Handover(channel, self._sockets), supervisor, self._options.drain_s)
+        return Link(
+            channel, Handover(channel, self._sockets), supervisor, self._options.drain_s, keep=self._options.keep
+        )
 
     def _restart(self, process: Process, changed: list[list[str]]) -> None:
         if process is not self._current or self._ending is not None or self._next is not None:
