@@ -7,11 +7,11 @@ export type Cause = "watch" | "refresh" | "rescan" | "save" | "startup";
 
 export type ChangeType = "created" | "modified" | "deleted";
 
-export type ProblemCode = "badOption" | "missingPath" | "permissionDenied" | "watchLimit" | "backendFailed" | "undecodable" | "stateFailed";
+export type ProblemCode = "badOption" | "missingPath" | "permissionDenied" | "unreadable" | "timedOut" | "tooManyFiles" | "watchLimit" | "backendFailed" | "undecodable" | "unusableFolder" | "badPattern" | "stateFailed";
 
 export type RootKind = "file" | "directory";
 
-export type RootState = "watching" | "missing" | "denied";
+export type RootState = "watching" | "missing" | "denied" | "timedOut" | "polling";
 
 export type ServiceState = "starting" | "watching" | "paused" | "degraded" | "stopped";
 

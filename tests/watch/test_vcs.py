@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reloadls.watch.guarded import GuardedDisk
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
 from reloadls.watch.vcs import Hold, Lock, Repositories, find_locks
@@ -49,7 +50,7 @@ def begun(*roots: Path) -> Snapshot:
 
 
 def locks(snapshot: Snapshot) -> set[str]:
-    return {lock.path for lock in find_locks(snapshot.repositories)}
+    return {lock.path for lock in find_locks(snapshot.repositories, GuardedDisk())}
 
 
 def seen_by_hook(tmp_path: Path, folder: Path, acts: Iterable[list[str]]) -> list[list[str]]:
@@ -57,10 +58,12 @@ def seen_by_hook(tmp_path: Path, folder: Path, acts: Iterable[list[str]]) -> lis
     script, log = tmp_path / "ask.py", tmp_path / "log"
     script.write_text(
         "import sys\nfrom reloadls.watch.scope import Scope\nfrom reloadls.watch.snapshot import Snapshot\n"
+        "from reloadls.watch.guarded import GuardedDisk\n"
         "from reloadls.watch.vcs import find_locks\n"
         "sys.stdout.write(sys.stdin.read())\n"
         f"snapshot = Snapshot(Scope([{os.fspath(folder)!r}], exclude=['*']))\nsnapshot.begin()\n"
-        f"print(*sorted(lock.path for lock in find_locks(snapshot.repositories)), file=open({os.fspath(log)!r}, 'a'))\n"
+        "locks = find_locks(snapshot.repositories, GuardedDisk())\n"
+        f"print(*sorted(lock.path for lock in locks), file=open({os.fspath(log)!r}, 'a'))\n"
     )
     top = Path(git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir").strip())
     (top / "info").mkdir(exist_ok=True)
@@ -216,9 +219,9 @@ def test_a_git_file_that_is_none_is_passed_over(tmp_path: Path, content: bytes) 
     (tmp_path / "real" / "index.lock").touch()
     mark = tmp_path / ".git"
     mark.write_bytes(content.replace(b"REAL", os.fsencode(tmp_path / "real")))
-    assert find_locks([str(mark)]) == set()
+    assert find_locks([str(mark)], GuardedDisk()) == set()
     mark.write_bytes(b"gitdir: real\r\n")
-    assert {lock.path for lock in find_locks([str(mark)])} == {str(tmp_path / "real" / "index.lock")}
+    assert {lock.path for lock in find_locks([str(mark)], GuardedDisk())} == {str(tmp_path / "real" / "index.lock")}
 
 
 def test_what_can_not_be_read_is_passed_over(tmp_path: Path) -> None:
@@ -226,7 +229,7 @@ def test_what_can_not_be_read_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / ".hg").touch()
     (tmp_path / ".jj").symlink_to(tmp_path / ".jj")
     odd = [str(tmp_path / name) for name in (".git", ".hg", ".jj", "nothing/.git", "x\0/.git", "x/" * 3000 + ".git")]
-    assert find_locks(odd) == set()
+    assert find_locks(odd, GuardedDisk()) == set()
 
 
 # -- holding -----------------------------------------------------------------------------------------------------

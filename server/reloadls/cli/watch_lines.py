@@ -21,6 +21,7 @@ _COLOURS: Final = {"created": "\x1b[32m", "modified": "\x1b[33m", "deleted": "\x
 _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 _NAMED_ROOTS: Final = 3
+_DENIED: Final = ("permissionDenied", "timedOut", "tooManyFiles", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,6 @@ def _over(problem: Problem, folder: str) -> str:
     name = "" if problem.path is None else shown(relative(problem.path, folder))
     if problem.code == "missingPath":
         return f"{name} is back"
-    if problem.code == "permissionDenied" and name:
+    if problem.code in _DENIED and name:
         return f"{name} can be read again, or is gone"
     return f"over: {shown(problem.message)}"

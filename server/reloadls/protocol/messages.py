@@ -54,13 +54,14 @@ Cause = Literal["watch", "refresh", "rescan", "save", "startup"]
 ServiceState = Literal["starting", "watching", "paused", "degraded", "stopped"]
 Backend = Literal["native", "polling"]
 RootKind = Literal["file", "directory"]
-RootState = Literal["watching", "missing", "denied"]
+RootState = Literal["watching", "missing", "denied", "timedOut", "polling"]
 TargetState = Literal["starting", "live", "paused", "restarting", "failed", "gone"]
 """`starting`: it has not said anything yet. `failed`: its last report did, and it runs on with the code it had. `gone`:
 it runs, but can't be asked any more. One that has ended is not told of."""
 ProblemCode = Literal[
-    "badOption", "missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable", "stateFailed"
-]
+    "badOption", "missingPath", "permissionDenied", "unreadable", "timedOut", "tooManyFiles", "watchLimit",
+    "backendFailed", "undecodable", "unusableFolder", "badPattern", "stateFailed",
+]  # fmt: skip
 
 _ALWAYS: Final = {"always": True}
 _MAX_TIMEOUT_MS: Final = 600_000

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
+from collections.abc import Callable
 
+from reloadls.watch.guarded import TimedOut
 from reloadls.watch.roots import folders_above
 
 __all__ = ["Links", "link_chain"]
@@ -13,10 +15,10 @@ _MAX_HOPS = 40
 """As the Linux kernel has it; a longer chain is a loop (path_resolution(7))."""
 
 
-def link_chain(link: str) -> tuple[str, ...]:
+def link_chain(link: str, readlink: Callable[[str], str] = os.readlink) -> tuple[str, ...]:
     """Every path whose change can change what `link` leads to: each further link on the way, then the end.
 
-    The end need not exist. `link` itself is not in the result.
+    The end need not exist. `link` itself is not in the result. `readlink` is `os.readlink`, perhaps guarded.
     """
     chain: list[str] = []
     resolved = os.path.dirname(link)
@@ -29,7 +31,9 @@ def link_chain(link: str) -> tuple[str, ...]:
         elif name and name != os.curdir:
             path = os.path.join(resolved, name)
             try:
-                target = os.readlink(path)
+                target = readlink(path)
+            except TimedOut:
+                raise
             except (OSError, ValueError):  # no link, or nothing there
                 resolved = path
                 continue

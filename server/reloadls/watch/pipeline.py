@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from reloadls.watch.denials import Retries
 from reloadls.watch.flush import Cause, Flush, Pacing
 from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.health import Health
@@ -23,7 +24,7 @@ from reloadls.watch.scope import Scope
 from reloadls.watch.sources.base import Hints
 from reloadls.watch.sources.make import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
-from reloadls.watch.status import State, WatchStatus
+from reloadls.watch.status import State, WatchStatus, denied_problems
 from reloadls.watch.vcs import Hold
 
 if TYPE_CHECKING:
@@ -73,13 +74,16 @@ class Pipeline:
         self._on_status = on_status
         self._on_scan = on_scan
         self._kernel = kernel
-        self._reader = Reader(scope, self)
+        self._loop = asyncio.get_running_loop()
+        self._reader = Reader(scope, self, self._on_return)
         self._window = self._pacing.window()
         self._source = self._make_source()
         self._watched = WatchSet()
         self._view = View()
         self._pending = Pending()
         self._hold = Hold()
+        self._retries = Retries()
+        self._retry: asyncio.TimerHandle | None = None
         self.health = Health()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -92,7 +96,8 @@ class Pipeline:
     @property
     def status(self) -> WatchStatus:
         """How watching goes, as of the last comparison."""
-        problems = self._source.problems
+        denied = denied_problems(self._view.denied, self._retries.delays)
+        problems = (*self._source.problems, *denied)
         state: State = "degraded" if problems else "watching"
         if self._state != "running":
             state = "starting" if self._state == "new" else self._state
@@ -144,6 +149,8 @@ class Pipeline:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._retry is not None:
+            self._retry.cancel()
         self._publish()
         await self._source.stop()
         await self._reader.stop()
@@ -235,6 +242,8 @@ class Pipeline:
     def _abandon(self) -> None:
         """Give back threads and descriptors without waiting."""
         self._state = "stopped"
+        if self._retry is not None:
+            self._retry.cancel()
         self._source.abandon()
         self._reader.abandon()
 
@@ -334,9 +343,10 @@ class Pipeline:
         new_folders: list[str] = []
         for _ in range(_COVER_ROUNDS):
             new_folders += view.new_folders
-            readable = self._view.denied - view.denied
+            readable = self._view.denied.keys() - view.denied.keys()
             moved = self._pending.take_moved()
             self._view, what, before = view, view.watch_set, self._watched
+            self._retry_later()
             if what != before or moved or readable:
                 await self._source.watch(what)
                 self._watched = what
@@ -347,6 +357,34 @@ class Pipeline:
             view = await self._reader.reconcile(new)
         if new_folders and self._source.backend == "native" and not self._source.reports_loss:
             self._spawn(self._look_again(new_folders), "reloadls-new-folders")
+
+    # -- what can't be read --------------------------------------------------------------------------------
+
+    def _retry_later(self) -> None:
+        """Try each path that can't be read again when its time comes."""
+        self._retries.update(self._view.denied, time.monotonic())
+        self._set_retry_timer()
+
+    def _set_retry_timer(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        at = self._retries.next
+        self._retry = None if at is None else self._loop.call_later(max(0.0, at - time.monotonic()), self._on_retry)
+
+    def _on_retry(self) -> None:
+        self._retry = None
+        if due := self._retries.due(time.monotonic()):
+            self._on_hints(Hints(tuple(due), time.monotonic(), rescan=True))
+
+    def _on_return(self) -> None:
+        """See `GuardedDisk`: called on any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._retry_now)
+
+    def _retry_now(self) -> None:
+        if self._state == "running":
+            self._retries.hurry(time.monotonic())
+            self._set_retry_timer()
 
     async def _look_again(self, folders: list[str]) -> None:
         """A new folder is watched only a moment after it is noticed: what came into it in between gave no hint."""

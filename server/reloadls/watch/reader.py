@@ -8,12 +8,14 @@ from typing import Any
 
 from reloadls.watch.attend import Attend
 from reloadls.watch.change import FileChange, net_changes
+from reloadls.watch.denials import Denial
 from reloadls.watch.folder import Entry
+from reloadls.watch.guarded import GuardedDisk
 from reloadls.watch.renames import Trail
 from reloadls.watch.roots import WatchSet, planned_watch_set
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.status import Problem, RootStatus, root_problems, root_status
+from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
 from reloadls.watch.vcs import Lock, find_locks
 from reloadls.watch.worker import Worker
 
@@ -27,7 +29,7 @@ class View:
     watch_set: WatchSet = WatchSet()
     roots: tuple[RootStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
-    denied: frozenset[str] = frozenset()
+    denied: Mapping[str, Denial] = field(default_factory=dict)
     new_folders: tuple[str, ...] = ()
     repositories: frozenset[str] = frozenset()
 
@@ -60,10 +62,12 @@ class Reader:
     Args:
         scope: which paths count.
         attend: who is told which folders there are.
+        on_return: called, on any thread, when a file system that had timed out answers again.
     """
 
-    def __init__(self, scope: Scope, attend: Attend) -> None:
-        self._snapshot = Snapshot(scope, attend)
+    def __init__(self, scope: Scope, attend: Attend, on_return: Callable[[], object]) -> None:
+        self.disk = GuardedDisk(on_return)
+        self._snapshot = Snapshot(scope, attend, self.disk)
         self._worker = Worker("reloadls-disk")
         self._untold = Untold()
 
@@ -107,7 +111,7 @@ class Reader:
 
     async def locks(self) -> frozenset[Lock]:
         """The lock files of version-control operations under way in the scope."""
-        return await self._worker.run(lambda: find_locks(self._snapshot.repositories))
+        return await self._worker.run(lambda: find_locks(self._snapshot.repositories, self.disk))
 
     async def entries(self) -> tuple[dict[str, Entry], str]:
         """Every known file with what is known of it, and the digest of the .gitignore files in force."""
@@ -123,19 +127,21 @@ class Reader:
 
     async def planned(self, scope: Scope) -> WatchSet:
         """What must be watched for `scope`, of which nothing is known yet."""
-        return await self._worker.run(planned_watch_set, scope.roots)
+        return await self._worker.run(self._planned, scope)
 
     async def files(self) -> list[str]:
         """Every known file."""
         return await self._worker.run(lambda: list(self._snapshot.files()))
 
     async def stop(self) -> None:
-        """End the thread, after what it is reading."""
+        """End the threads, after what they are reading; one that hangs is left behind."""
         await self._worker.stop()
+        self.disk.close()
 
     def abandon(self) -> None:
         """End the thread after what it is reading, without waiting: the event loop has ended."""
         self._worker.abandon()
+        self.disk.close()
 
     # -- on the thread -----------------------------------------------------------------------------------
 
@@ -145,6 +151,10 @@ class Reader:
         finally:
             self._untold.rescoped = self._snapshot.take_rescoped() or self._untold.rescoped
         return self._view()
+
+    def _planned(self, scope: Scope) -> WatchSet:
+        self.disk.refresh()
+        return planned_watch_set(scope.roots, self.disk)
 
     def _begin(self, known: Mapping[str, Entry] | None) -> None:
         self._add(self._snapshot.begin(known))
@@ -170,8 +180,8 @@ class Reader:
         return View(
             snapshot.watch_set(),
             tuple(map(root_status, snapshot.roots, snapshot.counts())),
-            tuple(root_problems(snapshot.roots, snapshot.denied)),
-            frozenset(snapshot.denied),
+            tuple(missing_problems(snapshot.roots)),
+            snapshot.denied.copy(),
             tuple(snapshot.take_new_folders()),
             frozenset(snapshot.repositories),
         )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from reloadls.watch.folder import Entry, Folder
+from reloadls.watch.guarded import GuardedDisk
 
-__all__ = ["Root", "WatchSet", "folders_above", "inside", "outermost", "planned_watch_set", "watch_set"]
+__all__ = ["Root", "RootState", "WatchSet", "folders_above", "inside", "outermost", "planned_watch_set", "watch_set"]
+
+RootState = Literal["watching", "missing", "denied", "timedOut", "polling"]
 
 
 @dataclass(slots=True)
@@ -18,7 +22,7 @@ class Root:
 
     path: str
     kind: Literal["file", "directory"] = "directory"
-    state: Literal["watching", "missing", "denied"] = "missing"
+    state: RootState = "missing"
     folder: Folder | None = None
     entry: Entry | None = None
 
@@ -62,16 +66,17 @@ class WatchSet:
     inside: frozenset[str] = frozenset()
 
 
-def watch_set(roots: Iterable[Root], targets: Iterable[str]) -> WatchSet:
+def watch_set(roots: Iterable[Root], targets: Iterable[str], is_dir: Callable[[str], bool]) -> WatchSet:
     """What must be watched for `roots`, and for `targets`, the paths that links lead through.
 
     A file is watched through its folder, so that it may be replaced; what is missing, through the nearest folder above.
+    `is_dir` says whether a path is a folder.
     """
     roots, targets = list(roots), list(targets)
     trees = {root.path for root in roots if root.kind == "directory"}
     files = [root.path for root in roots if root.kind == "file"]
     outside = {os.path.dirname(path) for path in files}
-    outside.update(_nearest_folder(os.path.dirname(path)) for path in targets if not _is_in(path, trees))
+    outside.update(_nearest_folder(os.path.dirname(path), is_dir) for path in targets if not _is_in(path, trees))
     return WatchSet(
         frozenset(outermost(trees)),
         frozenset(path for path in outside if not _is_in(path, trees)),
@@ -79,12 +84,17 @@ def watch_set(roots: Iterable[Root], targets: Iterable[str]) -> WatchSet:
     )
 
 
-def planned_watch_set(paths: Iterable[str]) -> WatchSet:
+def planned_watch_set(paths: Iterable[str], disk: GuardedDisk) -> WatchSet:
     """What must be watched for roots of which nothing is known yet. Stats each."""
-    kinds: list[tuple[str, Literal["file", "directory"]]] = [
-        (path, "directory" if os.path.isdir(path) or not os.path.exists(path) else "file") for path in paths
-    ]
-    return watch_set([Root(path, kind) for path, kind in kinds], ())
+    return watch_set([Root(path, _kind(path, disk)) for path in paths], (), disk.is_dir)
+
+
+def _kind(path: str, disk: GuardedDisk) -> Literal["file", "directory"]:
+    """What `path` is; a folder if that is not known."""
+    try:
+        return "directory" if stat.S_ISDIR(disk.stat(path).st_mode) else "file"
+    except (OSError, ValueError):
+        return "directory"
 
 
 def inside(path: str) -> str:
@@ -110,8 +120,8 @@ def _is_in(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(inside(folder)) for folder in folders)
 
 
-def _nearest_folder(path: str) -> str:
+def _nearest_folder(path: str, is_dir: Callable[[str], bool]) -> str:
     """`path`, or its nearest ancestor that is a folder."""
-    while not os.path.isdir(path):
+    while not is_dir(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     return path

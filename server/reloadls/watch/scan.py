@@ -5,15 +5,20 @@ A scan gathers the differences of one reconcile; a dry one only compares.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reloadls.watch.attend import Attend
+from reloadls.watch.denials import Denial, denial_of
 from reloadls.watch.differences import Differences
 from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of
+from reloadls.watch.guarded import DirEntry, GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.patterns import Patterns
+from reloadls.watch.roots import inside
 from reloadls.watch.scope import GITIGNORE, Rules, read_gitignore
 from reloadls.watch.vcs import MARKS, Repositories
 
@@ -57,6 +62,7 @@ class Scan:
         use_gitignore: whether .gitignore files are read.
         attend: who is told which folders there are.
         repositories: the snapshot's, kept up to date by it.
+        disk: how the disk is read.
         dry: only compare: take nothing over.
         found: the differences so far.
         new_folders: folders that were not known before.
@@ -65,10 +71,11 @@ class Scan:
     """
 
     links: Links
-    denied: dict[str, str]
+    denied: dict[str, Denial]
     use_gitignore: bool
     attend: Attend
     repositories: Repositories
+    disk: GuardedDisk
     dry: bool = False
     found: Differences = field(default_factory=Differences)
     new_folders: list[str] = field(default_factory=list)
@@ -90,8 +97,7 @@ class Scan:
             if not self.dry:
                 self.attend.enter(task.path, task.folder)
             try:
-                with os.scandir(task.path) as listing:
-                    entries = list(listing)
+                entries = self.disk.list(task.path)
             except GONE:
                 self.drop(task.path, task.folder)
             except OSError as error:
@@ -106,17 +112,24 @@ class Scan:
         Args:
             path: where it is.
             status: its own status, a link's not followed.
+
+        Raises:
+            OSError: what a link leads to can't be read.
         """
         if stat.S_ISREG(status.st_mode):
             return entry_of(status)
         if not stat.S_ISLNK(status.st_mode):
             return None
         if not self.dry:
-            self.links.put(path, link_chain(path))
+            self.links.put(path, link_chain(path, self.disk.readlink))
         try:
-            target = os.stat(path)
-        except (OSError, ValueError):
+            target = self.disk.stat(path)
+        except (*GONE, ValueError):
             return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None
+            raise
         return entry_of(target, LINK) if stat.S_ISREG(target.st_mode) else None
 
     def drop(self, path: str, folder: Folder, *, gone: bool = True) -> None:
@@ -135,12 +148,14 @@ class Scan:
             folder.files, folder.folders, folder.links = {}, {}, frozenset()
 
     def deny(self, path: str, error: Exception) -> None:
-        """`path` can't be read."""
-        self.denied[path] = getattr(error, "strerror", None) or str(error)
+        """`path` can't be read; nor can the rest of its file system, if that does not answer."""
+        if isinstance(error, TimedOut) and path.startswith(inside(error.filename)):
+            path = error.filename
+        self.denied[path] = denial_of(error)
 
     # -- one folder --------------------------------------------------------------------------------------
 
-    def _compare(self, task: _Task, entries: list[os.DirEntry[str]]) -> list[_Task]:
+    def _compare(self, task: _Task, entries: Sequence[DirEntry]) -> list[_Task]:
         """Compare one folder's own entries; returns its folders, to be compared next."""
         known = task.folder
         names = {item.name for item in entries}
@@ -164,7 +179,7 @@ class Scan:
             self.repositories.note(task.path, MARKS & names)
         return listing.below
 
-    def _list(self, item: os.DirEntry[str], task: _Task, before: Rules | None, listing: _Listing) -> None:
+    def _list(self, item: DirEntry, task: _Task, before: Rules | None, listing: _Listing) -> None:
         """Put one entry of the folder into `listing`, if it counts."""
         name, path, rules = item.name, item.path, listing.rules
         if not item.is_dir(follow_symlinks=False):
@@ -223,7 +238,8 @@ class Scan:
         known = task.folder
         gitignore = None
         if self.use_gitignore and GITIGNORE in names:
-            gitignore = _gitignore(os.path.join(task.path, GITIGNORE), known.gitignore)
+            path = os.path.join(task.path, GITIGNORE)
+            gitignore = self.disk.call(path, _gitignore, path, known.gitignore)
         rules = task.outer if gitignore is None else task.outer.with_gitignore(task.path, gitignore[1])
         return (known.rules if known.rules == rules and known.rules is not None else rules), gitignore
 

@@ -6,6 +6,7 @@ happened, so lost, doubled, late or wrongly ordered hints need no special case.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -15,10 +16,12 @@ from pathlib import Path
 from reloadls.watch.attend import NOBODY, Attend
 from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
+from reloadls.watch.denials import Denial
 from reloadls.watch.folder import LINK, RACY, Entry, Folder, counts_as_changed, differs, entry_of
+from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.renames import Trail
-from reloadls.watch.roots import Root, WatchSet, folders_above, inside, watch_set
+from reloadls.watch.roots import Root, RootState, WatchSet, folders_above, inside, watch_set
 from reloadls.watch.scan import GONE, Scan
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
 from reloadls.watch.vcs import MARKS, Repositories
@@ -34,13 +37,15 @@ class Snapshot:
     Args:
         scope: which paths count. Nothing is read before `begin`.
         attend: who is told which folders there are.
+        disk: how the disk is read.
     """
 
-    def __init__(self, scope: Scope, attend: Attend = NOBODY) -> None:
+    def __init__(self, scope: Scope, attend: Attend = NOBODY, disk: GuardedDisk | None = None) -> None:
         self.scope = scope
         self._attend = attend
+        self._disk = disk or GuardedDisk()
         self.roots: list[Root] = [Root(path) for path in scope.roots]
-        self.denied: dict[str, str] = {}
+        self.denied: dict[str, Denial] = {}
         """Paths that could not be read → why. What was known of them stays."""
         self._links = Links()
         self._repositories = Repositories()
@@ -61,6 +66,7 @@ class Snapshot:
         """
         for path, entry in (known or {}).items():
             self._recall(path, entry)
+        self._refresh_disk()
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=known is None)
@@ -92,11 +98,17 @@ class Snapshot:
         """A text that changes whenever a .gitignore file does."""
         digest = hashlib.sha256()
         for root in self.roots:
-            digest.update(repr(self.scope.rules_at(root.path).gitignore_lines).encode("utf-8", "surrogateescape"))
+            digest.update(repr(self._lines_above(root)).encode("utf-8", "surrogateescape"))
             for path, folder in root.folder.walk(root.path) if root.folder is not None else ():
                 if folder.gitignore is not None:
                     digest.update(repr((path, folder.gitignore[1].lines)).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    def _lines_above(self, root: Root) -> object:
+        try:
+            return self._disk.follow(root.path, self.scope.rules_at).gitignore_lines
+        except TimedOut:
+            return None
 
     @property
     def scanned(self) -> int:
@@ -116,7 +128,7 @@ class Snapshot:
 
     def watch_set(self) -> WatchSet:
         """What has to be watched so that every change of the scope gives a hint."""
-        return watch_set(self.roots, self._links.targets())
+        return watch_set(self.roots, self._links.targets(), self._disk.is_dir)
 
     def concerns(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
@@ -159,6 +171,7 @@ class Snapshot:
         self._scan.use_gitignore = scope.use_gitignore
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
         self.denied.clear()
+        self._refresh_disk()
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=root.path not in kept)
@@ -183,6 +196,7 @@ class Snapshot:
         if hints is None:
             self._counts = None
         self._swept.clear()
+        self._refresh_disk()
         if hints is None:
             self.denied.clear()
             self._look_above(self.roots, anew=True)
@@ -200,6 +214,7 @@ class Snapshot:
             only: folders; then just these, with all below them, are compared.
         """
         scan = self._new_scan(dry=True)
+        self._refresh_disk()
         if only is not None:
             for path in only:
                 self._compare_folder(path, scan)
@@ -232,7 +247,7 @@ class Snapshot:
 
     def _new_scan(self, *, dry: bool = False) -> Scan:
         denied = {} if dry else self.denied
-        return Scan(self._links, denied, self.scope.use_gitignore, self._attend, self._repositories, dry)
+        return Scan(self._links, denied, self.scope.use_gitignore, self._attend, self._repositories, self._disk, dry)
 
     def _take(self, trail: Trail | None = None) -> list[FileChange]:
         """What was found, also by an earlier call that failed half-way."""
@@ -248,9 +263,17 @@ class Snapshot:
         changes += [FileChange(Path(new), "created", Path(old)) for new, old in renamed.items() if new not in known]
         return changes
 
+    def _refresh_disk(self) -> None:
+        if self._disk.refresh():
+            for root in self.roots:
+                with contextlib.suppress(TimedOut):
+                    self._disk.enter_root(root.path)
+
     # -- one hint ----------------------------------------------------------------------------------------
 
     def _look_at_hint(self, path: str) -> None:
+        for denied in [denied for denied in self.denied if (denied + os.sep).startswith(inside(path))]:
+            del self.denied[denied]  # looked at again now
         for look_at in (path, *self._links.depend_on(path)):
             for root in self.roots:
                 if look_at == root.path or root.path.startswith(inside(look_at)):
@@ -265,7 +288,7 @@ class Snapshot:
             return
         folder, at = root.folder, root.path
         *parents, last = path[len(inside(root.path)) :].split(os.sep)
-        outer = self.scope.rules_at(root.path) if last == GITIGNORE else root.folder.rules
+        outer = self._outer_rules(root) if last == GITIGNORE else root.folder.rules
         for name in parents:
             sub = folder.folders.get(name)
             if sub is None or sub.rules is None or folder.rules is None:
@@ -278,21 +301,33 @@ class Snapshot:
         if last == GITIGNORE and self.scope.use_gitignore:
             self._scan.tree(at, folder, outer)
 
+    def _outer_rules(self, root: Root) -> Rules:
+        try:
+            return self._disk.follow(root.path, self.scope.rules_at)
+        except TimedOut as error:
+            self._scan.deny(root.path, error)
+            assert root.folder is not None
+            assert root.folder.rules is not None
+            return root.folder.rules
+
     def _look_at_entry(self, at: str, folder: Folder, name: str) -> None:
         path, rules = os.path.join(at, name), folder.rules
         if name in MARKS:
-            self._repositories.look_at([at])
+            self._repositories.look_at([at], self._disk.lexists)
         if rules is None:
             return
         try:
-            status = os.lstat(path)
+            status = self._disk.lstat(path)
         except GONE:
             self._lose(path, folder, name)
         except (OSError, ValueError) as error:
             self._scan.deny(path, error)
         else:
             if not stat.S_ISDIR(status.st_mode):
-                self._look_at_file(path, folder, name, status)
+                try:
+                    self._look_at_file(path, folder, name, status)
+                except OSError as error:
+                    self._scan.deny(path, error)
             elif not rules.enters(path, name):
                 self._lose(path, folder, name)
             elif not any(above in self._swept for above in (path, *folders_above(path))):
@@ -345,44 +380,62 @@ class Snapshot:
         """Find the repositories that `roots` lie in; if `anew`, all that is known of any is about to be found again."""
         if anew:
             self._repositories.clear()
-        paths = {path for root in roots for path in (root.path, os.path.realpath(root.path))}
-        self._repositories.look_at({above for path in paths for above in folders_above(path)})
+        paths = {path for root in roots for path in (root.path, self._resolved(root.path))}
+        self._repositories.look_at({above for path in paths for above in folders_above(path)}, self._disk.lexists)
+
+    def _resolved(self, path: str) -> str:
+        try:
+            return self._disk.resolve(path)
+        except TimedOut:
+            return path
 
     def _look_at_root(self, root: Root, scan: Scan, *, quiet: bool = False, hinted: bool = False) -> None:
         if hinted:
             self._look_above([root])
-        if os.path.islink(root.path) and not scan.dry:
-            self._links.put(root.path, link_chain(root.path))
         try:
-            status = os.stat(root.path)
+            self._disk.enter_root(root.path)
+            is_link = stat.S_ISLNK(self._disk.lstat(root.path).st_mode)
+            if is_link and not scan.dry:
+                self._links.put(root.path, link_chain(root.path, self._disk.readlink))
+            status = self._disk.stat(root.path)
+            rules = self._disk.follow(root.path, self.scope.rules_at) if stat.S_ISDIR(status.st_mode) else None
         except GONE:
             self._lose_root(root, scan)
             return
         except (OSError, ValueError) as error:
             scan.deny(root.path, error)
-            root.state = "denied"
+            if not scan.dry:
+                root.state = self._denied_state(root)
             return
-        if stat.S_ISDIR(status.st_mode):
-            self._look_at_folder_root(root, scan, quiet=quiet)
+        if rules is not None:
+            self._look_at_folder_root(root, scan, rules, quiet=quiet)
         else:
-            self._look_at_file_root(root, scan, status, quiet=quiet, hinted=hinted)
+            entry = None
+            if stat.S_ISREG(status.st_mode) and self.scope.takes_file(root.path):
+                entry = entry_of(status, LINK if is_link else 0)
+            self._look_at_file_root(root, scan, entry, quiet=quiet, hinted=hinted)
 
-    def _look_at_folder_root(self, root: Root, scan: Scan, *, quiet: bool) -> None:
+    def _look_at_folder_root(self, root: Root, scan: Scan, rules: Rules, *, quiet: bool) -> None:
         folder = root.folder or Folder()
         if root.entry is not None:
             self._lose_root(root, scan)
         if not scan.dry:
             root.folder, root.kind = folder, "directory"
-        scan.tree(root.path, folder, self.scope.rules_at(root.path), quiet=quiet)
+        scan.tree(root.path, folder, rules, quiet=quiet)
         if not scan.dry:
-            root.state = "denied" if root.path in scan.denied else "watching"
+            root.state = self._denied_state(root)
 
-    def _look_at_file_root(self, root: Root, scan: Scan, status: os.stat_result, *, quiet: bool, hinted: bool) -> None:
+    def _denied_state(self, root: Root) -> RootState:
+        """The state of `root`, which exists: whether it, or its file system, can be read."""
+        denials = [self.denied[above] for above in (root.path, *folders_above(root.path)) if above in self.denied]
+        if any(denial.code == "timedOut" for denial in denials):
+            return "timedOut"
+        return "denied" if denials else "watching"
+
+    def _look_at_file_root(self, root: Root, scan: Scan, entry: Entry | None, *, quiet: bool, hinted: bool) -> None:
         if root.folder is not None:
             self._lose_root(root, scan)
-        entry, before = None, root.entry
-        if stat.S_ISREG(status.st_mode) and self.scope.takes_file(root.path):
-            entry = entry_of(status, LINK if os.path.islink(root.path) else 0)
+        before = root.entry
         if before is None and entry is not None:
             if not quiet:
                 scan.found.created(root.path, entry)

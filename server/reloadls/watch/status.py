@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reloadls.watch.roots import Root
+from reloadls.watch.denials import Denial
+from reloadls.watch.roots import Root, RootState
 
 __all__ = ["Problem", "ProblemCode", "RootStatus", "State", "WatchStatus"]
 
 State = Literal["starting", "watching", "paused", "degraded", "stopped"]
-ProblemCode = Literal["missingPath", "permissionDenied", "watchLimit", "backendFailed", "undecodable", "stateFailed"]
+ProblemCode = Literal[
+    "missingPath", "permissionDenied", "unreadable", "timedOut", "tooManyFiles", "watchLimit", "backendFailed",
+    "undecodable", "unusableFolder", "badPattern", "stateFailed",
+]  # fmt: skip
+
+_SHOWN = 50
+"""How many denied paths are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class RootStatus:
 
     path: str
     kind: Literal["file", "directory"]
-    state: Literal["watching", "missing", "denied"]
+    state: RootState
     files: int
 
 
@@ -43,7 +51,8 @@ class WatchStatus:
     """How watching goes.
 
     Attributes:
-        state: ``degraded`` means that changes still come, but by polling because native watching failed.
+        state: ``degraded`` means that changes still come, but by polling because native watching failed, or that some
+            paths can't be read now.
         backend: what produces hints now.
     """
 
@@ -58,15 +67,26 @@ def root_status(root: Root, files: int) -> RootStatus:
     return RootStatus(root.path, root.kind, root.state, files)
 
 
-def root_problems(roots: list[Root], denied: dict[str, str]) -> list[Problem]:
-    """What is missing and what can't be read."""
-    missing = [
+def missing_problems(roots: Iterable[Root]) -> list[Problem]:
+    """What is missing."""
+    return [
         Problem("missingPath", f"{root.path} does not exist; it is watched as soon as it does", root.path)
         for root in roots
         if root.state == "missing"
     ]
-    unreadable = [
-        Problem("permissionDenied", f"{path} can't be read ({reason}); changes in it are not seen", path)
-        for path, reason in sorted(denied.items())
+
+
+def denied_problems(denied: Mapping[str, Denial], delays: Mapping[str, float]) -> list[Problem]:
+    """What can't be read, and in how many seconds each is tried again."""
+    shown = sorted(denied)[:_SHOWN]
+    problems = [
+        Problem(denied[path].code, f"{path} can't be read ({denied[path].reason}); {_retry(delays.get(path))}", path)
+        for path in shown
     ]
-    return missing + unreadable
+    if len(denied) > len(shown):
+        problems.append(Problem("unreadable", f"{len(denied) - len(shown)} more paths can't be read"))
+    return problems
+
+
+def _retry(delay: float | None) -> str:
+    return "retrying" if delay is None else f"retrying in {delay:g} s"

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+from reloadls.watch.guarded import GuardedDisk
 
 __all__ = ["MARKS", "Hold", "Lock", "Repositories", "find_locks"]
 
@@ -53,26 +55,27 @@ class Repositories:
         else:
             self._marks.pop(folder, None)
 
-    def look_at(self, folders: Iterable[str]) -> None:
+    def look_at(self, folders: Iterable[str], lexists: Callable[[str], bool]) -> None:
         """Look whether `folders`, which nobody lists, are repositories' own."""
         for folder in folders:
-            self.note(folder, frozenset(name for name in MARKS if os.path.lexists(os.path.join(folder, name))))
+            self.note(folder, frozenset(name for name in MARKS if lexists(os.path.join(folder, name))))
 
     def clear(self) -> None:
         """All folders will be looked at again."""
         self._marks.clear()
 
 
-def find_locks(marks: Iterable[str]) -> frozenset[Lock]:
+def find_locks(marks: Iterable[str], disk: GuardedDisk) -> frozenset[Lock]:
     """The lock files that are there now, of repositories given by their ``.git``, ``.hg`` or ``.jj``. Blocks."""
-    return frozenset(lock for mark in marks if (lock := _lock(mark)) is not None)
+    return frozenset(lock for mark in marks if (lock := _lock(mark, disk)) is not None)
 
 
-def _lock(mark: str) -> Lock | None:
+def _lock(mark: str, disk: GuardedDisk) -> Lock | None:
     try:
         name = os.path.basename(mark)
-        path = os.path.join(_git_folder(mark), _GIT_LOCK) if name == ".git" else os.path.join(mark, _LOCKS[name])
-        status = os.lstat(path)
+        folder, lock = (disk.follow(mark, _git_folder), _GIT_LOCK) if name == ".git" else (mark, _LOCKS[name])
+        path = os.path.join(folder, lock)
+        status = disk.lstat(path)
     except (OSError, ValueError):
         return None
     return Lock(path, status.st_ino, status.st_mtime_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import weakref
@@ -11,7 +12,11 @@ from typing import Any, TypeVar
 
 __all__ = ["Worker"]
 
+_STOP_S = 6.0
+"""How long, in seconds, ending waits for a call: longer than one that `GuardedDisk` bounds."""
+
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _Job = tuple["asyncio.Future[Any]", Callable[[], Any]]
 
 
@@ -41,10 +46,13 @@ class Worker:
         return await done
 
     async def stop(self) -> None:
-        """End the thread, after the call it is in. Calls still queued run first."""
+        """End the thread, after the call it is in. Calls still queued run first. One that hangs is left behind."""
         self.abandon()
-        await asyncio.shield(self._ended)
-        self._thread.join()
+        ended, _ = await asyncio.wait({self._ended}, timeout=_STOP_S)
+        if ended:
+            self._thread.join()
+        else:
+            _log.warning("a call to the disk has not ended within %g s; its thread is left behind", _STOP_S)
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[Any]) -> None:

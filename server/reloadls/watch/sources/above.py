@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from reloadls.watch.guarded import GuardedDisk
+
 __all__ = ["Above", "above"]
 
 _MAX_HOPS = 40
@@ -31,18 +33,18 @@ class Above:
     names: dict[str, set[str]] = field(default_factory=dict)
 
 
-def above(paths: Iterable[str]) -> dict[str, Above]:
+def above(paths: Iterable[str], disk: GuardedDisk) -> dict[str, Above]:
     """Folder → what its events mean for `paths`. Looks at the disk.
 
     A path that is a folder is in it by itself, for its own fate. Links on the way are followed.
     """
     found: dict[str, Above] = {}
     for path in paths:
-        _walk(path, found)
+        _walk(path, found, disk)
     return found
 
 
-def _walk(path: str, found: dict[str, Above]) -> None:
+def _walk(path: str, found: dict[str, Above], disk: GuardedDisk) -> None:
     at, names, hops = os.sep, deque(path.split(os.sep)), 0
     while True:
         here = found.setdefault(at, Above())
@@ -55,8 +57,8 @@ def _walk(path: str, found: dict[str, Above]) -> None:
             continue
         step = os.path.join(at, name)
         try:
-            mode = os.lstat(step).st_mode
-            target = os.readlink(step) if stat.S_ISLNK(mode) else None
+            mode = disk.lstat(step).st_mode
+            target = disk.readlink(step) if stat.S_ISLNK(mode) else None
         except (OSError, ValueError):
             here.names.setdefault(name, set()).add(path)
             return

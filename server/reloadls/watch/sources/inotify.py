@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from reloadls.watch.concern import concerns_entry
 from reloadls.watch.folder import Folder
+from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.roots import WatchSet, outermost
 from reloadls.watch.sources.above import Above, above
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
@@ -65,6 +66,7 @@ class InotifySource:
         run: awaits a blocking call on the disk thread.
         make_polling: makes the source that looks again and again at the folders that a call names.
         kernel: gives the instance to use, shared or not.
+        disk: how the disk is reached.
     """
 
     reports_loss = True
@@ -76,12 +78,15 @@ class InotifySource:
         run: Callable[..., Awaitable[Any]],
         make_polling: Callable[[Callable[[], list[str]]], Source],
         kernel: Callable[[], Kernel],
+        *,
+        disk: GuardedDisk,
     ) -> None:
         self._emit = emit
         self._concerns = concerns
         self._run = run
         self._make_polling = make_polling
         self._make_kernel = kernel
+        self._disk = disk
         self._loop = asyncio.get_running_loop()
         self._kernel: Kernel | None = None
         self._what = WatchSet()
@@ -165,7 +170,7 @@ class InotifySource:
             old = None
         mask = _CONTENT if path in self._what.trees else _CONTENT | DONT_FOLLOW
         try:
-            folder.watch = kernel.add(self, path, mask, folder, old)
+            folder.watch = self._add(kernel, path, mask, folder, old)
         except OSError as error:
             folder.watch = None
             self._cannot_watch(path, error)
@@ -179,8 +184,15 @@ class InotifySource:
             self._kernel.remove(watch)
         self._can_watch(path)
 
+    def _add(self, kernel: Kernel, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
+        def undo(late: Watch) -> None:
+            if late is not old:
+                kernel.remove(late)
+
+        return self._disk.call(path, kernel.add, self, path, mask, folder, old, undo=undo)
+
     def _cannot_watch(self, path: str, error: OSError) -> None:
-        if error.errno in _MISSING:
+        if error.errno in _MISSING or isinstance(error, TimedOut):
             return  # the listing will find out
         if error.errno == errno.EACCES:
             return  # the listing will, too, and its ATTRIB is told by the folder above
@@ -216,7 +228,7 @@ class InotifySource:
         beside = what.folders | {os.path.dirname(path) for path in what.inside}
         changed: set[str] = set()
         for _ in range(8):  # a folder may appear above one that has just been found missing
-            wanted = above(what.trees | beside)
+            wanted = above(what.trees | beside, self._disk)
             again = False
             for path, meaning in wanted.items():
                 before = self._above.get(path, (Above(), None))
@@ -240,7 +252,7 @@ class InotifySource:
     ) -> Watch | None:
         mask = _CONTENT if content else _NAMES if meaning.names else _OWN_FATE
         try:
-            return kernel.add(self, path, mask, None, old)
+            return self._add(kernel, path, mask, None, old)
         except OSError as error:
             if content and error.errno not in (*_MISSING, errno.EACCES):
                 self._cannot_watch(path, error)

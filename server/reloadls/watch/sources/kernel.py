@@ -87,7 +87,11 @@ class Kernel:
         self._fd = self._calls.open()
         self._loop = asyncio.get_running_loop()
         self._turn = threading.Lock()
-        """Held while a watch is added or removed, so that none is removed that somebody has just been given."""
+        """Held while the watches change, but not while the kernel looks for a path: a file system may hang."""
+        self._adding = 0
+        """How many watches are being added. Meanwhile none is removed: it may be what is being added."""
+        self._unused: set[int] = set()
+        """The watches that are removed after that."""
         self._watches: dict[int, tuple[Watch, ...]] = {}
         self._listeners: set[Listener] = set()
         self.events = 0
@@ -139,19 +143,14 @@ class Kernel:
             OSError: it can't be watched; `old` is given up.
         """
         with self._turn:
-            try:
-                number = self._calls.add(self._fd, path, mask | MASK_ADD)
-            except OSError:
-                if old is not None:
-                    self._drop(old)
-                raise
-            if old is not None:
-                if old.number == number and old.path == path:
-                    return old
-                self._drop(old)
-            watch = Watch(listener, path, folder, number)
-            self._watches[number] = (*self._watches.get(number, ()), watch)
-            return watch
+            self._adding += 1
+        number = -1
+        try:
+            number = self._calls.add(self._fd, path, mask | MASK_ADD)
+        finally:
+            with self._turn:
+                watch = self._added(Watch(listener, path, folder, number), old)
+        return watch
 
     def remove(self, watch: Watch) -> None:
         """Its listener wants to hear no more of it."""
@@ -171,6 +170,22 @@ class Kernel:
 
     # -- inside ------------------------------------------------------------------------------------------
 
+    def _added(self, watch: Watch, old: Watch | None) -> Watch:
+        """The kernel watches for `watch`, unless its number is negative, which takes the place of `old`."""
+        if old is not None and old.number == watch.number and old.path == watch.path:
+            watch = old
+        else:
+            if old is not None:
+                self._drop(old)
+            if watch.number >= 0:
+                self._watches[watch.number] = (*self._watches.get(watch.number, ()), watch)
+        self._adding -= 1
+        if self._adding == 0:
+            unused, self._unused = self._unused - self._watches.keys(), set()
+            for number in unused:
+                self._calls.remove(self._fd, number)
+        return watch
+
     def _drop(self, watch: Watch) -> None:
         watches = self._watches.get(watch.number)
         if watches is not None:
@@ -181,7 +196,10 @@ class Kernel:
             self._watches[number] = watches
         else:
             self._watches.pop(number, None)
-            self._calls.remove(self._fd, number)
+            if self._adding:
+                self._unused.add(number)
+            else:
+                self._calls.remove(self._fd, number)
 
     def _close(self) -> None:
         with self._turn:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reloadls.watch.folder import Entry
+from reloadls.watch.guarded import GuardedDisk
 from reloadls.watch.sources.base import Hints, Source
 from reloadls.watch.sources.polling import PollingSource
 from reloadls.watch.sources.supervised import SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO, SupervisedSource
+from reloadls.watch.sources.timing import changed_at
 
 if sys.platform != "win32":  # before anybody needs it: a program may give up its right to read modules
     from reloadls.watch.sources.inotify import InotifySource
@@ -49,6 +51,8 @@ class SourceOptions:
 class Disk(Protocol):
     """The snapshot, as far as sources need it."""
 
+    disk: GuardedDisk
+
     def concerns(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path` could lead to a change; called on any thread."""
 
@@ -74,17 +78,29 @@ def make_source(
         kernel: gives the inotify instance to use; None makes one for this source alone.
     """
 
+    dated = _dated(disk)
+
     def net(emit: Callable[[Hints], None]) -> PollingSource:
-        return PollingSource(emit, disk.differences, delay=SAFETY_NET_FLOOR_S, net=True, ratio=SAFETY_NET_RATIO)
+        return PollingSource(
+            emit, disk.differences, delay=SAFETY_NET_FLOOR_S, dated=dated, net=True, ratio=SAFETY_NET_RATIO
+        )
 
     def polling(emit: Callable[[Hints], None]) -> PollingSource:
-        return PollingSource(emit, disk.differences, delay=options.poll_delay)
+        return PollingSource(emit, disk.differences, delay=options.poll_delay, dated=dated)
 
     if options.use == "polling":
         return SupervisedSource(emit, None, None, polling)
     if options.use == "inotify" or (options.use == "auto" and sys.platform == "linux"):
         return SupervisedSource(emit, lambda emit: _inotify(emit, disk, options, kernel), None, polling)
     return SupervisedSource(emit, lambda emit: _watchfiles(emit, disk, options), net, polling)
+
+
+def _dated(disk: Disk) -> Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]:
+    async def dated(paths: Sequence[str], noticed: float, bound: float) -> tuple[float, float]:
+        when: tuple[float, float] = await disk.run(changed_at, paths, noticed, bound, disk.disk.lstat)
+        return when
+
+    return dated
 
 
 def _inotify(
@@ -94,9 +110,9 @@ def _inotify(
         async def differences() -> dict[str, Entry | None]:
             return await disk.differences(folders())
 
-        return PollingSource(emit, differences, delay=options.poll_delay)
+        return PollingSource(emit, differences, delay=options.poll_delay, dated=_dated(disk))
 
-    return InotifySource(emit, disk.concerns, disk.run, part, kernel or Kernel)
+    return InotifySource(emit, disk.concerns, disk.run, part, kernel or Kernel, disk=disk.disk)
 
 
 def _watchfiles(emit: Callable[[Hints], None], disk: Disk, options: SourceOptions) -> Source:

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import select
 import sys
 from collections.abc import Callable
+
+from reloadls.watch.mount_table import unescaped
 
 __all__ = ["Mounts"]
 
@@ -87,12 +88,5 @@ class Mounts:
         for line in data.splitlines():
             fields = line.split(b" ")
             if len(fields) > 4:
-                found.add((f"{fields[0]!r} {fields[2]!r}", os.fsdecode(_OCTAL.sub(_unescaped, fields[4]))))
+                found.add((f"{fields[0]!r} {fields[2]!r}", os.fsdecode(unescaped(bytes(fields[4])))))
         return found
-
-
-_OCTAL = re.compile(rb"\\([0-7]{3})")
-
-
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    return bytes([int(match[1], 8) & 0xFF])

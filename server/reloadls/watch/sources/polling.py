@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from reloadls.watch.folder import Entry
 from reloadls.watch.roots import WatchSet
@@ -12,6 +12,8 @@ from reloadls.watch.sources.base import Backend, Hints, WholeSource
 from reloadls.watch.sources.timing import changed_at
 
 __all__ = ["PollingSource"]
+
+_Dated = Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]
 
 
 class PollingSource(WholeSource):
@@ -21,6 +23,7 @@ class PollingSource(WholeSource):
         emit: called with hints, on the event loop.
         differences: what differs from the snapshot: path → what is there now. Awaited off the event loop.
         delay: seconds between two looks.
+        dated: `changed_at` off the event loop; None calls it here.
         net: whether it only looks for what another source has lost.
         ratio: a look is followed by a pause at least this many times as long, however short the delay.
     """
@@ -34,12 +37,14 @@ class PollingSource(WholeSource):
         differences: Callable[[], Awaitable[dict[str, Entry | None]]],
         *,
         delay: float,
+        dated: _Dated | None = None,
         net: bool = False,
         ratio: float = 4.0,
     ) -> None:
         self._emit = emit
         self._differences = differences
         self._delay = delay
+        self._dated = dated or _dated_here
         self._net = net
         self._ratio = ratio
         self._task: asyncio.Task[None] | None = None
@@ -74,6 +79,10 @@ class PollingSource(WholeSource):
             news = tuple(path for path, entry in found.items() if path not in known or known[path] != entry)
             known = found
             if news:
-                first, last = changed_at(news, now, now - begun + pause)
+                first, last = await self._dated(news, now, now - begun + pause)
                 self._emit(Hints(news, last, first=first, rescan=self._net))
             pause = max(self._delay, self._ratio * (now - begun))
+
+
+async def _dated_here(paths: Sequence[str], noticed: float, bound: float) -> tuple[float, float]:
+    return changed_at(paths, noticed, bound)

@@ -1,0 +1,205 @@
+"""A file system that hangs is a reported state of its own; everything else is reported as ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reloadls.watch import guarded
+from reloadls.watch.flush import Pacing
+from reloadls.watch.pipeline import Pipeline
+from tests.support.fuse import Fuse, mounted, needs_fuse
+from tests.support.watching import DEADLINE, SOURCES, Told, piping
+
+pytestmark = [needs_fuse, pytest.mark.usefixtures("without_net")]
+
+ON_LINUX = [name for name in SOURCES if name != "watchfiles"]
+
+
+@pytest.fixture(autouse=True)
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a file system that hangs waits less."""
+    monkeypatch.setattr(guarded, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(guarded, "_MOST_PATIENCE_S", 0.5)
+
+
+def pacing(source: str) -> Pacing:
+    return Pacing(0.02, 0.2, 0.02, source)  # type: ignore[arg-type]
+
+
+def timed_out(told: Told) -> list[str]:
+    """The paths that the last status says do not answer."""
+    status = told.statuses[-1]
+    assert (status.state == "degraded") == bool(status.problems)
+    return [str(problem.path) for problem in status.problems if problem.code == "timedOut"]
+
+
+async def check(
+    told: Told, pipeline: Pipeline, fuse: Fuse, *, local: Path, inside: Path, at: Path, hung: bool = False
+) -> None:
+    """The file system hangs, unless it has already; `local` is reported meanwhile, and `inside` once it returns.
+
+    Args:
+        told: what is reported.
+        pipeline: what watches.
+        fuse: the file system.
+        local: a folder elsewhere.
+        inside: a folder on the file system, as the backing folder has it.
+        at: the path that the status names.
+        hung: whether it hangs.
+    """
+    if not hung:
+        fuse.hang()
+    pipeline.hint([str(at)])
+    await told.until(lambda: timed_out(told) == [str(at)])
+    for number in range(3):
+        (local / f"f{number}").write_text("1")
+        await told.until(functools.partial(told.has, local / f"f{number}"))
+    async with asyncio.timeout(DEADLINE):
+        await pipeline.sync()
+    (inside / "meanwhile").write_text("1")
+    assert timed_out(told) == [str(at)]
+    fuse.resume()
+    await told.until(lambda: not timed_out(told))
+    assert pipeline.status.state == "watching"
+    assert all(root.state == "watching" for root in pipeline.status.roots)
+
+
+@contextlib.asynccontextmanager
+async def two_roots(tmp_path: Path, source: str, **options: Any) -> AsyncIterator[tuple[Told, Pipeline, Fuse, Path]]:
+    local = tmp_path / "local"
+    local.mkdir()
+    with mounted(tmp_path / "mount") as fuse:
+        (fuse.root / "sub").mkdir()
+        (fuse.root / "sub" / "known").write_text("1")
+        async with piping([local, fuse.root], pacing=pacing(source), **options) as (told, pipeline):
+            yield told, pipeline, fuse, local
+
+
+@pytest.mark.parametrize("source", ON_LINUX)
+async def test_a_root_that_hangs(source: str, tmp_path: Path) -> None:
+    async with two_roots(tmp_path, source) as (told, pipeline, fuse, local):
+        await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=fuse.root)
+        await told.until(lambda: told.net().get(str(fuse.root / "sub" / "meanwhile")) == "created")
+        (fuse.root / "sub" / "known").write_text("more")
+        await told.until(lambda: told.net().get(str(fuse.root / "sub" / "known")) == "modified")
+
+
+async def test_a_root_that_hangs_is_named_so(tmp_path: Path) -> None:
+    async with two_roots(tmp_path, "auto") as (told, pipeline, fuse, local):
+        fuse.hang()
+        pipeline.hint([str(fuse.root / "sub")])
+        await told.until(lambda: told.statuses and "timedOut" in [root.state for root in told.statuses[-1].roots])
+        states = {root.path: root.state for root in told.statuses[-1].roots}
+        assert states == {str(local): "watching", str(fuse.root): "timedOut"}
+        assert "retrying in" in told.statuses[-1].problems[0].message
+
+
+@pytest.mark.parametrize("source", ON_LINUX)
+async def test_a_root_that_hangs_at_the_start(source: str, tmp_path: Path) -> None:
+    local = tmp_path / "local"
+    local.mkdir()
+    with mounted(tmp_path / "mount") as fuse:
+        (fuse.root / "known").write_text("1")
+        fuse.hang()
+        begun = time.monotonic()
+        async with piping([fuse.root, local], pacing=pacing(source)) as (told, pipeline):
+            assert time.monotonic() - begun < DEADLINE
+            assert [root.state for root in pipeline.status.roots] == ["timedOut", "watching"]
+            await check(told, pipeline, fuse, local=local, inside=fuse.backing, at=fuse.root, hung=True)
+            await told.until(lambda: told.has(fuse.root / "known") and told.has(fuse.root / "meanwhile"))
+
+
+@pytest.mark.parametrize("source", ON_LINUX)
+async def test_a_mount_inside_a_root(source: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with mounted(root / "mount", tmp_path / "backing") as fuse:
+        (fuse.root / "known").write_text("1")
+        async with piping([root], pacing=pacing(source)) as (told, pipeline):
+            await check(told, pipeline, fuse, local=root, inside=fuse.backing, at=fuse.root)
+            await told.until(lambda: told.has(fuse.root / "meanwhile"))
+            assert not told.has(fuse.root / "known")
+
+
+@pytest.mark.parametrize("target", ["file", "folder root", "below a linked folder"])
+async def test_a_link_that_leads_there(target: str, tmp_path: Path) -> None:
+    local = tmp_path / "local"
+    link = (local if target == "file" else tmp_path) / "link"
+    local.mkdir()
+    with mounted(tmp_path / "mount") as fuse:
+        (fuse.root / "sub").mkdir()
+        (fuse.root / "sub" / "known").write_text("1")
+        link.symlink_to(fuse.root / "sub" / "known" if target == "file" else fuse.root)
+        root = {"file": local, "folder root": link, "below a linked folder": link / "sub"}[target]
+        at = link if target == "file" else root
+        async with piping([root, local], pacing=pacing("auto")) as (told, pipeline):
+            await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=at)
+            (fuse.root / "sub" / "known").write_text("more")
+            expected = {"file": link, "folder root": link / "sub" / "known", "below a linked folder": root / "known"}
+            await told.until(lambda: told.has(expected[target]))
+
+
+@pytest.mark.parametrize("what", ["file", "inside"])
+async def test_a_root_inside_the_mount(what: str, tmp_path: Path) -> None:
+    local = tmp_path / "local"
+    local.mkdir()
+    with mounted(tmp_path / "mount") as fuse:
+        (fuse.root / "sub").mkdir()
+        (fuse.root / "sub" / "file").write_text("1")
+        root = fuse.root / "sub" / "file" if what == "file" else fuse.root / "sub"
+        async with piping([local, root], pacing=pacing("auto")) as (told, pipeline):
+            await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=root)
+            (fuse.root / "sub" / "file").write_text("more")
+            await told.until(lambda: told.net().get(str(fuse.root / "sub" / "file")) == "modified")
+
+
+@pytest.mark.parametrize("operation", ["getattr", "readdir", "opendir", "open", "readlink"])
+async def test_some_operations_hang(operation: Any, tmp_path: Path) -> None:
+    async with two_roots(tmp_path, "auto") as (told, pipeline, fuse, local):
+        (fuse.root / ".gitignore").write_text("*.tmp")
+        (fuse.root / "link").symlink_to("sub/known")
+        await told.until(lambda: told.has(fuse.root / "link"))
+        fuse.block(operation)
+        (fuse.backing / ".gitignore").write_text("*.log")
+        pipeline.hint([str(fuse.root)])
+        await told.until(lambda: str(fuse.root) in timed_out(told) or str(fuse.root / "link") in timed_out(told))
+        (local / "a").write_text("1")
+        await told.until(lambda: told.has(local / "a"))
+        (fuse.backing / "sub" / "meanwhile").write_text("1")
+        fuse.block()
+        await told.until(lambda: not timed_out(told) and told.has(fuse.root / "sub" / "meanwhile"))
+
+
+async def test_stop_and_sync_end_while_it_hangs(tmp_path: Path) -> None:
+    async with two_roots(tmp_path, "auto") as (_, pipeline, fuse, _):
+        fuse.hang()
+        async with asyncio.timeout(DEADLINE):
+            pipeline.hint([str(fuse.root)])
+            await pipeline.sync()
+            await pipeline.rescope(pipeline.scope)
+            await pipeline.stop()
+
+
+async def test_it_is_unmounted_and_mounted_again_while_it_hangs(tmp_path: Path) -> None:
+    local, point = tmp_path / "local", tmp_path / "mount"
+    local.mkdir()
+    with mounted(point) as fuse:
+        (fuse.root / "known").write_text("1")
+        async with piping([local, point], pacing=pacing("auto")) as (told, pipeline):
+            fuse.hang()
+            pipeline.hint([str(point)])
+            await told.until(lambda: timed_out(told) == [str(point)])
+            os.system(f"umount -l {point}")
+            await told.until(lambda: told.net().get(str(point / "known")) == "deleted")
+            with mounted(point, tmp_path / "mount.backing"):
+                await told.until(lambda: told.net().get(str(point / "known")) != "deleted")
+                (point / "new").write_text("1")
+                await told.until(lambda: told.has(point / "new"))
