@@ -220,3 +220,10 @@ def _expect(terminal: int, text: bytes) -> None:
     while not seen.endswith(text):
         assert select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0], f"no {text!r}: {seen!r}"
         seen += os.read(terminal, 1)
+
+
+@pytest.mark.parametrize("args", [["--b\x1b[2Jad"], ["-m", "b\x1b[2Jad"], ["b\x9b31m"], ["--root", "\x1b[1m", "x.py"]])
+def test_an_error_shows_no_terminal_codes(args: list[str], tmp_path: Path) -> None:
+    done = _run(*args, cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stderr.replace("\n", "").isprintable(), done.stderr

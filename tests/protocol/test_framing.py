@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reloadls.protocol import framing
 from reloadls.protocol.framing import Frame, Framer, FramingError, frame
 
 A = b'{"id":1,"text":"one"}'
@@ -152,3 +153,40 @@ def test_what_is_framed_comes_back(bodies: list[bytes], step: int) -> None:
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_after_any_garbage_the_second_of_two_messages_comes(garbage: bytes, step: int) -> None:
     assert feed(garbage + FA + FB, step)[-1:] == [Frame(B)]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"content-length:1\n",
+        b"content-length:1\n" * 480 + b"!\n\n",
+        b"content-length:1\r\n!\r\n\r\n",
+        b"Content-Type:1\n" * 500 + b"!\n\n",
+        b"a:\n" * 2700 + b"!\n\n",
+        b"content-length" * 580 + b"\n\n",
+        b"content-length\n\n",
+        b"content-length:" + b" " * 8000 + b"\n\n",
+        b"\n\n",
+    ],
+)
+def test_a_body_full_of_half_headers_is_looked_at_once(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def count(block: bytes) -> int | None:
+        looked.append(len(block))
+        return find(block)
+
+    find = framing._find_length_line
+    monkeypatch.setattr(framing, "_find_length_line", count)
+    body = (piece * (100_000 // len(piece) + 1)).rstrip()
+    assert feed(frame(body) + FA, 512, 10**6) == [Frame(body), Frame(A)]
+    assert sum(looked) <= len(body)
+
+
+def test_a_block_of_headers_is_matched_from_its_end() -> None:
+    block = b"content-length:1\n" * 480
+    find = framing._find_length_line
+    assert find(block + b"\n") == 0
+    assert find(block + b"!\n\n") is None
+    assert find(b"!\n" + block + b"\n") == 2
+    assert find(b"x: \n}content-length:1\na: b\n\n") == 5

@@ -24,7 +24,7 @@ def check(raw: object, *problems: str, previous: Options | None = None, **expect
         assert problem.field in problem.message
 
 
-@pytest.mark.parametrize("raw", [None, {}, {"paths": None, "debounceMs": None, "forcePolling": None}])
+@pytest.mark.parametrize("raw", [None, {}, [], {"paths": None, "debounceMs": None, "forcePolling": None}])
 def test_nothing_given_means_the_defaults(raw: object) -> None:
     check(raw)
 
@@ -43,7 +43,7 @@ def test_every_field_can_be_set() -> None:
     ("raw", "message"),
     [
         (5, "the options must be an object, not 5"),
-        ([], "the options must be an object, not []"),
+        ([1], "the options must be an object, not [1]"),
         ({"debounceMs": "fast"}, 'debounceMs must be an integer from 1 to 60000, not "fast"'),
         ({"debounceMs": True}, "debounceMs must be an integer from 1 to 60000, not true"),
         ({"debounceMs": 3.0}, "not 3.0"),
@@ -99,3 +99,9 @@ def test_never_raises_and_always_gives_usable_options(raw: object) -> None:
     options, problems = parse_options(raw)
     assert 1 <= options.debounce_ms <= options.max_wait_ms
     assert all(problem.message for problem in problems)
+
+
+def test_many_unknown_fields_are_one_problem() -> None:
+    # A suggestion for each of them took a second.
+    check({f"field{number}": 1 for number in range(21)} | {"debounceMs": 5}, "21 fields are not known", debounce_ms=5)
+    check({"x" * 100_000: 1}, "is not a known field")

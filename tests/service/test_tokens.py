@@ -18,6 +18,7 @@ from websockets.typing import Origin
 
 from reloadls.service import ReloadServer
 from reloadls.service.transports import CantServe, Limits, listen, read_or_make_token, serve_clients
+from reloadls.service.transports.connection import Connection
 from tests.cli.running import finish
 from tests.support.clients import RawClient, RecordingClient, RpcError
 from tests.support.peers import WsPeer
@@ -175,6 +176,41 @@ class TestBefore:
             await client.peer.wait()
 
     @with_tokens
+    async def test_many_small_messages_are_refused(self, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RawClient) as client:
+            for _ in range(100):
+                client.send_body(b"1")
+            await client.peer.wait()
+            reasons = [arrived.message["error"]["message"] for arrived in client.messages]
+            assert reasons[-1] == "no token was received within 32 messages"
+            assert len(reasons) < 80
+
+    @with_tokens
+    async def test_nothing_but_the_token_is_looked_at(self, transport: Transport) -> None:
+        async with Service.start(transport) as service, service.client(RawClient) as client:
+            params = {"processId": "x", "capabilities": {f"c{n}": {} for n in range(5000)}, "workspaceFolders": 5}
+            client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
+            [refusal] = await client.take()
+            assert refusal["error"]["code"] == -32803
+            await client.peer.wait()
+
+    async def test_a_slice_at_a_time_is_processed(self) -> None:
+        """Others are served in between, whatever the bytes cost."""
+        connection = Connection("client", drop_after=60)
+        taken: list[int] = []
+        connection.on_input = lambda data: taken.append(len(data))
+        connection.allowance = 5000
+        connection.data_received(b"x" * 1500)
+        assert taken == [512]
+        await asyncio.sleep(0)
+        assert taken == [512, 512]
+        connection.allowance = None
+        await asyncio.sleep(0)
+        assert taken == [512, 512, 476]
+        connection.data_received(b"x" * 5000)
+        assert taken[3:] == [5000]
+
+    @with_tokens
     async def test_one_that_may_come_in_can_go_on_at_once(self, tmp_path: Path, transport: Transport) -> None:
         async with Service.start(transport) as service, service.client(RawClient) as client:
             client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": service.hello(tmp_path)})
@@ -247,6 +283,20 @@ class TestWebSocketHeaders:
         async with Service.start("ws") as service:
             headers = {"Authorization": f"Bearer {service.token}"}
             assert await self.status(service, origin=Origin(origin), additional_headers=headers) == 403
+
+    async def test_an_origin_is_logged_without_terminal_codes(self) -> None:
+        async with Service.start("ws") as service:
+            reader, writer = await service.streams()
+            origin = "http://x\x9b31m\x1b[2J\u202e"
+            handshake = (
+                f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {origin}\r\n"
+            )
+            handshake += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            writer.write(handshake.encode())
+            await reader.read()
+            writer.close()
+            await service.process.wait_for_stderr("is refused")
+            assert service.process.stderr.replace("\n", "").isprintable()
 
     async def test_unless_it_may(self, tmp_path: Path) -> None:
         pages = ("http://localhost:3000", "vscode-webview://x")

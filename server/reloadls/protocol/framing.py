@@ -27,16 +27,16 @@ _MAX_HEADER: Final = 8 * 1024
 _LENGTH_LINE: Final = rb"content-length[ \t]*:[ \t]*[0-9]+[ \t]*\r?\n"
 _LENGTH_START = re.compile(rb"content-length[ \t]*(?::[ \t]*[0-9]*[ \t]*\r?\n?\r?)?", re.IGNORECASE)
 _TAIL: Final = 64
+_WORD_OVERLAP: Final = len(b"content-length") - 1
 _BLANK = re.compile(rb"\n\r?\n")
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN)
 _UNFINISHED = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*(:.*)?\r?", re.DOTALL)
 _NEXT_LENGTH = re.compile(_LENGTH_LINE, re.IGNORECASE)
 _GLUED = re.compile(rb"[^-](content-length)$", re.IGNORECASE)
-_EMBEDDED = re.compile(
-    rb"(?:content-type[ \t]*:[^\n]*\n)?" + _LENGTH_LINE + rb"(?:" + _TOKEN + rb":[^\n]*\n)*\r?\n\Z",
-    re.IGNORECASE,
-)
+_LENGTH_WORD = re.compile(rb"content-length", re.IGNORECASE)
+_HEADER_LINE = re.compile(_TOKEN + rb":")
+_TYPE_LINE = re.compile(rb"content-type[ \t]*:[^\n]*\n\Z", re.IGNORECASE)
 
 
 @frozen
@@ -77,7 +77,7 @@ class Framer:
         self._length: int | None = None  # of the message whose header is being read
         self._header_size = 0
         self._scanned = 0  # how much of the present body is known to hold no header
-        self._block = 0  # where in it a header could begin at the earliest
+        self._word = -1  # where in it a header may have begun: the first Content-Length that no blank line has followed
         self._messages = 0
 
     def feed(self, data: bytes) -> list[Frame | FramingError]:
@@ -86,7 +86,7 @@ class Framer:
         events = list(self._events())
         del self._rest[: self._pos]
         self._scanned = max(0, self._scanned - self._pos)
-        self._block = max(0, self._block - self._pos)
+        self._word = max(-1, self._word - self._pos)
         self._pos = 0
         return events
 
@@ -150,7 +150,7 @@ class Framer:
         size, self._header_size = self._header_size, 0
         if self._length is not None:
             self._state = "body"
-            self._scanned = self._block = self._pos
+            self._scanned, self._word = self._pos, -1
             return None
         if size <= 2:
             return None  # stray line ends between messages do no harm
@@ -169,15 +169,32 @@ class Framer:
         return Frame(body)
 
     def _find_embedded(self, limit: int) -> int | None:
-        """Return where a header begins inside the present body, if one does (see the module's docstring)."""
-        while blank := _BLANK.search(self._rest, max(self._block, self._scanned - 2), limit):
-            # A header holds no blank line, so nothing before the last one is looked at again.
-            begin, end = max(self._block, blank.end() - _MAX_HEADER), blank.end()
-            self._block = self._scanned = end
-            if match := _EMBEDDED.search(bytes(self._rest[begin:end])):
-                return begin + match.start()
+        """Return where a header begins inside the present body, if one does (see the module's docstring).
+
+        Each byte is looked at a fixed number of times: this runs on what clients send before they are authenticated.
+        """
+        while self._word >= 0 or self._find_word(limit):
+            blank = _BLANK.search(self._rest, max(self._word, self._scanned - 2), limit)
+            if blank is None:
+                break
+            begin, end = max(self._word, blank.end() - _MAX_HEADER), blank.end()
+            self._word, self._scanned = -1, end
+            if (start := _find_length_line(bytes(self._rest[begin:end]))) is not None:
+                return self._with_type_line(begin + start)
         self._scanned = limit
         return None
+
+    def _find_word(self, limit: int) -> bool:
+        word = _LENGTH_WORD.search(self._rest, max(self._pos, self._scanned - _WORD_OVERLAP), limit)
+        self._word = -1 if word is None else word.start()
+        return word is not None
+
+    def _with_type_line(self, start: int) -> int:
+        """Return where a header begins that has its Content-Length at `start`: a Content-Type may precede it."""
+        begin = max(self._pos, start - _MAX_HEADER)
+        above = max(begin, self._rest.rfind(b"\n", begin, max(begin, start - 1)) + 1)
+        line = _TYPE_LINE.search(bytes(self._rest[above:start]))
+        return start if line is None else above + line.start()
 
     def _lose(self, kind: Literal["header", "size", "garbage"], reason: str) -> FramingError:
         self._state, self._length, self._header_size = "lost", None, 0
@@ -190,6 +207,19 @@ class Framer:
         elif len(self._rest) - self._pos > 256:
             # A header line may be half here; more than its own length back there is nothing to keep.
             self._pos = len(self._rest) - 128
+
+
+def _find_length_line(block: bytes) -> int | None:
+    """Return where the header begins that ends with `block`'s end, a blank line; None if none does.
+
+    From its Content-Length on, each line is a header's. What precedes that on its line is the end of the body.
+    """
+    end = block.rfind(b"\n", 0, -1)  # of the last line before the blank one
+    begin = block.rfind(b"\n", 0, end) + 1
+    while begin > 0 and _HEADER_LINE.match(block, begin, end):
+        begin = block.rfind(b"\n", 0, begin - 1) + 1
+    line = _NEXT_LENGTH.search(block, begin)
+    return None if line is None else line.start()
 
 
 def _next_header_size(tail: bytes) -> int:

@@ -52,6 +52,11 @@ class Inbound(Outbound):
         self._notices: set[asyncio.Future[Any]] = set()
         self.exit_code: int | None = None
         self.on_exit: Callable[[int], None] | None = None
+        self.received = 0
+        """How many messages have been received, those that can't be read included."""
+        self.admit: Callable[[Any], Any] = lambda params: params
+        """Called with the params of `initialize` as they were received, before anything else is done with them; returns
+        those to use, or raises `JsonRpcException` to refuse the client. A transport sets it."""
         super().__init__(server, converter)
 
     # What a transport calls
@@ -64,10 +69,12 @@ class Inbound(Outbound):
             if isinstance(event, Frame):
                 self.receive_body(event.body)
             else:
+                self.received += 1
                 self._on_framing_error(event)
 
     def receive_body(self, body: bytes) -> None:
         """Act on one message, a UTF-8 JSON text, from a transport that has its own frames."""
+        self.received += 1
         try:
             message = loads(body)
         except ValueError as exc:
@@ -154,7 +161,7 @@ class Inbound(Outbound):
 
     def _typed_params(self, method: str, params: Any) -> Any:
         if method == types.INITIALIZE:
-            return structure_initialize(self._converter, params)
+            return structure_initialize(self._converter, self.admit(params))
         cls = params_type(method)
         return params if cls is None else structure_params(self._converter, params, cls)
 

@@ -56,12 +56,27 @@ def dumps(value: Any) -> bytes:
 def show(value: object, limit: int = 60) -> str:
     """Return a value as its sender wrote it (JSON), cut to `limit` characters, for use in a message."""
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = _start(value, limit)
     except (TypeError, ValueError, RecursionError):
         text = f"a {type(value).__name__}"
     # A message must be sendable itself, whatever it quotes.
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _start(value: object, limit: int) -> str:
+    """Return the first characters of a value as JSON, some more than `limit`, without encoding all of it."""
+    if isinstance(value, str):
+        return json.dumps(value[: limit + 1], ensure_ascii=False)
+    text = ""
+    for piece in _ENCODER.iterencode(value):
+        text += piece[: limit + 1]
+        if len(text) > limit:
+            break
+    return text
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -40,6 +40,11 @@ class Options:
     """Also send `workspace/didChangeWatchedFiles`."""
 
 
+_MAX_UNKNOWN: Final = 20
+"""More unknown fields than this are reported as one problem: a suggestion for each costs time."""
+_LONGEST_NAME: Final = 100
+
+
 @frozen
 class OptionProblem:
     """One option that could not be used; `message` names the field, the value and what is allowed."""
@@ -56,12 +61,17 @@ def parse_options(raw: object, previous: Options | None = None) -> tuple[Options
     unless it was sent too.
     """
     options = previous or Options()
-    if raw is None:
+    if raw is None or raw == []:  # what Lua, PHP and Emacs Lisp make of an empty object
         return options, []
     if not isinstance(raw, Mapping):
         return options, [OptionProblem("", f"the options must be an object, not {show(raw)}")]
     problems: list[OptionProblem] = []
     values: dict[str, Any] = {}
+    unknown = [key for key in raw if key not in _READERS]
+    if len(unknown) > _MAX_UNKNOWN:
+        message = f"{len(unknown)} fields are not known, such as {show(unknown[0])}"
+        problems.append(OptionProblem(str(unknown[0])[:_LONGEST_NAME], message))
+        raw = {key: value for key, value in raw.items() if key in _READERS}
     for key, value in raw.items():
         try:
             name, read = _field(key)
@@ -75,7 +85,8 @@ def parse_options(raw: object, previous: Options | None = None) -> tuple[Options
 
 def _field(key: object) -> tuple[str, Callable[[object], object]]:
     if not isinstance(key, str) or key not in _READERS:
-        raise Mismatch(f"is not a known field; {did_you_mean(str(key), list(_READERS))}", field=str(key))
+        name = str(key)[:_LONGEST_NAME]
+        raise Mismatch(f"is not a known field; {did_you_mean(name, list(_READERS))}", field=name)
     return _READERS[key]
 
 

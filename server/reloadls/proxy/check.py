@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reloadls.base.text import shown
 from reloadls.protocol.uris import to_uri
 from reloadls.proxy import amend
 from reloadls.proxy.child import CantStart
@@ -70,11 +71,11 @@ def check_main(options: ProxyOptions) -> int:
     try:
         asyncio.run(_check(options, findings))
     except CantStart as refusal:
-        sys.stderr.write(f"reloadls proxy: {refusal}\n")
+        sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
     except (ServerEnded, TimeoutError) as error:
         silent = f"the server did not answer within {_START_S:.0f} s; does it speak LSP over stdio?"
-        sys.stderr.write(f"reloadls proxy: {str(error) or silent}\n")
+        sys.stderr.write(f"reloadls proxy: {shown(str(error)) or silent}\n")
         return 1
     sys.stdout.write("".join(f"{line}\n" for line in _report(findings)))
     return 0 if findings.opened is not None or findings.said is not None else 1

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reloadls.base.logs import SafeFormatter
+from reloadls.base.text import shown
 from reloadls.proxy.child import CantStart, Child, end_like, start
 from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.proxy.session import Session
@@ -52,7 +54,7 @@ def proxy_main(options: ProxyOptions) -> int:
         with _own_streams() as (source, sink):
             code = asyncio.run(stand_between(options, source, sink))
     except CantStart as refusal:
-        sys.stderr.write(f"reloadls proxy: {refusal}\n")
+        sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
     return end_like(code)
 
@@ -192,7 +194,7 @@ class _Aside(logging.Handler):
 def start_log(log_file: str | None) -> None:
     """Log warnings to standard error, or more to a file."""
     handler = _Aside() if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s reloadls proxy %(levelname)s: %(message)s"))
+    handler.setFormatter(SafeFormatter("%(asctime)s reloadls proxy %(levelname)s: %(message)s"))
     logger = logging.getLogger("reloadls")
     logger.addHandler(handler)
     logger.propagate = False

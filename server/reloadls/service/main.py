@@ -12,16 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reloadls.base.logs import SafeFormatter
+from reloadls.base.text import shown
 from reloadls.service.host import Host
 from reloadls.service.server import ReloadServer
 from reloadls.service.transports import (
     Limits,
     default_token_file,
     listen,
-    pass_over_token,
     read_or_make_token,
     serve_clients,
     serve_stdio,
+    without_token,
 )
 from reloadls.watch.hub import WatchHub
 from reloadls.watch.sources.make import SourceName
@@ -98,7 +100,7 @@ def _host(options: ServeOptions) -> Host:
 
 
 async def _serve_stdio(server: ReloadServer, draining: asyncio.Future[None]) -> int:
-    server.admit = pass_over_token
+    server.protocol.admit = without_token
     try:
         return await serve_stdio(server, draining=draining, end=server.end)
     finally:
@@ -117,7 +119,7 @@ async def _serve_sockets(
         token = read_or_make_token(options.token_file or default_token_file())
     listening = left_behind.enter_context(listen(options.transport, options.address))
     # A line of its own in one write, however the log is set: programs wait for it.
-    sys.stderr.write(f"listening on {options.transport} {listening.address}\n")
+    sys.stderr.write(f"listening on {options.transport} {shown(listening.address)}\n")
     sys.stderr.flush()
     await serve_clients(
         listening.socket,
@@ -147,7 +149,7 @@ def _drain_on_signals(draining: asyncio.Future[None], clean_up: Callable[[], Non
 
 def _start_log(log_file: str | None, log_level: LogLevel) -> None:
     handler = logging.StreamHandler(sys.stderr) if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

@@ -39,8 +39,6 @@ class ReloadProtocol(SafeProtocol):
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         """Answer with what the service can do."""
-        if isinstance(self._server, ReloadServer):
-            self._server.admit(params)
         result = yield from super().lsp_initialize(params)
         result.capabilities.text_document_sync = types.TextDocumentSyncOptions(
             open_close=False, change=types.TextDocumentSyncKind.None_, save=types.SaveOptions(include_text=False)
@@ -70,9 +68,6 @@ class ReloadServer(LanguageServer):
         self._progress: ScanProgress | None = None
         self._watching = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self.admit: Callable[[types.InitializeParams], object] = lambda _params: None
-        """Called before anything else is made of `initialize`: raises `RequestFailed` to refuse the client, and takes
-        out of the params what is not for the session. A transport sets it."""
         register(self)
         _register_life_cycle(self)
 

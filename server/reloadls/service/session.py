@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 _LARGE = 500
 """More changes than this are encoded off the event loop: it takes about 3 µs each."""
 
+_MOST_PROBLEMS = 50
+"""Problems with the options that are reported one by one."""
+
 
 class Client(Protocol):
     """Where a session tells what it has to tell."""
@@ -285,7 +288,7 @@ class Session:
         options, problems = parsed
         meant = scope_of(options, folders)
         told = [(problem.field, problem.message) for problem in problems]
-        return _Settings(options, folders, meant, (*told, *meant.problems))
+        return _Settings(options, folders, meant, _bounded([*told, *meant.problems]))
 
     def _show_problems(self) -> None:
         for _, message in self._settings.problems:
@@ -367,6 +370,13 @@ class Session:
     def _roots_there(self) -> list[str]:
         roots: tuple[RootStatus, ...] = () if self._channel is None else self._channel.pipeline.status.roots
         return [to_root(root).uri for root in roots if root.state != "missing"]
+
+
+def _bounded(problems: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    if len(problems) <= _MOST_PROBLEMS:
+        return tuple(problems)
+    more = ("", f"{len(problems) - _MOST_PROBLEMS} more problems with the options are not listed")
+    return (*problems[:_MOST_PROBLEMS], more)
 
 
 async def _encode_since(clock: str, changes: Sequence[FileChange | str], *, fresh: bool) -> Encoded:

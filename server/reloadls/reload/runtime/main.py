@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reloadls.base.text import shown
+
 from .arguments import BadRunArgument, RunOptions, parse
 from .program import CantRun, find_program, run
 
@@ -28,7 +30,7 @@ def main(args: Sequence[str]) -> int:
     try:
         options = parse(args)
     except BadRunArgument as error:
-        sys.stderr.write(f"reloadls: {error}\nTry 'reloadls run --help'.\n")
+        sys.stderr.write(f"reloadls: {shown(str(error))}\nTry 'reloadls run --help'.\n")
         return 2
     return run_options(options)
 
@@ -40,7 +42,7 @@ def run_options(options: RunOptions) -> int:
             return _supervised(options)
         return _run(options, None)
     except CantRun as error:
-        sys.stderr.write(f"reloadls: {error}\n")
+        sys.stderr.write(f"reloadls: {shown(str(error))}\n")
         return error.status
 
 

@@ -1,6 +1,6 @@
 """How clients reach the service: the standard streams, TCP, WebSocket, a Unix domain socket."""
 
-from .gate import pass_over_token
+from .gate import without_token
 from .listening import Listening, listen
 from .refusal import CantServe
 from .sockets import Limits, serve_clients
@@ -13,8 +13,8 @@ __all__ = [
     "Listening",
     "default_token_file",
     "listen",
-    "pass_over_token",
     "read_or_make_token",
     "serve_clients",
     "serve_stdio",
+    "without_token",
 ]

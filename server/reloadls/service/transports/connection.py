@@ -19,6 +19,8 @@ _HIGH_WATER: Final = 256 * 1024
 """Unsent bytes beyond which `drain` waits."""
 _INPUT_STOP: Final = 16 * 1024 * 1024
 """Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
+_SLICE: Final = 512
+"""Bytes that are processed at once while there is an allowance: other clients are served between two slices."""
 _FLUSH_S: Final = 2.0
 """Seconds that the last messages are given to leave."""
 _LINGER_S: Final = 0.5
@@ -43,12 +45,14 @@ class Connection(asyncio.Protocol):
         self.on_input: Callable[[bytes], None] = lambda _: None
         """Takes what comes: bytes as they come, or whole messages if there are frames."""
         self.allowance: int | None = None
-        """Bytes that are taken before `on_excess` is called; None: any number."""
+        """Bytes that are received before `on_excess` is called, a slice at a time; None: any number, at once."""
         self.on_excess: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._deaf = False
+        self._held = bytearray()  # received, and waits for its turn
+        self._next: asyncio.Handle | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._written = 0
@@ -115,6 +119,7 @@ class Connection(asyncio.Protocol):
     def stop_taking(self) -> None:
         """Take no more input; what still comes is dropped."""
         self._deaf = True
+        self._held.clear()
 
     async def leave(self) -> None:
         """Send what is still to be sent, within bounds, and close."""
@@ -141,24 +146,46 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self._deaf:
             return
-        try:
-            self._take_within_allowance(data)
-        except Exception:
-            _log.exception("%s sent what could not be dealt with, and is dropped", self.name)
-            self.close()
-        if self.pending > _INPUT_STOP and self._transport is not None:
-            self._transport.pause_reading()
+        self._held += data
+        if self._next is None:
+            self._take_held()
 
-    def _take_within_allowance(self, data: bytes) -> None:
-        while data and (allowed := self.allowance) is not None:
-            piece, data = data[:allowed], data[allowed:]
-            self.allowance = allowed - len(piece)
-            self._take(piece)  # may lift the limit
-            if self.allowance == 0:
-                self.on_excess()
-                return
-        if data:
+    def _take_held(self) -> None:
+        self._next = None
+        while self._held and not self._deaf and self.allowance is None:
+            data, self._held = bytes(self._held), bytearray()
+            self._take_safely(data)
+        if self._held and not self._deaf:
+            self._take_slice(self.allowance or 0)
+        self._control_reading()
+
+    def _take_slice(self, allowed: int) -> None:
+        piece = bytes(self._held[: min(allowed, _SLICE)])
+        del self._held[: len(piece)]
+        self.allowance = allowed - len(piece)
+        self._take_safely(piece)  # may lift the limit
+        if self.allowance == 0:
+            self._held.clear()
+            self.on_excess()
+        elif self._held:
+            self._next = self._loop.call_soon(self._take_held)
+
+    def _take_safely(self, data: bytes) -> None:
+        try:
             self._take(data)
+        except Exception:
+            _log.exception("%s sent what can't be processed, and is dropped", self.name)
+            self._deaf = True
+            self.close()
+
+    def _control_reading(self) -> None:
+        """Read on, unless something is held, or the client does not read what it is sent."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._next is not None or self.pending > _INPUT_STOP:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
         self.on_input(data)
@@ -182,5 +209,4 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has taken enough."""
         self._room.set()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._control_reading()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-
-from lsprotocol.types import InitializeParams
+from typing import Any
 
 from reloadls.protocol import RequestFailed
 
-__all__ = ["Gate", "pass_over_token"]
+__all__ = ["Gate", "without_token"]
 
 _WHERE = "what the service's token file holds (see 'reloadls serve --help')"
 
@@ -30,15 +29,17 @@ class Gate:
         self._is_shut = False
         self.is_open = token is None
 
-    def admit(self, params: InitializeParams) -> None:
-        """Look at `initializationOptions.token`, and take it out: it is for nobody else. There is one try.
+    def admit(self, params: Any) -> Any:
+        """Check `initializationOptions.token`, and return the params without it. There is one try.
+
+        The params are as they were received: nothing else is done with them before they are admitted.
 
         Raises:
             RequestFailed: it is missing or wrong.
         """
-        shown = pass_over_token(params)
+        shown, rest = _take_token(params)
         if self.is_open or (not self._is_shut and self.opens_with(shown)):
-            return
+            return rest
         self._is_shut = True
         what = "is missing" if shown is None else "is wrong"
         self._on_refused(f"the token {what}")
@@ -56,10 +57,14 @@ class Gate:
         return True
 
 
-def pass_over_token(params: InitializeParams) -> object:
-    """Take `initializationOptions.token` out and return it: one who sends it where none is needed does no wrong."""
-    options = params.initialization_options
+def without_token(params: Any) -> Any:
+    """Return the params of `initialize` without a token: a client that sends one where none is needed is served."""
+    return _take_token(params)[1]
+
+
+def _take_token(params: Any) -> tuple[object, Any]:
+    options = params.get("initializationOptions") if isinstance(params, Mapping) else None
     if not isinstance(options, Mapping) or "token" not in options:
-        return None
-    params.initialization_options = {key: value for key, value in options.items() if key != "token"}
-    return options["token"]
+        return None, params
+    rest = {key: value for key, value in options.items() if key != "token"}
+    return options["token"], {**params, "initializationOptions": rest}

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol
 
-from lsprotocol.types import InitializeParams
-
 from reloadls.protocol import RequestFailed, SafeProtocol, dumps
 
 from .connection import Connection
@@ -38,12 +36,12 @@ class Limits:
     """Seconds in which it must have shown the token."""
     hello_bytes: int = 64 * 1024
     """Bytes in which it must have shown the token."""
+    hello_messages: int = 32
+    """Messages, frames included, in which it must have shown the token."""
 
 
 class Server(Protocol):
     """One client's server: `ReloadServer`."""
-
-    admit: Callable[[InitializeParams], object]
 
     @property
     def protocol(self) -> SafeProtocol:
@@ -162,7 +160,7 @@ class _Visit:
         self._limits = limits
         self._gate = Gate(token, on_open=self._on_open, on_refused=self._on_refused)
         self.connection = self._connect(origins)
-        server.admit = self._gate.admit
+        server.protocol.admit = self._gate.admit
         server.protocol.set_writer(self.connection, include_headers=not self.connection.has_frames)
         if not self._gate.is_open:
             self.connection.allowance = limits.hello_bytes
@@ -171,15 +169,26 @@ class _Visit:
     def _connect(self, origins: Sequence[str] | None) -> Connection:
         if origins is None:
             connection = Connection(self._name, drop_after=self._limits.drop_after)
-            connection.on_input = self._server.protocol.feed
+            connection.on_input = self._on_bytes
             return connection
         from .websocket import WebSocketConnection  # noqa: PLC0415 - needs an extra
 
         over_frames = WebSocketConnection(
             self._name, drop_after=self._limits.drop_after, origins=origins, on_bearer=self._gate.opens_with
         )
+        over_frames.on_frames = self._count
         over_frames.on_input = self._on_message
         return over_frames
+
+    def _on_bytes(self, data: bytes) -> None:
+        self._server.protocol.feed(data)
+        self._count(self._server.protocol.received)
+
+    def _count(self, received: int) -> None:
+        """Refuse a client that has sent too many messages without the token: each costs more than its bytes."""
+        most = self._limits.hello_messages
+        if received > most and not self._gate.is_open and self._server.protocol.exit_code is None:
+            self._refuse(f"no token was received within {most} messages")
 
     def _on_message(self, body: bytes) -> None:
         if self._server.protocol.exit_code is None:  # as `feed` does

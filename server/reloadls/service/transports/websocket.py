@@ -16,6 +16,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Origin
 
+from reloadls.base.text import shown
 from reloadls.protocol.framing import MAX_BODY
 
 from .connection import Connection
@@ -24,6 +25,7 @@ from .conversation import resolve
 __all__ = ["WebSocketConnection"]
 
 _log = logging.getLogger(__name__)
+_LONGEST_REASON: Final = 300
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -46,6 +48,9 @@ class WebSocketConnection(Connection):
         allowed = [None, *(Origin(origin) for origin in origins)]
         self._frames = ServerProtocol(origins=allowed, max_size=MAX_BODY, logger=_quiet)
         self._on_bearer = on_bearer
+        self.on_frames: Callable[[int], None] = lambda _: None
+        """Called with the number of frames received so far."""
+        self._received = 0
         self._parts: list[bytes] = []
         self._taken = False
 
@@ -63,18 +68,21 @@ class WebSocketConnection(Connection):
     def _take(self, data: bytes) -> None:
         self._frames.receive_data(data)
         for event in self._frames.events_received():
+            self._received += 1
             if isinstance(event, Request):
                 self._frames.send_response(self._answer(event))
             elif self._taken and isinstance(event, Frame) and event.opcode in _DATA:
                 self._take_part(event)
         self._send_frames()
+        self.on_frames(self._received)
         if self._frames.close_expected():
             resolve(self.ended)
 
     def _answer(self, request: Request) -> Response:
         response = self._frames.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            _log.warning("%s was not taken: %s", self.name, response.body.decode("utf-8", "replace").strip())
+            reason = response.body.decode("utf-8", "replace").strip()
+            _log.warning("%s is refused: %s", self.name, shown(reason[:_LONGEST_REASON]))
             return response
         given = request.headers.get_all("Authorization")
         if given and not self._is_good(given):

@@ -1,0 +1,1 @@
+"""What several packages need, with nothing but the standard library."""
