@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from reloadls.watch.denials import Retries
@@ -24,7 +26,7 @@ from reloadls.watch.scope import Scope
 from reloadls.watch.sources.base import Hints
 from reloadls.watch.sources.make import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
-from reloadls.watch.status import State, WatchStatus, denied_problems
+from reloadls.watch.status import RootStatus, State, WatchStatus, denied_problems
 from reloadls.watch.vcs import Hold
 
 if TYPE_CHECKING:
@@ -101,7 +103,14 @@ class Pipeline:
         state: State = "degraded" if problems else "watching"
         if self._state != "running":
             state = "starting" if self._state == "new" else self._state
-        return WatchStatus(state, self._source.backend, self._view.roots, (*problems, *self._view.problems))
+        roots = tuple(map(self._as_watched, self._view.roots))
+        return WatchStatus(state, self._source.backend, roots, (*problems, *self._view.problems))
+
+    def _as_watched(self, root: RootStatus) -> RootStatus:
+        folder = root.path if root.kind == "directory" else os.path.dirname(root.path)
+        if root.state == "watching" and self._source.polls(folder):
+            return replace(root, state="polling")
+        return root
 
     @property
     def scope(self) -> Scope:

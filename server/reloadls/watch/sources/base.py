@@ -12,7 +12,7 @@ from reloadls.watch.status import Problem
 __all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "WholeSource"]
 
 Backend = Literal["native", "polling"]
-FailureCode = Literal["watchLimit", "permissionDenied", "undecodable", "backendFailed"]
+FailureCode = Literal["watchLimit", "permissionDenied", "tooManyFiles", "undecodable", "backendFailed"]
 
 
 @dataclass(frozen=True, slots=True)

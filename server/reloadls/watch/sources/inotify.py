@@ -39,7 +39,7 @@ from reloadls.watch.sources.inotify_calls import (
     watch_limit,
 )
 from reloadls.watch.sources.kernel import Event, Kernel, Watch
-from reloadls.watch.status import Problem
+from reloadls.watch.status import Problem, ProblemCode
 
 __all__ = ["InotifySource"]
 
@@ -117,9 +117,17 @@ class InotifySource:
         for path in sorted(outermost(there)):
             by_reason.setdefault(_explained(there[path]), []).append(path)
         return tuple(
-            Problem("watchLimit", f"{_some(paths)} can't be watched and is polled: {reason}", os.path.commonpath(paths))
+            Problem(
+                _code(there[paths[0]]),
+                f"{_some(paths)} can't be watched and is polled: {reason}",
+                os.path.commonpath(paths),
+            )
             for reason, paths in by_reason.items()
         )
+
+    def polls(self, path: str) -> bool:
+        """Whether the folder `path` is polled because the kernel does not watch it."""
+        return path in self._unwatched
 
     async def watch(self, what: WatchSet) -> None:
         """See `Source.watch`. Trees are watched as the snapshot enters their folders."""
@@ -196,6 +204,9 @@ class InotifySource:
             return  # the listing will find out
         if error.errno == errno.EACCES:
             return  # the listing will, too, and its ATTRIB is told by the folder above
+        self._poll_instead(path, error)
+
+    def _poll_instead(self, path: str, error: OSError) -> None:
         self._unwatched[path] = error
         if len(self._unwatched) == 1:
             self._loop.call_soon_threadsafe(self._poll)
@@ -240,6 +251,7 @@ class InotifySource:
                         changed |= meaning.paths
             for path in self._above.keys() - wanted.keys():
                 _, old = self._above.pop(path)
+                self._can_watch(path)
                 again = True
                 if old is not None:
                     kernel.remove(old)
@@ -252,11 +264,14 @@ class InotifySource:
     ) -> Watch | None:
         mask = _CONTENT if content else _NAMES if meaning.names else _OWN_FATE
         try:
-            return self._add(kernel, path, mask, None, old)
+            watch = self._add(kernel, path, mask, None, old)
         except OSError as error:
-            if content and error.errno not in (*_MISSING, errno.EACCES):
-                self._cannot_watch(path, error)
-            return None  # a folder above that can't be read tells nothing; the guard looks
+            if content and error.errno not in _MISSING and not isinstance(error, TimedOut):
+                self._poll_instead(path, error)  # one that may be entered but not listed, too: files in it are known
+            return None  # a folder above that can't be read gives no events; the guard looks
+        if content:
+            self._can_watch(path)
+        return watch
 
     # -- events, on the loop ---------------------------------------------------------------------------------
 
@@ -329,10 +344,27 @@ _NONE: frozenset[str] = frozenset()
 
 def _failed(error: Exception) -> SourceFailed:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        if not _has_descriptors():
+            return SourceFailed("tooManyFiles", "this process has no file descriptors left: raise `ulimit -n`")
         return SourceFailed(
             "watchLimit", "the system gives no more inotify instances: raise fs.inotify.max_user_instances"
         )
     return SourceFailed("backendFailed", f"the kernel can't be asked for notifications: {error}")
+
+
+def _has_descriptors() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
+
+
+def _code(error: OSError) -> ProblemCode:
+    """What keeps a folder from being watched; the table of watches, where it is not known better."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permissionDenied"
+    return "unreadable" if error.errno in (errno.EIO, errno.ENOTCONN, errno.ESTALE) else "watchLimit"
 
 
 def _explained(error: OSError) -> str:

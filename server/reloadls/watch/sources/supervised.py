@@ -106,6 +106,10 @@ class SupervisedSource:
             return self._native.problems
         return () if self.failure is None else (Problem(self.failure.code, str(self.failure)),)
 
+    def polls(self, path: str) -> bool:
+        """Whether the folder `path` is polled because the kernel does not watch it."""
+        return isinstance(self._native, InotifySource) and self._native.polls(path)
+
     @property
     def native(self) -> Source | None:
         """The native source, while it is in use."""
