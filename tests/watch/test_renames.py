@@ -12,6 +12,7 @@ import pytest
 
 from reloadls.watch import FileChange
 from reloadls.watch.change import net_changes
+from reloadls.watch.folder import Entry
 from reloadls.watch.renames import Trail, renames
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
@@ -260,9 +261,9 @@ def test_looks_are_merged(tmp_path: Path, steps: list[str], wanted: str, shared:
     ],
 )
 def test_who_is_who(gone: str, come: str, moves: str, wanted: str) -> None:
-    def entries(text: str) -> dict[str, tuple[int, int, int, int]]:
+    def entries(text: str) -> dict[str, Entry]:
         items = [item.split(":") for item in text.split()]
-        return {"/" + path: (int(more[0]) if more else 10, 1, int(inode), 0) for path, inode, *more in items}
+        return {"/" + path: (int(more[0]) if more else 10, 1, int(inode), 0, 0, 0) for path, inode, *more in items}
 
     given = [(f"/{old}", f"/{new}") for old, new in (move.split(">") for move in moves.split())]
     found = renames(entries(gone), entries(come), given)
@@ -270,20 +271,20 @@ def test_who_is_who(gone: str, come: str, moves: str, wanted: str) -> None:
 
 
 def _folder(moves: int) -> float:
-    gone = {f"/r/old/{n % 100}/{n}": (n, 1, n, 0) for n in range(moves)}
-    come = {f"/r/new/{n % 100}/{n}": (n + 1, 1, n, 0) for n in range(moves)}
+    gone = {f"/r/old/{n % 100}/{n}": (n, 1, n, 0, 0, 0) for n in range(moves)}
+    come = {f"/r/new/{n % 100}/{n}": (n + 1, 1, n, 0, 0, 0) for n in range(moves)}
     return _timed(lambda: renames(gone, come, [("/r/old", "/r/new")]), moves)
 
 
 def _singly(moves: int) -> float:
-    gone = {f"/r/{n}": (n, 1, n, 0) for n in range(moves)}
-    come = {f"/r/x{n}": (n + 1, 1, n, 0) for n in range(moves)}
+    gone = {f"/r/{n}": (n, 1, n, 0, 0, 0) for n in range(moves)}
+    come = {f"/r/x{n}": (n + 1, 1, n, 0, 0, 0) for n in range(moves)}
     return _timed(lambda: renames(gone, come, [(f"/r/{n}", f"/r/x{n}") for n in range(moves)]), moves)
 
 
 def _hard_links(moves: int) -> float:
-    gone = {f"/r/old/{n}": (1, 1, 1, 0) for n in range(moves)}
-    come = {f"/r/new/{n}": (1, 1, 1, 0) for n in reversed(range(moves))}
+    gone = {f"/r/old/{n}": (1, 1, 1, 0, 0, 0) for n in range(moves)}
+    come = {f"/r/new/{n}": (1, 1, 1, 0, 0, 0) for n in reversed(range(moves))}
     return _timed(lambda: renames(gone, come), moves)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch.folder import RACY, TOUCHED, Entry, counts_as_changed, differs
+from reloadls.watch.folder import RACY, Entry, differs, is_touched
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
 from tests.support.disk import state_of
@@ -133,32 +133,29 @@ def test_hints_with_odd_paths_are_harmless(tmp_path: Path) -> None:
 
 # -- racy entries ------------------------------------------------------------------------------------------------
 
-_E: Entry = (100, 1, 1, 0)
+_E: Entry = (100, 1, 1, 0, 100, 5)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
+    ("new", "other", "touched"),
     [
-        (_E, _E, False),
-        (_E, (101, 1, 1, 0), True),
-        (_E, (100, 2, 1, 0), True),
-        (_E, (100, 1, 2, 0), True),
-        (_E, (100, 1, 1, 1), True),
-        (_E, (100, 1, 1, RACY), False),
-        ((100, 1, 1, RACY), _E, True),
-        ((100, 1, 1, RACY), (100, 1, 1, TOUCHED), False),
-        ((100, 1, 1, RACY), (101, 1, 1, TOUCHED), True),
-        ((100, 1, 1, RACY), (100, 1, 1, RACY), True),
+        (_E, False, False),
+        ((101, 1, 1, 0, 100, 5), True, False),
+        ((100, 2, 1, 0, 100, 5), True, False),
+        ((100, 1, 2, 0, 100, 5), True, False),
+        ((100, 1, 1, 1, 100, 5), True, False),
+        ((100, 1, 1, RACY, 100, 5), False, False),
+        ((100, 1, 1, 0, 101, 5), False, True),
+        ((100, 1, 1, 0, 100, 6), True, False),
+        ((100, 1, 1, 0, 0, 0), False, False),
     ],
 )
-def test_a_hint_for_a_racy_entry_counts_unless_metadata_explains_it(old: Entry, new: Entry, expected: bool) -> None:
-    assert counts_as_changed(old, new) == expected
-    assert differs(old, new) == (old[:3] != new[:3] or old[3] & 1 != new[3] & 1)
+def test_what_stamps_say(new: Entry, other: bool, touched: bool) -> None:
+    for old, now in ((_E, new), (new, _E)):
+        assert (differs(old, now), is_touched(old, now)) == (other, touched)
 
 
-def test_a_write_that_leaves_the_same_stamp_is_found_if_it_is_hinted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_leaves_the_same_mtime_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reloadls.watch.folder.exact", lambda _: False)
     monkeypatch.setattr("reloadls.watch.folder._TICK", 10_000_000_000)  # a clock so coarse that both fall into one tick
     path = tmp_path / "a"
@@ -168,8 +165,10 @@ def test_a_write_that_leaves_the_same_stamp_is_found_if_it_is_hinted(
     stamp = path.stat().st_mtime_ns
     path.write_text("2")
     os.utime(path, ns=(stamp, stamp))
-    assert told(tmp_path, snapshot.reconcile()) == {}, "a look alone can't see it"
-    assert told(tmp_path, snapshot.reconcile([str(path)])) == {"a": "m"}
+    assert told(tmp_path, snapshot.reconcile()) == {"a": "m"}
+    assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "it has the content that was seen"
+    path.chmod(0o600)
+    assert told(tmp_path, snapshot.reconcile()) == {}, "its metadata alone is newer"
     monkeypatch.setattr("reloadls.watch.folder._TICK", 1)
     assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "its metadata alone is newer"
     path.write_text("33")

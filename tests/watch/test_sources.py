@@ -212,7 +212,12 @@ async def test_polling_hints_at_each_new_difference_once() -> None:
     source = PollingSource(hinted, differences, delay=0.002)
     await source.watch(WatchSet())
     assert not await source.barrier(DEADLINE)
-    cases: list[tuple[str, Entry | None]] = [("/a", (1, 1, 1, 0)), ("/a", (2, 1, 1, 0)), ("/b", None), ("/a", None)]
+    cases: list[tuple[str, Entry | None]] = [
+        ("/a", (1, 1, 1, 0, 1, 1)),
+        ("/a", (2, 1, 1, 0, 1, 1)),
+        ("/b", None),
+        ("/a", None),
+    ]
     for path, entry in cases:
         found[path] = entry
         await look_twice()

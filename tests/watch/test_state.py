@@ -34,9 +34,9 @@ from reloadls.watch.state import StateBusy, StateFailed, StateFile, state_folder
 
 KEY = '{"roots": ["/p"]}'
 AT = datetime(2030, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
-ENTRY: Entry = (1_700_000_000_123_456_789, 10, 4711, 0)
+ENTRY: Entry = (1_700_000_000_123_456_789, 10, 4711, 0, 1_700_000_001_000_000_001, 0)
 FILES: Mapping[str, Entry] = {
-    f"/p/{number:03}.py": (ENTRY[0] + number, number, number, number % 8) for number in range(200)
+    f"/p/{number:03}.py": (ENTRY[0] + number, number, number, number % 8, number, 0) for number in range(200)
 }
 
 
@@ -100,7 +100,7 @@ def test_files_and_batches_come_back_as_they_were(folder: str) -> None:
     with opened(folder) as file:
         journal = run(file)
         file.rewrite(journal.number, {"/p/a": ENTRY, "/p/gone": ENTRY, "/p/same": ENTRY}, "rules")
-        new, changed = (5, 6, 7, 1), (8, 9, 10, 2)
+        new, changed = (5, 6, 7, 1, 5, 0), (8, 9, 10, 2, 9, 0)
         batch = journal.append(
             [
                 FileChange(Path("/p/new"), "created", Path("/p/gone")),
@@ -124,8 +124,9 @@ def test_files_and_batches_come_back_as_they_were(folder: str) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [(0, 0, 0, 0), (-1, 5, 5, 3), (-(10**18) - 1, 0, 1, 7), (2**63, 2**63, 2**64 - 1, 2**32 - 1),
-     (10**22 + 999_999_999, 1, 1, 0), (-(10**22) - 1, 1, 1, 0)],
+    [(0, 0, 0, 0, 0, 0), (-1, 5, 5, 3, -1, 0), (-(10**18) - 1, 0, 1, 7, 2**63, 0),
+     (2**63, 2**63, 2**64 - 1, 2**32 - 1, 1, 0), (10**22 + 999_999_999, 1, 1, 0, 10**22, 0),
+     (-(10**22) - 1, 1, 1, 0, -(10**22) - 1, 0)],
 )  # fmt: skip
 def test_every_number_that_stat_can_give_comes_back(folder: str, entry: Entry) -> None:
     with opened(folder) as file:
@@ -282,7 +283,12 @@ def test_it_is_closed_once(folder: str) -> None:
 
 _paths = st.sampled_from(["/a", "/b", "/c/d", "/\udcff"])
 _entries = st.tuples(
-    st.integers(-(2**70), 2**70), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 7)
+    st.integers(-(2**70), 2**70),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 7),
+    st.integers(-(2**70), 2**70),
+    st.just(0),
 )
 _changes = st.dictionaries(_paths, st.none() | _entries, min_size=1)
 _steps = st.lists(st.one_of(_changes, st.sampled_from(["restart", "forget", "lose"])), max_size=20)
@@ -404,7 +410,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
     ("can't be written to", overwrite(18, b"\x03"), "readonly"),
     ("another database", another_database, "no state file"),
     ("another application's", sql(application_id=7), "no state file"),
-    ("a later version", sql(user_version=2), "version 2"),
+    ("a later version", sql(user_version=3), "version 3"),
     ("another scope's", another_scope, "another scope"),
     ("another table", sql("CREATE TABLE more (x)"), "other tables"),
     ("a trigger", sql("CREATE TRIGGER t AFTER UPDATE ON head BEGIN DELETE FROM files; END"), "other tables"),
@@ -723,7 +729,7 @@ REWRITE = 50
 def step_to(number: int) -> tuple[list[FileChange], dict[str, Entry | None]]:
     """The batch that leads to `number`, of one file or of hundreds."""
     paths = [f"/p/{number % 13}"] if number % 7 else [f"/p/many {index}" for index in range(300)]
-    entry = None if number % 5 == 0 else (number, number, number, 0)
+    entry = None if number % 5 == 0 else (number, number, number, 0, number, 0)
     kind: ChangeType = "deleted" if entry is None else "modified"
     return [FileChange(Path(path), kind) for path in paths], dict.fromkeys(paths, entry)
 

@@ -10,12 +10,16 @@ from typing import Any
 
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.scope import Rules
-from reloadls.watch.stamps import exact
+from reloadls.watch.stamps import exact, keeps_inodes
 
-__all__ = ["LINK", "RACY", "Entry", "Folder", "counts_as_changed", "differs", "entry_of"]
+__all__ = ["LINK", "RACY", "TOUCHED", "Entry", "Folder", "differs", "entry_of", "is_touched"]
 
-Entry = tuple[int, int, int, int]
-"""(mtime_ns, size, inode, flags) of a file, or of the file that a link leads to."""
+Entry = tuple[int, int, int, int, int, int]
+"""(mtime_ns, size, inode, flags, ctime_ns, device) of a file, or of the file that a link leads to.
+
+An mtime can be set by hand, so a ctime that moved on may stand for other content. ctime and device are 0 where they are
+not known: on Windows, and of what an earlier process has seen.
+"""
 
 LINK = 1
 """Flag: reached through a link."""
@@ -49,7 +53,7 @@ _LONG_WRITE = 2_000_000_000
 class Folder:
     """One folder as last told: its files, its folders, and the rules they were chosen by."""
 
-    __slots__ = ("files", "folders", "gitignore", "links", "rules", "watch")
+    __slots__ = ("digests", "files", "folders", "gitignore", "links", "rules", "watch")
 
     def __init__(self) -> None:
         self.files: dict[str, Entry] = {}
@@ -60,7 +64,9 @@ class Folder:
         """The rules for its entries, its own .gitignore included; None before it was first read."""
         self.gitignore: tuple[Entry, Patterns] | None = None
         self.watch: Any = None
-        """What the source that watches it keeps with it."""
+        """What the source that watches it keeps with it; None if its files are known by their stamps alone."""
+        self.digests: dict[str, int] | None = None
+        """File → digest of its content (see `Digests`)."""
 
     def walk(self, path: str) -> Iterator[tuple[str, Folder]]:
         """This folder, at `path`, and all below it."""
@@ -79,19 +85,38 @@ def entry_of(stat: os.stat_result, flags: int = 0) -> Entry:
     age, large = time.time_ns() - mtime, stat.st_size >= _LARGE
     if -tick <= age <= (_LONG_WRITE if large else tick) and (large or not (fine and exact(stat.st_dev))):
         flags |= RACY
-    if stat.st_ctime_ns - mtime > tick:
+    ctime = stat.st_ctime_ns if _HAS_CTIME else 0
+    if ctime - mtime > tick:
         flags |= TOUCHED
-    return (mtime, stat.st_size, stat.st_ino, flags)
+    device = stat.st_dev
+    return (
+        mtime,
+        stat.st_size,
+        stat.st_ino,
+        flags,
+        mtime if ctime == mtime else ctime,  # one object for both saves memory, and so does one for each device
+        _DEVICES.setdefault(device, device),
+    )
+
+
+_HAS_CTIME = os.name == "posix"
+"""Elsewhere ``st_ctime`` is when the file was created."""
+_DEVICES: dict[int, int] = {}
 
 
 def differs(old: Entry, new: Entry) -> bool:
-    """Whether the two are of different content or identity, as far as stat can tell."""
-    return old[:3] != new[:3] or (old[3] ^ new[3]) & LINK != 0
+    """Whether the two are surely of different content or identity; see `is_touched` for the rest.
 
-
-def counts_as_changed(old: Entry, new: Entry) -> bool:
-    """Whether a hint that finds `new` where `old` was has found a change.
-
-    A racy entry counts as changed unless the hint can be explained by its metadata alone.
+    An inode's number alone is no identity where the file system gives numbers anew (sshfs after its cache was dropped):
+    a file that is put in another's place has another ctime.
     """
-    return differs(old, new) or (old[3] & RACY != 0 and new[3] & TOUCHED == 0)
+    if old[:2] != new[:2] or (old[3] ^ new[3]) & LINK:
+        return True
+    if old[5] != new[5] and old[5] and new[5]:
+        return True
+    return old[2] != new[2] and (old[4] != new[4] or keeps_inodes(new[5]))
+
+
+def is_touched(old: Entry, new: Entry) -> bool:
+    """Whether the ctime has moved on: the content is another one, or only the metadata (`chmod`, a new hard link)."""
+    return old[4] != new[4] and old[4] != 0 and new[4] != 0

@@ -21,12 +21,14 @@ class Look:
     Attributes:
         paths: what was hinted, in the order in which it was.
         moves: (from, to) of what the system says was renamed.
+        metadata: those of `paths` of which only the metadata was changed.
         everything: whether all else is looked at, too.
         found_by_looking: whether a loss, or a look, has led to it.
     """
 
     paths: tuple[str, ...]
     moves: tuple[tuple[str, str], ...]
+    metadata: frozenset[str]
     everything: bool
     found_by_looking: bool
 
@@ -39,7 +41,8 @@ class Pending:
     """
 
     def __init__(self) -> None:
-        self._paths: dict[str, None] = {}
+        self._paths: dict[str, bool] = {}
+        """Hinted path → whether only its metadata was changed."""
         self._moves: list[tuple[str, str]] = []
         self._moved: set[str] = set()
         self._everything = self._asked = self._found_by_looking = False
@@ -50,7 +53,8 @@ class Pending:
         if hints.moved:
             self._moved.update(hints.paths)
         self._moves.extend(hints.moves)
-        self._paths.update(dict.fromkeys(hints.paths))
+        for path in hints.paths:
+            self._paths[path] = self._paths.get(path, True) and path in hints.metadata
         self._found_by_looking = self._found_by_looking or hints.rescan or hints.suspect
         if hints.suspect or len(self._paths) > _HINT_LIMIT:
             self._everything = True
@@ -66,7 +70,8 @@ class Pending:
     def take(self, now: float) -> Look:
         """What to look at now."""
         everything = self._everything and (self._asked or now >= self._suspicion_from)
-        look = Look(tuple(self._paths), tuple(self._moves), everything, self._found_by_looking)
+        metadata = frozenset(path for path, only in self._paths.items() if only)
+        look = Look(tuple(self._paths), tuple(self._moves), metadata, everything, self._found_by_looking)
         self._paths, self._moves = {}, []
         self._asked = self._found_by_looking = False
         self._everything = self._everything and not everything

@@ -284,7 +284,9 @@ class Pipeline:
                 self._window.hint(later)
             with self._looking("everything" if look.everything else "hints", whole=look.everything):
                 await self._cover(
-                    await self._reader.reconcile(look.paths, everything=look.everything, moves=look.moves)
+                    await self._reader.reconcile(
+                        look.paths, everything=look.everything, moves=look.moves, metadata=look.metadata
+                    )
                 )
             await self._tell("rescan" if look.found_by_looking and cause == "watch" else cause, last)
 

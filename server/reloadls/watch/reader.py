@@ -104,10 +104,22 @@ class Reader:
         return await self._worker.run(self._do, self._begin, known)
 
     async def reconcile(
-        self, hints: Iterable[str], *, everything: bool = False, moves: Iterable[tuple[str, str]] = ()
+        self,
+        hints: Iterable[str],
+        *,
+        everything: bool = False,
+        moves: Iterable[tuple[str, str]] = (),
+        metadata: frozenset[str] = frozenset(),
     ) -> View:
-        """Compare `hints`, and then, if asked, everything with the disk; `moves` are renames known of."""
-        return await self._worker.run(self._do, self._reconcile, tuple(hints), everything, tuple(moves))
+        """Compare `hints`, and then, if asked, everything with the disk.
+
+        Args:
+            hints: paths that may have changed.
+            everything: whether all else is compared, too.
+            moves: renames known of.
+            metadata: those of `hints` of which only the metadata was changed.
+        """
+        return await self._worker.run(self._do, self._reconcile, tuple(hints), everything, tuple(moves), metadata)
 
     async def locks(self) -> frozenset[Lock]:
         """The lock files of version-control operations under way in the scope."""
@@ -159,8 +171,10 @@ class Reader:
     def _begin(self, known: Mapping[str, Entry] | None) -> None:
         self._add(self._snapshot.begin(known))
 
-    def _reconcile(self, hints: tuple[str, ...], everything: bool, moves: tuple[tuple[str, str], ...]) -> None:
-        self._add(self._snapshot.reconcile(hints, moves, self._untold.trail))
+    def _reconcile(
+        self, hints: tuple[str, ...], everything: bool, moves: tuple[tuple[str, str], ...], metadata: frozenset[str]
+    ) -> None:
+        self._add(self._snapshot.reconcile(hints, moves, self._untold.trail, metadata))
         if everything:
             self._add(self._snapshot.reconcile(trail=self._untold.trail))
 

@@ -82,8 +82,8 @@ def renames(
 def _by_file(entries: Mapping[str, Entry]) -> dict[tuple[int, int], list[str]]:
     """The same file → its paths: more than one if it has hard links, or if links lead to it."""
     paths: dict[tuple[int, int], list[str]] = {}
-    for path, (_, _, inode, flags) in entries.items():
-        paths.setdefault((inode, flags & LINK), []).append(path)
+    for path, entry in entries.items():
+        paths.setdefault((entry[2], entry[3] & LINK), []).append(path)
     return paths
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reloadls.watch.folder import Entry, Folder
@@ -25,6 +25,8 @@ class Root:
     state: RootState = "missing"
     folder: Folder | None = None
     entry: Entry | None = None
+    beside: Folder = field(default_factory=Folder)
+    """Where the digest of a file that is a root is kept, under an empty name."""
 
     def files(self) -> Iterator[str]:
         """Every file known of it."""

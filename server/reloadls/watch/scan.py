@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from reloadls.watch.attend import Attend
 from reloadls.watch.denials import Denial, denial_of
 from reloadls.watch.differences import Differences
-from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of
+from reloadls.watch.digests import Digests
+from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.guarded import DirEntry, GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.patterns import Patterns
@@ -38,6 +39,8 @@ class _Task:
     """The rules for its entries before its own .gitignore."""
     quiet: bool
     """Whether what is found there has entered the scope rather than been created."""
+    by_stamps: bool = True
+    """Whether nothing but stamps tells what was written: no event will come, or has come, for each file."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,8 @@ class Scan:
         attend: who is told which folders there are.
         repositories: the snapshot's, kept up to date by it.
         disk: how the disk is read.
+        digests: the snapshot's, kept up to date by it.
+        everything: whether events may have been lost, so that stamps alone tell what was written.
         dry: only compare: take nothing over.
         found: the differences so far.
         new_folders: folders that were not known before.
@@ -76,6 +81,8 @@ class Scan:
     attend: Attend
     repositories: Repositories
     disk: GuardedDisk
+    digests: Digests
+    everything: bool = False
     dry: bool = False
     found: Differences = field(default_factory=Differences)
     new_folders: list[str] = field(default_factory=list)
@@ -94,8 +101,10 @@ class Scan:
         stack = [_Task(path, folder, outer, quiet)]
         while stack:
             task = stack.pop()
+            watch = task.folder.watch
             if not self.dry:
                 self.attend.enter(task.path, task.folder)
+            task.by_stamps = self.everything or watch is None or task.folder.watch is not watch
             try:
                 entries = self.disk.list(task.path)
             except GONE:
@@ -141,6 +150,7 @@ class Scan:
             self.denied.pop(at, None)
             if not self.dry:
                 self.attend.leave(at, sub)
+                self.digests.forget_all(sub)
                 self.repositories.note(at, _NO_NAMES)
                 for name in sub.links:
                     self.links.drop(os.path.join(at, name))
@@ -208,15 +218,31 @@ class Scan:
                 path = os.path.join(task.path, name)
                 if not task.quiet and (before is None or before.takes(path, name)):
                     self.found.created(path, entry)
-            elif last == entry or not differs(last, entry):
-                files[name] = last  # and stays racy if it was: the hint may be still to come
-            else:
+            elif last == entry and not (task.by_stamps and last[3] & RACY):
+                files[name] = last
+            elif differs(last, entry):
                 self.found.modified(os.path.join(task.path, name), entry)
+            else:
+                files[name] = self._settled(task, name, last, entry)
         for name, old in known.items():
             if name not in files:
                 path = os.path.join(task.path, name)
                 if before is None or listing.rules.takes(path, name):
                     self.found.deleted(path, old)
+
+    def _settled(self, task: _Task, name: str, last: Entry, entry: Entry) -> Entry:
+        """What is known now of a file of which only the ctime is another one, or which was racy."""
+        touched = is_touched(last, entry)
+        if not task.by_stamps or not (touched or last[3] & RACY):
+            return last  # and stays racy if it was; an event is still to come for what was written
+        path = os.path.join(task.path, name)
+        if self.digests.changed(path, task.folder, name, entry, otherwise=touched):
+            self.found.modified(path, entry)
+        elif task.folder.digests is None or name not in task.folder.digests:
+            return last
+        elif self.dry:
+            task.folder.files[name] = entry
+        return entry
 
     def _tell_folders(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
         for name, folder in task.folder.folders.items():
@@ -229,9 +255,22 @@ class Scan:
         for name in known.links - listing.links:
             self.links.drop(os.path.join(task.path, name))
         self.rescoped = self.rescoped or before is not None
+        self._take_digests(task, listing.files)
         known.files, known.folders = listing.files, listing.folders
         known.links = frozenset(listing.links) if listing.links else _NO_NAMES
         known.rules, known.gitignore = listing.rules, listing.gitignore
+
+    def _take_digests(self, task: _Task, files: dict[str, Entry]) -> None:
+        known = task.folder
+        if known.watch is not None:
+            self.digests.forget_all(known)
+            return
+        for name in list(known.digests or ()):
+            if name not in files:
+                self.digests.forget(known, name)
+        for name, entry in files.items():
+            if known.files.get(name) is not entry:
+                self.digests.note(os.path.join(task.path, name), known, name, entry)
 
     def _rules_inside(self, task: _Task, names: set[str]) -> tuple[Rules, tuple[Entry, Patterns] | None]:
         """The rules for the folder's entries, and its .gitignore as read."""

@@ -17,7 +17,8 @@ from reloadls.watch.attend import NOBODY, Attend
 from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
 from reloadls.watch.denials import Denial
-from reloadls.watch.folder import LINK, RACY, Entry, Folder, counts_as_changed, differs, entry_of
+from reloadls.watch.digests import Digests
+from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.renames import Trail
@@ -30,7 +31,7 @@ __all__ = ["Snapshot"]
 
 
 class Snapshot:
-    """path → (mtime_ns, size, inode, kind), as last told.
+    """path → what identifies a file (`Entry`), as last reported.
 
     Not safe for two threads at once, but for `concerns`, which only reads.
 
@@ -49,6 +50,9 @@ class Snapshot:
         """Paths that could not be read → why. What was known of them stays."""
         self._links = Links()
         self._repositories = Repositories()
+        self._digests = Digests(self._disk)
+        self._metadata: frozenset[str] = frozenset()
+        """Hinted paths of which the source says that only the metadata was changed."""
         self._entries: dict[str, Entry | None] = {}
         self._counts: list[int] | None = None
         self._swept: set[str] = set()
@@ -67,6 +71,7 @@ class Snapshot:
         for path, entry in (known or {}).items():
             self._recall(path, entry)
         self._refresh_disk()
+        self._scan.everything = True
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=known is None)
@@ -172,13 +177,18 @@ class Snapshot:
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
         self.denied.clear()
         self._refresh_disk()
+        self._scan.everything = True
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=root.path not in kept)
         return self._take()
 
     def reconcile(
-        self, hints: Iterable[str] | None = None, moves: Iterable[tuple[str, str]] = (), trail: Trail | None = None
+        self,
+        hints: Iterable[str] | None = None,
+        moves: Iterable[tuple[str, str]] = (),
+        trail: Trail | None = None,
+        metadata: frozenset[str] = frozenset(),
     ) -> list[FileChange]:
         """Compare with the disk, make what is there the last told state, and return the difference.
 
@@ -186,6 +196,7 @@ class Snapshot:
             hints: paths that may have changed, absolute. A folder means all that is below it. None means everything.
             moves: (from, to) of files and folders that the source says were renamed, in order.
             trail: what earlier comparisons of the same batch have found, to recognise renames across them.
+            metadata: those of `hints` of which the source says that only the metadata was changed.
 
         Returns:
             One change per path, in the order in which they were noticed. A path that an earlier comparison found
@@ -197,6 +208,8 @@ class Snapshot:
             self._counts = None
         self._swept.clear()
         self._refresh_disk()
+        self._metadata = metadata
+        self._scan.everything = hints is None
         if hints is None:
             self.denied.clear()
             self._look_above(self.roots, anew=True)
@@ -247,7 +260,16 @@ class Snapshot:
 
     def _new_scan(self, *, dry: bool = False) -> Scan:
         denied = {} if dry else self.denied
-        return Scan(self._links, denied, self.scope.use_gitignore, self._attend, self._repositories, self._disk, dry)
+        return Scan(
+            self._links,
+            denied,
+            self.scope.use_gitignore,
+            self._attend,
+            self._repositories,
+            self._disk,
+            self._digests,
+            dry=dry,
+        )
 
     def _take(self, trail: Trail | None = None) -> list[FileChange]:
         """What was found, also by an earlier call that failed half-way."""
@@ -346,22 +368,33 @@ class Snapshot:
         entry = self._scan.entry(path, status) if takes else None
         if is_link and takes:
             folder.links |= {name}
-        self._tell(path, folder.files.get(name), entry)
+        before = folder.files.get(name)
         if entry is None:
             folder.files.pop(name, None)
-        else:
-            folder.files[name] = entry
-
-    def _tell(self, path: str, before: Entry | None, entry: Entry | None) -> None:
-        """Note what a hint has led to: a racy entry counts as changed."""
-        found = self._scan.found
-        if entry is None:
+            self._digests.forget(folder, name)
             if before is not None:
-                found.deleted(path, before)
-        elif before is None:
-            found.created(path, entry)
-        elif counts_as_changed(before, entry):
-            found.modified(path, entry)
+                self._scan.found.deleted(path, before)
+            return
+        if before is None:
+            self._scan.found.created(path, entry)
+        elif self._counts_as_changed(path, folder, name, before, entry):
+            self._scan.found.modified(path, entry)
+        elif path in self._metadata and is_touched(before, entry):
+            entry = _racy(entry)
+        folder.files[name] = entry
+        if before != entry:
+            self._digests.note(path, folder, name, entry)
+
+    def _counts_as_changed(self, path: str, folder: Folder, name: str, old: Entry, new: Entry) -> bool:
+        """Whether a hint that finds `new` where `old` was has found a change."""
+        if path in self._metadata:
+            return differs(old, new)
+        if differs(old, new) or old[2] != new[2]:
+            return True
+        touched = is_touched(old, new)
+        if not touched and not old[3] & RACY:
+            return False
+        return self._digests.changed(path, folder, name, new, otherwise=touched or not new[3] & TOUCHED)
 
     def _lose(self, path: str, folder: Folder, name: str, *, keep_file: bool = False) -> None:
         """`name` is no longer there as what it was."""
@@ -442,12 +475,25 @@ class Snapshot:
         elif before is not None and entry is None:
             scan.found.deleted(root.path, before)
         elif before is not None and entry is not None:
-            if counts_as_changed(before, entry) if hinted else differs(before, entry):
+            if self._root_changed(root, before, entry, hinted=hinted):
                 scan.found.modified(root.path, entry)
-            else:
+            elif hinted and root.path in self._metadata and is_touched(before, entry):
+                entry = _racy(entry)
+            elif before[3] & RACY and not hinted:
                 entry = before
         if not scan.dry:
             root.entry, root.kind, root.state = entry, "file", "watching"
+            if entry is not None and entry != before:
+                self._digests.note(root.path, root.beside, "", entry)
+
+    def _root_changed(self, root: Root, old: Entry, new: Entry, *, hinted: bool) -> bool:
+        if hinted:
+            return self._counts_as_changed(root.path, root.beside, "", old, new)
+        touched = is_touched(old, new)
+        return differs(old, new) or (
+            (touched or old[3] & RACY != 0)
+            and self._digests.changed(root.path, root.beside, "", new, otherwise=touched)
+        )
 
     def _lose_root(self, root: Root, scan: Scan) -> None:
         if root.entry is not None:
@@ -462,3 +508,8 @@ class Snapshot:
         self._links.drop(root.path)
         if root.folder is not None:
             self._scan.drop(root.path, root.folder, gone=False)
+
+
+def _racy(entry: Entry) -> Entry:
+    """`entry`, looked at so shortly after an event that a write may have been made in between."""
+    return (*entry[:3], entry[3] | RACY, *entry[4:])

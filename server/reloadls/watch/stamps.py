@@ -16,12 +16,15 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
 
-__all__ = ["exact"]
+__all__ = ["exact", "keeps_inodes"]
 
 _SINCE = (6, 13)
 _FILE_SYSTEMS = frozenset({b"btrfs", b"ext4", b"tmpfs", b"xfs"})
 """All that set ``FS_MGTIME`` in 6.13."""
+_RENUMBERING = (b"fuse", b"cifs", b"smb3", b"9p", b"vfat", b"msdos", b"exfat", b"afs")
+"""What the types of file systems begin with that may give a file another inode number while it lies there unchanged."""
 _MOUNTS = "/proc/self/mountinfo"
 _KEPT_S = 1.0
 """How long, in seconds, the list of mounts is believed: a device's number is used again after an unmount."""
@@ -37,45 +40,77 @@ def exact(device: int) -> bool:
     return device in _devices.exact()
 
 
+def keeps_inodes(device: int) -> bool:
+    """Whether a file on `device` (``st_dev``) keeps its inode number for as long as it is there.
+
+    A file system whose type is not known does, as POSIX demands.
+    """
+    return device not in _devices.renumbering()
+
+
 class _Devices:
-    """The devices with such a file system, looked up anew after a while. Safe from any thread."""
+    """The devices with such file systems, looked up anew after a while. Safe from any thread."""
 
     def __init__(self) -> None:
         self._exact: frozenset[int] = frozenset()
+        self._renumbering: frozenset[int] = frozenset()
         self._until = 0.0
 
     def exact(self) -> frozenset[int]:
+        self._look()
+        return self._exact
+
+    def renumbering(self) -> frozenset[int]:
+        self._look()
+        return self._renumbering
+
+    def _look(self) -> None:
         now = time.monotonic()
         if now >= self._until:
-            self._exact = _exact_devices() if sys.platform == "linux" else frozenset()
+            mounts = _mounts() if sys.platform == "linux" else b""
+            self._exact = _exact_devices(mounts)
+            self._renumbering = _renumbering_devices(mounts)
             self._until = now + _KEPT_S
-        return self._exact
 
 
 _devices = _Devices()
 
 
-def _exact_devices() -> frozenset[int]:
-    """Those of all mounts."""
+def _mounts() -> bytes:
+    try:
+        with open(_MOUNTS, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _exact_devices(mounts: bytes) -> frozenset[int]:
+    if sys.platform != "linux":
+        return frozenset()
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     if release is None or (int(release[1]), int(release[2])) < _SINCE:
         return frozenset()
-    try:
-        with open(_MOUNTS, "rb") as file:
-            return _devices_of(file.read())
-    except OSError:
-        return frozenset()
+    return _devices_of(mounts)
+
+
+def _renumbering_devices(mounts: bytes) -> frozenset[int]:
+    return frozenset(device for device, kind in _types_of(mounts) if kind.startswith(_RENUMBERING))
 
 
 def _devices_of(mounts: bytes) -> frozenset[int]:
-    """Those of a list of mounts, whose format is in proc_pid_mountinfo(5)."""
+    """Those of a list of mounts on which every file system is exact."""
     found: set[int] = set()
     other: set[int] = set()
+    for device, kind in _types_of(mounts):
+        (found if kind in _FILE_SYSTEMS else other).add(device)
+    return frozenset(found - other)
+
+
+def _types_of(mounts: bytes) -> Iterator[tuple[int, bytes]]:
+    """(device, type of file system) of each mount in a list whose format is in proc_pid_mountinfo(5)."""
     for line in mounts.splitlines():
         before, _, after = line.partition(b" - ")
         fields = before.split(b" ", 3)
         number = re.fullmatch(rb"(\d{1,9}):(\d{1,9})", fields[2]) if len(fields) > 2 else None
         if number is not None:
-            device = os.makedev(int(number[1]), int(number[2]))
-            (found if after.split(b" ", 1)[0] in _FILE_SYSTEMS else other).add(device)
-    return frozenset(found - other)
+            yield os.makedev(int(number[1]), int(number[2])), after.split(b" ", 1)[0]

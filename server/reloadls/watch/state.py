@@ -29,7 +29,7 @@ from reloadls.watch.state_folder import (
     state_folder,
 )
 from reloadls.watch.state_rows import Damaged, Head, pack_batch, pack_entry, pack_head
-from reloadls.watch.state_tables import Saved, is_new, make_tables, read_head, read_saved
+from reloadls.watch.state_tables import Saved, is_new, make_tables, mark_version, read_head, read_saved
 
 __all__ = ["Saved", "StateBusy", "StateFailed", "StateFile", "state_folder"]
 
@@ -98,6 +98,7 @@ class StateFile:
         """A run begins, whose clocks are of `epoch` and begin at `number`. None of them may be told before this."""
         self.saved = None
         with self._transaction() as connection:
+            mark_version(connection)
             known: list[tuple[str, int, int]] = []
             if number != self._head.number:  # what was before it leads nowhere
                 self._forget()

@@ -21,10 +21,12 @@ from reloadls.watch.journal import Batch
 
 __all__ = ["Damaged", "Head", "pack_batch", "pack_entry", "pack_head", "unpack_batch", "unpack_files", "unpack_head"]
 
-_ENTRY = struct.Struct("<qIQQI")
-"""mtime in whole seconds and the rest in ns, since ns alone need not fit into 64 bits; size, inode, flags."""
-_CHECKED_ENTRY = struct.Struct("<qIQQII")
-"""The same with its checksum."""
+_ENTRY = struct.Struct("<qIQQIqI")
+"""mtime in whole seconds and the rest in ns, since ns alone need not fit into 64 bits; size, inode, flags; ctime."""
+_CHECKED_ENTRY = struct.Struct("<qIQQIqII")
+"""The same with its checksum. A device's number is not kept: after a restart of the system it may be another one."""
+_CHECKED_ENTRY_1 = struct.Struct("<qIQQII")
+"""What version 1 had: without the ctime."""
 _SECOND = 1_000_000_000
 _CRC_SIZE = 4
 _EPOCH = re.compile("[0-9a-f]{1,32}")
@@ -80,26 +82,35 @@ def unpack_head(packed: object) -> Head:
 
 def pack_entry(path: bytes, entry: Entry) -> bytes:
     """`entry` of the file at `path` as bytes."""
-    packed = _ENTRY.pack(*divmod(entry[0], _SECOND), *entry[1:])
+    packed = _ENTRY.pack(*divmod(entry[0], _SECOND), *entry[1:4], *divmod(entry[4], _SECOND))
     return packed + crc32(path, crc32(packed)).to_bytes(_CRC_SIZE, "little")
 
 
 def unpack_files(rows: Iterable[tuple[object, object]]) -> dict[str, Entry]:
     """path → entry, from rows of a path and what `pack_entry` has made."""
     files: dict[str, Entry] = {}
-    unpack, encoding, errors = _CHECKED_ENTRY.unpack, sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+    encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
     try:
         for path, packed in rows:
-            seconds, rest, size, inode, flags, check = unpack(packed)  # type: ignore[arg-type]
+            seconds, rest, size, inode, flags, ctime, ctime_rest, check = _unpacked(packed)
             if crc32(path, crc32(packed[:-_CRC_SIZE])) != check:  # type: ignore[index, arg-type]
                 raise Damaged(f"its entry of {path!r} does not match its checksum")
             name = path.decode(encoding, errors)  # type: ignore[attr-defined] # os.fsdecode takes twice as long
-            if rest >= _SECOND or "\0" in name or not _is_absolute(name):
+            if max(rest, ctime_rest) >= _SECOND or "\0" in name or not _is_absolute(name):
                 raise Damaged(f"it has an entry of {name!r}, which can't be")
-            files[name] = (seconds * _SECOND + rest, size, inode, flags)
+            files[name] = (seconds * _SECOND + rest, size, inode, flags, ctime * _SECOND + ctime_rest, 0)
     except (struct.error, TypeError, UnicodeError) as error:
         raise Damaged(f"one of its entries is of another kind ({error})") from error
     return files
+
+
+def _unpacked(packed: object) -> tuple[int, int, int, int, int, int, int, int]:
+    if not isinstance(packed, bytes):
+        raise TypeError(f"an entry is bytes, not {type(packed).__name__}")
+    if len(packed) == _CHECKED_ENTRY_1.size:
+        *fields, check = _CHECKED_ENTRY_1.unpack(packed)
+        return (*fields, 0, 0, check)
+    return _CHECKED_ENTRY.unpack(packed)
 
 
 def pack_batch(batch: Batch) -> bytes:

@@ -9,12 +9,13 @@ from reloadls.watch.folder import Entry
 from reloadls.watch.journal import Past
 from reloadls.watch.state_rows import Damaged, Head, pack_head, unpack_batch, unpack_files, unpack_head
 
-__all__ = ["Saved", "is_new", "make_tables", "read_head", "read_saved"]
+__all__ = ["Saved", "is_new", "make_tables", "mark_version", "read_head", "read_saved"]
 
 _APPLICATION = 0x524C5753
 """Says that a file is ours, to whoever looks at what kind of file it is."""
-_VERSION = 1
-"""Of the tables and of all that is in them."""
+_VERSION = 2
+"""Of the tables and of all that is in them. 2 added the ctime to the entries."""
+_READABLE = (1, _VERSION)
 _TABLES = (
     "CREATE TABLE head (body BLOB NOT NULL)",
     "CREATE TABLE files (path BLOB PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID",
@@ -51,8 +52,8 @@ def is_new(connection: sqlite3.Connection) -> bool:
         return True
     if application != _APPLICATION:
         raise Damaged("it is no state file of reloadls")
-    if version != _VERSION:
-        raise Damaged(f"it is of version {version}, and this reloadls reads version {_VERSION}")
+    if version not in _READABLE:
+        raise Damaged(f"it is of version {version}, and this reloadls reads versions up to {_VERSION}")
     if tables != [sql.encode("ascii") for sql in _TABLES]:
         raise Damaged("it has other tables")
     for (found,) in connection.execute("PRAGMA quick_check(1)"):
@@ -67,6 +68,11 @@ def make_tables(connection: sqlite3.Connection, head: Head) -> None:
         connection.execute(sql)
     connection.execute("INSERT INTO head VALUES (?)", (pack_head(head),))
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    mark_version(connection)
+
+
+def mark_version(connection: sqlite3.Connection) -> None:
+    """What is written from now on is of the present version; what an older one wrote can still be read."""
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 

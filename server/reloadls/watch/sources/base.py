@@ -27,6 +27,7 @@ class Hints:
         rescan: whether they were found by looking, not told by the system.
         moved: whether a watched path is no longer what it was, so that it must be watched anew.
         moves: (from, to) of what the system says was renamed, in order.
+        metadata: those of `paths` of which the system says that only the metadata was changed.
         failure: why the source has ended; None while it goes on.
     """
 
@@ -37,6 +38,7 @@ class Hints:
     rescan: bool = False
     moved: bool = False
     moves: tuple[tuple[str, str], ...] = ()
+    metadata: frozenset[str] = frozenset()
     failure: SourceFailed | None = None
 
 

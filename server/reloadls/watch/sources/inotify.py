@@ -20,6 +20,7 @@ from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.roots import WatchSet, outermost
 from reloadls.watch.sources.above import Above, above
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
+from reloadls.watch.sources.gentle import Gentle
 from reloadls.watch.sources.inotify_calls import (
     ATTRIB,
     CLOSE_WRITE,
@@ -279,9 +280,11 @@ class InotifySource:
         """See `Listener.on_events`."""
         paths: dict[str, None] = {}
         moves: list[tuple[str, str]] = []
+        gentle = Gentle()
         renew: set[str] = set()
         for watch, name, mask, moved in events:
             path = os.path.join(watch.path, name) if name else watch.path
+            gentle.note(path, mask, moved)
             for cookie, came in moved:
                 self._note_move(cookie, path, came, moves)
             if watch.folder is not None:
@@ -297,7 +300,8 @@ class InotifySource:
             paths.update(dict.fromkeys(renew))
             self._start(self._renewed())
         if paths or moves:
-            self._emit(Hints(tuple(paths), time.monotonic(), moves=tuple(moves)))
+            metadata = gentle.paths() - renew
+            self._emit(Hints(tuple(paths), time.monotonic(), moves=tuple(moves), metadata=metadata))
 
     def on_overflow(self) -> None:
         """See `Listener.on_overflow`."""
