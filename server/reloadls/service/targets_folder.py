@@ -64,11 +64,7 @@ class TargetsFolder:
 
     async def start(self) -> None:
         """Return when all programs that are there have been told."""
-        try:
-            self._folder = await asyncio.to_thread(targets_folder)
-        except Distrusted as error:
-            _log.warning("running programs can't be found: %s", error)
-            return
+        self._folder = await asyncio.to_thread(targets_folder)
         # The folder need not be there: then it is waited for.
         scope = Scope([self._folder], include=["/*.json"], exclude=["/*/"], use_gitignore=False)
         pipeline = Pipeline(scope, self._deliver, pacing=_PACING, kernel=self._kernel)

@@ -12,13 +12,12 @@ import re
 import socket
 import stat
 import sys
-import warnings
 from datetime import datetime
 from typing import Final
 
-import platformdirs
 from attrs import Attribute, field, frozen
 
+from reloadls.base.folders import runtime_folder
 from reloadls.protocol import make_converter
 from reloadls.protocol.errors import Mismatch
 from reloadls.protocol.explain import explain
@@ -111,17 +110,8 @@ def targets_here() -> bool:
 
 
 def targets_folder() -> str:
-    """Where running programs have their files, whether it is there or not.
-
-    Raises:
-        Distrusted: somebody else has taken the place.
-    """
-    with warnings.catch_warnings():  # that XDG_RUNTIME_DIR is not set is no news
-        warnings.simplefilter("ignore")
-        try:
-            return os.path.join(platformdirs.user_runtime_dir("reloadls", appauthor=False), "targets")
-        except OSError as error:
-            raise Distrusted("the runtime folder", error) from None
+    """Return where running programs have their files, whether it exists or not."""
+    return os.path.join(runtime_folder(), "targets")
 
 
 def check_folders(folder: str) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import platformdirs
 from filelock import BaseFileLock, FileLock, Timeout
 
+from reloadls.base.folders import make_private
+
 __all__ = ["StateBusy", "StateFailed", "distrust", "lock_state", "make_folder", "set_aside", "state_folder"]
 
 _DAMAGED_KEPT = 3
@@ -59,7 +61,7 @@ def make_folder(folder: str) -> None:
     Raises:
         StateFailed: somebody else could change what is in it.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_private(folder)
     reason = distrust(folder, stat.S_IFDIR)
     if reason is not None:
         raise StateFailed(folder, reason)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-import warnings
+
+from reloadls.base.folders import make_private, runtime_folder
 
 __all__ = ["Unsafe", "private_folder", "socket_folder", "targets_folder"]
 
@@ -34,12 +35,7 @@ def targets_folder() -> str:
         Unsafe: it is somebody else's.
         OSError: it can't be made.
     """
-    import platformdirs  # noqa: PLC0415 - a program need not wait for it to start
-
-    with warnings.catch_warnings():  # that XDG_RUNTIME_DIR is not set is no news
-        warnings.simplefilter("ignore")
-        ours = platformdirs.user_runtime_dir("reloadls", appauthor=False)
-    return private_folder(private_folder(ours), "targets")
+    return private_folder(private_folder(runtime_folder()), "targets")
 
 
 def socket_folder(folder: str, name: str) -> str:
@@ -62,13 +58,7 @@ def private_folder(*parts: str) -> str:
         OSError: it can't be made.
     """
     path = os.path.join(*parts)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    else:
-        os.chmod(path, 0o700)  # whatever the umask says
+    make_private(path)
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode):
         raise Unsafe(path, "it is no folder")

@@ -10,6 +10,8 @@ from typing import Final
 
 import platformdirs
 
+from reloadls.base.folders import make_private
+
 from .refusal import CantServe
 
 __all__ = ["default_token_file", "read_or_make_token"]
@@ -70,7 +72,7 @@ def _check(path: str, status: os.stat_result) -> None:
 def _make(path: str) -> None:
     """Make the file whole at once: of two processes that do, both get the first one's."""
     folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_private(folder)
     draft = os.path.join(folder, f".token-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

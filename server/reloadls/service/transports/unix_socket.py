@@ -55,6 +55,7 @@ def _private_folder(path: str) -> str:
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(folder, 0o700)
+            os.chmod(folder, 0o700)  # a umask may have taken rights from the owner
         except FileNotFoundError:
             above = os.path.dirname(folder)
             raise CantServe(_OPTION, path, f"the folder {above!r} does not exist; make it first") from None

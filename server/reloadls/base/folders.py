@@ -1,0 +1,65 @@
+"""Folders for this user alone: where they are, and how they are made, whatever the umask says."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+__all__ = ["make_private", "runtime_folder"]
+
+
+def make_private(folder: str) -> None:
+    """Make `folder`, and those above it that are missing, with mode 0700; one that exists stays as it is.
+
+    Source: XDG Base Directory Specification, "Referencing this specification".
+
+    Raises:
+        OSError: it can't be made, or is not a folder.
+    """
+    folder = os.path.abspath(folder)
+    missing = []
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:  # another process made it meanwhile
+            continue
+        os.chmod(path, 0o700)  # a umask may have taken rights from the owner
+
+
+def runtime_folder() -> str:
+    """Return where programs that run under reload have their files, whether it exists or not.
+
+    A program and its editor must come to the same answer, so this depends on nothing but XDG_RUNTIME_DIR and the disk,
+    and on no library: `reloadls` in XDG_RUNTIME_DIR, else in `/run/user/UID`, else `/tmp/reloadls-UID`. One that
+    belongs to another user, as after `su`, that others may write to, or that can't be made, is not used.
+    """
+    user = os.geteuid()
+    given = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(given) and _usable(given, user):
+        return os.path.join(given, "reloadls")
+    usual = f"/run/user/{user}"
+    if os.path.isdir(usual) and _usable(usual, user):
+        return os.path.join(usual, "reloadls")
+    return f"/tmp/reloadls-{user}"  # noqa: S108 - whoever uses it makes sure that it is the user's alone
+
+
+def _usable(folder: str, user: int) -> bool:
+    try:
+        status = os.stat(folder)
+    except FileNotFoundError:
+        return _can_be_made(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == user and not status.st_mode & 0o022
+
+
+def _can_be_made(folder: str) -> bool:
+    if os.path.lexists(folder):  # a link to nothing
+        return False
+    above = os.path.dirname(folder.rstrip(os.sep))
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return os.path.isdir(above) and os.access(above, os.W_OK | os.X_OK)
