@@ -225,3 +225,15 @@ def test_a_thousand_reloads_leave_nothing_behind(folder: Path) -> None:
     reloader.close()
     assert one.A().m() == one.f() == one.LIMIT == 999
     assert after < before * 1.01
+
+
+def test_a_trigger_runs_no_file_outside_of_the_roots(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = folder.parent / "outside"
+    outside.mkdir()
+    monkeypatch.syspath_prepend(str(outside))
+    reloader = HotReloader([folder])
+    loaded(folder, "seeker", "try:\n    import sought\nexcept ImportError:\n    sought = None\n")
+    (outside / "sought.py").write_text(f"open({str(outside / 'ran')!r}, 'w').close()\n", encoding="utf-8")
+    reloader.trigger([outside / "sought.py"])
+    reloader.close()
+    assert not (outside / "ran").exists()

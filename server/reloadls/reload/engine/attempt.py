@@ -54,11 +54,17 @@ class Attempt:
         """What differs from a fresh start, once it was committed."""
 
     def related(self, waiting: Iterable[str], paths: Iterable[str]) -> list[str]:
-        """Those of the files that wait for a second try which depend on one that changed."""
-        changed = {module.name for path in paths if (module := self._modules.at(path))}
-        changed |= {os.path.basename(path).removesuffix(".py") for path in paths}
+        """Those of the files that wait for a second try which import one that changed, or are imported by one."""
+        changed = set().union(*(_import_names(self._modules, path) for path in paths))
         known = set(paths)
-        return [path for path in waiting if path not in known and self._imports_any(path, changed, set())]
+        rest = [path for path in waiting if path not in known]
+        names = {path: _import_names(self._modules, path) for path in rest}
+        return [
+            path
+            for path in rest
+            if self._imports_any(path, changed, set())
+            or any(self._imports_any(each, names[path], set()) for each in known)
+        ]
 
     def _imports_any(self, path: str, changed: set[str], seen: set[str]) -> bool:
         module = self._modules.at(path)
@@ -202,11 +208,17 @@ def _beyond_what_runs(plan: ModulePlan) -> list[_Reason]:
     return [_Reason(module.name, module.path, why)] if why else []
 
 
+def _import_names(modules: Modules, path: str) -> set[str]:
+    """The names by which a file may be imported."""
+    module = modules.at(path)
+    return {os.path.basename(path).removesuffix(".py"), *([] if module is None else [module.name])}
+
+
 def _imported(module: LoadedModule, path: str) -> set[str]:
     try:
         with open(path, "rb") as file:
             tree = ast.parse(read_text(file.read()))
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # a codec of the file's choice, or an expression that is too deep
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):

@@ -110,7 +110,7 @@ def adopt_loaded(modules: Modules) -> None:
             with open(path, "rb") as file:
                 text = read_text(file.read())
             code = compile(text, path, "exec", dont_inherit=True)
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         running = _code_that_runs(vars(module))
         if running is None:

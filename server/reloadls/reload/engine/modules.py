@@ -26,7 +26,9 @@ def read_text(data: bytes) -> str:
     """A source file's text: its own encoding, any line ends. Raises SyntaxError as the interpreter would."""
     try:
         return decode_source(data)
-    except UnicodeDecodeError as error:
+    except SyntaxError:
+        raise
+    except Exception as error:  # the file names its codec, which may raise anything
         raise SyntaxError(f"can't be decoded: {error}") from error
 
 

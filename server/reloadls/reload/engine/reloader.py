@@ -142,7 +142,15 @@ class HotReloader:
 
         self._functions = self._functions or Functions()
         attempt = Attempt(self._modules, self._functions, self._adapters)
-        paths = [*paths, *self._waiting_for(attempt, paths)]
+        waiting = self._waiting_for(attempt, paths)
+        report = self._try(attempt, [*paths, *waiting], renamed, force)
+        if waiting and report.status in ("failed", "restartRequired"):
+            # A file that still fails does not hold back the edits of others.
+            alone = self._try(Attempt(self._modules, self._functions, self._adapters), paths, renamed, force)
+            return alone if alone.status == "reloaded" else report
+        return report
+
+    def _try(self, attempt: Attempt, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
         try:
             attempt.prepare(paths, renamed, force=force)
             if not attempt.refused:

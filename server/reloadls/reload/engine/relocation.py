@@ -52,7 +52,7 @@ def find_relocations(
     Returns:
         The relocations, and the paths of new files that they account for.
     """
-    paths = list(paths)
+    paths = [path for path in paths if modules.covers(path) or modules.at(path)]
     found: list[Relocation] = []
     new = [path for path in paths if path.endswith(".py") and os.path.isfile(path) and modules.at(path) is None]
     for module in [module for path in paths if (module := modules.at(path)) and not os.path.isfile(path)]:
@@ -80,7 +80,7 @@ def imports_module(module: LoadedModule, statement: Statement, name: str) -> boo
 
 def missed(modules: Modules, module: LoadedModule, path: str) -> list[Statement]:
     """The statements of a module that had looked for a file which is there now."""
-    if not path.endswith(".py") or not os.path.isfile(path):
+    if not path.endswith(".py") or not modules.covers(path) or not os.path.isfile(path):
         return []
     last = os.path.basename(os.path.dirname(path) if path.endswith("__init__.py") else path).removesuffix(".py")
     if last not in module.text:
