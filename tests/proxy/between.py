@@ -38,10 +38,12 @@ class Between:
         """The server's process."""
         return int((await self.peer.wait_for_stderr("server ")).split()[1])
 
-    async def initialize(self, capabilities: Any = None) -> Any:
-        """Say hello; returns the params that the server saw."""
-        uri = to_uri(os.fspath(self.workspace))
+    async def initialize(self, capabilities: Any = None, *, folder: str | None = None, initialized: bool = True) -> Any:
+        """Do the handshake; returns the params that the server saw."""
+        uri = folder or to_uri(os.fspath(self.workspace))
         params = {"rootUri": uri, "workspaceFolders": [{"uri": uri, "name": "w"}], "capabilities": capabilities or {}}
+        if not initialized:
+            return await self.client.request("initialize", params)
         return await self.client.initialize(params)
 
     async def server_asks(self, method: str, params: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@
 | `globs`, `interest` | what does a pattern match, and what must be watched for all of them? |
 | `supply`, `watching` | what is to be done about watching, and what has changed? |
 | `doubles` | was that said already? |
+| `spelling` | which path does a URI mean, and how does the editor spell it? |
 | `pipes`, `child` | how do bytes and processes come and go? |
 | `beside`, `diagnostics` | our own service on the same connection, and what both say of one file |
 | `check`, `editor` | trying a server out |

@@ -14,6 +14,7 @@ __all__ = [
     "WATCHED_FILES",
     "Registered",
     "Split",
+    "document_of",
     "encode",
     "failure",
     "folders_of",
@@ -126,6 +127,12 @@ def uris_of(folders: Any) -> list[str]:
     if not isinstance(folders, list):
         return []
     return [folder["uri"] for folder in folders if isinstance(folder, dict) and isinstance(folder.get("uri"), str)]
+
+
+def document_of(notification: Json) -> str | None:
+    """The URI of the document that it is about."""
+    uri = _at(notification, "params", "textDocument", "uri")
+    return uri if isinstance(uri, str) else None
 
 
 def split_registration(request: Json) -> Split:

@@ -60,6 +60,7 @@ class Beside:
         self._diagnostics = Diagnostics()
         self._asked: set[str | int] = set()
         self._hello: Any = None
+        self._greeted = False
         self._gone = False
         self._waiting: deque[Callable[[], bytes]] = deque()
         self._teller: asyncio.Task[None] | None = None
@@ -107,7 +108,10 @@ class Beside:
             "capabilities": {},
             "initializationOptions": (own if isinstance(own, dict) else {}) | {"watchedFiles": False},
         }
-        self._hello = request.get("id")
+        again = self._greeted
+        self._hello, self._greeted = request.get("id"), True
+        if again:  # the server refused the first one; the service did not
+            return
         self._send({"jsonrpc": "2.0", "id": _HELLO, "method": "initialize", "params": hello})
 
     def takes(self, message: Message) -> bool:

@@ -18,6 +18,7 @@ HELD: Final = 8 * 1024 * 1024
 
 _MAX_HEADER: Final = 8 * 1024
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:")
+_NAME_ENDS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]\Z")
 _LENGTH = re.compile(rb"content-length[ \t]*:[ \t]*([0-9]{1,18})\s*\Z", re.IGNORECASE)
 
 
@@ -131,7 +132,9 @@ class MessageStream:
                 self._begin_body()
                 return None
             found = _LENGTH.search(line)
-            if found is not None and found.start() and not line[: found.start()].isspace():
+            if found is not None and _NAME_ENDS.search(line, 0, found.start()):
+                found = None  # X-Content-Length is another header
+            elif found is not None and found.start() and not line[: found.start()].isspace():
                 # The last message's stated length was too short, and the rest of it is on this line.
                 return self._noise(self._line + found.start())
             if found is None and not _HEADER.match(line.lstrip()):

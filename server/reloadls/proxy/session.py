@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -41,9 +42,9 @@ class Session:
             "the server": _Way(to_editor, self._server_message),
         }
         self._state: Literal["new", "supplying", "watched"] = "new"
-        self._folders: list[str] = []
-        self._ours: set[str] = set()
-        self._parted: dict[Any, tuple[str, ...]] = {}
+        self._initialized = False
+        self._ours: Counter[str] = Counter()
+        self._parted: dict[Any, tuple[amend.Registered, ...]] = {}
         self._noises = 0
 
     # -- the two ways --------------------------------------------------------------------------------------
@@ -109,10 +110,14 @@ class Session:
             return self._meet_initialize(message) if b'"initialize"' in raw else raw
         if self._state != "supplying":
             return raw
+        if b'"initialize' in raw and (met := self._meet_handshake(message)) is not None:
+            return met
         if b"didChangeWatchedFiles" in raw:
             return self._meet_changes(message)
         if b"didChangeWorkspaceFolders" in raw:
             self._meet_folders(message)
+        elif b"didOpen" in raw:
+            self._meet_opened(message)
         elif self._parted and b'"method"' not in raw:
             self._meet_answer(message)
         elif b'"shutdown"' in raw and _method(message) == "shutdown":
@@ -130,9 +135,24 @@ class Session:
             self._state = "watched"
             return message.raw
         self._state = "supplying"
-        self._folders = amend.folders_of(request)
-        self._supply.begin(self._folders)
+        self._supply.begin(amend.folders_of(request))
         return framed(amend.encode(amend.offer_watching(request)))
+
+    def _meet_handshake(self, message: Message) -> bytes | None:
+        """What the server is to get of a repeated `initialize`, as after a refusal; None if it is none."""
+        method = _method(message)
+        if method == "initialized" and not self._initialized:
+            self._initialized = True
+            self._supply.initialized()
+        return self._meet_initialize(message) if method == "initialize" else None
+
+    def _meet_opened(self, message: Message) -> None:
+        """Note how the editor spells the file's URI."""
+        notification = amend.parse(message.body)
+        if notification is not None and notification.get("method") == "textDocument/didOpen":
+            uri = amend.document_of(notification)
+            if uri is not None:
+                self._supply.spell(uri)
 
     def _meet_changes(self, message: Message) -> bytes:
         notification = amend.parse(message.body)
@@ -142,6 +162,8 @@ class Session:
         changes = params.get("changes") if isinstance(params, dict) else None
         if not isinstance(params, dict) or not isinstance(changes, list):
             return message.raw
+        for uri in amend.uris_of(changes):
+            self._supply.spell(uri)
         news = self._supply.take(changes)
         if len(news) == len(changes):
             return message.raw
@@ -156,20 +178,18 @@ class Session:
         event = params.get("event") if isinstance(params, dict) else None
         if not isinstance(event, dict):
             return
-        removed = set(amend.uris_of(event.get("removed")))
-        kept = [folder for folder in self._folders if folder not in removed]
-        self._folders = list(dict.fromkeys([*kept, *amend.uris_of(event.get("added"))]))
-        self._supply.order(Order(folders=tuple(self._folders)))
+        added, removed = (tuple(amend.uris_of(event.get(name))) for name in ("added", "removed"))
+        self._supply.order(Order(added=added, removed=removed))
 
     def _meet_answer(self, message: Message) -> None:
         """If the client refuses what was left of a request of which we took a part, the server has none of it."""
         answer = amend.parse(message.body)
         if answer is None or "method" in answer or not amend.is_id(answer.get("id")):
             return
-        gone = self._parted.pop(answer["id"], ())
-        if gone and "error" in answer:
-            self._supply.order(Order(remove=gone))
-            self._ours.difference_update(gone)
+        refused = self._parted.pop(answer["id"], ())
+        if refused and "error" in answer:
+            self._supply.order(Order(refused=refused))
+            self._ours -= Counter(registered.id for registered in refused)
 
     # -- what the server says ------------------------------------------------------------------------------
 
@@ -193,12 +213,13 @@ class Session:
             return None
         if not split.ours and not split.gone:
             return None
-        new = tuple(registered.id for registered in split.ours)
-        self._ours.difference_update(split.gone)
-        self._ours.update(new)
-        if split.others is not None and new:
-            self._parted[request["id"]] = new
-        self._supply.order(Order(split.ours, split.gone, None, split.others is None, request["id"]))
+        for id in split.gone:
+            del self._ours[id]
+        self._ours.update(registered.id for registered in split.ours)
+        if split.others is not None and split.ours:
+            self._parted[request["id"]] = split.ours
+        answers = split.others is None
+        self._supply.order(Order(add=split.ours, remove=split.gone, answers=answers, id=request["id"]))
         return b"" if split.others is None else framed(amend.encode(split.others))
 
 

@@ -43,11 +43,22 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Registrations come or go, or the workspace folders are others; then, if `answers`, request `id` is answered."""
+    """What changes about watching; then, if `answers`, request `id` is answered.
+
+    Attributes:
+        add: new registrations; one with an id that exists adds to it.
+        remove: ids that the server unregisters.
+        refused: registrations that the client has refused after all.
+        folders: the workspace folders, if all of them are replaced.
+        added, removed: workspace folders that come and go.
+    """
 
     add: tuple[amend.Registered, ...] = ()
     remove: tuple[str, ...] = ()
+    refused: tuple[amend.Registered, ...] = ()
     folders: tuple[str, ...] | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     answers: bool = False
     id: Any = None
 
@@ -67,9 +78,14 @@ class Supply:
         self._watching: Watching | None = None
         self._worker: asyncio.Task[None] | None = None
         self._hushed = False
+        self._initialized = asyncio.Event()
+        self._spelled: list[str] = []
 
     def begin(self, folders: Sequence[str]) -> None:
-        """Get ready to take orders, for these workspace folders."""
+        """Get ready to take orders, for these workspace folders; if that was done already, only replace them."""
+        if self._worker is not None:
+            self.order(Order(folders=tuple(folders)))
+            return
         self._worker = asyncio.create_task(self._work(tuple(folders)), name="reloadls-proxy-orders")
         if self._settings.globs:
             self.order(Order())
@@ -83,6 +99,17 @@ class Supply:
     def take(self, changes: list[Any]) -> list[Any]:
         """Of the changes that the editor tells, those that the server has not been told of by us."""
         return changes if self._watching is None else self._watching.take(changes)
+
+    def initialized(self) -> None:
+        """`initialized` has gone through: the server can be notified from now on."""
+        self._initialized.set()
+
+    def spell(self, uri: str) -> None:
+        """Use this spelling of a file's URI, which is the editor's."""
+        if self._watching is None:
+            self._spelled.append(uri)
+        else:
+            self._watching.spell(uri)
 
     def hush(self) -> None:
         """Tell of no more changes; orders are still answered."""
@@ -108,8 +135,10 @@ class Supply:
             try:
                 if self._watching is None:
                     self._watching = self._make(await loading, folders)
+                    while self._spelled:
+                        self._watching.spell(self._spelled.pop())
                 for order in orders:
-                    self._watching.note(order.add, order.remove, order.folders)
+                    self._watching.note(order)
                 await self._watching.apply()
             except Exception as error:
                 _log.exception("files can't be watched")
@@ -124,6 +153,7 @@ class Supply:
         return kind(self._tell, folders, debounce=settings.debounce, extra=settings.globs, own=settings.own)
 
     async def _tell(self, body: bytes) -> None:
+        await self._initialized.wait()
         if not self._hushed:
             await self._to_server.inject(framed(body))
             self._settings.on_told()

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from reloadls.protocol.uris import from_uri, to_uri
 from reloadls.proxy.amend import WATCHED_FILES, Registered
 from reloadls.proxy.doubles import Doubles
 from reloadls.proxy.interest import Interest, read_watchers
+from reloadls.proxy.spelling import Spelling, folder_paths
+from reloadls.proxy.supply import Order
 from reloadls.watch.change import ChangeType, FileChange
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
@@ -57,11 +60,12 @@ class Watching:
     ) -> None:
         self._tell = tell
         self._own = own
-        self._folders = _paths(folders)
+        self._folders = folder_paths(folders)
+        self._spelling = Spelling()
         self._pacing = Pacing(debounce, max(2.0, debounce))
-        self._registered: dict[str, tuple[Any, ...]] = {}
+        self._registered: dict[str, Counter[str]] = {}
         if extra:
-            self._registered[""] = tuple({"globPattern": glob} for glob in extra)
+            self._add(Registered("", tuple({"globPattern": glob} for glob in extra)))
         self._interest = Interest(())
         self._doubles = Doubles(max(_WINDOW_S, 4 * debounce))
         self._pipelines: dict[bool, Pipeline] = {}
@@ -72,14 +76,23 @@ class Watching:
         """Every path from which on something is watched."""
         return self._interest.roots
 
-    def note(self, add: Iterable[Registered], remove: Iterable[str], folders: Sequence[str] | None = None) -> None:
-        """Registrations have come or gone, or the folders are others now; `apply` makes it so."""
-        for gone in remove:
+    def note(self, order: Order) -> None:
+        """Registrations or folders have changed; `apply` makes it so."""
+        for gone in order.remove:
             self._registered.pop(gone, None)
-        for registered in add:
-            self._registered[registered.id] = registered.watchers
-        if folders is not None:
-            self._folders = _paths(folders)
+        for registered in order.refused:
+            self._registered.get(registered.id, Counter()).subtract((json.dumps(registered.watchers),))
+        for registered in order.add:
+            self._add(registered)
+        if order.folders is not None:
+            self._folders = folder_paths(order.folders)
+        removed = folder_paths(order.removed)
+        kept = [folder for folder in self._folders if folder not in removed]
+        self._folders = list(dict.fromkeys([*kept, *folder_paths(order.added)]))
+
+    def spell(self, uri: str) -> None:
+        """Use this spelling of a file's URI from now on."""
+        self._spelling.note(uri)
 
     async def apply(self) -> None:
         """Watch what is registered now; returns when that works.
@@ -108,10 +121,14 @@ class Watching:
 
     # -- what is watched ---------------------------------------------------------------------------------
 
+    def _add(self, registered: Registered) -> None:
+        """An id that exists keeps its watchers, too, as in VS Code, until it is unregistered."""
+        self._registered.setdefault(registered.id, Counter())[json.dumps(registered.watchers)] += 1
+
     def _read(self) -> tuple[Interest, list[str]]:
         globs, problems = [], []
-        for watchers in self._registered.values():
-            some, wrong = read_watchers(watchers, self._folders)
+        for watchers in [text for held in self._registered.values() for text in +held]:
+            some, wrong = read_watchers(json.loads(watchers), self._folders)
             globs += some
             problems += wrong
         return Interest(globs), problems
@@ -158,7 +175,11 @@ class Watching:
             ]
             if news:
                 _log.info("%d changes, the first: %s %s", len(news), news[0].change_type, news[0].path)
-                await self._tell(_encode(news) if len(news) <= _LARGE else await asyncio.to_thread(_encode, news))
+                spelling = self._spelling.of
+                body = (
+                    _encode(news, spelling) if len(news) <= _LARGE else await asyncio.to_thread(_encode, news, spelling)
+                )
+                await self._tell(body)
 
     def _is_news(self, change: Any) -> bool:
         """Whether the server has not heard of what the editor tells here; what can't be understood is news."""
@@ -182,17 +203,10 @@ def _wanted(interest: Interest, changes: list[FileChange]) -> list[FileChange]:
     return [change for change in changes if interest.wants(str(change.path), change.change_type)]
 
 
-def _encode(changes: list[FileChange]) -> bytes:
-    told = [{"uri": to_uri(str(change.path)), "type": _CODES[change.change_type]} for change in changes]
+def _encode(changes: list[FileChange], spelling: Callable[[str], str | None]) -> bytes:
+    told = [
+        {"uri": spelling(str(change.path)) or to_uri(str(change.path)), "type": _CODES[change.change_type]}
+        for change in changes
+    ]
     message = {"jsonrpc": "2.0", "method": WATCHED_FILES, "params": {"changes": told}}
     return json.dumps(message, separators=(",", ":")).encode("ascii")
-
-
-def _paths(folders: Iterable[str]) -> list[str]:
-    paths = []
-    for folder in folders:
-        try:
-            paths.append(from_uri(folder) if "://" in folder else folder)
-        except ValueError as error:
-            _log.warning("a workspace folder can't be watched: it %s", error)
-    return [path.rstrip("/") or "/" for path in paths]
