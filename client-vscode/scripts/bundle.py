@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 __all__ = ["make_bundle"]
 
 _PYTHONS: Final = ("3.11", "3.12", "3.13")
+_NOTICES: Final = "THIRD_PARTY_NOTICES.txt"
 _CONSTRAINTS: Final = (
     "watchfiles>=1",  # 0.0.0a1 is a stub without its native part, and all that a pure-Python build would get
     "typer<0.29",  # from there on it needs pydantic, whose compiled part is for one version of Python each
@@ -50,7 +51,10 @@ def make_bundle(project: Path, libs: Path) -> None:
                 break
             wanted += missing
         _check_compiled(fresh)
+        for record in fresh.glob("*.dist-info/direct_url.json"):
+            record.unlink()  # names the folder of whoever builds it
         shutil.rmtree(fresh / "bin", ignore_errors=True)  # commands that name the Python that filled this folder
+        (fresh / _NOTICES).write_text("\n".join(_notices(fresh)), encoding="utf-8")
         shutil.rmtree(libs, ignore_errors=True)
         fresh.rename(libs)
 
@@ -85,6 +89,27 @@ def _check_compiled(libs: Path) -> None:
             )
     if not list((libs / "watchfiles").glob("_rust_notify*")):
         raise SystemExit("the bundle's watchfiles has no native part")
+
+
+def _notices(libs: Path) -> Iterator[str]:
+    """Each bundled package but our own, with its licence as it was published."""
+    yield "The reloadls extension includes these packages, each under its own licence.\n"
+    for dist in sorted(distributions(path=[os.fspath(libs)]), key=lambda dist: dist.name.lower()):
+        if dist.name == "reloadls":
+            continue
+        texts = [
+            file
+            for file in dist.files or ()
+            if _LICENCE.match(file.name) and file.suffix in {"", ".txt", ".md", ".rst"}
+        ]
+        named = dist.metadata.get("License-Expression") or dist.metadata.get("License") or ""
+        if not texts and not named:
+            raise SystemExit(f"{dist.name} {dist.version} does not say what its licence is")
+        yield f"{'=' * 80}\n{dist.name} {dist.version}\n{named.strip()}\n"
+        yield from (file.read_text(encoding="utf-8") for file in texts)
+
+
+_LICENCE: Final = re.compile(r"(licen[cs]e|copying|notice)", re.IGNORECASE)
 
 
 def _compiled(dist: Distribution) -> Iterable[str]:

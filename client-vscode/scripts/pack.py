@@ -110,7 +110,14 @@ def check_vsix(vsix: Path, *, bundled: bool) -> None:
     """What must be in it, and what must not."""
     with zipfile.ZipFile(vsix) as archive:
         names = archive.namelist()
+        records = [name for name in names if name.endswith(".dist-info/direct_url.json")]
+        builder = os.fsencode(PROJECT)
+        leaks = [name for name in names if builder in archive.read(name)]
+    if records or leaks:
+        raise SystemExit(f"{vsix.name} names a folder of this machine in {[*records, *leaks][0]}")
     server = [name for name in names if name.startswith("extension/bundled/libs/")]
+    if bundled and "extension/bundled/libs/THIRD_PARTY_NOTICES.txt" not in names:
+        raise SystemExit(f"{vsix.name} lacks the notices of what it includes")
     if bundled != any(name.startswith("extension/bundled/libs/watchfiles/_rust_notify") for name in server):
         raise SystemExit(f"{vsix.name} {'lacks' if bundled else 'must not have'} the server")
     for name in names:
