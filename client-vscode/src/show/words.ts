@@ -70,7 +70,13 @@ export function cause(of: Cause): string {
 }
 
 export function rootState(state: RootState): string {
-  return { watching: t("watching"), missing: t("missing"), denied: t("can't be read") }[state];
+  return {
+    watching: t("watching"),
+    missing: t("missing"),
+    denied: t("can't be read"),
+    timedOut: t("doesn't answer"),
+    polling: t("polled"),
+  }[state];
 }
 
 export function targetState(state: TargetStatus["state"]): string {

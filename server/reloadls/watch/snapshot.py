@@ -295,7 +295,8 @@ class Snapshot:
 
     def _look_at_hint(self, path: str) -> None:
         for denied in [denied for denied in self.denied if (denied + os.sep).startswith(inside(path))]:
-            del self.denied[denied]  # looked at again now
+            if not self._is_swept(denied):
+                del self.denied[denied]  # looked at again now
         for look_at in (path, *self._links.depend_on(path)):
             for root in self.roots:
                 if look_at == root.path or root.path.startswith(inside(look_at)):
@@ -322,6 +323,9 @@ class Snapshot:
         self._look_at_entry(at, folder, last)
         if last == GITIGNORE and self.scope.use_gitignore:
             self._scan.tree(at, folder, outer)
+
+    def _is_swept(self, path: str) -> bool:
+        return any(above in self._swept for above in (path, *folders_above(path)))
 
     def _outer_rules(self, root: Root) -> Rules:
         try:
@@ -352,7 +356,7 @@ class Snapshot:
                     self._scan.deny(path, error)
             elif not rules.enters(path, name):
                 self._lose(path, folder, name)
-            elif not any(above in self._swept for above in (path, *folders_above(path))):
+            elif not self._is_swept(path):
                 if name not in folder.folders:
                     self._lose(path, folder, name)
                     folder.folders[name] = Folder()
