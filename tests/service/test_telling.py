@@ -286,6 +286,13 @@ class TestOptions:
             await client.request("reload/sync")
             assert status["state"] == "watching"
 
+    async def test_a_pattern_that_is_too_long_is_refused_by_name(self, tmp_path: Path) -> None:
+        async with serving(tmp_path, exclude=["a" * 100_000, "*.log"]) as client:
+            (problem,) = (await client.request("reload/status"))["problems"]
+            assert problem["code"] == "badPattern"
+            assert "exclude" in problem["message"] and "longer than 4096" in problem["message"]
+            assert len(problem["message"]) < 500
+
     async def test_include_exclude_and_gitignore(self, tmp_path: Path) -> None:
         (tmp_path / ".gitignore").write_text("ignored.py\n")
         async with serving(tmp_path, debounceMs=20, include=["*.py"], exclude=["/out/"]) as client:

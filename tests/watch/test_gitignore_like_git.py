@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
 
-# Left out, since we differ on purpose or it does not matter: git matches bytes, so its `?` is half an "é"; it keeps a
-# tab at a line's end; and it takes a slash in brackets for a slash.
-_NAMES = ["a", "b", "ab", "c.py", "d", "x y", "*", "#x", "!x", "new\nline", " lead", "trail ", "[", "\\", "B", "."]
+# Left out: git takes a slash in brackets for a slash.
+_NAMES = [
+    "a", "b", "ab", "c.py", "d", "x y", "*", "#x", "!x", "new\nline", " lead", "trail ", "[", "\\", "B", ".", "é",
+    "a\t", "日", "\udcff", "aabab", "c.tar.py",
+]  # fmt: skip
 _SEGMENTS = [
     "a", "b", "ab", "c.py", "d", "B", "*", "**", "?", "??", "*.py", "a*", "*b", "a**b", "[ab]", "[!a]", "[^a]", "[a-c]",
     "[]a]", "[!]]", "[[:alpha:]]", "x y", "x\\ y", "é", "\\*", "\\a", "\\\\", "\\[", "#x", "!x", "*\n", " lead",
-    "trail\\ ", "trail ", "..", "[*]", "[\\a]", "[a\\]]",
+    "trail\\ ", "trail ", "..", "[*]", "[\\a]", "[a\\]]", "a**", "**b", "***", "*a*b", "*a*a*b", "?*?", "[à-ü]", "[é]?",
+    "*é", "a\t", "\\", "*.tar.py", "*.", "*.*", "[", "a[b",
 ]  # fmt: skip
 
 _lines = st.builds(
@@ -101,6 +104,19 @@ _ALL = [f"{a}/{b}" for a in ("a", "b", "d") for b in ("a", "ab", "c.py", "x y", 
         {"": "/*\n!/a\n/a/*\n!/a/b"},
         {"": "x y"},
         {"": "é"},
+        {"": "?"},
+        {"": "a/?\n"},
+        {"": "??"},
+        {"": "[!a]"},
+        {"": "a/[!b]"},
+        {"": "[é]"},
+        {"": "a/b\t"},
+        {"": "//a"},
+        {"": "a**/a"},
+        {"": "a/**b/a"},
+        {"": "/**************** Build files ****************/"},
+        {"": "*a*a*a*a*a*a*a*b\n" + "**/" * 30 + "c.py"},
+        {"": "x" * 5000 + "\na/a"},
         {"": "[z-a]"},
         {"": "a/b/**/"},
         {"": "x\\ y"},

@@ -99,7 +99,10 @@ def to_status(
     status: WatchStatus, options: Options, clock: str, bad_options: Iterable[tuple[str, str]] = ()
 ) -> ReloadStatus:
     """What a client is told of how watching goes; `bad_options` are (field, what is wrong)."""
-    problems = [Problem(code="badOption", message=message) for _, message in bad_options]
+    problems = [
+        Problem(code="badPattern" if field.endswith(" pattern") else "badOption", message=message)
+        for field, message in bad_options
+    ]
     for problem in status.problems:
         uri = None if problem.path is None else to_uri(problem.path)
         problems.append(Problem(code=problem.code, message=problem.message, uri=uri))

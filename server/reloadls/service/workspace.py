@@ -11,6 +11,7 @@ from lsprotocol import types
 from reloadls.protocol import Options, from_uri
 from reloadls.watch.discovery import working_folder
 from reloadls.watch.patterns import check_pattern
+from reloadls.watch.wildcards import LONGEST_PATTERN
 from reloadls.watch.scope import Scope
 
 __all__ = ["Meant", "changed_folders", "folders_of", "scope_of"]
@@ -85,5 +86,6 @@ def _patterns(lines: Iterable[str], field: str, problems: list[tuple[str, str]])
         if reason is None:
             good.append(line)
         else:
-            problems.append((field, f"{field} can't hold {line!r}: it is no gitignore pattern ({reason})"))
+            problem = f"{field} can't hold {line!r:.200}: it is no gitignore pattern ({reason})"
+            problems.append((f"{field} pattern" if len(line) > LONGEST_PATTERN else field, problem))
     return good
