@@ -11,8 +11,8 @@ from lsprotocol import types
 from reloadls.protocol import Options, from_uri
 from reloadls.watch.discovery import working_folder
 from reloadls.watch.patterns import check_pattern
-from reloadls.watch.wildcards import LONGEST_PATTERN
 from reloadls.watch.scope import Scope
+from reloadls.watch.wildcards import LONGEST_PATTERN
 
 __all__ = ["Meant", "changed_folders", "folders_of", "scope_of"]
 
