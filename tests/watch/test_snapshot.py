@@ -52,6 +52,7 @@ def check(
     assert told(root, snapshot.reconcile(paths)) == wanted
     assert told(root, snapshot.reconcile()) == {}
     assert set(snapshot.files()) == set(state_of(str(root)))
+    assert [root.files for root in snapshot.status()[0]] == [len(list(root.files())) for root in snapshot.roots]
     assert snapshot.differences() == {}
     return snapshot
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from reloadls.watch.folder import Folder
-from reloadls.watch.roots import Root, inside
+from reloadls.watch.roots import Root, RootIndex, inside
 from reloadls.watch.scope import GITIGNORE
 from reloadls.watch.vcs import MARKS
 
 __all__ = ["concerns", "concerns_entry"]
 
 
-def concerns(roots: Iterable[Root], path: str, is_folder: bool | None = None) -> bool:
+def concerns(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool:
     """Whether a hint for `path` could lead to a change under one of `roots`.
 
     Only reads what is known, so it is safe beside a scan. When in doubt, the answer is yes.
@@ -23,7 +22,7 @@ def concerns(roots: Iterable[Root], path: str, is_folder: bool | None = None) ->
         path: what the hint names.
         is_folder: whether it is a folder; None looks.
     """
-    return any(_concerns_root(root, path, is_folder) for root in list(roots))
+    return any(_concerns_root(root, path, is_folder) for root in roots.related(path))
 
 
 def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:

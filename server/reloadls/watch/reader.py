@@ -15,7 +15,7 @@ from reloadls.watch.renames import Trail
 from reloadls.watch.roots import WatchSet, planned_watch_set
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
+from reloadls.watch.status import Problem, RootStatus
 from reloadls.watch.vcs import Lock, find_locks
 from reloadls.watch.worker import Worker
 
@@ -193,8 +193,7 @@ class Reader:
         snapshot = self._snapshot
         return View(
             snapshot.watch_set(),
-            tuple(map(root_status, snapshot.roots, snapshot.counts())),
-            tuple(missing_problems(snapshot.roots)),
+            *snapshot.status(),
             snapshot.denied.copy(),
             tuple(snapshot.take_new_folders()),
             frozenset(snapshot.repositories),

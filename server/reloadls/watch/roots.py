@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.guarded import GuardedDisk
 
-__all__ = ["Root", "RootState", "WatchSet", "folders_above", "inside", "outermost", "planned_watch_set", "watch_set"]
+__all__ = [
+    "Root",
+    "RootIndex",
+    "RootState",
+    "WatchSet",
+    "folders_above",
+    "inside",
+    "outermost",
+    "planned_watch_set",
+    "watch_set",
+]
 
 RootState = Literal["watching", "missing", "denied", "timedOut", "polling"]
 
@@ -27,6 +38,8 @@ class Root:
     entry: Entry | None = None
     beside: Folder = field(default_factory=Folder)
     """Where the digest of a file that is a root is kept, under an empty name."""
+    below: int = 0
+    """How many files are known below it."""
 
     def files(self) -> Iterator[str]:
         """Every file known of it."""
@@ -48,9 +61,28 @@ class Root:
 
     def count(self) -> int:
         """How many files are known of it."""
-        if self.folder is None:
-            return int(self.entry is not None)
-        return sum(len(folder.files) for _, folder in self.folder.walk(self.path))
+        return int(self.entry is not None) if self.folder is None else self.below
+
+
+class RootIndex:
+    """The roots by path: finding those that a path concerns takes as long for 3,000 as for one. Never changes."""
+
+    __slots__ = ("_by_path", "_order", "_paths")
+
+    def __init__(self, roots: Iterable[Root]) -> None:
+        self._by_path = {root.path: root for root in roots}
+        self._order = {path: number for number, path in enumerate(self._by_path)}
+        self._paths = sorted(self._by_path)
+
+    def related(self, path: str) -> list[Root]:
+        """The roots that are `path`, lie below it or hold it, in their own order."""
+        paths = {at for at in (path, *folders_above(path)) if at in self._by_path}
+        prefix = inside(path)
+        for number in range(bisect_left(self._paths, prefix), len(self._paths)):
+            if not self._paths[number].startswith(prefix):
+                break
+            paths.add(self._paths[number])
+        return [self._by_path[at] for at in sorted(paths, key=self._order.__getitem__)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +149,9 @@ def folders_above(path: str) -> Iterator[str]:
         path = parent
 
 
-def _is_in(path: str, folders: Iterable[str]) -> bool:
-    """Whether `path` is one of `folders` or lies below one."""
-    return any(path == folder or path.startswith(inside(folder)) for folder in folders)
+def _is_in(path: str, folders: Collection[str]) -> bool:
+    """Whether `path` is one of `folders`, a set, or lies below one."""
+    return path in folders or any(above in folders for above in folders_above(path))
 
 
 def _nearest_folder(path: str, is_dir: Callable[[str], bool]) -> str:

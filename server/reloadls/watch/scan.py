@@ -72,6 +72,7 @@ class Scan:
         found: the differences so far.
         new_folders: folders that were not known before.
         seen: how many files it has looked at.
+        added: how many more files are known now than before; negative if there are fewer.
         rescoped: whether a path entered or left the scope without having changed.
     """
 
@@ -87,6 +88,7 @@ class Scan:
     found: Differences = field(default_factory=Differences)
     new_folders: list[str] = field(default_factory=list)
     seen: int = 0
+    added: int = 0
     rescoped: bool = False
 
     def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
@@ -149,6 +151,7 @@ class Scan:
                     self.found.deleted(os.path.join(at, name), entry)
             self.denied.pop(at, None)
             if not self.dry:
+                self.added -= len(sub.files)
                 self.attend.leave(at, sub)
                 self.digests.forget_all(sub)
                 self.repositories.note(at, _NO_NAMES)
@@ -256,6 +259,7 @@ class Scan:
             self.links.drop(os.path.join(task.path, name))
         self.rescoped = self.rescoped or before is not None
         self._take_digests(task, listing.files)
+        self.added += len(listing.files) - len(known.files)
         known.files, known.folders = listing.files, listing.folders
         known.links = frozenset(listing.links) if listing.links else _NO_NAMES
         known.rules, known.gitignore = listing.rules, listing.gitignore

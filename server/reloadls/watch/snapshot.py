@@ -22,9 +22,10 @@ from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, e
 from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.renames import Trail
-from reloadls.watch.roots import Root, RootState, WatchSet, folders_above, inside, watch_set
+from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, folders_above, inside, watch_set
 from reloadls.watch.scan import GONE, Scan
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
+from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
 from reloadls.watch.vcs import MARKS, Repositories
 
 __all__ = ["Snapshot"]
@@ -46,6 +47,7 @@ class Snapshot:
         self._attend = attend
         self._disk = disk or GuardedDisk()
         self.roots: list[Root] = [Root(path) for path in scope.roots]
+        self._index = RootIndex(self.roots)
         self.denied: dict[str, Denial] = {}
         """Paths that could not be read → why. What was known of them stays."""
         self._links = Links()
@@ -54,7 +56,8 @@ class Snapshot:
         self._metadata: frozenset[str] = frozenset()
         """Hinted paths of which the source says that only the metadata was changed."""
         self._entries: dict[str, Entry | None] = {}
-        self._counts: list[int] | None = None
+        self._roots_known: tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]] | None = None
+        """What holds of the roots as long as none of them changes."""
         self._swept: set[str] = set()
         """Folders that the reconcile under way has compared whole, after all its hints were given."""
         self._scan = self._new_scan()
@@ -70,6 +73,7 @@ class Snapshot:
         """
         for path, entry in (known or {}).items():
             self._recall(path, entry)
+        self._roots_known = None
         self._refresh_disk()
         self._scan.everything = True
         self._look_above(self.roots, anew=True)
@@ -81,7 +85,7 @@ class Snapshot:
     def _recall(self, path: str, entry: Entry) -> None:
         if entry[3] & RACY:
             entry = (-1, *entry[1:])  # who wrote it within the same tick, after it was told, left no other trace
-        for root in self.roots:
+        for root in self._index.related(path):
             if path == root.path:
                 root.entry, root.kind = entry, "file"
             elif path.startswith(inside(root.path)):
@@ -91,6 +95,7 @@ class Snapshot:
                 for parent in parents:
                     folder = folder.folders.setdefault(parent, Folder())
                 folder.files[name] = entry
+                root.below += 1
 
     def entries(self) -> dict[str, Entry]:
         """Every known file, and what is known of it."""
@@ -125,19 +130,26 @@ class Snapshot:
         paths = (path for root in self.roots for path in root.files())
         return iter(paths if len(self.roots) == 1 else dict.fromkeys(paths))
 
-    def counts(self) -> list[int]:
-        """How many files are known of each root; counted only if that may have changed."""
-        if self._counts is None:
-            self._counts = [root.count() for root in self.roots]
-        return self._counts
+    def status(self) -> tuple[tuple[RootStatus, ...], tuple[Problem, ...]]:
+        """Each root's status, and what is missing."""
+        return self._of_roots()[1:]
 
     def watch_set(self) -> WatchSet:
         """What has to be watched so that every change of the scope gives a hint."""
-        return watch_set(self.roots, self._links.targets(), self._disk.is_dir)
+        targets = self._links.targets()
+        return watch_set(self.roots, targets, self._disk.is_dir) if targets else self._of_roots()[0]
+
+    def _of_roots(self) -> tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]]:
+        """What follows from the roots alone, made again only after one of them has changed."""
+        if self._roots_known is None:
+            status = tuple(root_status(root, root.count()) for root in self.roots)
+            missing = tuple(missing_problems(self.roots))
+            self._roots_known = watch_set(self.roots, (), self._disk.is_dir), status, missing
+        return self._roots_known
 
     def concerns(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
-        return bool(self._links.depend_on(path)) or concerns(self.roots, path, is_folder)
+        return bool(self._links.depend_on(path)) or concerns(self._index, path, is_folder)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -167,7 +179,7 @@ class Snapshot:
         Paths that enter or leave with it are no changes. What differs on disk among the paths that count both before
         and after is returned.
         """
-        self._counts = None
+        self._roots_known = None
         kept = {root.path: root for root in self.roots}
         self._scan.rescoped = self._scan.rescoped or scope != self.scope
         for path in kept.keys() - set(scope.roots):
@@ -175,6 +187,7 @@ class Snapshot:
         self.scope = scope
         self._scan.use_gitignore = scope.use_gitignore
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
+        self._index = RootIndex(self.roots)
         self.denied.clear()
         self._refresh_disk()
         self._scan.everything = True
@@ -204,8 +217,6 @@ class Snapshot:
         """
         trail = trail or Trail()
         trail.note_moves(moves)
-        if hints is None:
-            self._counts = None
         self._swept.clear()
         self._refresh_disk()
         self._metadata = metadata
@@ -216,7 +227,10 @@ class Snapshot:
             for root in self.roots:
                 self._look_at_root(root, self._scan)
         else:
-            for path in dict.fromkeys(hints):
+            paths = dict.fromkeys(hints)
+            for denied in [at for at in self.denied if at in paths or any(up in paths for up in folders_above(at))]:
+                del self.denied[denied]  # looked at again now
+            for path in paths:
                 self._look_at_hint(path)
         return self._take(trail)
 
@@ -239,10 +253,10 @@ class Snapshot:
         return found
 
     def _compare_folder(self, path: str, scan: Scan) -> None:
-        for root in self.roots:
+        for root in self._index.related(path):
             if root.path == path or root.path.startswith(inside(path)):
                 self._look_at_root(root, scan)
-            elif path.startswith(inside(root.path)):
+            else:
                 known = self._find(root, path)
                 if known is not None:
                     scan.tree(path, *known)
@@ -277,8 +291,6 @@ class Snapshot:
         done, self._scan = self._scan, self._new_scan()
         self._entries.update(done.found.entries())
         self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
-        if done.rescoped or done.found.other_than_modified:
-            self._counts = None
         renamed = trail.add(done.found)
         changes = done.found.changes(renamed)
         known = done.found.entries() if renamed else {}
@@ -294,15 +306,13 @@ class Snapshot:
     # -- one hint ----------------------------------------------------------------------------------------
 
     def _look_at_hint(self, path: str) -> None:
-        for denied in [denied for denied in self.denied if (denied + os.sep).startswith(inside(path))]:
-            if not self._is_swept(denied):
-                del self.denied[denied]  # looked at again now
         for look_at in (path, *self._links.depend_on(path)):
-            for root in self.roots:
+            for root in self._index.related(look_at):
                 if look_at == root.path or root.path.startswith(inside(look_at)):
                     self._look_at_root(root, self._scan, hinted=True)
-                elif look_at.startswith(inside(root.path)):
-                    self._look_below(root, look_at)
+                else:
+                    with self._looking(root, self._scan):
+                        self._look_below(root, look_at)
 
     def _look_below(self, root: Root, path: str) -> None:
         """Look at `path`, or at the first folder on the way to it that is not known yet."""
@@ -373,6 +383,7 @@ class Snapshot:
         if is_link and takes:
             folder.links |= {name}
         before = folder.files.get(name)
+        self._scan.added += (entry is not None) - (before is not None)
         if entry is None:
             folder.files.pop(name, None)
             self._digests.forget(folder, name)
@@ -404,6 +415,7 @@ class Snapshot:
         """`name` is no longer there as what it was."""
         if not keep_file and (known := folder.files.pop(name, None)) is not None:
             self._scan.found.deleted(path, known)
+            self._scan.added -= 1
         if name in folder.links:
             folder.links -= {name}
             self._links.drop(path)
@@ -426,7 +438,23 @@ class Snapshot:
         except TimedOut:
             return path
 
+    @contextlib.contextmanager
+    def _looking(self, root: Root, scan: Scan) -> Iterator[None]:
+        """Note how what is known of `root` changes meanwhile."""
+        before, added, scan.added = (root.kind, root.state, root.count()), scan.added, 0
+        try:
+            yield
+        finally:
+            root.below += scan.added
+            scan.added = added
+            if before != (root.kind, root.state, root.count()):
+                self._roots_known = None
+
     def _look_at_root(self, root: Root, scan: Scan, *, quiet: bool = False, hinted: bool = False) -> None:
+        with self._looking(root, scan):
+            self._compare_root(root, scan, quiet=quiet, hinted=hinted)
+
+    def _compare_root(self, root: Root, scan: Scan, *, quiet: bool, hinted: bool) -> None:
         if hinted:
             self._look_above([root])
         try:
