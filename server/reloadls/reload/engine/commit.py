@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapters
@@ -11,6 +12,7 @@ from .modules import LoadedModule, Modules
 from .plan import ModulePlan, Work, annotated
 from .relocation import imports_module
 from .rerun import Rerun
+from .running import codes_of_tasks, frames_of_threads, old_code
 from .schedule import Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
@@ -33,6 +35,8 @@ class Commit:
         self._schedule = Schedule(self._shared)
         self._stars = Stars(self._shared, self._schedule)
         self._rerun = Rerun(self._shared, self._schedule, self._stars)
+        self._suspended: list[CodeType] = []
+        """The old code that generators and coroutines wait in."""
         self.files_taken: list[str] = []
         """Those of the other files that a library has made something of."""
         self.at_work: LoadedModule | None = None
@@ -52,6 +56,7 @@ class Commit:
             self._shared.notes.clear()
             raise
         finally:
+            self._suspended.clear()
             self._shared.let_go()
         self._shared.undo.finish()
         return self._shared.changed
@@ -76,7 +81,27 @@ class Commit:
             self._rerun.run(due.module, due.step)
         shared.registrations.settle()
         shared.adapters.after(shared.undo, shared.place)
+        self._note_what_still_runs()
         self._call_hooks()
+
+    def _note_what_still_runs(self) -> None:
+        if not self._shared.work.plans:
+            return
+        running = [*frames_of_threads(), *codes_of_tasks()]
+        suspended = set(map(id, self._suspended))
+        for plan in self._shared.work.plans:
+            codes = [code for code, space in running if space is plan.module.namespace]
+            codes += [swap.old for swap in plan.swaps if id(swap.old) in suspended]
+            for old, new in old_code(plan.module, codes):
+                why = "its old code is still running" if new else "it was removed, but is still running"
+                effect = "; the edit applies from its next call" if new else ""
+                self._shared.notes.add(
+                    "stillRunning",
+                    f"{old.co_qualname}: {why}{effect}",
+                    module=plan.module,
+                    line=new.co_firstlineno if new else None,
+                    name=old.co_qualname,
+                )
 
     def _spread(self, names: Collection[str]) -> None:
         """Have everything run that follows from what is different, before the first statement is."""
@@ -108,6 +133,7 @@ class Commit:
         for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
             if set_code(function, swap.new, self._shared.undo) and not swap.moved_only:
                 patched.append(function)
+        self._suspended, self._shared.functions.suspended = self._shared.functions.suspended, []
         if patched:
             values = (value for space in self._shared.modules.spaces() for value in list(space.values()))
             clear_caches(patched, values, self._shared.undo)

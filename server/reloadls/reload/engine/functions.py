@@ -15,12 +15,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
 from .codes import all_codes
 from .reach import reach
+from .running import REFERENCES, code_of_generator, codes_of_tasks, frames_of_threads
 from .undo import Undo
 
 __all__ = ["Functions", "Swap", "as_they_run", "clear_caches", "replace_code", "set_code"]
@@ -47,6 +48,8 @@ class Functions:
 
     def __init__(self) -> None:
         self._known: dict[int, list[ref[FunctionType]]] = {}
+        self.suspended: list[CodeType] = []
+        """Of the last `running`: the old code that generators and coroutines wait in, as far as it was looked for."""
 
     def running(
         self, swaps: Sequence[Swap], namespaces: Sequence[dict[str, Any]], all_namespaces: Sequence[dict[str, Any]]
@@ -63,8 +66,11 @@ class Functions:
         if found.missing():
             found.add(each for space in namespaces for each in reach(list(space.values()), own, most=_NEAR))
         if found.missing():
+            found.add_tasks()
+        if found.missing():
             self._search_far(found, own, all_namespaces)
         self._remember(found)
+        self.suspended = found.suspended
         return [(function, swap) for swap in swaps for function in found.functions[id(swap.old)]]
 
     @staticmethod
@@ -73,7 +79,9 @@ class Functions:
         if found.missing(but_moved=many):
             found.add(reach((value for space in namespaces for value in list(space.values())), own, most=_FAR))
         if missing := found.missing(but_moved=many):
-            found.add(gc.get_referrers(*missing))
+            referrers = gc.get_referrers(*missing)
+            found.add(referrers)
+            found.suspended += [code for code in map(code_of_generator, referrers) if code is not None]
 
     def _remember(self, found: _Found) -> None:
         for swap in found.swaps:
@@ -133,7 +141,8 @@ class _Found:
         self.functions: defaultdict[int, list[FunctionType]] = defaultdict(list)
         self._seen: set[int] = set()
         self.add(function for code in self._wanted for each in known.get(code, ()) if (function := each()))
-        self._frames = Counter(id(code) for code in _running_codes())
+        self._frames = Counter(id(code) for code, _ in frames_of_threads())
+        self.suspended: list[CodeType] = []
 
     def add(self, objects: Iterable[object]) -> None:
         for each in objects:
@@ -143,6 +152,12 @@ class _Found:
                     self._seen.add(id(each))
                     self.functions[code].append(each)
 
+    def add_tasks(self) -> None:
+        for code, _ in codes_of_tasks():
+            if id(code) in self._wanted:
+                self._frames[id(code)] += REFERENCES
+                self.suspended.append(code)
+
     def missing(self, *, but_moved: bool = False) -> list[CodeType]:
         return [
             swap.old
@@ -150,17 +165,6 @@ class _Found:
             if not (but_moved and swap.moved_only)
             and sys.getrefcount(swap.old) > _IDLE + len(self.functions[id(swap.old)]) + self._frames[id(swap.old)]
         ]
-
-
-def _running_codes() -> list[CodeType]:
-    codes: list[CodeType] = []
-    frames: list[FrameType | None] = list(sys._current_frames().values())
-    while frames:
-        frame = frames.pop()
-        while frame is not None:
-            codes.append(frame.f_code)
-            frame = frame.f_back  # ends as None: a frame that knew itself would live on, and what it knows, too
-    return codes
 
 
 def _idle_count() -> int:

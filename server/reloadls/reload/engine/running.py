@@ -1,0 +1,94 @@
+"""Which code of the program is on a stack: of a thread, of a task, or of a generator that waits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any
+
+from .codes import all_codes, is_class_body, same_but_lines
+from .modules import LoadedModule
+
+__all__ = ["REFERENCES", "Running", "code_of_generator", "codes_of_tasks", "frames_of_threads", "old_code"]
+
+Running = tuple[CodeType, dict[str, Any]]
+"""A code object that is being run, and the namespace of its module."""
+
+
+def frames_of_threads() -> Iterator[Running]:
+    """What every thread is in the middle of."""
+    frames: list[FrameType | None] = list(sys._current_frames().values())
+    while frames:
+        frame = frames.pop()
+        while frame is not None:
+            yield frame.f_code, frame.f_globals
+            frame = frame.f_back  # ends as None: a frame that knew itself would live on, and what it knows, too
+
+
+def codes_of_tasks() -> Iterator[Running]:
+    """What every task of asyncio waits in. The one that runs now is on the stack of its thread instead."""
+    for task in _tasks():
+        waiting = task.get_coro()
+        while waiting is not None:
+            match waiting:
+                case CoroutineType(cr_running=False, cr_frame=FrameType() as frame):
+                    following = waiting.cr_await
+                case GeneratorType(gi_running=False, gi_frame=FrameType() as frame):
+                    following = waiting.gi_yieldfrom
+                case _:
+                    break
+            yield frame.f_code, frame.f_globals
+            waiting = following
+
+
+def _tasks() -> list[Any]:
+    tasks = sys.modules.get("asyncio.tasks")
+    found: list[Any] = []
+    for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):
+        try:
+            found += list(getattr(tasks, name, ()))
+        except RuntimeError:  # another thread has just begun a task
+            continue
+    return found
+
+
+def code_of_generator(value: object) -> CodeType | None:
+    """The code that a generator or coroutine is in the middle of."""
+    match value:
+        case GeneratorType(gi_frame=FrameType() as frame):
+            return frame.f_code
+        case CoroutineType(cr_frame=FrameType() as frame):
+            return frame.f_code
+        case AsyncGeneratorType(ag_frame=FrameType() as frame):
+            return frame.f_code
+    return None
+
+
+def old_code(module: LoadedModule, running: Iterable[CodeType]) -> Iterator[tuple[CodeType, CodeType | None]]:
+    """Those of the code objects that a module no longer has, each with what has its name now.
+
+    Code that differs in its lines only is not old.
+    """
+    codes = [code for each in module.codes.values() for code in all_codes(each)]
+    known = {id(code) for code in codes}
+    for code in dict.fromkeys(running):
+        if id(code) in known or code.co_name == "<module>" or is_class_body(code):
+            continue
+        named = [each for each in codes if each.co_qualname == code.co_qualname]
+        if not any(same_but_lines(code, each) for each in named):
+            yield code, next(iter(named), None)
+
+
+def _references() -> int:
+    def wait() -> Iterator[None]:
+        yield
+
+    before = sys.getrefcount(wait.__code__)
+    waiting = wait()
+    next(waiting)
+    return sys.getrefcount(wait.__code__) - before
+
+
+REFERENCES = _references()
+"""How many references to its code a generator or coroutine holds while it waits."""
