@@ -20,6 +20,7 @@ from reloadls.watch import guarded
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope import Scope
+from reloadls.watch.status import WatchStatus
 from tests.support.fuse import Fuse, mounted
 
 __all__ = ["FAULTS", "main"]
@@ -81,8 +82,10 @@ class Chmod:
         for folder in sorted(self._changed, key=len):
             with contextlib.suppress(OSError):
                 os.chmod(folder, 0o700)
-        for folder, _, _ in os.walk(self.folder):  # those that were moved since
-            os.chmod(folder, 0o700)
+        for at, folders, _ in os.walk(self.folder):  # those that were moved since
+            for name in folders:
+                if not os.path.islink(os.path.join(at, name)):
+                    os.chmod(os.path.join(at, name), 0o700)
         self._changed.clear()
 
 
@@ -129,17 +132,22 @@ class Watched:
         self._news = asyncio.Event()
         scope = Scope(roots, use_gitignore=False)
         pacing = Pacing(0.002, 0.05)
-        self.pipeline = Pipeline(scope, deliver, pacing=pacing, on_status=lambda _: self._news.set())
+        self.pipeline = Pipeline(scope, deliver, pacing=pacing, on_status=self._take)
+        self._status = self.pipeline.status
+
+    def _take(self, status: WatchStatus) -> None:
+        self._status = status
+        self._news.set()
 
     async def until(self, condition: Callable[[list[str]], object]) -> None:
         """Wait until the codes of its problems fulfil `condition`."""
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                while not condition([problem.code for problem in self.pipeline.status.problems]):
+                while not condition([problem.code for problem in self._status.problems]):
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            raise AssertionError(f"it stayed so: {self.pipeline.status}") from None
+            raise AssertionError(f"it stayed so: {self._status}") from None
 
 
 def on_disk(folder: Path) -> dict[str, tuple[int, int]]:

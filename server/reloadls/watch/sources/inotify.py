@@ -7,6 +7,7 @@ never watched, and nothing falls between looking and watching.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -97,6 +98,7 @@ class InotifySource:
         """Cookie → where what was moved away was."""
         self._unwatched: dict[str, OSError] = {}
         self._polling: Source | None = None
+        self._poll_due = False
         self._guard: asyncio.TimerHandle | None = None
 
     @property
@@ -208,24 +210,32 @@ class InotifySource:
         self._poll_instead(path, error)
 
     def _poll_instead(self, path: str, error: OSError) -> None:
+        if path not in self._unwatched:
+            self._poll_soon()
         self._unwatched[path] = error
-        if len(self._unwatched) == 1:
-            self._loop.call_soon_threadsafe(self._poll)
 
     def _can_watch(self, path: str) -> None:
-        if self._unwatched.pop(path, None) is not None and not self._unwatched:
-            self._loop.call_soon_threadsafe(self._poll)
+        if self._unwatched.pop(path, None) is not None:
+            self._poll_soon()
+
+    def _poll_soon(self) -> None:
+        """What can't be watched has changed."""
+        if not self._poll_due:
+            self._poll_due = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._poll)
 
     def _poll(self) -> None:
         """Look again and again at what can't be watched, as long as there is anything."""
-        if self._kernel is None or bool(self._unwatched) == (self._polling is not None):
+        self._poll_due = False
+        if self._kernel is None:
             return
-        if self._polling is None:
+        if self._unwatched and self._polling is None:
             for problem in self.problems:
                 _log.warning("%s", problem.message)
             self._polling = self._make_polling(self._outermost_unwatched)
             self._start(self._polling.watch(self._what))
-        else:
+        elif self._polling is not None and not self._unwatched:
             self._start(self._polling.stop())
             self._polling = None
         self._emit(Hints(at=time.monotonic()))  # the status has changed
