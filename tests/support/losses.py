@@ -118,7 +118,7 @@ def _from_base(*names: str) -> Roots:
 
 def _is_temporary(path: str) -> bool:
     name = os.path.basename(path)
-    return name.endswith(("~", ".swp", ".swx", "___jb_tmp___", "___jb_old___")) or name.startswith((".#", "4913"))
+    return name.endswith(("~", ".swp", ".swx", "___jb_tmp___", "___jb_old___")) or name.startswith(".#")
 
 
 _ONE = _from_base("root/one.py", "root/zz-sentinel")

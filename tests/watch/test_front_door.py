@@ -476,3 +476,25 @@ def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
         """,
     )
     assert told == 12
+
+
+@_each_source
+@pytest.mark.skipif(os.name == "nt", reason="two slashes begin a share there")
+async def test_two_slashes_at_the_beginning_are_one(source: dict[str, Any], tmp_path: Path) -> None:
+    told = Told()
+    async with FileWatcher(told.take, paths=[f"/{tmp_path}"], **FAST, **source) as watcher:
+        assert watcher.paths == [tmp_path]
+        (tmp_path / "a").write_text("1")
+        await told.until({str(tmp_path / "a"): "created"})
+
+
+@_each_source
+async def test_vims_probe_is_not_reported_but_an_honest_file_of_its_name_is(
+    source: dict[str, Any], tmp_path: Path
+) -> None:
+    async with watching([tmp_path], **source) as told:
+        (tmp_path / "4913").touch()
+        (tmp_path / "4913").unlink()
+        await told.only({}, tmp_path / "sentinel")
+        (tmp_path / "4913").write_text("1")
+        await told.until(partial(told.has, tmp_path / "4913"))

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -298,3 +299,34 @@ async def test_a_barrier_passes_while_others_read_what_it_waits_for(tmp_path: Pa
             (tmp_path / f"f{number}").touch()
         async with asyncio.timeout(5):
             assert all(await asyncio.gather(*(kernel.drain() for _ in range(10))))
+
+
+@pytest.mark.parametrize(
+    ("acts", "is_reported"),
+    [
+        (["mkdir", "rmdir", "link"], True),
+        (["mkdir", "rmdir", "file"], True),
+        (["link", "unlink", "mkdir"], False),
+        (["mkdir", "rmdir", "link", "unlink", "mkdir"], False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+async def test_the_last_kind_of_a_name_within_one_read_counts(
+    acts: list[str], is_reported: bool, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / ".gitignore").write_text("out/\n")
+    (tmp_path / "target").write_text("1")
+    out = root / "out"
+    act: dict[str, Callable[[], object]] = {
+        "mkdir": out.mkdir,
+        "rmdir": out.rmdir,
+        "link": partial(out.symlink_to, tmp_path / "target"),
+        "file": partial(out.write_text, "1"),
+        "unlink": out.unlink,
+    }
+    async with watching([root], source="inotify") as told:
+        for name in acts:
+            act[name]()
+        await told.only({str(root / "out"): "created"} if is_reported else {}, root / "sentinel")

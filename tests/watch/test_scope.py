@@ -46,12 +46,13 @@ def check(tmp_path: Path, files: str, expected: str, *, roots: tuple[str, ...] =
         ("a.py b.py", {"include": ["*.py"], "exclude": ["b.py"]}, "a.py"),
         # built in, and taken back
         ("a.py __pycache__/a.pyc a.pyc .git/HEAD node_modules/x/y .venv/z", {}, "a.py"),
-        ("a~ .a.swp .#a #a# 4913 a___jb_tmp___ .DS_Store", {}, ""),
+        ("a~ .a.swp .#a #a# .subl1a2.tmp a___jb_tmp___ .DS_Store", {}, ""),
         ("a.pyc node_modules/x/y", {"exclude": ["!node_modules/"]}, "node_modules/x/y"),
         ("a~ b~", {"exclude": ["!*~", "b~"]}, "a~"),
         ("sub/.git/HEAD sub/a", {}, "sub/a"),
         # names that only look like those
         ("git/a venvs/b a.swa1 .github/x pycache/y", {}, "git/a venvs/b a.swa1 .github/x pycache/y"),
+        ("4913 d/4913/a subl1.tmp", {}, "4913 d/4913/a subl1.tmp"),
     ],
 )
 def test_patterns_choose(files: str, scope: dict[str, Any], expected: str, tmp_path: Path) -> None:

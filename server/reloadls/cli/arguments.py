@@ -9,6 +9,7 @@ import stat
 from collections.abc import Sequence
 from typing import TypeVar
 
+from reloadls.base.paths import absolute
 from reloadls.watch.patterns import Patterns, check_pattern
 
 from .text import quoted, shown
@@ -76,6 +77,6 @@ def existing_path(value: str) -> str:
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise BadArgument("PATH", value, "is neither a file nor a folder; must be one of them")
     try:
-        return os.path.abspath(value)
+        return absolute(value)
     except OSError as exc:
         raise BadArgument("PATH", value, f"the working directory is gone ({exc.strerror}); must be absolute") from None

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 
+from reloadls.base.paths import absolute
 from reloadls.watch.patterns import Patterns
 
 __all__ = ["BUILT_IN_EXCLUDES", "GITIGNORE", "Rules", "Scope", "read_gitignore"]
@@ -20,8 +21,8 @@ BUILT_IN_EXCLUDES = (
     "__pycache__/", "*.py[co]", ".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".hypothesis/", ".tox/", ".nox/",
     # virtual environments and dependencies
     ".venv/", "venv/", ".venvs/", "site-packages/", "node_modules/",
-    # what editors and tools write for a moment: Vim, Emacs, Kate, GNOME, JetBrains, VS Code, Helix, sed, rsync
-    "*.sw[a-p]", "*.sw[a-p]x", "4913", ".#*", "\\#*#", "*~", ".*.kate-swp", ".goutputstream-*",
+    # what editors and tools write beside a file: Vim, Emacs, Kate, GNOME, JetBrains, VS Code, Sublime Text, LibreOffice
+    "*.sw[a-p]", "*.sw[a-p]x", ".subl*.tmp", ".#*", "\\#*#", "*~", ".*.kate-swp", ".goutputstream-*",
     "*___jb_tmp___", "*___jb_old___", "*.vsctmp", ".~lock.*#", ".nfs????????????????????????",
     # what operating systems keep
     ".DS_Store", "Thumbs.db", "desktop.ini",
@@ -51,7 +52,7 @@ class Scope:
         exclude: Iterable[str] = (),
         use_gitignore: bool = True,
     ) -> None:
-        self.roots: tuple[str, ...] = tuple(dict.fromkeys(os.path.abspath(os.fspath(root)) for root in roots))
+        self.roots: tuple[str, ...] = tuple(dict.fromkeys(map(absolute, roots)))
         self.use_gitignore = use_gitignore
         self.include = tuple(include)
         self.exclude = tuple(exclude)

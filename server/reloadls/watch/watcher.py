@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from reloadls.base.paths import absolute
 from reloadls.watch.change import FileChange
 from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Flush, Pacing
@@ -205,4 +206,4 @@ class FileWatcher:
 def _absolute(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     if isinstance(paths, (str, os.PathLike)):
         raise TypeError(f"paths must be a list of paths, not one: [{paths!r}]")
-    return list(dict.fromkeys(Path(os.path.abspath(os.fspath(path))) for path in paths))
+    return list(dict.fromkeys(Path(absolute(path)) for path in paths))

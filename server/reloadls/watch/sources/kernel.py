@@ -255,7 +255,7 @@ class Kernel:
             known = found.get(key)
             if known is None:
                 known = found[key] = (mask, _NO_MOVES)
-            elif known[0] | mask != known[0]:
+            elif known[0] | mask != known[0] or (known[0] ^ mask) & ISDIR:
                 known = found[key] = (known[0] & ~ISDIR | mask, known[1])  # the last one says what it is now
             if mask & (MOVED_FROM | MOVED_TO):
                 found[key] = (known[0], [*known[1], (cookie, bool(mask & MOVED_TO))])
