@@ -190,3 +190,10 @@ def test_a_block_of_headers_is_matched_from_its_end() -> None:
     assert find(block + b"!\n\n") is None
     assert find(b"!\n" + block + b"\n") == 2
     assert find(b"x: \n}content-length:1\na: b\n\n") == 5
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", '"utf-16"'])
+def test_another_charset_is_an_error_and_costs_only_its_message(charset: str) -> None:
+    kind = f"Content-Type: application/vscode-jsonrpc; charset={charset}"
+    check(header(len(A), kind) + A + FB, "header", B)
+    check(header(len(A), "Content-Type: application/vscode-jsonrpc; charset=utf8") + A, A)

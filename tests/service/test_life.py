@@ -52,12 +52,21 @@ async def test_the_death_of_its_client_ends_it(tmp_path: Path) -> None:
         await client.peer.wait()
 
 
-async def test_a_client_that_is_dead_already_ends_it(tmp_path: Path) -> None:
+async def test_a_process_that_does_not_exist_here_is_ignored(tmp_path: Path) -> None:
+    """An editor in another PID namespace has a number that means nothing here; the end of input still ends it."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    async with RecordingClient.start(*SERVE) as client:
-        client.start_request("initialize", hello([tmp_path], {}, process_id=gone.pid))
-        await client.peer.wait()
+    for number in (gone.pid, 2**31, 2**70, 0, -5):
+        async with serving(tmp_path, process_id=number) as client:
+            await client.request("reload/sync")
+
+
+async def test_exit_right_behind_shutdown_leaves_it_its_answer(tmp_path: Path) -> None:
+    async with serving(tmp_path) as client:
+        _, answer = client.start_request("shutdown")
+        client.notify("exit")
+        assert await client.peer.wait() == 0
+        assert answer.done() and answer.result() is None
 
 
 async def test_a_client_that_reads_nothing_is_no_obstacle_to_ending(tmp_path: Path) -> None:

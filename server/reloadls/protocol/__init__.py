@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .options import OptionProblem, Options, parse_options
     from .outbound import Encoded, encode_notification
     from .report import ModuleReport, Note, NoteCode, ReloadReport, ReportError, SessionCounts
-    from .uris import from_uri, paths_from, to_uri
+    from .uris import from_uri, one_spelling, paths_from, to_uri
 
 __all__ = [
     # the endpoint
@@ -100,6 +100,7 @@ __all__ = [
     "explain",
     "frame",
     "from_uri",
+    "one_spelling",
     "paths_from",
     "structure_params",
     "to_uri",
@@ -155,7 +156,7 @@ _HOME: Final = {
     "options": ("OptionProblem", "Options", "parse_options"),
     "outbound": ("Encoded", "encode_notification"),
     "report": ("ModuleReport", "Note", "NoteCode", "ReloadReport", "ReportError", "SessionCounts"),
-    "uris": ("from_uri", "paths_from", "to_uri"),
+    "uris": ("from_uri", "one_spelling", "paths_from", "to_uri"),
 }
 """Module → what is taken from it."""
 _MODULES: Final = {name: module for module, names in _HOME.items() for name in names}

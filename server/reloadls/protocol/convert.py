@@ -32,6 +32,12 @@ __all__ = ["explain", "make_converter", "structure_initialize", "structure_param
 _log = logging.getLogger(__name__)
 _MAX_UNKNOWN_CAPABILITIES: Final = 100
 
+_MAX_PROCESS_ID: Final = 2**31 - 1
+_OPTIONAL: Final = frozenset({"trace", "clientInfo", "locale", "workDoneToken"})
+"""What of `initialize` is dropped if it can't be used: nothing depends on it."""
+_OF_EVERY_REQUEST: Final = frozenset({"workDoneToken", "partialResultToken", "_meta"})
+"""Params that a client may add to any request."""
+
 Hook = Callable[[Any, Any], Any]
 
 _SCALARS: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
@@ -71,21 +77,40 @@ def structure_params(converter: Converter, params: object, cls: Any) -> Any:
 def structure_initialize(converter: Converter, params: object) -> InitializeParams:
     """Return the params of `initialize`, without the capabilities that this LSP version doesn't know.
 
-    Editors are ahead of the specification in what they announce; that must not keep a client out.
+    Editors are ahead of the specification in what they announce; neither that nor what only describes the client
+    (its name, its trace level, its folders' names) must keep it out.
 
     Raises:
         InvalidParams: something else than a capability is wrong.
     """
-    params = copy.deepcopy(params)
+    params = _mended(copy.deepcopy(params))
     for _ in range(_MAX_UNKNOWN_CAPABILITIES):
         try:
             return converter.structure({} if params is None else params, InitializeParams)
         except Exception as exc:
             path, reason = locate(exc)
+            if path and path[0] in _OPTIONAL and isinstance(params, dict) and path[0] in params:
+                del params[path[0]]
+                continue
             if path[:1] != ["capabilities"] or len(path) < 2 or not _drop(params, path):
                 raise InvalidParams(*explain(exc)) from exc
             _log.info("ignoring a client capability: %s %s", explain(exc)[0], reason)
     raise InvalidParams("capabilities", "holds too much that LSP doesn't know")
+
+
+def _mended(params: Any) -> Any:
+    """Return the params of `initialize` with a process id and folder names that can be used."""
+    if not isinstance(params, dict):
+        return params
+    number = params.get("processId")
+    if type(number) is int and not 0 < number <= _MAX_PROCESS_ID:
+        _log.info("ignoring the process id %s", show(number))
+        params["processId"] = None
+    folders = params.get("workspaceFolders")
+    for folder in folders if isinstance(folders, list) else ():
+        if isinstance(folder, dict) and not isinstance(folder.get("name"), str):
+            folder["name"] = ""
+    return params
 
 
 def _drop(data: Any, path: list[Step]) -> bool:
@@ -124,9 +149,15 @@ def _object_hook(cls: Any, converter: Converter) -> Hook:
         **overrides,  # type: ignore[arg-type]  # as above
     )
 
+    strict = cls in PARAMS_TYPES
+
     def hook(value: Any, _cls: Any) -> Any:
+        if value == []:  # what Lua, PHP and Emacs Lisp make of an empty object
+            value = {}
         if not isinstance(value, dict):
             raise Mismatch(f"must be an object, not {show(value)}")
+        if strict and not _OF_EVERY_REQUEST.isdisjoint(value):
+            value = {key: part for key, part in value.items() if key not in _OF_EVERY_REQUEST}
         return structure(value, cls)
 
     return hook

@@ -74,6 +74,14 @@ class SafeProtocol(Inbound):
         ours = [command for command, method in methods.COMMANDS.items() if method in self.fm.features]
         return [*ours, *(command for command in self.fm.commands if command not in ours)]
 
+    @lsp_method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)
+    def lsp_work_done_progress_cancel(self, params: types.WorkDoneProgressCancelParams) -> Generator[Any, Any, None]:
+        """Cancel what a token names, if there is such a thing."""
+        if not isinstance(params.token, int | str):
+            raise InvalidParams("token", f"must be a string or an integer, not {show(params.token)}")
+        if params.token in self.progress.tokens:
+            yield from super().lsp_work_done_progress_cancel(params)
+
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
         """Answer what is still in flight, before the answer to this."""

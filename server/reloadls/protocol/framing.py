@@ -30,6 +30,7 @@ _TAIL: Final = 64
 _WORD_OVERLAP: Final = len(b"content-length") - 1
 _BLANK = re.compile(rb"\n\r?\n")
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CHARSET = re.compile(rb";[ \t]*charset[ \t]*=[ \t]*\"?([^\";\s]*)", re.IGNORECASE)
 _NAME = re.compile(_TOKEN)
 _UNFINISHED = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*(:.*)?\r?", re.DOTALL)
 _NEXT_LENGTH = re.compile(_LENGTH_LINE, re.IGNORECASE)
@@ -76,6 +77,7 @@ class Framer:
         self._pos = 0  # how much of `_rest` is dealt with
         self._length: int | None = None  # of the message whose header is being read
         self._header_size = 0
+        self._refused: FramingError | None = None  # why the message whose header is being read can't be understood
         self._scanned = 0  # how much of the present body is known to hold no header
         self._word = -1  # where in it a header may have begun: the first Content-Length that no blank line has followed
         self._messages = 0
@@ -121,7 +123,14 @@ class Framer:
             kind: Literal["header", "garbage"] = "garbage" if self._messages else "header"
             return self._lose(kind, f"no header, but {_quote(line)}")
         self._pos = end + 1
+        if name.lower() == b"content-type":
+            self._check_charset(value)
         return self._take_length(value.strip()) if name.lower() == b"content-length" else None
+
+    def _check_charset(self, value: bytes) -> None:
+        charset = _CHARSET.search(value)
+        if charset is not None and charset[1].lower() not in (b"utf-8", b"utf8"):
+            self._refused = FramingError("header", f"charset must be utf-8, not {_quote(charset[1])}")
 
     def _check_unfinished(self) -> FramingError | None:
         """Say at once that a line is no header when it can't become one: its end may never come."""
@@ -156,7 +165,7 @@ class Framer:
             return None  # stray line ends between messages do no harm
         return self._lose("header", "a header without Content-Length")
 
-    def _read_body(self) -> Frame | None:
+    def _read_body(self) -> Frame | FramingError | None:
         length = self._length or 0
         cut = self._find_embedded(min(len(self._rest), self._pos + length))
         if cut is None and len(self._rest) - self._pos < length:
@@ -166,7 +175,8 @@ class Framer:
         body = bytes(memoryview(self._rest)[self._pos : end])
         self._pos, self._state, self._length = end, "header", None
         self._messages += 1
-        return Frame(body)
+        refused, self._refused = self._refused, None
+        return refused or Frame(body)
 
     def _find_embedded(self, limit: int) -> int | None:
         """Return where a header begins inside the present body, if one does (see the module's docstring).
@@ -197,7 +207,7 @@ class Framer:
         return start if line is None else above + line.start()
 
     def _lose(self, kind: Literal["header", "size", "garbage"], reason: str) -> FramingError:
-        self._state, self._length, self._header_size = "lost", None, 0
+        self._state, self._length, self._header_size, self._refused = "lost", None, 0, None
         return FramingError(kind, reason)
 
     def _find_header(self) -> None:

@@ -10,7 +10,7 @@ import contextvars
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Inbound"]
 
 _log = logging.getLogger(__name__)
+_SHUTDOWN_S: Final = 5.0
+"""Seconds that `exit` waits for the answer to `shutdown`."""
 
 
 class Inbound(Outbound):
@@ -227,8 +229,15 @@ class Inbound(Outbound):
             _log.debug("notification %r is out of place and dropped", method)
         elif method == types.CANCEL_REQUEST:
             self._on_cancel(notification.params)
+        elif method == types.EXIT and (work := self._shutting_down()) is not None:
+            # The answer to `shutdown` comes first, within a bound.
+            work.add_done_callback(lambda _: self._take_notification(notification))
+            work.get_loop().call_later(_SHUTDOWN_S, self.stop)
         else:
             self._take_notification(notification)
+
+    def _shutting_down(self) -> asyncio.Future[Any] | None:
+        return next((call.work for call in self._calls if call.method == types.SHUTDOWN), None)
 
     def _on_cancel(self, params: Any) -> None:
         msg_id = params.get("id") if isinstance(params, dict) else None
@@ -250,6 +259,8 @@ class Inbound(Outbound):
             _log.log(logging.DEBUG if method.startswith("$/") else logging.INFO, "nobody handles %r", method)
         except InvalidParams as exc:
             _log.warning("notification %r is not taken: %s", method, exc)
+        except JsonRpcException as exc:
+            _log.warning("notification %r is not taken: %s", method, exc.message)
         except (Exception, asyncio.CancelledError):
             _log.exception("notification %r failed", method)
         else:
@@ -259,7 +270,11 @@ class Inbound(Outbound):
 
     def _on_notice_done(self, method: str, work: asyncio.Future[Any]) -> None:
         self._notices.discard(work)
-        if not work.cancelled() and (exc := work.exception()):
+        if work.cancelled() or (exc := work.exception()) is None:
+            return
+        if isinstance(exc, JsonRpcException):
+            _log.warning("notification %r is not taken: %s", method, exc.message)
+        else:
             _log.error("notification %r failed", method, exc_info=exc)
 
     # What pygls's own transports and clients call

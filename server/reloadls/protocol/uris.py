@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .jsonio import show
 
-__all__ = ["from_uri", "paths_from", "to_uri"]
+__all__ = ["from_uri", "one_spelling", "paths_from", "to_uri"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 _DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
@@ -45,6 +45,19 @@ def from_uri(uri: str) -> str:
     if host.lower() not in ("", "localhost"):
         raise ValueError(f"must name a file on this machine, not on the host {show(host)}")
     return os.fsdecode(_decode(uri, raw))
+
+
+def one_spelling(uri: str) -> str:
+    """Return a URI, or an absolute path, as all spellings of the same file or folder are spelled.
+
+    `file:/p`, `file:///p/`, `file:///%70` and `/p` are `file:///p`. What is not a file on this machine stays as it is.
+    """
+    try:
+        path = uri if os.path.isabs(uri) else from_uri(uri)
+        path = os.path.normpath(path)
+        return to_uri("/" + path.lstrip("/") if os.name != "nt" else path)
+    except ValueError:
+        return uri
 
 
 def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:

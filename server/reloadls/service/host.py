@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from weakref import WeakKeyDictionary
+from collections import OrderedDict
 
 from reloadls.protocol import Lag, Metrics
 from reloadls.service.targets import Targets
@@ -18,7 +18,9 @@ __all__ = ["Host"]
 
 _LARGE = 500
 """More changes than this are encoded off the event loop: it takes about 3 µs each."""
-_Key = tuple[int, bool]
+_MOST_KEPT = 8
+"""Encoded parts that are kept, the most recently used: all sessions ask for a part at about the same time."""
+_Key = tuple[Batch, int, bool]
 
 
 class Host:
@@ -35,7 +37,7 @@ class Host:
         self.targets = Targets(self.hub.kernel)
         self.sessions = 0
         """How many clients there are."""
-        self._encoded: WeakKeyDictionary[Batch, dict[_Key, asyncio.Future[list[bytes]]]] = WeakKeyDictionary()
+        self._encoded: OrderedDict[_Key, asyncio.Future[list[bytes]]] = OrderedDict()
 
     async def close(self) -> None:
         """End everything that is shared."""
@@ -43,12 +45,16 @@ class Host:
         await self.hub.close()
 
     async def encode(self, batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
-        """A part of a batch as messages; the same batch is encoded once for all who are told of it."""
-        parts = self._encoded.setdefault(batch, {})
-        key = (start, watched_files)
-        if key not in parts:
-            parts[key] = asyncio.ensure_future(_encode(batch, start, watched_files))
-        return await asyncio.shield(parts[key])
+        """Return a part of a batch as messages; it is encoded once for all sessions that send it at about that time."""
+        key = (batch, start, watched_files)
+        work = self._encoded.get(key)
+        if work is None:
+            work = self._encoded[key] = asyncio.ensure_future(_encode(batch, start, watched_files))
+            while len(self._encoded) > _MOST_KEPT:
+                self._encoded.popitem(last=False)
+        else:
+            self._encoded.move_to_end(key)
+        return await asyncio.shield(work)
 
     def metrics(self, channel: Channel) -> Metrics:
         """How watching does for those who share `channel`."""

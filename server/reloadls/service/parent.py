@@ -12,7 +12,7 @@ _PACE_S = 2.0
 
 
 async def wait_for_death(pid: int) -> None:
-    """Return when the process `pid` has ended, or at once if there is none.
+    """Return when the process `pid` has ended; never if there is none, which is how one of another PID namespace looks.
 
     On Linux the kernel tells (pidfd_open(2)); elsewhere the process is looked for every two seconds. On Windows,
     where to look is to signal, this never returns: there the end of input alone tells.
@@ -22,6 +22,7 @@ async def wait_for_death(pid: int) -> None:
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
+        await asyncio.Event().wait()
         return
     except (AttributeError, OSError):
         await _look_for_death(pid)
@@ -37,6 +38,8 @@ async def wait_for_death(pid: int) -> None:
 
 
 async def _look_for_death(pid: int) -> None:
+    if not _is_alive(pid):
+        await asyncio.Event().wait()
     while _is_alive(pid):  # noqa: ASYNC110 - there is nothing to wait for
         await asyncio.sleep(_PACE_S)
 

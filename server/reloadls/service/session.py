@@ -63,7 +63,7 @@ class _Settings:
     """Everything that a client has said of what it wants."""
 
     options: Options
-    folders: tuple[str, ...]
+    folders: tuple[str, ...] | None
     meant: Meant
     problems: tuple[tuple[str, str], ...]
 
@@ -83,14 +83,14 @@ class Session:
     Args:
         client: where it tells what it has to tell.
         options: what the client sent as options, raw.
-        folders: the client's workspace folders, as URIs.
+        folders: the client's workspace folders, as URIs; None if it names none.
         host: what it shares with the process's other sessions.
     """
 
-    def __init__(self, client: Client, options: object, folders: Sequence[str], host: Host) -> None:
+    def __init__(self, client: Client, options: object, folders: Sequence[str] | None, host: Host) -> None:
         self._client = client
         self._host = host
-        self._settings = self._settle(parse_options(options), tuple(folders))
+        self._settings = self._settle(parse_options(options), None if folders is None else tuple(folders))
         self._channel: Channel | None = None
         self._cursor: Cursor | None = None
         self._begun = asyncio.Event()
@@ -236,14 +236,14 @@ class Session:
 
     async def move(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         """Take the workspace folders that `change` makes of the present ones."""
-        await self._change((self._settings.options, []), tuple(change(self._settings.folders)))
+        await self._change((self._settings.options, []), tuple(change(self._settings.folders or ())))
 
     # -- changing what is watched ------------------------------------------------------------------------
 
     async def _change(
         self,
         parsed: tuple[Options, list[OptionProblem]],
-        folders: tuple[str, ...],
+        folders: tuple[str, ...] | None,
         *,
         refresh: bool = False,
     ) -> None:
@@ -284,7 +284,7 @@ class Session:
         await self._host.hub.leave(before, self)
 
     @staticmethod
-    def _settle(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...]) -> _Settings:
+    def _settle(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...] | None) -> _Settings:
         options, problems = parsed
         meant = scope_of(options, folders)
         told = [(problem.field, problem.message) for problem in problems]

@@ -100,7 +100,8 @@ class Targets:
                 folder, self._folder = self._folder, None
                 self._looked.clear()
                 await folder.stop()
-                self._found.clear()
+                for name in list(self._found):  # another client may have come meanwhile, and follows them already
+                    self._on_gone(name)
 
     # -- which there are ---------------------------------------------------------------------------------
 

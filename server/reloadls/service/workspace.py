@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
-from reloadls.protocol import Options, from_uri
-from reloadls.watch.discovery import working_folder
+from reloadls.protocol import Options, from_uri, one_spelling
+from reloadls.protocol.jsonio import show
 from reloadls.watch.patterns import check_pattern
 from reloadls.watch.scope import Scope
 from reloadls.watch.wildcards import LONGEST_PATTERN
@@ -30,32 +30,42 @@ class Meant:
     problems: tuple[tuple[str, str], ...]
 
 
-def folders_of(params: types.InitializeParams) -> list[str]:
-    """The workspace folders' URIs, or, of an older client, its root's."""
+def folders_of(params: types.InitializeParams) -> list[str] | None:
+    """The workspace folders' URIs, or, of an older client, its root's; None if the client names none."""
     if params.workspace_folders:
-        return [folder.uri for folder in params.workspace_folders]
+        return _distinct(folder.uri for folder in params.workspace_folders)
     if params.root_uri:
         return [params.root_uri]
-    return [params.root_path] if params.root_path else []
+    return [params.root_path] if params.root_path else None
 
 
 def changed_folders(folders: Sequence[str], event: types.WorkspaceFoldersChangeEvent) -> list[str]:
-    """`folders` after `event`, those that stay in their order."""
-    removed = {folder.uri for folder in event.removed}
-    kept = [folder for folder in folders if folder not in removed]
-    return list(dict.fromkeys([*kept, *(folder.uri for folder in event.added)]))
+    """`folders` after `event`, those that stay in their order. Spellings of one folder are one."""
+    removed = {one_spelling(folder.uri) for folder in event.removed}
+    kept = [folder for folder in folders if one_spelling(folder) not in removed]
+    return _distinct([*kept, *(folder.uri for folder in event.added)])
 
 
-def scope_of(options: Options, folders: Sequence[str]) -> Meant:
-    """The scope that `options` describe for a client with these workspace folders (URIs, or absolute paths)."""
+def _distinct(uris: Iterable[str]) -> list[str]:
+    distinct: dict[str, str] = {}
+    for uri in uris:
+        distinct.setdefault(one_spelling(uri), uri)
+    return list(distinct.values())
+
+
+def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
+    """The scope that `options` describe for a client with these workspace folders.
+
+    Args:
+        options: the client's.
+        folders: URIs, or absolute paths; None if the client has never named any: then it is the working directory.
+    """
     problems: list[tuple[str, str]] = []
-    here = working_folder()
-    roots = list(_paths(folders, here, "workspaceFolders", problems))
-    base = roots[0] if roots else here
-    if not roots and options.paths is None:
-        roots = list(_paths(["."], here, "workspaceFolders", problems))
+    roots = [os.getcwd()] if folders is None else list(_folders(folders, problems))
     if options.paths is not None:
-        roots = list(_paths(options.paths, base, "paths", problems))
+        roots = list(_paths(options.paths, roots[0] if roots else None, problems))
+    elif not roots:
+        problems.append(("workspaceFolders", "no workspace folder is a folder on this machine: nothing is watched"))
     scope = Scope(
         roots,
         include=_patterns(options.include, "include", problems),
@@ -65,18 +75,25 @@ def scope_of(options: Options, folders: Sequence[str]) -> Meant:
     return Meant(scope, tuple(problems))
 
 
-def _paths(given: Iterable[str], base: str | None, field: str, problems: list[tuple[str, str]]) -> Iterable[str]:
+def _folders(given: Iterable[str], problems: list[tuple[str, str]]) -> Iterable[str]:
     for text in given:
         try:
-            path = from_uri(text) if "://" in text or text.startswith("file:") else os.path.join(base or "", text)
+            yield text if os.path.isabs(text) else from_uri(text)
         except ValueError as error:
-            problems.append((field, f"{field} can't hold {text!r}: it {error}"))
-            continue
-        if os.path.isabs(path):
-            yield path
-        else:
-            reason = "it is relative, and the service's working directory was deleted; it must be absolute"
-            problems.append((field, f"{field} can't hold {text!r}: {reason}"))
+            problems.append(("workspaceFolders", f"workspaceFolders can't hold {show(text)}: it {error}"))
+
+
+def _paths(given: Iterable[str], base: str | None, problems: list[tuple[str, str]]) -> Iterable[str]:
+    for text in given:
+        try:
+            if "://" in text or text.startswith("file:"):
+                yield from_uri(text)
+            elif base is not None or os.path.isabs(text):
+                yield os.path.join(base or "", text)
+            else:
+                raise ValueError("is relative, and there is no workspace folder that can be used")
+        except ValueError as error:
+            problems.append(("paths", f"paths can't hold {show(text)}: it {error}"))
 
 
 def _patterns(lines: Iterable[str], field: str, problems: list[tuple[str, str]]) -> list[str]:

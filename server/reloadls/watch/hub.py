@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "Subscriber", "WatchHub", "Wish"]
 
 _log = logging.getLogger(__name__)
+_MOST_LINGERING = 16
+"""Channels that go on at most although nobody listens to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,18 @@ class WatchHub:
         if self._linger > 0 and not failed:
             loop = asyncio.get_running_loop()
             channel._ending = loop.call_later(self._linger, lambda: self._spawn(self._end(channel)))
+            self._end_lingering(but=_MOST_LINGERING)
         else:
             await asyncio.shield(self._spawn(self._end(channel)))
+
+    def _end_lingering(self, *, but: int) -> None:
+        """End the channels that have lingered longest, all `but` so many: each has descriptors and a thread."""
+        lingering = [(channel._ending.when(), channel) for channel in self.channels if channel._ending is not None]
+        lingering.sort(key=lambda entry: entry[0])
+        for _, channel in lingering[: max(0, len(lingering) - but)]:
+            if self._channels.get(channel.wish) is channel:
+                del self._channels[channel.wish]
+            self._spawn(self._end(channel))
 
     def alone(self, channel: Channel, wish: Wish) -> bool:
         """Whether `channel` can be made to fulfil `wish` instead, since it has one subscriber and there is no other.
@@ -225,6 +237,10 @@ class WatchHub:
         """End everything."""
         for channel in self.channels:
             self._spawn(self._end(channel))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the channels that are ending have ended."""
         if self._ends:
             await asyncio.wait(self._ends)
 

@@ -132,6 +132,9 @@ class Connection(asyncio.Protocol):
             await asyncio.wait({self.ended, self._lost}, timeout=_LINGER_S, return_when=asyncio.FIRST_COMPLETED)
         self.close()
 
+    def refuse(self) -> None:
+        """The client may not be here: say so when closing, if there is a way."""
+
     def _say_goodbye(self) -> None:
         """Tell the client that this is the end, if there is a way."""
 

@@ -216,6 +216,7 @@ class _Visit:
 
     def _on_refused(self, reason: str) -> None:
         _log.warning("%s is refused: %s", self._name, reason)
+        self.connection.refuse()
         self._server.protocol.stop()
 
     def _refuse_late(self) -> None:

@@ -14,7 +14,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.typing import Origin
+from websockets.typing import Origin, Subprotocol
 
 from reloadls.base.text import shown
 from reloadls.protocol.framing import MAX_BODY
@@ -46,7 +46,11 @@ class WebSocketConnection(Connection):
     ) -> None:
         super().__init__(name, drop_after=drop_after)
         allowed = [None, *(Origin(origin) for origin in origins)]
-        self._frames = ServerProtocol(origins=allowed, max_size=MAX_BODY, logger=_quiet)
+        self._frames = ServerProtocol(
+            origins=allowed, max_size=MAX_BODY, logger=_quiet, select_subprotocol=_first_offered
+        )
+        self.close_code = CloseCode.NORMAL_CLOSURE
+        """How the connection is closed."""
         self._on_bearer = on_bearer
         self.on_frames: Callable[[int], None] = lambda _: None
         """Called with the number of frames received so far."""
@@ -60,9 +64,13 @@ class WebSocketConnection(Connection):
             self._frames.send_text(data)
             self._send_frames()
 
+    def refuse(self) -> None:
+        """The client may not be here; the connection ends with 1008."""
+        self.close_code = CloseCode.POLICY_VIOLATION
+
     def _say_goodbye(self) -> None:
         if self._frames.state is State.OPEN:
-            self._frames.send_close(CloseCode.NORMAL_CLOSURE)
+            self._frames.send_close(self.close_code)
             self._send_frames()
 
     def _take(self, data: bytes) -> None:
@@ -104,6 +112,11 @@ class WebSocketConnection(Connection):
         for data in self._frames.data_to_send():
             if data:
                 self._send(data)
+
+
+def _first_offered(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Browsers end a connection whose server chooses none of the subprotocols that they offer."""
+    return offered[0] if offered else None
 
 
 _quiet = logging.getLogger("reloadls.websocket")
