@@ -55,7 +55,7 @@ def check(cls: Any, raw: object, field: str, reason: str) -> None:
         (SyncParams, {"timeoutMs": 600001}, "timeoutMs", "from 0 to 600000"),
         (SyncParams, {"timeout": 1}, "timeout", 'did you mean "timeoutMs"?'),
         (SyncParams, {"timeout_ms": 1}, "timeout_ms", "is not a known field"),
-        (SyncParams, [], "", "must be an object, not []"),
+        (SyncParams, [1], "", "must be an object, not [1]"),
         (SyncParams, "x", "", "must be an object"),
         (NoParams, {"a": 1}, "a", "is not a known field; there are none"),
         (RefreshPathsParams, {"paths": "oops"}, "paths", 'must be an array, not "oops"'),
@@ -183,7 +183,7 @@ def test_unknown_capabilities_do_not_keep_a_client_out() -> None:
         ({}, "capabilities"),
         ({"capabilities": 5}, "capabilities"),
         ({"capabilities": {}, "processId": "x"}, "processId"),
-        ({"capabilities": {}, "workspaceFolders": [{"uri": "a"}]}, "workspaceFolders[0].name"),
+        ({"capabilities": {}, "workspaceFolders": [{"name": "a"}]}, "workspaceFolders[0].uri"),
     ],
 )
 def test_other_mistakes_in_initialize_are_refused(raw: object, field: str) -> None:

@@ -139,7 +139,7 @@ async def test_default_params_are_an_object(wire: Wire) -> None:
         (b'{"jsonrpc":"2.0","id":1.5,"method":"reload/status"}', -32600, None),
         (b'{"jsonrpc":"2.0","id":' + b"9" * 400 + b',"method":"reload/status"}', -32600, None),
         (b'{"jsonrpc":"2.0","id":1,"method":"reload/status","params":7}', -32600, 1),
-        (b'{"jsonrpc":"2.0","id":1,"method":"reload/status","params":[]}', -32602, 1),
+        (b'{"jsonrpc":"2.0","id":1,"method":"reload/status","params":[1]}', -32602, 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"nobody/knows"}', -32601, 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"$/unknown"}', -32601, 1),
         (b'{"jsonrpc":"2.0","id":1,"method":"textDocument/hover","params":{}}', -32601, 1),

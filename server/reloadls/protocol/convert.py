@@ -103,7 +103,8 @@ def _mended(params: Any) -> Any:
     if not isinstance(params, dict):
         return params
     number = params.get("processId")
-    if type(number) is int and not 0 < number <= _MAX_PROCESS_ID:
+    # A number of more than 64 bits may have become a float.
+    if type(number) in (int, float) and not 0 < number <= _MAX_PROCESS_ID:
         _log.info("ignoring the process id %s", show(number))
         params["processId"] = None
     folders = params.get("workspaceFolders")
