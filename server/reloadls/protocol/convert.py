@@ -104,7 +104,7 @@ def _mended(params: Any) -> Any:
         return params
     number = params.get("processId")
     # A number of more than 64 bits may have become a float.
-    if type(number) in (int, float) and not 0 < number <= _MAX_PROCESS_ID:
+    if isinstance(number, int | float) and not isinstance(number, bool) and not 0 < number <= _MAX_PROCESS_ID:
         _log.info("ignoring the process id %s", show(number))
         params["processId"] = None
     folders = params.get("workspaceFolders")
