@@ -368,3 +368,28 @@ def test_looking_notices_sources_and_nothing_else(tmp_path: Path) -> None:
     assert not looking.changed()
     (tmp_path / "pkg" / "a.py").unlink()
     assert looking.changed()
+
+
+_SIGNALLED = """
+import os
+import signal
+import time
+
+import model
+
+names = [*"ALRM VTALRM PROF CONT WINCH TTIN USR1".split(), "RTMIN", "RTMAX"]
+for name in names:
+    signal.signal(getattr(signal, f"SIG{name}"), lambda number, _, name=name: print("got", name, flush=True))
+print("safe", os.unlink in os.supports_dir_fd, os.remove in os.supports_dir_fd, flush=True)
+while True:
+    time.sleep(0.01)
+"""
+
+
+def test_signals_reach_the_program_and_rmtree_stays_safe(tmp_path: Path) -> None:
+    write(tmp_path, app=_SIGNALLED, model=_MODEL.format("a", 1))
+    with program(tmp_path, _RESTART) as running:
+        running.until_says("safe True True")
+        for name in ("ALRM", "VTALRM", "PROF", "CONT", "WINCH", "TTIN", "USR1", "RTMIN", "RTMAX"):
+            os.kill(running.pid, getattr(signal, f"SIG{name}"))
+            running.until_says(f"got {name}")

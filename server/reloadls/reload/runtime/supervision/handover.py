@@ -73,6 +73,8 @@ class Handover:
 
         kind.bind, kind.listen, kind.accept, kind.close = bind, listen, accept, close
         os.unlink = os.remove = self.unlink
+        if _UNLINK in os.supports_dir_fd:  # `shutil.rmtree` is safe against links only where it finds this there
+            os.supports_dir_fd.add(self.unlink)
         prepare_uvloop(self._elsewhere.add)
 
     @property

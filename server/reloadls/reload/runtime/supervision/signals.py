@@ -8,7 +8,10 @@ from typing import Any
 
 __all__ = ["Signals", "came_from_terminal"]
 
-_PASSED_ON = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_NAMES = (
+    *("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"),
+    *("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGCONT", "SIGWINCH", "SIGTTIN"),
+)
 _BY_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 
 
@@ -23,7 +26,7 @@ class Signals:
 
     def begin(self) -> None:
         """Note those that are not ignored."""
-        for number in (*(getattr(signal, name) for name in _PASSED_ON), signal.SIGCHLD):
+        for number in (*_passed_on(), signal.SIGCHLD):
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN or number == signal.SIGCHLD:
                 self._before[number] = before
@@ -56,6 +59,12 @@ class Signals:
             signal.signal(number, before if before is not None else signal.SIG_DFL)
         os.close(self._read)
         os.close(self._write)
+
+
+def _passed_on() -> list[int]:
+    """The signals that are meant for the program."""
+    real_time = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
+    return [*(getattr(signal, name) for name in _NAMES), *real_time]
 
 
 def came_from_terminal(number: int) -> bool:

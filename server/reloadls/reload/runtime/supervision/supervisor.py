@@ -109,7 +109,7 @@ class Supervisor:
 
     def _listen(self) -> None:
         for process in self._processes:
-            while process.connected and select.select([process.channel], [], [], 0)[0]:
+            while process.connected and _readable(process.channel):
                 messages = process.channel.receive()
                 if messages is None:
                     process.connected = False
@@ -293,3 +293,10 @@ class Supervisor:
 def _key(message: Message) -> Key:
     family, address, number = message["key"]
     return int(family), str(address), int(number)
+
+
+def _readable(channel: Channel) -> bool:
+    """Whether a message waits. Not `select.select`, which refuses descriptors above 1023."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(0))
