@@ -18,7 +18,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help demo test check check-client test-main test-others test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-proxy picture clean
+.PHONY: help demo test check check-client test-main test-others test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
@@ -115,6 +115,10 @@ bench-figures: $(CHECKS)
 	    echo "== $$name"; \
 	    $(BIN)/python -m tests.benchmarks.$$name; \
 	done
+
+# A million files beside a thousand: start, memory, one save, and a start from the state file.
+bench-million: $(CHECKS)
+	@$(BIN)/python -m tests.benchmarks.million_files
 
 # What the proxy brings real language servers, which this installs into the user's cache.
 bench-proxy: $(CHECKS)

@@ -8,18 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from reloadls.watch.files import Entry, Files
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.scope import Rules
 from reloadls.watch.stamps import exact, keeps_inodes
 
 __all__ = ["LINK", "RACY", "TOUCHED", "Entry", "Folder", "differs", "entry_of", "is_touched"]
-
-Entry = tuple[int, int, int, int, int, int]
-"""(mtime_ns, size, inode, flags, ctime_ns, device) of a file, or of the file that a link leads to.
-
-An mtime can be set by hand, so a ctime that moved on may stand for other content. ctime and device are 0 where they are
-not known: on Windows, and of what an earlier process has seen.
-"""
 
 LINK = 1
 """Flag: reached through a link."""
@@ -56,7 +50,7 @@ class Folder:
     __slots__ = ("digests", "files", "folders", "gitignore", "links", "rules", "watch")
 
     def __init__(self) -> None:
-        self.files: dict[str, Entry] = {}
+        self.files = Files()
         self.folders: dict[str, Folder] = {}
         self.links: frozenset[str] = frozenset()
         """Names of links that are known, whether they lead to a file or nowhere."""

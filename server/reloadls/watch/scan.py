@@ -15,6 +15,7 @@ from reloadls.watch.attend import Attend
 from reloadls.watch.denials import Denial, denial_of
 from reloadls.watch.differences import Differences
 from reloadls.watch.digests import Digests
+from reloadls.watch.files import Files
 from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.guarded import DirEntry, GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
@@ -73,6 +74,7 @@ class Scan:
         new_folders: folders that were not known before.
         seen: how many files it has looked at.
         added: how many more files are known now than before; negative if there are fewer.
+        thawed: folders whose files are unpacked until the end.
         rescoped: whether a path entered or left the scope without having changed.
     """
 
@@ -89,6 +91,7 @@ class Scan:
     new_folders: list[str] = field(default_factory=list)
     seen: int = 0
     added: int = 0
+    thawed: list[Folder] = field(default_factory=list)
     rescoped: bool = False
 
     def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
@@ -158,7 +161,7 @@ class Scan:
                 for name in sub.links:
                     self.links.drop(os.path.join(at, name))
         if not self.dry:
-            folder.files, folder.folders, folder.links = {}, {}, frozenset()
+            folder.files, folder.folders, folder.links = Files(), {}, _NO_NAMES
 
     def deny(self, path: str, error: Exception) -> None:
         """`path` can't be read; nor can the rest of its file system, if that does not answer."""
@@ -187,7 +190,9 @@ class Scan:
         self.seen += len(listing.files)
         self._tell_files(task, before, listing)
         self._tell_folders(task, before, listing)
-        if not self.dry:
+        if self.dry:
+            known.files.freeze()
+        else:
             self._take_over(task, before, listing)
             self.repositories.note(task.path, MARKS & names)
         return listing.below
@@ -214,7 +219,7 @@ class Scan:
             listing.below.append(_Task(path, folder, rules.inside(path, name), quiet))
 
     def _tell_files(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
-        known, files = task.folder.files, listing.files
+        known, files = task.folder.files.thaw(), listing.files
         for name, entry in files.items():
             last = known.get(name)
             if last is None:
@@ -260,7 +265,7 @@ class Scan:
         self.rescoped = self.rescoped or before is not None
         self._take_digests(task, listing.files)
         self.added += len(listing.files) - len(known.files)
-        known.files, known.folders = listing.files, listing.folders
+        known.files, known.folders = Files(listing.files), listing.folders
         known.links = frozenset(listing.links) if listing.links else _NO_NAMES
         known.rules, known.gitignore = listing.rules, listing.gitignore
 

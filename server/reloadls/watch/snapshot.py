@@ -289,6 +289,8 @@ class Snapshot:
         """What was found, also by an earlier call that failed half-way."""
         trail = trail or Trail()
         done, self._scan = self._scan, self._new_scan()
+        for folder in done.thawed:
+            folder.files.freeze()
         self._entries.update(done.found.entries())
         self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
         renamed = trail.add(done.found)
@@ -352,6 +354,9 @@ class Snapshot:
             self._repositories.look_at([at], self._disk.lexists)
         if rules is None:
             return
+        if folder.files.frozen:
+            folder.files.thaw()
+            self._scan.thawed.append(folder)
         try:
             status = self._disk.lstat(path)
         except GONE:
