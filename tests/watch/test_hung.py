@@ -7,6 +7,7 @@ import contextlib
 import functools
 import os
 import time
+import types
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from reloadls.watch import guarded
+from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Pacing
 from reloadls.watch.pipeline import Pipeline
 from tests.support.fuse import Fuse, mounted, needs_fuse
@@ -203,3 +205,15 @@ async def test_it_is_unmounted_and_mounted_again_while_it_hangs(tmp_path: Path) 
                 await told.until(lambda: told.net().get(str(point / "known")) != "deleted")
                 (point / "new").write_text("1")
                 await told.until(lambda: told.has(point / "new"))
+
+
+async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) -> None:
+    with mounted(tmp_path / "mount") as fuse:
+        (fuse.root / "far.py").touch()
+        (tmp_path / "near.py").touch()
+        modules = {name: types.ModuleType(name) for name in ("far", "near")}
+        modules["far"].__file__ = str(fuse.root / "far.py")
+        modules["near"].__file__ = str(tmp_path / "near.py")
+        assert len(discover_user_modules(modules)) == 2
+        fuse.hang()
+        assert discover_user_modules(modules) == [tmp_path / "near.py"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import site
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+
+from reloadls.watch.guarded import GuardedDisk
 
 __all__ = ["discover_user_modules", "working_folder"]
 
@@ -32,7 +35,13 @@ def discover_user_modules(modules: Mapping[str, ModuleType | None] | None = None
     """
     known = dict(sys.modules if modules is None else modules)
     foreign = _foreign_folders()
-    found = dict.fromkeys(path for path in map(_source_file, known.values()) if path is not None)
+    disk = GuardedDisk()
+    try:
+        disk.refresh()
+        files = [_source_file(module, disk) for module in known.values()]
+    finally:
+        disk.close()
+    found = dict.fromkeys(path for path in files if path is not None)
     return [Path(path) for path in found if not _is_foreign(path, foreign)]
 
 
@@ -44,7 +53,7 @@ def working_folder() -> str | None:
         return None
 
 
-def _source_file(module: ModuleType | None) -> str | None:
+def _source_file(module: ModuleType | None, disk: GuardedDisk) -> str | None:
     """The module's file on disk, links resolved, or None. Compiled names (``.pyc``) give their source."""
     try:
         name = getattr(module, "__file__", None)
@@ -55,10 +64,10 @@ def _source_file(module: ModuleType | None) -> str | None:
     if name.endswith((".pyc", ".pyo")):
         name = name[:-1]
     try:
-        path = os.path.realpath(name)
-    except OSError:  # a relative name, and the working directory was deleted
+        path = disk.resolve(os.path.abspath(name))
+        return path if stat.S_ISREG(disk.lstat(path).st_mode) else None
+    except OSError:  # it is not there, does not answer, or is relative to a working directory that was deleted
         return None
-    return path if os.path.isfile(path) else None
 
 
 def _foreign_folders() -> list[str]:
