@@ -223,8 +223,10 @@ class Scan:
         for name, entry in files.items():
             last = known.get(name)
             if last is None:
+                if task.quiet:
+                    continue
                 path = os.path.join(task.path, name)
-                if not task.quiet and (before is None or before.takes(path, name)):
+                if before is None or before.takes(path, name):
                     self.found.created(path, entry)
             elif last == entry and not (task.by_stamps and last[3] & RACY):
                 files[name] = last
@@ -233,7 +235,7 @@ class Scan:
             else:
                 files[name] = self._settled(task, name, last, entry)
         for name, old in known.items():
-            if name not in files:
+            if name not in files:  # a path is only made where it is needed: most files have not changed
                 path = os.path.join(task.path, name)
                 if before is None or listing.rules.takes(path, name):
                     self.found.deleted(path, old)
