@@ -51,7 +51,9 @@ out('ready ' .. tostring(ready) .. ' [' .. said() .. ']')
 local file = assert(io.open('lib.py', 'w'))
 file:write(vim.env.EDITED)
 file:close()
-local changed = vim.wait(tonumber(vim.env.WITHIN_MS), function() return said():find('"str"') ~= nil end, 5)
+local changed = vim.wait(tonumber(vim.env.WITHIN_MS), function()
+  return said():find(vim.env.WANTED, 1, true) ~= nil
+end, 5)
 out('changed ' .. tostring(changed))
 vim.cmd('qall!')
 """
@@ -102,11 +104,11 @@ def workspace(folder: Path, **more: str) -> dict[str, str]:
     return environment(PATH=path, EDITED=EDITED, **home, **more)
 
 
-def scripted(folder: Path, within_ms: int, *command: str | Path) -> str:
+def scripted(folder: Path, within_ms: int, *command: str | Path, wanted: str = "") -> str:
     """What the editor says when it is driven by a script: whether what it shows has changed."""
     done = subprocess.run(
         command,
-        cwd=folder, env=workspace(folder, WITHIN_MS=str(within_ms)),
+        cwd=folder, env=workspace(folder, WITHIN_MS=str(within_ms), WANTED=wanted),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     lines = re.findall(r"^(?:ready|changed) .*", done.stdout, re.MULTILINE)
@@ -117,14 +119,14 @@ def scripted(folder: Path, within_ms: int, *command: str | Path) -> str:
 # -- Neovim ----------------------------------------------------------------------------------------------------
 
 
-def in_neovim(folder: Path, settings: str, within_ms: int) -> str:
+def in_neovim(folder: Path, settings: str, within_ms: int, wanted: str = '"str"') -> str:
     if (reason := neovim()) is not None:
         pytest.skip(reason)
     (folder / "config.lua").write_text(settings, encoding="utf-8")
     (folder / "drive.lua").write_text(DRIVE_NEOVIM, encoding="utf-8")
     program = cache_folder() / "venv" / "bin" / "nvim"
     options = ("--headless", "-n", "-i", "NONE", "-u", "config.lua", "main.py", "+luafile drive.lua")
-    return scripted(folder, within_ms, program, *options)
+    return scripted(folder, within_ms, program, *options, wanted=wanted)
 
 
 def test_neovim(tmp_path: Path) -> None:
@@ -136,6 +138,19 @@ def test_neovim_without_the_proxy(tmp_path: Path) -> None:
     plain = settings.replace("'reloadls', 'proxy', '--', ", "")
     assert plain != settings
     assert in_neovim(tmp_path, plain, WITHOUT_MS) == "changed false"
+
+
+def test_a_server_that_neovim_would_pull_from(tmp_path: Path) -> None:
+    """Neovim 0.11 does not pull again when a file changes on disk."""
+    settings = """
+vim.lsp.config('ty', {
+  cmd = { 'reloadls', 'proxy', '--', 'ty', 'server' },
+  filetypes = { 'python' },
+  root_markers = { 'pyproject.toml' },
+})
+vim.lsp.enable('ty')
+"""
+    assert in_neovim(tmp_path, settings, WITH_MS, "str") == "changed true"
 
 
 # -- Emacs -----------------------------------------------------------------------------------------------------

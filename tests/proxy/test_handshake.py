@@ -165,3 +165,37 @@ def test_another_header_whose_name_ends_like_it(other: bytes, first: bool) -> No
     lines = [other, b"Content-Length: 2"] if first else [b"Content-Length: 2", other]
     raw = b"\r\n".join([*lines, b"", b"{}"])
     assert MessageStream().feed(raw) == [Message(raw, len(raw) - 2)]
+
+
+PULLS = {"textDocument": {"diagnostic": {"dynamicRegistration": True}, "hover": {}}}
+REFRESHES = PULLS | {"workspace": {"diagnostics": {"refreshSupport": True}}}
+NO_REFRESH = PULLS | {"workspace": {"diagnostics": {"refreshSupport": False}}}
+WATCHES = PULLS | {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "options", "pulls"),
+    [
+        (PULLS, (), False),
+        (NO_REFRESH, (), False),
+        (REFRESHES, (), True),
+        (WATCHES, (), True),
+        (WATCHES, ("--always",), False),
+        (PULLS, ("--reload",), False),
+        (PULLS, ("--keep-pull",), True),
+    ],
+)
+async def test_a_client_that_cannot_refresh_gets_diagnostics_sent(
+    tmp_path: Path, capabilities: dict[str, Any], options: tuple[str, ...], pulls: bool
+) -> None:
+    """The scripted server answers with its params: so what stands there is what it was offered, and what it offers."""
+    async with between(tmp_path, *options) as both:
+        params = {"rootUri": None, "capabilities": capabilities | {"diagnosticProvider": {"identifier": "x"}}}
+        seen = await both.client.request("initialize", params)
+        documents = seen["capabilities"]["textDocument"]
+        assert documents["hover"] == {}
+        assert ("diagnostic" in documents) is pulls
+        assert ("publishDiagnostics" in documents) is not pulls
+        assert ("diagnosticProvider" in seen["capabilities"]) is pulls
+        asked = await both.client.request("test/echo", {"capabilities": {"diagnosticProvider": 1}})
+        assert asked == {"capabilities": {"diagnosticProvider": 1}}

@@ -28,6 +28,12 @@ def proxy(
     always: Annotated[
         bool, typer.Option("--always", help="Also for an editor that says it watches files by itself.")
     ] = False,
+    keep_pull: Annotated[
+        bool,
+        typer.Option(
+            "--keep-pull", help="Let an editor pull diagnostics though it can't refresh them; they may get stale."
+        ),
+    ] = False,
     reload: Annotated[
         bool, typer.Option("--reload", help="Give the editor reload/* of 'reloadls serve' on the same connection.")
     ] = False,
@@ -62,7 +68,9 @@ def proxy(
         from reloadls.proxy.supply import Settings  # noqa: PLC0415
 
         own = frozenset() if log is None else frozenset((os.path.abspath(log), os.path.realpath(log)))
-        settings = Settings(debounce=debounce / 1000, always=always, globs=tuple(watch or ()), own=own)
+        settings = Settings(
+            debounce=debounce / 1000, always=always, globs=tuple(watch or ()), keep_pull=keep_pull, own=own
+        )
         options = ProxyOptions(command=tuple(command), settings=settings, reload=reload, log_file=log)
         if check:
             from reloadls.proxy.check import check_main  # noqa: PLC0415

@@ -20,11 +20,14 @@ __all__ = [
     "folders_of",
     "is_id",
     "offer_watching",
+    "only_pushed",
     "parse",
     "split_registration",
     "split_unregistration",
+    "stale_pulls",
     "success",
     "watches_already",
+    "without_pulling",
 ]
 
 Json = dict[str, Any]
@@ -110,6 +113,34 @@ def offer_watching(initialize: Json) -> Json:
     offered |= {"dynamicRegistration": True, "relativePatternSupport": True}
     workspace |= {"didChangeWatchedFiles": offered}
     return initialize | {"params": params | {"capabilities": capabilities | {"workspace": workspace}}}
+
+
+def stale_pulls(initialize: Json) -> bool:
+    """Whether the client pulls diagnostics but can't be asked to pull them again, as Neovim 0.11 does."""
+    capabilities = _at(initialize, "params", "capabilities")
+    pulls = isinstance(_at(capabilities, "textDocument", "diagnostic"), dict)
+    return pulls and _at(capabilities, "workspace", "diagnostics", "refreshSupport") is not True
+
+
+def without_pulling(initialize: Json) -> Json:
+    """`initialize` in the name of a client to which diagnostics must be sent, with all else as it was."""
+    params = _object(initialize.get("params"))
+    capabilities = _object(params.get("capabilities"))
+    documents: Json = {"publishDiagnostics": {}} | _object(capabilities.get("textDocument"))
+    documents.pop("diagnostic", None)
+    return initialize | {"params": params | {"capabilities": capabilities | {"textDocument": documents}}}
+
+
+def only_pushed(answer: Json) -> Json | None:
+    """The answer to `initialize` without the offer to pull diagnostics, which would show each twice; None without it.
+
+    Servers offer that to every client, those that can't pull included.
+    """
+    result = _object(answer.get("result"))
+    capabilities = _object(result.get("capabilities"))
+    if capabilities.pop("diagnosticProvider", None) is None:
+        return None
+    return answer | {"result": result | {"capabilities": capabilities}}
 
 
 def folders_of(initialize: Json) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["HELD", "Message", "MessageStream", "Noise", "Part", "Piece", "framed"]
+__all__ = ["HELD", "Message", "MessageStream", "Noise", "Part", "Piece", "framed", "message_of"]
 
 HELD: Final = 8 * 1024 * 1024
 """Bodies up to so many bytes are handed out whole; larger ones in parts, as they come, and are never looked into."""
@@ -56,6 +56,12 @@ Piece = Message | Part | Noise
 def framed(body: bytes) -> bytes:
     """`body` with its header before it."""
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def message_of(body: bytes) -> Message:
+    """The message that has this body."""
+    raw = framed(body)
+    return Message(raw, len(raw) - len(body))
 
 
 class MessageStream:

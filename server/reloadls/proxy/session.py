@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reloadls.proxy import amend
-from reloadls.proxy.messages import Message, MessageStream, Noise, Part, framed
+from reloadls.proxy.messages import Message, MessageStream, Noise, Part, framed, message_of
 from reloadls.proxy.pipes import Outlet
 from reloadls.proxy.supply import Order, Settings, Supply
 
@@ -43,6 +43,8 @@ class Session:
         }
         self._state: Literal["new", "supplying", "watched"] = "new"
         self._initialized = False
+        self._pushed: Any = None
+        """The id of an `initialize` in which the offer to pull diagnostics was left out."""
         self._ours: Counter[str] = Counter()
         self._parted: dict[Any, tuple[amend.Registered, ...]] = {}
         self._noises = 0
@@ -136,6 +138,10 @@ class Session:
             return message.raw
         self._state = "supplying"
         self._supply.begin(amend.folders_of(request))
+        self._pushed = None
+        if amend.stale_pulls(request) and not self._settings.keep_pull:
+            self._pushed = request.get("id")
+            request = amend.without_pulling(request)
         return framed(amend.encode(amend.offer_watching(request)))
 
     def _meet_handshake(self, message: Message) -> bytes | None:
@@ -198,7 +204,18 @@ class Session:
             met = self._meet_registration(message)
             if met is not None:
                 return met
+        if self._pushed is not None and b'"result"' in message.raw:
+            message = self._meet_initialize_answer(message)
         return message.raw if self._beside is None else self._beside.amend_answer(message)
+
+    def _meet_initialize_answer(self, message: Message) -> Message:
+        """What the editor is to get of an answer to `initialize`."""
+        answer = amend.parse(message.body)
+        if answer is None or "method" in answer or answer.get("id") != self._pushed:
+            return message
+        self._pushed = None
+        changed = amend.only_pushed(answer)
+        return message if changed is None else message_of(amend.encode(changed))
 
     def _meet_registration(self, message: Message) -> bytes | None:
         """What the editor is to get of a request about watching; None if it is none."""

@@ -28,6 +28,7 @@ class Settings:
         debounce: quiet time before changes are told, in seconds.
         always: whether to do it for a client that watches by itself, too.
         globs: what is watched without being registered, whatever the client does.
+        keep_pull: whether a client that pulls diagnostics, but can't be asked to pull them again, still pulls.
         own: the paths of files that we write: telling of them would make us write again.
         on_registered: called with each registration that is taken up here.
         on_told: called when the server has been told of changes.
@@ -36,6 +37,7 @@ class Settings:
     debounce: float = 0.05
     always: bool = False
     globs: tuple[str, ...] = ()
+    keep_pull: bool = False
     own: frozenset[str] = frozenset()
     on_registered: Callable[[amend.Registered], None] = lambda _: None
     on_told: Callable[[], None] = lambda: None
