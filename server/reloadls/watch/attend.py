@@ -18,6 +18,13 @@ class Attend(Protocol):
     def leave(self, path: str, folder: Folder) -> None:
         """`folder` is no longer there, or no longer counts."""
 
+    def enter_file(self, path: str) -> bool:
+        """The file at `path` may be written through another name: watch the file itself.
+
+        Returns:
+            Whether it was not watched before, so that it must be looked at again.
+        """
+
 
 class _Nobody:
     def enter(self, path: str, folder: Folder) -> None:
@@ -25,6 +32,9 @@ class _Nobody:
 
     def leave(self, path: str, folder: Folder) -> None:
         pass
+
+    def enter_file(self, path: str) -> bool:
+        return False
 
 
 NOBODY: Attend = _Nobody()

@@ -218,6 +218,10 @@ class Pipeline:
         """See `Attend.leave`."""
         self._source.leave(path, folder)
 
+    def enter_file(self, path: str) -> bool:
+        """See `Attend.enter_file`."""
+        return self._source.enter_file(path)
+
     # -- hints -------------------------------------------------------------------------------------------
 
     def _on_hints(self, hints: Hints) -> None:

@@ -76,6 +76,7 @@ class Scan:
         added: how many more files are known now than before; negative if there are fewer.
         thawed: folders whose files are unpacked until the end.
         rescoped: whether a path entered or left the scope without having changed.
+        other_names: (device, inode) of files with hard links that were not watched before → names that are now.
     """
 
     links: Links
@@ -93,6 +94,7 @@ class Scan:
     added: int = 0
     thawed: list[Folder] = field(default_factory=list)
     rescoped: bool = False
+    other_names: dict[tuple[int, int], set[str]] = field(default_factory=dict)
 
     def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
         """Compare `folder`, and all below it, with the disk.
@@ -131,7 +133,7 @@ class Scan:
             OSError: what a link leads to can't be read.
         """
         if stat.S_ISREG(status.st_mode):
-            return entry_of(status)
+            return entry_of(self.shared(path, status))
         if not stat.S_ISLNK(status.st_mode):
             return None
         if not self.dry:
@@ -144,7 +146,14 @@ class Scan:
             if error.errno == errno.ELOOP:
                 return None
             raise
-        return entry_of(target, LINK) if stat.S_ISREG(target.st_mode) else None
+        return entry_of(self.shared(path, target), LINK) if stat.S_ISREG(target.st_mode) else None
+
+    def shared(self, path: str, status: os.stat_result) -> os.stat_result:
+        """The status of a file: watched itself, and looked at again, if it has other names by which it is written."""
+        if status.st_nlink < 2 or self.dry or not self.attend.enter_file(path):
+            return status
+        self.other_names.setdefault((status.st_dev, status.st_ino), set()).add(path)
+        return self.disk.stat(path)
 
     def drop(self, path: str, folder: Folder, *, gone: bool = True) -> None:
         """All that is known of `folder` is no longer there, or, if not `gone`, has left the scope."""

@@ -232,7 +232,21 @@ class Snapshot:
                 del self.denied[denied]  # looked at again now
             for path in paths:
                 self._look_at_hint(path)
+            for path in self._other_names():
+                self._look_at_hint(path)
         return self._take(trail)
+
+    def _other_names(self) -> list[str]:
+        """The names that files whose hard links were just found have elsewhere in the scope."""
+        found = self._scan.other_names
+        if not found:
+            return []
+        return [
+            path
+            for root in self.roots
+            for path, entry in root.entries()
+            if (names := found.get((entry[5], entry[2]))) is not None and path not in names
+        ]
 
     def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
         """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone.
@@ -482,6 +496,9 @@ class Snapshot:
         else:
             entry = None
             if stat.S_ISREG(status.st_mode) and self.scope.takes_file(root.path):
+                if not scan.dry and self._attend.enter_file(root.path):
+                    with contextlib.suppress(OSError):
+                        status = self._disk.stat(root.path)
                 entry = entry_of(status, LINK if is_link else 0)
             self._look_at_file_root(root, scan, entry, quiet=quiet, hinted=hinted)
 

@@ -87,6 +87,9 @@ class Source(Protocol):
     def leave(self, path: str, folder: Folder) -> None:
         """See `Attend.leave`."""
 
+    def enter_file(self, path: str) -> bool:
+        """See `Attend.enter_file`."""
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What it can't watch as asked, and only polls."""
@@ -103,6 +106,10 @@ class WholeSource:
 
     def leave(self, path: str, folder: Folder) -> None:
         """See `Attend.leave`."""
+
+    def enter_file(self, path: str) -> bool:
+        """See `Attend.enter_file`: only a look finds what was written through another name."""
+        return False
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -22,6 +22,7 @@ from reloadls.watch.roots import WatchSet, outermost
 from reloadls.watch.sources.above import Above, above
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
 from reloadls.watch.sources.gentle import Gentle
+from reloadls.watch.sources.inodes import FILE, Inodes
 from reloadls.watch.sources.inotify_calls import (
     ATTRIB,
     CLOSE_WRITE,
@@ -50,6 +51,10 @@ _NAMES: Final = _OWN_FATE | CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
 # Never opens: looking would feed itself. ATTRIB for `touch`, MODIFY for files that stay open.
 _CONTENT: Final = _NAMES | MODIFY | CLOSE_WRITE | EXCL_UNLINK
 _GONE: Final = DELETE_SELF | MOVE_SELF | UNMOUNT | IGNORED
+_OTHER_FILE: Final = CREATE | DELETE | MOVED_FROM | MOVED_TO
+"""After these a name may be that of another file."""
+_OPENED: Final = 1000
+"""How many files that were made and not closed yet are watched at once."""
 _GUARD_S: Final = 60.0
 """How often it is looked whether the watched paths still are what they were: a file system may be mounted over them."""
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -94,8 +99,11 @@ class InotifySource:
         self._what = WatchSet()
         self._above: dict[str, tuple[Above, Watch | None]] = {}
         self._renewing: set[asyncio.Task[None]] = set()
+        self._files = Inodes(self._remove)
         self._left: dict[int, str] = {}
         """Cookie → where what was moved away was."""
+        self._opened: dict[str, None] = {}
+        """Files that are watched until they are closed."""
         self._unwatched: dict[str, OSError] = {}
         self._polling: Source | None = None
         self._poll_due = False
@@ -187,13 +195,36 @@ class InotifySource:
             self._cannot_watch(path, error)
         else:
             self._can_watch(path)
+        for point in kernel.mounted_in(path):
+            if not self._disk.is_dir(point):
+                self.enter_file(point)
 
     def leave(self, path: str, folder: Folder) -> None:
         """`folder` is no longer there, or no longer counts."""
         watch, folder.watch = folder.watch, None
         if self._kernel is not None and watch is not None and watch.listener is self:
             self._kernel.remove(watch)
+        self._files.drop_folder(path)
         self._can_watch(path)
+
+    def enter_file(self, path: str) -> bool:
+        """See `Attend.enter_file`."""
+        kernel, old = self._kernel, self._files.get(path)
+        if kernel is None:
+            return False
+        try:
+            watch = self._add(kernel, path, FILE, None, old)
+        except OSError as error:
+            self._files.drop(path)
+            if error.errno not in (*_MISSING, errno.EACCES) and not isinstance(error, TimedOut):
+                self._poll_instead(os.path.dirname(path), error)
+            return False
+        self._files.put(path, watch)
+        return watch is not old
+
+    def _remove(self, watch: Watch) -> None:
+        if self._kernel is not None:
+            self._kernel.remove(watch)
 
     def _add(self, kernel: Kernel, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
         def undo(late: Watch) -> None:
@@ -292,14 +323,20 @@ class InotifySource:
         moves: list[tuple[str, str]] = []
         gentle = Gentle()
         renew: set[str] = set()
+        opened: list[str] = []
         for watch, name, mask, moved in events:
             path = os.path.join(watch.path, name) if name else watch.path
             gentle.note(path, mask, moved)
+            if self._files and self._is_of_file(watch, name, path, mask):
+                paths[path] = None
+                continue
             for cookie, came in moved:
                 self._note_move(cookie, path, came, moves)
             if watch.folder is not None:
                 if concerns_entry(watch.folder, path, name, bool(mask & ISDIR)) if name else mask & _GONE:
                     paths[path] = None
+                    if mask & (CREATE | ISDIR | CLOSE_WRITE) == CREATE:
+                        opened.append(path)
                 continue
             meaning = self._above.get(watch.path, (None, None))[0]
             if meaning is not None:
@@ -312,6 +349,33 @@ class InotifySource:
         if paths or moves:
             metadata = gentle.paths() - renew
             self._emit(Hints(tuple(paths), time.monotonic(), moves=tuple(moves), metadata=metadata))
+        if opened:
+            self._start(self._enter_opened(opened[:_OPENED]))
+
+    def _is_of_file(self, watch: Watch, name: str, path: str, mask: int) -> bool:
+        """Whether the event is of a file that is watched itself; drops the watch of one that is no longer `path`."""
+        if name:
+            if mask & _OTHER_FILE:
+                self._files.drop(path)
+            return False
+        if self._files.get(path) is not watch:
+            return False
+        if mask & IGNORED or (mask & CLOSE_WRITE and path in self._opened):
+            self._opened.pop(path, None)
+            self._files.drop(path)
+        return True
+
+    async def _enter_opened(self, paths: list[str]) -> None:
+        """Watch files that were made and not closed yet: what is written to one from ``O_TMPFILE`` has no name here."""
+        entered = await self._run(lambda: [path for path in paths if self.enter_file(path)])
+        for path in entered:
+            self._opened[path] = None
+        while len(self._opened) > _OPENED:
+            path = next(iter(self._opened))
+            del self._opened[path]
+            self._files.drop(path)
+        if entered:
+            self._emit(Hints(tuple(entered), time.monotonic()))
 
     def on_overflow(self) -> None:
         """See `Listener.on_overflow`."""
@@ -321,9 +385,14 @@ class InotifySource:
     def on_mounts(self, paths: set[str]) -> None:
         """See `Listener.on_mounts`."""
         self._start(self._renewed())
-        concerned = tuple(sorted(path for path in paths if self._concerns(path, True)))
+        concerned = tuple(sorted(path for path in paths if self._concerns(path, True) or self._concerns(path, False)))
         if concerned:
-            self._emit(Hints(concerned, time.monotonic()))
+            self._start(self._enter_mounted(concerned))
+
+    async def _enter_mounted(self, paths: tuple[str, ...]) -> None:
+        """A mounted file is watched itself; a folder is when it is looked at."""
+        await self._run(lambda: [self.enter_file(path) for path in paths if not self._disk.is_dir(path)])
+        self._emit(Hints(paths, time.monotonic()))
 
     def _note_move(self, cookie: int, path: str, came: bool, moves: list[tuple[str, str]]) -> None:
         if not came:

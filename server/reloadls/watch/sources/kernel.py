@@ -152,6 +152,10 @@ class Kernel:
                 watch = self._added(Watch(listener, path, folder, number), old)
         return watch
 
+    def mounted_in(self, folder: str) -> list[str]:
+        """The mount points directly in `folder`."""
+        return self._mounts.points_in(folder)
+
     def remove(self, watch: Watch) -> None:
         """Its listener wants to hear no more of it."""
         with self._turn:

@@ -35,6 +35,7 @@ class Mounts:
         self._list = -1
         self._poll: select.epoll | None = None
         self._known: set[tuple[str, str]] = set()
+        self._points: dict[str, list[str]] | None = None
         if sys.platform == "linux":
             try:
                 self._open()
@@ -45,6 +46,16 @@ class Mounts:
     def __del__(self) -> None:
         """Close the list if the event loop ended first; the epoll object closes itself."""
         self._close_list()
+
+    def points_in(self, folder: str) -> list[str]:
+        """The mount points directly in `folder`. Safe from any thread."""
+        points = self._points
+        if points is None:
+            points = {}
+            for _, point in self._known:
+                points.setdefault(os.path.dirname(point), []).append(point)
+            self._points = points
+        return points.get(folder, [])
 
     def close(self) -> None:
         """Report nothing more."""
@@ -74,6 +85,7 @@ class Mounts:
         if self._poll is not None:
             self._poll.poll(0)
             with contextlib.suppress(OSError):
+                self._points = None
                 before, self._known = self._known, self._read()
                 if changed := {path for _, path in before ^ self._known}:
                     self._on_change(changed)

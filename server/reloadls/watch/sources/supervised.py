@@ -127,6 +127,11 @@ class SupervisedSource:
         if native is not None:
             native.leave(path, folder)
 
+    def enter_file(self, path: str) -> bool:
+        """See `Attend.enter_file`."""
+        native = self._native
+        return native is not None and native.enter_file(path)
+
     async def barrier(self, timeout: float) -> bool:
         """See `Source.barrier`."""
         return self._native is not None and await self._native.barrier(timeout)
