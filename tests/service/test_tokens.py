@@ -43,8 +43,8 @@ class TestFile:
         assert read_or_make_token(path) == read_or_make_token(path)
 
     def test_one_of_your_own_is_taken(self, tmp_path: Path) -> None:
-        path = self.file(tmp_path, "  my-own-token\n\n")
-        assert read_or_make_token(os.fspath(path)) == "my-own-token"
+        path = self.file(tmp_path, "  my-own-token-of-mine\n\n")
+        assert read_or_make_token(os.fspath(path)) == "my-own-token-of-mine"
 
     @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
     def test_one_that_others_may_use_is_refused(self, tmp_path: Path, mode: int) -> None:
@@ -55,6 +55,14 @@ class TestFile:
     @pytest.mark.parametrize("content", ["", "\n", "two words", "a\0b", "tökén", "x" * 5000])
     def test_one_without_a_token_is_refused(self, tmp_path: Path, content: str) -> None:
         assert "holds no token" in self.refusal(self.file(tmp_path, content))
+
+    @pytest.mark.parametrize(("length", "good"), [(1, False), (15, False), (16, True), (4000, True)])
+    def test_a_short_one_is_refused(self, tmp_path: Path, length: int, good: bool) -> None:
+        path = self.file(tmp_path, "x" * length)
+        if good:
+            assert read_or_make_token(os.fspath(path)) == "x" * length
+        else:
+            assert "at least 16" in self.refusal(path)
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
     def test_somebody_elses_is_refused(self, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ __all__ = ["default_token_file", "read_or_make_token"]
 
 _OPTION: Final = "--token-file"
 _MOST: Final = 4096
+_LEAST: Final = 16
+"""Characters that a token must have: a short one can be guessed."""
 
 
 def default_token_file() -> str:
@@ -54,6 +56,9 @@ def _read(path: str) -> str:
         token = ""
     if not token.isprintable() or not token or " " in token or len(content) > _MOST:
         raise CantServe(_OPTION, path, "holds no token; must be one word in ASCII: delete it to have one made")
+    if len(token) < _LEAST:
+        reason = f"holds a token of {len(token)} characters; must have at least {_LEAST}: delete it to have one made"
+        raise CantServe(_OPTION, path, reason)
     return token
 
 
