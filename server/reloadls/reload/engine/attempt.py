@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus
+from reloadls.reload.report import ModuleReport, ModuleStatus, Note, Place, ReloadReport, ReportStatus
 
 from .adapting import Adapters
 from .classes import CantBeLive
@@ -50,6 +50,7 @@ class Attempt:
         """Why it can't be done without a restart."""
         self.changed: Changed = {}
         """What runs new code, once it was committed."""
+        self._not_followed: tuple[Note, ...] = ()
         self.notes: tuple[Note, ...] = ()
         """What differs from a fresh start, once it was committed."""
 
@@ -85,13 +86,25 @@ class Attempt:
         for path in paths:
             module = self._modules.at(path)
             if module is not None and module not in gone:
-                texts[module] = path
+                texts.update(dict.fromkeys(self._modules.all_at(path), path))
             elif module is None and path not in accounted:
                 self._other_file(path, force)
+            self._note_others(path)
         for module, path in texts.items():
             self._plan(module, path, force)
         for plan in self._work.plans:
             self.refused += _beyond_what_runs(plan)
+
+    def _note_others(self, path: str) -> None:
+        """Note the modules of a file that no edit of it reaches."""
+        names = self._modules.not_followed(path) if path.endswith(".py") and self._modules.covers(path) else []
+        for name in names:
+            message = (
+                f"{name} was not loaded by an ordinary import, so edits of its file are not applied; restart for them"
+            )
+            self._not_followed += (
+                Note(code="notFollowed", message=message, place=Place(path=path, line=1), name=name),
+            )
 
     def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
         with open(path, "rb") as file:
@@ -152,7 +165,9 @@ class Attempt:
     def report(self, status: ReportStatus) -> ReloadReport:
         """What is to be told, but for when and how long."""
         told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
-        return ReloadReport(status=status, at="", duration_ms=0.0, modules=tuple(told), notes=self.notes)
+        return ReloadReport(
+            status=status, at="", duration_ms=0.0, modules=tuple(told), notes=(*self.notes, *self._not_followed)
+        )
 
     def _reports(self, status: ReportStatus) -> Iterable[ModuleReport]:
         if status == "reloaded":

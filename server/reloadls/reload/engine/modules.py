@@ -210,6 +210,19 @@ class Modules:
         """The module that was loaded from a file."""
         return next((each for each in self if each.path == path and sys.modules.get(each.name) is each.module), None)
 
+    def all_at(self, path: str) -> list[LoadedModule]:
+        """All modules that were loaded from a file: a script may be `__main__` and imported by its name, too."""
+        return [each for each in self if each.path == path and sys.modules.get(each.name) is each.module]
+
+    def not_followed(self, path: str) -> list[str]:
+        """The names under which a file is loaded in ways that no edit of it reaches."""
+        known = {id(each.module) for each in self.all_at(path)}
+        others = [
+            name for name, module in list(sys.modules.items()) if id(module) not in known and _is_of(module, path)
+        ]
+        replaced = [each.name for each in self if each.path == path and id(each.module) not in known]
+        return sorted({*others, *(name for name in replaced if name in sys.modules)})
+
     def spaces(self) -> list[dict[str, Any]]:
         """All their namespaces."""
         return [each.namespace for each in self]
@@ -271,6 +284,11 @@ def _installed_folders(roots: Iterable[str]) -> tuple[str, ...]:
     folders = {sys.prefix, sys.base_prefix, *(paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))}
     real = {os.path.realpath(folder) for folder in folders}
     return tuple(folder for folder in real if not any(_under(root, (folder,)) for root in roots))
+
+
+def _is_of(module: object, path: str) -> bool:
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return isinstance(file, str) and os.path.realpath(file) == path
 
 
 def _under(path: str, folders: Iterable[str]) -> bool:
