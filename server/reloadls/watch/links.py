@@ -15,14 +15,19 @@ _MAX_HOPS = 40
 """As the Linux kernel has it; a longer chain is a loop (path_resolution(7))."""
 
 
-def link_chain(link: str, readlink: Callable[[str], str] = os.readlink) -> tuple[str, ...]:
+def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole: bool = False) -> tuple[str, ...]:
     """Every path whose change can change what `link` leads to: each further link on the way, then the end.
 
-    The end need not exist. `link` itself is not in the result. `readlink` is `os.readlink`, perhaps guarded.
+    The end need not exist. `link` itself is not in the result.
+
+    Args:
+        link: an absolute path.
+        readlink: `os.readlink`, perhaps guarded.
+        whole: whether the folders above `link` may be links, too.
     """
     chain: list[str] = []
-    resolved = os.path.dirname(link)
-    names = deque([os.path.basename(link)])
+    resolved = os.path.abspath(os.sep) if whole else os.path.dirname(link)
+    names = deque(link.split(os.sep) if whole else [os.path.basename(link)])
     hops = 0
     while names:
         name = names.popleft()
@@ -87,6 +92,10 @@ class Links:
                 if on.startswith(below):
                     links.update(list(of))
         return sorted(links)
+
+    def __contains__(self, path: str) -> bool:
+        """Whether `path` is known to lead through a link."""
+        return path in self._chains
 
     def targets(self) -> list[str]:
         """Every path that some link depends on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -100,11 +100,19 @@ class WatchSet:
     inside: frozenset[str] = frozenset()
 
 
-def watch_set(roots: Iterable[Root], targets: Iterable[str], is_dir: Callable[[str], bool]) -> WatchSet:
+def watch_set(
+    roots: Iterable[Root], targets: Iterable[str], is_dir: Callable[[str], bool], linked: Container[str] = ()
+) -> WatchSet:
     """What must be watched for `roots`, and for `targets`, the paths that links lead through.
 
     A file is watched through its folder, so that it may be replaced; what is missing, through the nearest folder above.
-    `is_dir` says whether a path is a folder.
+    A folder that is a link is a tree of its own: watching the tree in which the link stands does not follow it.
+
+    Args:
+        roots: what is known of the roots.
+        targets: the paths that links lead through.
+        is_dir: whether a path is a folder.
+        linked: the paths that are links.
     """
     roots, targets = list(roots), list(targets)
     trees = {root.path for root in roots if root.kind == "directory"}
@@ -112,7 +120,7 @@ def watch_set(roots: Iterable[Root], targets: Iterable[str], is_dir: Callable[[s
     outside = {os.path.dirname(path) for path in files}
     outside.update(_nearest_folder(os.path.dirname(path), is_dir) for path in targets if not _is_in(path, trees))
     return WatchSet(
-        frozenset(outermost(trees)),
+        frozenset(outermost(trees) | {path for path in trees if path in linked}),
         frozenset(path for path in outside if not _is_in(path, trees)),
         frozenset(path for path in (*trees, *files, *targets) if _is_in(os.path.dirname(path), trees)),
     )

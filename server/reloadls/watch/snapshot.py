@@ -137,7 +137,9 @@ class Snapshot:
     def watch_set(self) -> WatchSet:
         """What has to be watched so that every change of the scope gives a hint."""
         targets = self._links.targets()
-        return watch_set(self.roots, targets, self._disk.is_dir) if targets else self._of_roots()[0]
+        if not targets:
+            return self._of_roots()[0]
+        return watch_set(self.roots, targets, self._disk.is_dir, self._links)
 
     def _of_roots(self) -> tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]]:
         """What follows from the roots alone, made again only after one of them has changed."""
@@ -482,6 +484,8 @@ class Snapshot:
             if is_link and not scan.dry:
                 self._links.put(root.path, link_chain(root.path, self._disk.readlink))
             status = self._disk.stat(root.path)
+            if not stat.S_ISDIR(status.st_mode) and not scan.dry:
+                self._note_way(root.path)
             rules = self._disk.follow(root.path, self.scope.rules_at) if stat.S_ISDIR(status.st_mode) else None
         except GONE:
             self._lose_root(root, scan)
@@ -501,6 +505,12 @@ class Snapshot:
                         status = self._disk.stat(root.path)
                 entry = entry_of(status, LINK if is_link else 0)
             self._look_at_file_root(root, scan, entry, quiet=quiet, hinted=hinted)
+
+    def _note_way(self, path: str) -> None:
+        """Note where the file root `path` is, if a folder above it is a link."""
+        folder = os.path.dirname(path)
+        if self._resolved(folder) != folder:
+            self._links.put(path, link_chain(path, self._disk.readlink, whole=True))
 
     def _look_at_folder_root(self, root: Root, scan: Scan, rules: Rules, *, quiet: bool) -> None:
         folder = root.folder or Folder()

@@ -187,7 +187,8 @@ class InotifySource:
             return
         if old is not None and old.listener is not self:
             old = None
-        mask = _CONTENT if path in self._what.trees else _CONTENT | DONT_FOLLOW
+        is_root = path in self._what.trees or path in self._what.inside  # only a root may be a link
+        mask = _CONTENT if is_root else _CONTENT | DONT_FOLLOW
         try:
             folder.watch = self._add(kernel, path, mask, folder, old)
         except OSError as error:
