@@ -93,7 +93,7 @@ class Links:
                     links.update(list(of))
         return sorted(links)
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
         """Whether `path` is known to lead through a link."""
         return path in self._chains
 
