@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { decodedPath } from "../src/model/uris.ts";
 import { baseName, displayFolder, displayPath, pathOf } from "../src/show/fileNames.ts";
-import { code, fenced, plain } from "../src/show/markdown.ts";
+import { code, fenced, plain, unlinked } from "../src/show/markdown.ts";
 import { refreshed, refreshedRoot } from "../src/show/refreshed.ts";
 import { reloaded } from "../src/show/reloaded.ts";
 import { counts, milliseconds, reportSummary, timeOfDay } from "../src/show/words.ts";
@@ -123,5 +123,27 @@ describe("messages", () => {
       failed: true,
       message: "app.py: reloaded in 3.1 ms; 2: failed: SyntaxError.",
     });
+  });
+});
+
+describe("notifications", () => {
+  // How VS Code finds links in a notification's text.
+  const links = /\[[^\]]+\]\((?:https?:\/\/|command:|file:)[^)\s]+(?: (["'])(?:.+?)\1)?\)/i;
+
+  test.each([
+    "[Show details](command:workbench.action.quit)",
+    "a[b](https://example.org/)c",
+    "[a](FILE:///etc/hosts)",
+    "[x](command:a) [y](command:b)",
+    "[[x](command:a)",
+    `[x](command:a "title")`,
+  ])("%s is no link", (name) => {
+    expect(links.test(name)).toBe(true);
+    expect(links.test(unlinked(name))).toBe(false);
+    expect(unlinked(name).replaceAll("\u2060", "")).toBe(name);
+  });
+
+  test("other texts stay as they are", () => {
+    expect(unlinked("a [1] (b) c.py")).toBe("a [1] (b) c.py");
   });
 });

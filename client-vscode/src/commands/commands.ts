@@ -8,6 +8,7 @@ import type { Change, Range } from "../protocol.ts";
 import type { Server } from "../server/server.ts";
 import { reloaded } from "../show/reloaded.ts";
 import { showMenu } from "../ui/menu.ts";
+import { showError, showInformation, showWarning } from "../ui/notifications.ts";
 import { openChange, openFile } from "../ui/openings.ts";
 import { showStatusDocument } from "../ui/statusDocument.ts";
 import { copyDebugInformation } from "./debugInformation.ts";
@@ -64,7 +65,7 @@ async function run(name: string, command: () => unknown, log: LogOutputChannel):
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     log.error(`${name}: ${message}`);
-    void window.showErrorMessage(t("Hot Reload: {0}", message));
+    void showError(t("Hot Reload: {0}", message));
   }
 }
 
@@ -79,9 +80,9 @@ async function reloadNow(known: HotReload, server: Server): Promise<void> {
   const reports = await known.whileReloading(server.request("reload/trigger", params));
   const { failed, message } = reloaded(reports, known.targets);
   if (failed) {
-    void window.showWarningMessage(message);
+    showWarning(message);
   } else {
-    void window.showInformationMessage(message);
+    showInformation(message);
   }
 }
 

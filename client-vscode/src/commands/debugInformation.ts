@@ -2,12 +2,13 @@
 
 import { homedir, release } from "node:os";
 
-import { env, version, window } from "vscode";
+import { env, version } from "vscode";
 
 import { t } from "../l10n.ts";
 import { commandOf } from "../server/launch.ts";
 import { versionOf } from "../server/trouble.ts";
 import { debugInformation } from "../show/debugInformation.ts";
+import { showInformation } from "../ui/notifications.ts";
 import { configuration, folders } from "../ui/workspace.ts";
 import type { Parts } from "./commands.ts";
 
@@ -45,7 +46,7 @@ export async function copyDebugInformation({ known, server, extensionVersion }: 
     home: homedir(),
   });
   await env.clipboard.writeText(text);
-  void window.showInformationMessage(t("Debug information is on the clipboard. Look through it before you share it."));
+  showInformation(t("Debug information is on the clipboard. Look through it before you share it."));
 }
 
 function changedSettings(): Record<string, unknown> {

@@ -9,16 +9,17 @@ import { withoutPath, withPath } from "../model/watchedPaths.ts";
 import type { Server } from "../server/server.ts";
 import { baseName, pathOf } from "../show/fileNames.ts";
 import { refreshed, refreshedRoot } from "../show/refreshed.ts";
+import { showInformation, showWarning } from "../ui/notifications.ts";
 import { configuration, folders, place, settings, variables } from "../ui/workspace.ts";
 
 export async function refreshPaths(server: Server): Promise<void> {
   const result = await server.request("reload/refreshPaths", {});
-  void window.showInformationMessage(refreshed(result, place()));
+  showInformation(refreshed(result, place()));
 }
 
 export async function refreshPath(server: Server, uri: string | undefined): Promise<void> {
   const result = await server.request("reload/refreshPaths", {});
-  void window.showInformationMessage(uri === undefined ? refreshed(result, place()) : refreshedRoot(result, uri));
+  showInformation(uri === undefined ? refreshed(result, place()) : refreshedRoot(result, uri));
 }
 
 /** Adds what was given (a URI, a path), or what the user picks. */
@@ -29,7 +30,7 @@ export async function addPath(given: unknown): Promise<void> {
     if (changed) {
       await write(changed);
     } else {
-      void window.showInformationMessage(t("{0} is watched already.", baseName(uri.toString())));
+      showInformation(t("{0} is watched already.", baseName(uri.toString())));
     }
   }
 }
@@ -41,11 +42,11 @@ export async function removePath(uri: string | undefined): Promise<void> {
   const changed = withoutPath(settings().paths, Uri.parse(uri).fsPath || pathOf(uri), folders(), variables());
   if (changed?.length === 0) {
     const hint = t("{0} is the only watched path. To stop watching for a while, use Pause.", baseName(uri));
-    void window.showInformationMessage(hint);
+    showInformation(hint);
   } else if (changed) {
     await write(changed);
   } else {
-    void window.showWarningMessage(t("{0} is not named in the setting reloadls.paths.", baseName(uri)));
+    showWarning(t("{0} is not named in the setting reloadls.paths.", baseName(uri)));
   }
 }
 

@@ -1,7 +1,7 @@
 /** How a text becomes Markdown that shows just this text, and nothing of it as markup or a link. */
 
 export function plain(text: string): string {
-  return text.replace(/[\\`*_{}[\]()#+\-.!|<>~$&]/g, (sign) => `\\${sign}`).replace(/\r?\n/g, "  \n");
+  return text.replace(/[\\`*_{}[\]()#+\-.!|<>~$&=]/g, (sign) => `\\${sign}`).replace(/\r\n?|\n/g, "  \n");
 }
 
 /** A text as code, however many backticks it holds. */
@@ -20,4 +20,12 @@ export function fenced(text: string): string {
 
 export function link(label: string, command: string): string {
   return `[${label}](command:${command})`;
+}
+
+/**
+ * A message of a notification: VS Code makes links of `[label](target)` there, commands included, and knows no escape.
+ * A word joiner, which shows nothing, keeps the two apart.
+ */
+export function unlinked(text: string): string {
+  return text.replace(/\](?=\()/g, "]\u2060");
 }

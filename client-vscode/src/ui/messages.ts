@@ -1,14 +1,15 @@
 /** Messages to the user, and what their buttons do. */
 
-import { commands, window } from "vscode";
+import { commands } from "vscode";
 
 import { type Remedy, remedyLabel, type Trouble } from "../server/trouble.ts";
+import { showError } from "./notifications.ts";
 import { configuration } from "./workspace.ts";
 
 /** Shows why the server can't run, with what can be done about it. */
 export async function showTrouble({ message, remedies }: Trouble): Promise<void> {
   const items = remedies.map((remedy) => ({ title: remedyLabel(remedy), remedy }));
-  const chosen = await window.showErrorMessage(message, ...items);
+  const chosen = await showError(message, ...items);
   if (chosen) {
     await apply(chosen.remedy);
   }

@@ -1,10 +1,11 @@
 /** What a click opens: a file at a place, or what changed in it since git's HEAD. */
 
-import { commands, type Extension, extensions, Range, Uri, window, workspace } from "vscode";
+import { commands, type Extension, extensions, Range, Uri, workspace } from "vscode";
 
 import { t } from "../l10n.ts";
 import type { Change, Range as WireRange } from "../protocol.ts";
 import { baseName } from "../show/fileNames.ts";
+import { showInformation, showWarning } from "./notifications.ts";
 
 /** The part of the API of the built-in git extension that is used here. */
 interface GitRepository {
@@ -26,7 +27,7 @@ export async function openFile(uri: Uri, range?: WireRange | null): Promise<void
   try {
     await commands.executeCommand("vscode.open", uri, { preview: true, ...(selection ? { selection } : {}) });
   } catch {
-    void window.showWarningMessage(t("{0} can't be opened: it may be gone.", baseName(uri.toString())));
+    showWarning(t("{0} can't be opened: it may be gone.", baseName(uri.toString())));
   }
 }
 
@@ -51,7 +52,7 @@ async function openDeleted(uri: Uri, before: Uri | undefined): Promise<void> {
     const title = t("{0} (deleted)", baseName(uri.toString()));
     await commands.executeCommand("vscode.open", before, { preview: true }, title);
   } else {
-    void window.showInformationMessage(t("{0} was deleted.", baseName(uri.toString())));
+    showInformation(t("{0} was deleted.", baseName(uri.toString())));
   }
 }
 
