@@ -181,9 +181,12 @@ class Pipeline:
             self._pending.hurry()
         else:
             self._pending.want_everything()
-        if self._view.denied:  # nothing says that a path can be read again
-            self._on_hints(Hints(tuple(self._view.denied), time.monotonic()))
         await self._owned(self._flush("watch"))
+        if (
+            self._view.denied
+        ):  # nothing says that a path can be read again; a comparison under way may have met it before
+            self._on_hints(Hints(tuple(self._view.denied), time.monotonic()))
+            await self._owned(self._flush("watch"))
 
     async def rescope(self, scope: Scope, cause: Cause = "refresh") -> None:
         """Take `scope` from now on. No change made before or during the switch is lost."""
