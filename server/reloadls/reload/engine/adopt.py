@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -124,10 +124,10 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _safe(value: Any, name: str) -> Any:
-    try:
-        return object.__getattribute__(value, name)
-    except Exception:  # whatever a foreign descriptor raises
-        return None
+    found = inspect.getattr_static(value, name, None)
+    if isinstance(found, (MemberDescriptorType, GetSetDescriptorType)):
+        return found.__get__(value)
+    return found if not isinstance(found, (property, FunctionType)) or name == "__wrapped__" else None
 
 
 # -- where the closure doesn't fit

@@ -58,6 +58,7 @@ class ClassBodies:
             imported = module.source.imported()
             code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags, imported)
             made = inner_codes(code)
+            self._shared.remember()
             with self._shared.noting(module, step.statement):
                 names += patch_class(cls, code, module.namespace, difference, self._shared.undo)
         elif difference.removed or step.way is Way.CLASS:

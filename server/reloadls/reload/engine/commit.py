@@ -63,7 +63,7 @@ class Commit:
 
     def _run(self, relocate: Relocate | None) -> None:
         shared, schedule, work = self._shared, self._schedule, self._shared.work
-        if schedule.edited() or work.does_more or relocate:
+        if schedule.edited() or work.runs_more or relocate:
             shared.remember()
         names, moved = relocate(shared.undo) if relocate else ([], [])
         self._swap()
@@ -79,7 +79,7 @@ class Commit:
         for due in schedule:
             self.at_work = due.module
             self._rerun.run(due.module, due.step)
-        shared.registrations.settle()
+        shared.registrations.settle(shared.all_given)
         shared.adapters.after(shared.undo, shared.place)
         self._note_what_still_runs()
         self._call_hooks()
@@ -182,7 +182,8 @@ class Commit:
         self._shared.told(module, [])
 
     def _call_hooks(self) -> None:
-        for module, before in self._shared.before.items():
+        for module in list(self._shared.changed):
             hook = module.namespace.get("__reload__")
-            if module in self._shared.changed and callable(hook):
-                hook(before)
+            if callable(hook):
+                self._shared.remember()
+                hook(self._shared.before[module])

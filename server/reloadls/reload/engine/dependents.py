@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import EnumMeta
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .modules import LoadedModule, Modules
@@ -34,13 +34,16 @@ class _Changed:
     words: frozenset[str]
 
 
-def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Origin]:
+def dependents(
+    modules: Modules, key: Key, *, body: bool = False, on_function: Callable[[LoadedModule, str], None] | None = None
+) -> Iterator[Origin]:
     """The statements that would do something else now, if they ran again. Each at most once.
 
     Args:
         modules: the program.
         key: what changed.
         body: it is a function that was patched in place, so that only calling it differs.
+        on_function: called for each function whose calls do something else now, because of what they use.
     """
     known: set[tuple[Key, bool]] = set()
     waiting: list[_Changed] = []
@@ -61,6 +64,8 @@ def dependents(modules: Modules, key: Key, *, body: bool = False) -> Iterator[Or
                 given.add(statement)
                 yield module, statement
             for name in _functions_that_depend(modules, module, statement, changed):
+                if on_function is not None:
+                    on_function(module, name)
                 follow(((module.name, name), True))
 
 
@@ -216,9 +221,12 @@ def _inside(function: Any) -> Iterator[FunctionType]:
     for _ in range(10):
         if isinstance(function, FunctionType):
             yield function
-        function = getattr(function, "__func__", None) or _wrapped(function)
+        function = function.__func__ if isinstance(function, _Methods) else _wrapped(function)
         if function is None:
             return
+
+
+_Methods = (MethodType, staticmethod, classmethod)
 
 
 def _runs(function: Any, chain: Chain, reads: Reads) -> bool:

@@ -19,6 +19,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from .changes import Change
 from .undo import Undo
 
 __all__ = ["Effect", "Note", "Recorder"]
@@ -39,11 +40,23 @@ class Effect:
     """What the user's own undoing reads of its module: it ends these."""
     line: int = 0
     """Where in its statement it was done, from 1."""
+    change: Change | None = None
+    """What it changed in a container or object."""
+    lasting: str = ""
+    """What is left of it for good, if it can't be undone."""
 
-    def take_back(self, undo: Undo) -> None:
-        """Undo it, unless the commit fails."""
+    def take_back(self, undo: Undo) -> str:
+        """Undo it, unless the commit fails. Returns what could not be undone."""
+        if self.change is not None:
+            undo.add(self.change.now())
+            return "" if self.change.take_out() else "the order of a container"
         if self.undo is None:
-            return
+            return self.lasting
+        self._undo(undo)
+        return self.lasting
+
+    def _undo(self, undo: Undo) -> None:
+        assert self.undo is not None
         if self.at_once:
             self.undo()
         elif self.redo is None:
@@ -107,6 +120,14 @@ class Recorder:
         _running.stack.insert(0, (namespace, note))
         _audit()
         _begin()
+
+    @staticmethod
+    def note_at(namespace: dict[str, Any], line: int, effect: Effect) -> None:
+        """Note something for a line of the module that runs in this namespace."""
+        for space, note in reversed(_running.stack):
+            if space is namespace:
+                note(line, effect)
+                return
 
     @staticmethod
     def note(effect: Effect) -> bool:
@@ -226,7 +247,7 @@ def _set_signal(plain: Any) -> Any:
 
 def _add_handler(plain: Any) -> Any:
     def add_handler(logger: Any, handler: Any) -> None:
-        new = handler not in logger.handlers
+        new = all(each is not handler for each in logger.handlers)
         plain(logger, handler)
         if new:
             effect = Effect(lambda: logger.removeHandler(handler), lambda: plain(logger, handler))
@@ -237,7 +258,7 @@ def _add_handler(plain: Any) -> Any:
 
 def _add_filter(plain: Any) -> Any:
     def add_filter(filterer: Any, each: Any) -> None:
-        new = each not in filterer.filters
+        new = all(known is not each for known in filterer.filters)
         plain(filterer, each)
         if new:
             _note(Effect(lambda: filterer.removeFilter(each), lambda: plain(filterer, each)), sys._getframe(1))
@@ -249,8 +270,8 @@ def _start_thread(plain: Any) -> Any:
     def start(thread: Any) -> None:
         plain(thread)
         stop = getattr(thread, "cancel", None)  # a Timer; a thread can't be stopped from outside
-        if callable(stop):
-            _note(Effect(stop), sys._getframe(1))
+        effect = Effect(stop) if callable(stop) else Effect(lasting=f"the thread {thread.name} that it has started")
+        _note(effect, sys._getframe(1))
 
     return start
 

@@ -217,5 +217,5 @@ def clear_caches(functions: Iterable[FunctionType], objects: Iterable[object], u
     """Forget what `functools.cache` keeps of calls of functions that run other code now."""
     patched = {id(function) for function in functions}
     for each in objects:
-        if isinstance(each, functools._lru_cache_wrapper) and id(each.__wrapped__) in patched:
+        if type(each) is functools._lru_cache_wrapper and id(each.__wrapped__) in patched:
             undo.at_the_end(each.cache_clear)

@@ -13,7 +13,9 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from .changes import Change
 from .effects import Effect, Note, Recorder
+from .lines import Lines
 from .modules import LoadedModule, Modules, read_text
 
 __all__ = ["Finder", "Loader", "adopt_loaded", "run_main"]
@@ -65,8 +67,9 @@ class Loader(SourceFileLoader):
         loaded = self._modules.loading(self.name, os.path.realpath(self.path), module, text, code)
         failed = True
         try:
-            with Recorder.noting(vars(module), _noting(loaded)):
-                exec(code, vars(module))  # noqa: S102 - this is what importing is
+            note = _noting(loaded)
+            with Recorder.noting(vars(module), note):
+                loaded.recorded = _lines(self._modules, vars(module), note).run(code)
             failed = False
         finally:
             self._modules.loaded(loaded, failed=failed)
@@ -98,6 +101,13 @@ def _noting(loaded: LoadedModule) -> Note:
             loaded.noted.append((line, effect))
 
     return note
+
+
+def _lines(modules: Modules, namespace: dict[str, Any], note: Note) -> Lines:
+    def changed(line: int, change: Change) -> None:
+        note(line, Effect(change=change))
+
+    return Lines(namespace, changed, modules.owns)
 
 
 def adopt_loaded(modules: Modules) -> None:
@@ -170,8 +180,13 @@ def run_main(modules: Modules, path: str | None, name: str | None = None) -> Non
     )
     sys.modules["__main__"] = module
     loaded = modules.loading("__main__", os.path.realpath(path), module, text, code)
-    with Recorder.noting(vars(module), _noting(loaded)):
-        exec(code, vars(module))  # noqa: S102
+    note = _noting(loaded)
+    with Recorder.noting(vars(module), note):
+        loaded.recorded = sys.version_info >= (3, 12)  # tracing would slow the whole program down
+        if loaded.recorded:
+            _lines(modules, vars(module), note).run(code)
+        else:
+            exec(code, vars(module))  # noqa: S102
     modules.loaded(loaded)
 
 

@@ -54,6 +54,10 @@ class LoadedModule:
     noted: list[tuple[int, Effect]] = field(default_factory=list)
     """Line -> what was done there while it was loaded."""
     effects: dict[Facts, list[Effect]] = field(default_factory=dict)
+    recorded: bool = False
+    """What its statements changed was noted while it was loaded."""
+    watched: set[Facts] = field(default_factory=set)
+    """Statements of which that was noted when they ran again."""
     _source: Source | None = None
     _codes: Codes = field(default_factory=dict)
 
@@ -91,6 +95,7 @@ class LoadedModule:
         self.text = text
         self._source = source
         self._codes = codes
+        self.watched = {facts for facts, before in came_from.items() if before in self.watched}
         self.effects = {
             facts: self.effects[before] for facts, before in came_from.items() if before in self.effects
         } | {before: effects for before, effects in self.effects.items() if before not in came_from.values()}
@@ -124,6 +129,10 @@ class LoadedModule:
                 effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
+
+    def knows_changes_of(self, facts: Facts) -> bool:
+        """Whether all that a statement changed is among its effects."""
+        return self.recorded or facts in self.watched
 
     def files_read(self) -> set[str]:
         """The files that its statements have opened."""
@@ -222,6 +231,10 @@ class Modules:
         ]
         replaced = [each.name for each in self if each.path == path and id(each.module) not in known]
         return sorted({*others, *(name for name in replaced if name in sys.modules)})
+
+    def owns(self, name: str) -> bool:
+        """Whether a module of this name is the program's."""
+        return name in self._by_name
 
     def spaces(self) -> list[dict[str, Any]]:
         """All their namespaces."""

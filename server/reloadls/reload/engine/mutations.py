@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections import deque
 from types import FunctionType, ModuleType
 from typing import Any
 
 from .adopt import inner_functions
+from .containers import CONTAINERS, entries, is_a, refill
 from .registrations import Registrations
 from .statements import Statement
+from .values import same_value
 
 __all__ = ["undo_mutations", "value_of"]
 
@@ -35,15 +36,15 @@ def undo_mutations(statement: Statement, namespace: dict[str, Any], registration
 
 def _undo_item(target: ast.Subscript, namespace: dict[str, Any]) -> None:
     container, key = value_of(target.value, namespace), value_of(target.slice, namespace)
-    if isinstance(container, dict) and key is not _UNKNOWN:
-        container.pop(key, None)
+    if is_a(container, dict) and key is not _UNKNOWN:
+        _drop(container, key)
 
 
 def _undo_call(call: ast.Call, namespace: dict[str, Any], registrations: Registrations) -> None:
     arguments = [value_of(each, namespace) for each in (*call.args, *(keyword.value for keyword in call.keywords))]
     if isinstance(call.func, ast.Attribute):
         owner = value_of(call.func.value, namespace)
-        if isinstance(owner, (list, dict, set, deque)):
+        if is_a(owner, CONTAINERS):
             _undo_method(owner, call, arguments)
             return
     _undo_registration(call, arguments, namespace, registrations)
@@ -54,14 +55,14 @@ def _undo_method(owner: Any, call: ast.Call, arguments: list[Any]) -> None:
     name = call.func.attr
     if any(each is _UNKNOWN for each in arguments) or not (arguments or call.keywords):
         return
-    if isinstance(owner, dict):
+    if is_a(owner, dict):
         keys: list[Any] = []
         if name == "update":
             keys = [keyword.arg for keyword in call.keywords] + list(arguments[0] if call.args else ())
         elif name == "setdefault":
             keys = [arguments[0]]
         for key in keys:
-            owner.pop(key, None)
+            _drop(owner, key)
     elif name in ("append", "appendleft", "add", "insert"):
         _drop(owner, arguments[-1])
     elif name in ("extend", "update") and call.args:
@@ -69,23 +70,20 @@ def _undo_method(owner: Any, call: ast.Call, arguments: list[Any]) -> None:
 
 
 def _undo_all(owner: Any, values: Any) -> None:
-    if not isinstance(values, (list, tuple, set, dict)):
+    if not is_a(values, (list, tuple, set, dict)) or not is_a(owner, CONTAINERS):
         return
-    for each in list(values):
-        if isinstance(owner, dict):
-            owner.pop(each, None)
-        elif isinstance(owner, (list, set, deque)):
-            _drop(owner, each)
+    for each in entries(values):
+        _drop(owner, each[0] if is_a(values, dict) else each)
 
 
 def _drop(owner: Any, value: Any) -> None:
-    if isinstance(owner, set):
-        owner.discard(value)
-        return
-    for place in reversed(range(len(owner))):
-        if owner[place] is value or owner[place] == value:
-            del owner[place]
-            return
+    """Remove the last entry that is this object, or the same number or text."""
+    content = entries(owner)
+    keys = [pair[0] for pair in content] if is_a(owner, dict) else content
+    place = next((at for at in reversed(range(len(keys))) if same_value(keys[at], value)), None)
+    if place is not None:
+        del content[place]
+        refill(owner, content)
 
 
 def _undo_registration(
@@ -104,7 +102,7 @@ def _undo_registration(
 
 
 def _is_instance(value: Any) -> bool:
-    return value is not _UNKNOWN and hasattr(value, "__dict__") and not isinstance(value, ModuleType)
+    return value is not _UNKNOWN and type(value).__dictoffset__ != 0 and not is_a(value, ModuleType)
 
 
 def value_of(node: ast.expr, namespace: dict[str, Any]) -> Any:
@@ -124,11 +122,15 @@ def value_of(node: ast.expr, namespace: dict[str, Any]) -> Any:
         )
     if isinstance(node, ast.Subscript):
         owner, key = value_of(node.value, namespace), value_of(node.slice, namespace)
-        return owner.get(key, _UNKNOWN) if isinstance(owner, dict) and key is not _UNKNOWN else _UNKNOWN
+        return dict.get(owner, key, _UNKNOWN) if is_a(owner, dict) and _is_plain(key) else _UNKNOWN
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return _UNKNOWN
+
+
+def _is_plain(key: Any) -> bool:
+    return type(key) in (str, int, float, bool, bytes)
 
 
 def _attribute(owner: Any, name: str) -> Any:

@@ -54,9 +54,9 @@ class Work:
     """Files that changed and are no modules."""
 
     @property
-    def does_more(self) -> bool:
+    def runs_more(self) -> bool:
         """Whether it does more than give functions other code and run edited statements."""
-        return bool(self.again or self.files or any(plan.bodies or plan.difference.removed for plan in self.plans))
+        return bool(self.again or self.files or any(plan.difference.removed for plan in self.plans))
 
 
 def plan_module(module: LoadedModule, text: str) -> ModulePlan:

@@ -12,6 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
+from .changes import attributes_of
+from .containers import is_a, length
+
 __all__ = ["LONGEST", "reach"]
 
 LONGEST = 10_000
@@ -40,14 +43,14 @@ def reach(
     seen.update(map(id, line))
     while line and most > 0:
         each = line.popleft()
-        if type(each).__module__.startswith(_NOT_OF_THE_PROGRAM):
+        if str(type(each).__module__).startswith(_NOT_OF_THE_PROGRAM):
             continue
         most -= 1
         yield each
         for child in _children(each, own):
-            if attributes is not None and type(child) is dict and getattr(each, "__dict__", None) is child:
+            if attributes is not None and type(child) is dict and attributes_of(each) is child:
                 attributes.add(id(child))
-            if id(child) not in seen and gc.is_tracked(child) and not isinstance(child, _Left):
+            if id(child) not in seen and gc.is_tracked(child) and not is_a(child, _Left):
                 seen.add(id(child))
                 line.append(child)
 
@@ -59,11 +62,11 @@ def _namespaces() -> set[int]:
 
 
 def _children(each: object, own: frozenset[str]) -> Iterable[object]:
-    if isinstance(each, type):
-        return vars(each).values() if each.__module__ in own else ()
+    if issubclass(type(each), type):
+        return (attributes_of(each) or {}).values() if type.__getattribute__(each, "__module__") in own else ()
     if isinstance(each, FunctionType):
         return _of_function(each)
-    if isinstance(each, _Sized) and len(each) > LONGEST:
+    if is_a(each, _Sized) and length(each) > LONGEST:
         return ()
     return gc.get_referents(each)
 

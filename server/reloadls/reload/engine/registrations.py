@@ -6,19 +6,19 @@ object (see `adopt`), so that the double is replaced by it wherever the double w
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from .changes import Change
+from .containers import CONTAINERS, entries, is_a, length, put_back, refill
 from .reach import LONGEST, reach
 from .undo import Undo
 
 __all__ = ["Registrations"]
 
 _MOST = 20_000
-_Mutable = (list, dict, set, deque)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +39,15 @@ class Registrations:
         self._own = own
         self._taken: list[_Taken] = []
         self._doubles: dict[int, tuple[Any, Any]] = {}
+        self._restores = False
 
     def restore_with(self, undo: Undo) -> None:
         """Have all containers hold what they hold now when the commit is taken back."""
+        if self._restores:
+            return
+        self._restores = True
         for container in self._containers():
-            undo.add(partial(_restore, container, container.copy()))
+            undo.add(partial(put_back, container, entries(container)))
 
     def take_out(self, values: Iterable[Any], starts: Iterable[Any] | None = None, names: Collection[str] = ()) -> None:
         """Remove every entry that is one of these objects, and remember where it was.
@@ -66,8 +70,14 @@ class Registrations:
         """At the end, have `kept` stand wherever `double` was put."""
         self._doubles[id(double)] = (double, kept)
 
-    def settle(self) -> None:
-        """Put what was registered again where it was before, without doubles."""
+    def settle(self, given: Iterable[Change]) -> None:
+        """Put what was registered again where it was before, without doubles.
+
+        Args:
+            given: what statements have changed, which are to know what stands for the doubles.
+        """
+        for change in given if self._doubles else ():
+            change.replace(self._doubles)
         if self._doubles:
             for container in self._containers():
                 _replace(container, self._doubles)
@@ -79,68 +89,45 @@ class Registrations:
         if starts is None:
             starts = [value for space in self._namespaces for value in list(space.values())]
         found = reach(starts, self._own, most=_MOST, attributes=attributes)
-        return [each for each in found if isinstance(each, _Mutable) and len(each) <= LONGEST]
-
-
-def _restore(container: Any, before: Any) -> None:
-    if isinstance(container, dict):
-        if list(container.items()) != list(before.items()) or any(container[key] is not before[key] for key in before):
-            container.clear()
-            container.update(before)
-    elif isinstance(container, set):
-        if {id(each) for each in container} != {id(each) for each in before}:
-            container.clear()
-            container.update(before)
-    elif [id(each) for each in container] != [id(each) for each in before]:
-        container.clear()
-        container.extend(before)
+        return [each for each in found if is_a(each, CONTAINERS) and length(each) <= LONGEST]
 
 
 def _entries(container: Any, wanted: dict[int, Any], names: Collection[str]) -> list[_Taken]:
     def is_wanted(value: Any) -> bool:
         return id(value) in wanted or (type(value) is str and value in names)
 
-    if isinstance(container, dict):
-        pairs = enumerate(list(container.items()))
+    content = enumerate(entries(container))
+    if is_a(container, dict):
         return [
-            _Taken(container, place, key, value) for place, (key, value) in pairs if is_wanted(value) or is_wanted(key)
+            _Taken(container, place, key, value)
+            for place, (key, value) in content
+            if is_wanted(value) or is_wanted(key)
         ]
-    return [_Taken(container, place, None, each) for place, each in enumerate(list(container)) if is_wanted(each)]
+    return [_Taken(container, place, None, each) for place, each in content if is_wanted(each)]
 
 
 def _remove(taken: _Taken) -> None:
-    container = taken.container
-    if isinstance(container, dict):
-        container.pop(taken.key, None)
-    elif isinstance(container, set):
-        container.discard(taken.value)
-    elif taken.place < len(container):
-        del container[taken.place]
+    content = entries(taken.container)
+    if is_a(taken.container, dict):
+        left = [pair for pair in content if pair[0] is not taken.key]
+    elif is_a(taken.container, set):
+        left = [each for each in content if each is not taken.value]
+    else:
+        left = content[: taken.place] + content[taken.place + 1 :]
+    if len(left) < len(content):
+        refill(taken.container, left)
 
 
 def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
-    if isinstance(container, dict):
-        if any(id(value) in doubles or id(key) in doubles for key, value in container.items()):
-            items = [(_kept(key, doubles), _kept(value, doubles)) for key, value in container.items()]
-            container.clear()
-            container.update(items)
-    elif isinstance(container, set):
-        for each in [each for each in container if id(each) in doubles]:
-            container.discard(each)
-            container.add(_kept(each, doubles))
-    else:
-        _replace_in_order(container, doubles)
-
-
-def _replace_in_order(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
-    places = [place for place, each in enumerate(container) if id(each) in doubles]
-    there = {id(each) for each in container}
-    for place in reversed(places):
-        kept = _kept(container[place], doubles)
-        if id(kept) in there:  # it was registered before, and that entry was not known to be this statement's
-            del container[place]
-        else:
-            container[place] = kept
+    content = entries(container)
+    if is_a(container, dict):
+        if any(id(part) in doubles for pair in content for part in pair):
+            refill(container, [(_kept(key, doubles), _kept(value, doubles)) for key, value in content])
+    elif any(id(each) in doubles for each in content):
+        there = {id(each) for each in content}
+        # One that was there before, and was not known to be this statement's, is enough.
+        left = [each for each in content if id(each) not in doubles or id(_kept(each, doubles)) not in there]
+        refill(container, [_kept(each, doubles) for each in left])
 
 
 def _kept(value: Any, doubles: dict[int, tuple[Any, Any]]) -> Any:
@@ -150,29 +137,18 @@ def _kept(value: Any, doubles: dict[int, tuple[Any, Any]]) -> Any:
 
 def _put_back(taken: _Taken) -> None:
     """Move what was registered again to where it was."""
-    move: Callable[[_Taken], None] = _move_key if isinstance(taken.container, dict) else _move_entry
-    if not isinstance(taken.container, set):
-        move(taken)
-
-
-def _move_entry(taken: _Taken) -> None:
-    container = taken.container
-    same = (place for place in reversed(range(len(container))) if _same(container[place], taken.value))
-    now = next(same, None)
-    if now is not None and now > taken.place:
-        del container[now]
-        container.insert(taken.place, taken.value)
+    content = entries(taken.container)
+    if is_a(taken.container, dict):
+        places = [place for place, (key, _) in enumerate(content) if key is taken.key]
+    elif is_a(taken.container, set):
+        return
+    else:
+        places = [place for place, each in enumerate(content) if _same(each, taken.value)]
+    if places and places[-1] > taken.place:
+        moving = content.pop(places[-1])
+        content.insert(taken.place, moving)
+        refill(taken.container, content)
 
 
 def _same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is str and one == other)
-
-
-def _move_key(taken: _Taken) -> None:
-    container = taken.container
-    if taken.key not in container or list(container).index(taken.key) <= taken.place:
-        return
-    items = [(key, value) for key, value in container.items() if key != taken.key]
-    items.insert(taken.place, (taken.key, container[taken.key]))
-    container.clear()
-    container.update(items)
+    return one is other or (type(one) is type(other) is str and one == other)

@@ -17,7 +17,9 @@ from .classes import adopt_class, kept_names
 from .codes import all_codes, function_codes, inner_codes
 from .dependents import dependents, depends
 from .diff import Difference, Step, Way, stands_alone
+from .fields import field_names, fill_new_fields
 from .modules import LoadedModule
+from .placing import place
 from .plan import codes_within, definitions
 from .schedule import Schedule
 from .stars import Stars
@@ -63,6 +65,7 @@ class Rerun:
     def run(self, module: LoadedModule, step: Step) -> None:
         """Run a statement; raises what it raises."""
         self._shared.save(module)
+        self._shared.traces.taken = []
         triggered = step.before is not None and step.before.facts is step.statement.facts
         if step.way is Way.ANNOTATE:
             self._execute(module, annotation_only(step.statement), step.statement)
@@ -128,10 +131,11 @@ class Rerun:
         return any(name in each.facts.uses.binds and each.first > statement.first for each in module.source.statements)
 
     def _exec(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
-        with self._shared.noting(module, statement):
-            surroundings = dict(os.environ)
-            exec(code, module.namespace)  # noqa: S102 - the source is the program's own
-            self._schedule.environment_changed(surroundings)
+        surroundings = dict(os.environ)
+        self._shared.execute(module, statement, code)
+        self._schedule.environment_changed(surroundings)
+        shared = self._shared
+        place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
         """Run a part of a statement; the code objects that it made."""
@@ -233,7 +237,9 @@ class Rerun:
         body = body_of(before) if before is not None and is_class(before) else ()
         made = {name for each in body for name in each.facts.uses.binds}
         keep = kept_names(ran.difference) if ran.difference else ()
+        fields = field_names(old)
         kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep)
+        fill_new_fields(kept, fields, self._shared.undo)
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
         return kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import os
 from collections import Counter
@@ -100,9 +101,18 @@ class Schedule:
         """Have the statements run that depend on a name."""
         if not body:
             self.keys.add(key)
-        for module, statement in dependents(self._shared.modules, key, body=body):
+        for module, statement in dependents(self._shared.modules, key, body=body, on_function=self._clear_cache):
             if self.runs[statement.facts] < MOST_RUNS:
                 self.push(module, statement)
+
+    def _clear_cache(self, module: LoadedModule, name: str) -> None:
+        """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
+        value: object = module.namespace.get(name.partition(".")[0])
+        for part in name.split(".")[1:]:
+            value = vars(value).get(part) if isinstance(value, type) else None
+        value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+        if isinstance(value, functools._lru_cache_wrapper):
+            self._shared.undo.at_the_end(value.cache_clear)
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:
         """A statement is about to run again: let the user end what it has made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from .adapting import Adapters
 from .adopt import inner_functions
 from .blocks import Block
+from .changes import Change
+from .diff import stands_alone
 from .effects import Effect
 from .functions import Functions
 from .modules import LoadedModule, Modules
@@ -37,6 +39,10 @@ class Traces:
         self._registrations = registrations
         self._adapters = adapters
         self._undo = undo
+        self.taken: list[Change] = []
+        """What was taken back for the statement that runs next."""
+        self.left: list[tuple[LoadedModule, Facts, str]] = []
+        """What could not be taken back, and of which statement."""
 
     def take_back(
         self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType] = (), now: Facts | None = None
@@ -51,10 +57,20 @@ class Traces:
         """
         for facts in {statement.facts, now or statement.facts}:
             for effect in reversed(module.effects.pop(facts, [])):
-                effect.take_back(self._undo)
-        undo_mutations(statement, module.namespace, self._registrations)
-        self._drop_registrations(module, statement, codes)
+                self._take_back(module, now or statement.facts, effect)
+        known = module.knows_changes_of(statement.facts)
+        if not known:
+            self._registrations.restore_with(self._undo)
+            undo_mutations(statement, module.namespace, self._registrations)
+        self._drop_registrations(module, statement, codes, known=known)
         self._cancel_tasks(module, statement)
+
+    def _take_back(self, module: LoadedModule, facts: Facts, effect: Effect) -> None:
+        left = effect.take_back(self._undo)
+        if effect.change is not None:
+            self.taken.append(effect.change)
+        if left:
+            self.left.append((module, facts, left))
 
     def take_back_parts(
         self, module: LoadedModule, statement: Statement, block: Block, codes: Iterable[CodeType], now: Facts
@@ -72,15 +88,19 @@ class Traces:
         replaced = block.replaced()
         for effect in reversed(effects):
             if any(each.first <= effect.line <= each.last for each in replaced):
-                effect.take_back(self._undo)
+                self._take_back(module, now, effect)
                 effects.remove(effect)
         for step in block.kept:
             if step.before is not None:
                 self._move(effects, step.before, step.statement.first - step.before.first)
         module.effects[now] = effects
+        known = module.knows_changes_of(statement.facts)
+        if not known:
+            self._registrations.restore_with(self._undo)
         for each in reversed(replaced):
-            undo_mutations(each, module.namespace, self._registrations)
-            self._drop_registrations(module, each, codes)
+            if not known:
+                undo_mutations(each, module.namespace, self._registrations)
+            self._drop_registrations(module, each, codes, known=known)
             self._cancel_tasks(module, each)
 
     def _move(self, effects: Iterable[Effect], statement: Statement, lines: int) -> None:
@@ -109,9 +129,25 @@ class Traces:
             yield statement
             yield from (each for each in module.source.statements if _makes_data(each, ended))
 
-    def _drop_registrations(self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType]) -> None:
+    def _drop_registrations(
+        self, module: LoadedModule, statement: Statement, codes: Iterable[CodeType], *, known: bool
+    ) -> None:
         nodes = [node for node in definitions(statement) if _may_register(node, statement)]
-        made = [value for node in nodes if (value := module.namespace.get(node.name)) is not None]
+        made = [value for node in nodes if (value := self._made(module, statement, node, codes)) is not None]
+        if not known:
+            self._take_out(module, statement, nodes, made, codes)
+        for each in made:
+            self._adapters.forget(each, self._undo)
+
+    def _take_out(
+        self,
+        module: LoadedModule,
+        statement: Statement,
+        nodes: Sequence[_Definition],
+        made: Iterable[Any],
+        codes: Iterable[CodeType],
+    ) -> None:
+        """Take what a statement defined out of the program's containers."""
         within = any(node not in statement.facts.nodes for node in nodes)
         functions = self._functions.of(codes, self._modules.spaces()) if within else []
         found = [inner for each in (*made, *functions) for inner in (each, *inner_functions(each))]
@@ -122,8 +158,14 @@ class Traces:
             starts = list(_registrars(node, module.namespace))
             if starts:
                 self._registrations.take_out(found, starts, {node.name, f"{module.name}.{node.name}"})
-        for each in made:
-            self._adapters.forget(each, self._undo)
+
+    def _made(self, module: LoadedModule, statement: Statement, node: _Definition, codes: Iterable[CodeType]) -> Any:
+        """What a definition made when it last ran, whatever its name means now."""
+        others = [each for each in module.source.statements if node.name in each.facts.uses.binds]
+        if len(others) < 2 or not stands_alone(statement):
+            return module.namespace.get(node.name)
+        found = self._functions.of(codes, self._modules.spaces())
+        return next((each for each in found if each.__name__ == node.name), None)
 
     def _kept_elsewhere(self, module: LoadedModule, statement: Statement, names: set[str]) -> bool:
         """Whether another statement hands on one of the names, so that an entry may be that one's."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from types import CodeType
 from typing import Any
 
 from .adapting import Adapters
+from .candidates import names_in, snapshot, starts_of
+from .changes import Change, Snapshot
 from .effects import Effect, Recorder
 from .functions import Functions
+from .lines import Lines, can_watch
 from .modules import Codes, LoadedModule, Modules
 from .notes import Notes
 from .plan import Work
@@ -22,6 +25,9 @@ from .traces import Traces
 from .undo import Undo
 
 __all__ = ["Changed", "Transaction"]
+
+_MOST = 3_000
+"""How many objects are looked at for one line of a statement that is run again."""
 
 Changed = dict[LoadedModule, list[str]]
 """Module -> the qualified names that run new code."""
@@ -46,6 +52,10 @@ class Transaction:
         self.changed: Changed = {}
         self.notes = Notes()
         """What will differ from a fresh start; dropped if the commit is taken back."""
+        self._remembered = False
+        self.all_given: list[Change] = []
+        self.given: list[Change] = []
+        """What the statement that runs has changed."""
         self._saved: set[LoadedModule] = set()
 
     def told(self, module: LoadedModule, names: Iterable[str] = ()) -> None:
@@ -67,10 +77,31 @@ class Transaction:
         def note(line: int, effect: Effect) -> None:
             effect.line = line - statement.first + 1
             module.effects.setdefault(facts, []).append(effect)
+            if effect.change is not None:
+                self.given.append(effect.change)
+                self.all_given.append(effect.change)
+                self.undo.add(effect.change.restore)
             if effect.undo is not None and not effect.at_once:
                 self.undo.add(effect.undo)
 
         return Recorder.noting(module.namespace, note)
+
+    def execute(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
+        """Run a statement's code, and note what it changes; raises what it raises."""
+        self.remember()
+        self.given = []
+        before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
+        self.undo.add(partial(_restore, before))
+        with self.noting(module, statement):
+            lines = Lines(module.namespace, self._changed(module), self.modules.owns, most=_MOST)
+            if lines.run(code) and not module.recorded:
+                module.watched.add(statement.facts)
+
+    def _changed(self, module: LoadedModule) -> Callable[[int, Change], None]:
+        def changed(line: int, change: Change) -> None:
+            Recorder.note_at(module.namespace, line, Effect(change=change))
+
+        return changed
 
     def save(self, module: LoadedModule) -> None:
         """Have what is known of a module be as it is now when the commit is taken back."""
@@ -80,9 +111,13 @@ class Transaction:
 
     def remember(self) -> None:
         """Have all that statements may change restored if the commit is taken back."""
+        if self._remembered:
+            return
+        self._remembered = True
         self.undo.restore_namespaces(self.modules.spaces())
         self.undo.add(partial(_restore_environment, dict(os.environ)))
-        self.registrations.restore_with(self.undo)
+        if not can_watch():
+            self.registrations.restore_with(self.undo)
         self.undo.add(partial(_forget_new_modules, self.modules, set(self.modules.names())))
         self.before = {module: dict(module.namespace) for module in self.modules}
         self.adapters.before(self.undo, self.modules.spaces())
@@ -102,6 +137,11 @@ class Transaction:
             if line is not None:
                 return module.name, line
         return None
+
+
+def _restore(before: Snapshot) -> None:
+    for change in before.changes():
+        change.restore()
 
 
 def _restore_environment(before: dict[str, str]) -> None:

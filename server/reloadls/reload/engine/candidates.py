@@ -1,0 +1,218 @@
+"""Which objects the code of a line can change: what its names lead to, and what the functions know that it may call."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import opcode
+import os
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any
+
+from .changes import Snapshot, attributes_of
+from .containers import CONTAINERS, entries, is_a, length
+from .reach import LONGEST
+
+__all__ = ["Line", "lines_with_effects", "names_in", "snapshot", "starts_of"]
+
+_ACTS = (
+    "CALL",
+    "STORE_SUBSCR",
+    "STORE_SLICE",
+    "STORE_ATTR",
+    "DELETE_SUBSCR",
+    "DELETE_ATTR",
+    "BINARY_OP",
+)
+_EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
+_NAME = opcode.opmap["LOAD_NAME"]
+_SETS = opcode.opmap["STORE_ATTR"]
+_CONST = opcode.opmap["LOAD_CONST"]
+_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+_Plain = (str, bytes, int, float, complex, type(None), CodeType)
+
+
+@dataclass(slots=True)
+class Line:
+    """What the code of one line of a module reads, and whether it does more than bind names."""
+
+    names: dict[str, None] = field(default_factory=dict)
+    acts: bool = False
+    sets: bool = False
+    """It sets an attribute."""
+
+
+def lines_with_effects(code: CodeType) -> dict[int, Line]:
+    """The lines of a module's code that may change more than its names."""
+    lines = [0] * (len(code.co_code) // 2)
+    for start, end, line in code.co_lines():
+        lines[start // 2 : end // 2] = [line or 0] * ((end - start) // 2)
+    found: dict[int, Line] = {}
+    argument = 0
+    for at, line in enumerate(lines):
+        operation, low = code.co_code[2 * at], code.co_code[2 * at + 1]
+        argument = argument << 8 | low
+        if operation == _EXTENDED:
+            continue
+        if operation == _NAME:
+            found.setdefault(line, Line()).names[code.co_names[argument]] = None
+        elif operation == _CONST and isinstance(inner := code.co_consts[argument], CodeType):
+            if inner.co_name.startswith("<") or not inner.co_flags & 1:
+                found.setdefault(line, Line()).names.update(dict.fromkeys(names_in(inner)))
+        elif operation in _EFFECTS:
+            each = found.setdefault(line, Line())
+            each.acts, each.sets = True, each.sets or operation == _SETS
+        argument = 0
+    return {line: each for line, each in found.items() if each.acts and line}
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """The names that running a code may read, also in functions that it makes."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from names_in(inner)
+
+
+def starts_of(names: Iterable[str], namespace: dict[str, Any]) -> list[Any]:
+    """The values of a module's names that something may be done to."""
+    values = (namespace.get(name) for name in names)
+    return [value for value in values if not is_a(value, _Plain)]
+
+
+def snapshot(
+    starts: Iterable[Any],
+    owns: Callable[[str], bool],
+    *,
+    most: int,
+    sets: bool = False,
+) -> Snapshot:
+    """Remember what can be changed from here.
+
+    Args:
+        starts: where to begin.
+        owns: whether a module of this name is the program's.
+        most: how many objects to look at.
+        sets: the attributes of any object may be set, not only of those of the program's classes.
+    """
+    found = Snapshot()
+    walk = _Walk(found, owns)
+    line = deque((each, 0) for each in starts)
+    seen = {id(each) for each, _ in line}
+    if line:
+        _add_tables(found)
+    for each, _ in line if sets else ():
+        if (values := attributes_of(each)) is not None:
+            found.add_attributes(each, values)
+    while line and most > 0:
+        each, depth = line.popleft()
+        most -= 1
+        for child in walk.visit(each, depth):
+            if id(child) not in seen and not is_a(child, _Plain):
+                seen.add(id(child))
+                line.append((child, depth + 1))
+    return found
+
+
+class _Walk:
+    """Looks at one object after another."""
+
+    def __init__(self, found: Snapshot, owns: Callable[[str], bool]) -> None:
+        self._found = found
+        self._owns = owns
+
+    def visit(self, each: Any, depth: int) -> Iterable[Any]:
+        """Remember an object; what it leads to."""
+        kinds: list[tuple[Any, Callable[[], Iterable[Any]]]] = [
+            (FunctionType, lambda: self._function(each)),
+            (MethodType, lambda: (each.__self__, each.__func__)),
+            (ModuleType, lambda: self._module(each, depth)),
+            (type, lambda: self._class(each)),
+            ((*CONTAINERS, tuple, frozenset), lambda: [*self._container(each), *self._instance(each)]),
+            (functools.partial, lambda: (each.func, *each.args, *each.keywords.values())),
+            ((staticmethod, classmethod), lambda: (each.__func__,)),
+        ]
+        return next((look() for kind, look in kinds if is_a(each, kind)), None) or self._instance(each)
+
+    def _function(self, function: FunctionType) -> Iterable[Any]:
+        space = function.__globals__
+        own = self._owns(str(space.get("__name__")))
+        values = [space[name] for name in names_in(function.__code__) if name in space] if own else []
+        cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+        attributes = dict(vars(function))
+        self._found.add_attributes(function, attributes)
+        return [*values, *cells, *attributes.values(), *(function.__defaults__ or ())]
+
+    def _module(self, module: ModuleType, depth: int) -> Iterable[Any]:
+        if depth > 1 or module.__name__ in ("builtins", "typing", "__main__"):
+            return ()
+        values = dict(vars(module))
+        self._found.add_attributes(module, values)
+        own = self._owns(module.__name__)
+        return [each for each in values.values() if own or not is_a(each, (FunctionType, type, ModuleType))]
+
+    def _class(self, cls: Any) -> Iterable[Any]:
+        if not self._owns(str(type.__getattribute__(cls, "__module__"))):
+            return ()
+        values = attributes_of(cls) or {}
+        self._found.add_attributes(cls, values)
+        return [*values.values(), *cls.__mro__[1:], type(cls)]
+
+    def _container(self, container: Any) -> Iterable[Any]:
+        if length(container) > LONGEST:
+            return ()
+        content = entries(container)
+        if is_a(container, CONTAINERS):
+            self._found.add_container(container)
+        if is_a(container, dict):
+            return [part for pair in content for part in pair]
+        return content
+
+    def _instance(self, each: Any) -> Iterable[Any]:
+        module = str(type(each).__module__)
+        package = module.partition(".")[0]
+        own = self._owns(module) or is_a(each, SimpleNamespace)
+        if package in sys.stdlib_module_names and not own:
+            return ()  # threads, locks and the like
+        values = attributes_of(each)
+        if values is None:
+            return (type(each),)
+        if own:
+            self._found.add_attributes(each, values)
+        return [*values.values(), type(each)]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+_LISTS = ((sys, "path"), (sys, "meta_path"), (sys, "path_hooks"), (warnings, "filters"))
+
+
+def _add_tables(found: Snapshot) -> None:
+    """What the interpreter keeps for the whole process."""
+    for module, name in _LISTS:
+        value = vars(module).get(name)
+        if is_a(value, list):
+            found.add_container(value)
+    found.add_attributes(sys, vars(sys))
+    found.add_attributes(os.environ, dict(os.environ))
+    found.add_attributes(logging.root, vars(logging.root))
+    for logger in _loggers():
+        found.add_attributes(logger, vars(logger))
+    found.made_since = lambda: [
+        (logger, {**vars(logger), "level": logging.NOTSET}) for logger in _loggers() if id(logger) not in found
+    ]
+
+
+def _loggers() -> list[Any]:
+    return [each for each in list(logging.root.manager.loggerDict.values()) if is_a(each, logging.Logger)]

@@ -1,0 +1,275 @@
+"""What changed in containers and attributes while something ran, and how just that is taken out again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from .containers import entries, is_a, put_back, refill, same_entries
+from .undo import MISSING
+
+__all__ = ["Change", "Snapshot", "attributes_of"]
+
+
+class Snapshot:
+    """Objects as they were; the objects are known by identity, and kept alive."""
+
+    def __init__(self) -> None:
+        self._containers: dict[int, tuple[Any, list[Any]]] = {}
+        self._attributes: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
+        """Objects that did not exist, with the attributes that they began with."""
+
+    def __bool__(self) -> bool:
+        return bool(self._containers or self._attributes)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._containers or key in self._attributes
+
+    def add_container(self, container: Any) -> None:
+        """Remember what a list, dictionary, set or deque holds."""
+        self._containers.setdefault(id(container), (container, entries(container)))
+
+    def add_attributes(self, owner: Any, values: dict[str, Any]) -> None:
+        """Remember the attributes of an object, class or module."""
+        self._attributes.setdefault(id(owner), (owner, dict(values)))
+
+    def changes(self) -> list[Change]:
+        """What is different now."""
+        found: list[Change] = []
+        for container, before in self._containers.values():
+            now = entries(container)
+            pairs = is_a(container, dict)
+            if not same_entries(before, now, pairs=pairs):
+                found.append(_of_dict(container, before, now) if pairs else _of_container(container, before, now))
+        for owner, known in (*self._attributes.values(), *self.made_since()):
+            if change := _of_attributes(owner, known):
+                found.append(change)
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """What one container or object was given and lost."""
+
+    owner: Any
+    restore: Callable[[], object]
+    """Have it be exactly as it was before."""
+    attributes: bool = False
+    """It is of attributes, not of a container's entries."""
+    added: list[tuple[int, Any]] = field(default_factory=list)
+    """Place and entry; of a dictionary or object, the key and value."""
+    removed: list[tuple[int, Any]] = field(default_factory=list)
+    replaced: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    """Key, what it was, what it became."""
+    reordered: bool = False
+    taken: list[int] = field(default_factory=list)
+    """The places from which `take_out` has taken something."""
+    _inner: list[tuple[Any, list[Any]]] = field(default_factory=list)
+    """Containers that it was given under a key, and what they held then: others may put theirs there, too."""
+
+    def now(self) -> Callable[[], object]:
+        """What brings the present state back."""
+        inner: list[Callable[[], object]] = [partial(put_back, each, entries(each)) for each, _ in self._inner]
+        own = self._own_now()
+
+        def back() -> None:
+            for step in [own, *inner]:
+                step()
+
+        return back
+
+    def _own_now(self) -> Callable[[], object]:
+        if self.attributes:
+            return partial(_restore_attributes, self.owner, dict(attributes_of(self.owner) or {}))
+        return partial(put_back, self.owner, entries(self.owner))
+
+    def replace(self, doubles: Mapping[int, tuple[Any, Any]]) -> None:
+        """What it was given is another object now: id of a double -> the double, and what stands in its place."""
+
+        def kept(value: Any) -> Any:
+            if is_a(value, tuple) and type(value) is tuple and len(value) == 2:
+                return tuple(kept(each) for each in value) if any(id(each) in doubles for each in value) else value
+            return doubles[id(value)][1] if id(value) in doubles else value
+
+        self.added = [(at, kept(entry)) for at, entry in self.added]
+        self.replaced = [(key, old, kept(new)) for key, old, new in self.replaced]
+        self._inner = [(each, [kept(entry) for entry in content]) for each, content in self._inner]
+
+    def take_out(self) -> bool:
+        """Take out what was put in, and put back what was removed. False where that is impossible."""
+        if self.attributes:
+            _take_out_attributes(self)
+        elif is_a(self.owner, dict):
+            self._take_out_keys()
+        else:
+            self._take_out_entries()
+        return not self.reordered
+
+    def _take_out_keys(self) -> None:
+        content = entries(self.owner)
+        added = {id(key): value for _, (key, value) in self.added}
+        before = {id(key): (old, new) for key, old, new in self.replaced}
+        kept = []
+        for place, (key, value) in enumerate(content):
+            if id(key) in added and not self._of_others(value):
+                self.taken.append(place)
+            elif id(key) in before and value is before[id(key)][1]:
+                kept.append((key, before[id(key)][0]))
+            else:
+                kept.append((key, value))
+        known = {id(key) for key, _ in kept}
+        for place, pair in self.removed:
+            if id(pair[0]) not in known:
+                kept.insert(place, pair)
+        refill(self.owner, kept)
+
+    def _of_others(self, value: Any) -> bool:
+        """Whether others have put something in a container that was given. Then only the own entries go."""
+        own = next((content for each, content in self._inner if each is value), None)
+        if own is None:
+            return False
+        known = {id(entry[0] if is_a(value, dict) else entry) for entry in own}
+        content = entries(value)
+        left = [each for each in content if id(each[0] if is_a(value, dict) else each) not in known]
+        if not own or not left:
+            return False
+        refill(value, left)
+        return True
+
+    def _take_out_entries(self) -> None:
+        content = entries(self.owner)
+        for place, value in reversed(self.added):
+            found = place if place < len(content) and content[place] is value else None
+            if found is None:
+                found = next((at for at in reversed(range(len(content))) if content[at] is value), None)
+            if found is not None:
+                del content[found]
+                self.taken.append(found)
+        for place, value in self.removed:
+            content.insert(place, value)
+        refill(self.owner, content)
+
+
+def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:
+    change = Change(container, partial(put_back, container, before))
+    if is_a(container, set):
+        old, new = {id(each) for each in before}, {id(each) for each in now}
+        change.added = [(0, each) for each in now if id(each) not in old]
+        change.removed = [(0, each) for each in before if id(each) not in new]
+        return change
+    start = next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a is not b), None)
+    start = min(len(before), len(now)) if start is None else start
+    end = 0
+    while end < min(len(before), len(now)) - start and before[-1 - end] is now[-1 - end]:
+        end += 1
+    lost = list(enumerate(before))[start : len(before) - end]
+    given = list(enumerate(now))[start : len(now) - end]
+    old, new = {id(value) for _, value in lost}, {id(value) for _, value in given}
+    change.added = [each for each in given if id(each[1]) not in old]
+    change.removed = [each for each in lost if id(each[1]) not in new]
+    stayed = [id(value) for _, value in lost if id(value) in new]
+    change.reordered = stayed != [id(value) for _, value in given if id(value) in old]
+    return change
+
+
+def _of_dict(container: Any, before: list[Any], now: list[Any]) -> Change:
+    change = Change(container, partial(put_back, container, before))
+    old = {id(key): value for key, value in before}
+    new = {id(key): value for key, value in now}
+    change.added = [(place, pair) for place, pair in enumerate(now) if id(pair[0]) not in old]
+    change.removed = [(place, pair) for place, pair in enumerate(before) if id(pair[0]) not in new]
+    given = [pair[1] for _, pair in change.added if is_a(pair[1], (list, dict, set))]
+    change._inner = [(value, entries(value)) for value in given]
+    change.replaced = [(key, old[id(key)], value) for key, value in now if id(key) in old and old[id(key)] is not value]
+    return change
+
+
+def _of_attributes(owner: Any, before: dict[str, Any]) -> Change | None:
+    now = attributes_of(owner)
+    if now is None or (owner is os.environ and now == before):
+        return None
+    if same_entries(list(before.items()), list(now.items()), pairs=True):
+        return None
+    change = Change(owner, partial(_restore_attributes, owner, before), attributes=True)
+    change.added = [(0, (name, value)) for name, value in now.items() if name not in before]
+    change.removed = [(0, (name, value)) for name, value in before.items() if name not in now]
+    change.replaced = [
+        (name, before[name], value)
+        for name, value in now.items()
+        if name in before and not _is_same(before[name], value)
+    ]
+    if not (change.added or change.removed or change.replaced):
+        return None  # only their order
+    return change
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) is str and one == other)
+
+
+def attributes_of(owner: Any) -> dict[str, Any] | None:
+    """The attributes of an object, class or module; None where they can't be had without running its code."""
+    if owner is os.environ:
+        return dict(os.environ)
+    if is_a(owner, ModuleType):
+        values: dict[str, Any] = vars(owner)
+        return values
+    if is_a(owner, type):
+        own: dict[str, Any] = dict(type.__getattribute__(owner, "__dict__"))
+        return own
+    if type(owner).__dictoffset__ == 0:
+        return None
+    try:
+        found = object.__getattribute__(owner, "__dict__")
+    except Exception:  # a property of the program
+        return None
+    known: dict[str, Any] | None = found if type(found) is dict else None
+    return known
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if is_a(owner, type):
+        if value is not MISSING:
+            type.__setattr__(owner, name, value)
+        elif name in type.__getattribute__(owner, "__dict__"):
+            type.__delattr__(owner, name)
+        return
+    values: Any = os.environ if owner is os.environ else attributes_of(owner)
+    if value is not MISSING:
+        values[name] = value
+    elif name in values:
+        del values[name]
+    if name == "level" and is_a(owner, logging.Logger):
+        logging.root.manager._clear_cache()  # type: ignore[attr-defined]
+
+
+def _restore_attributes(owner: Any, before: dict[str, Any]) -> None:
+    now = attributes_of(owner) or {}
+    for name in now.keys() - before.keys():
+        _set(owner, name, MISSING)
+    for name, value in before.items():
+        if now.get(name, MISSING) is not value:
+            _set(owner, name, value)
+
+
+def _take_out_attributes(change: Change) -> None:
+    now = attributes_of(change.owner) or {}
+    for _, (name, value) in change.added:
+        if _is_same(now.get(name, MISSING), value):
+            _set(change.owner, name, MISSING)
+    for name, old, new in change.replaced:
+        value = now.get(name, MISSING)
+        if _is_same(value, new):
+            _set(change.owner, name, old)
+        elif type(old) is type(new) is type(value) is tuple:
+            mine = {id(each) for each in new} - {id(each) for each in old}
+            _set(change.owner, name, tuple(each for each in value if id(each) not in mine))
+    for _, (name, value) in change.removed:
+        if name not in now:
+            _set(change.owner, name, value)

@@ -1,0 +1,78 @@
+"""Lists, dictionaries, sets and deques as their base types see them: no method of the program is ever called.
+
+A subclass may count, forbid or forward what is done to it. Whoever looks at it from outside of the program must not
+set that off.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["CONTAINERS", "entries", "is_a", "keep_identity", "length", "put_back", "refill", "same_entries"]
+
+CONTAINERS = (list, dict, set, deque)
+"""What can be changed in place."""
+
+
+def is_a(value: object, types: type | tuple[type, ...]) -> bool:
+    """`isinstance`, by the real class: a proxy's `__class__` is not asked."""
+    return issubclass(type(value), types)
+
+
+def _base(container: Any) -> Any:
+    kind = type(container)
+    bases = (OrderedDict, list, dict, set, deque, frozenset, tuple)
+    return next(each for each in bases if issubclass(kind, each))
+
+
+def length(container: Any) -> int:
+    """How many entries it has."""
+    count: int = _base(container).__len__(container)
+    return count
+
+
+def entries(container: Any) -> list[Any]:
+    """What it holds, in order: of a dictionary, its pairs."""
+    base = _base(container)
+    if issubclass(base, dict):
+        return list(base.items(container))
+    return list(base.__iter__(container))
+
+
+def same_entries(one: Sequence[Any], other: Sequence[Any], *, pairs: bool) -> bool:
+    """Whether both hold the same objects in the same order."""
+    if len(one) != len(other):
+        return False
+    if pairs:
+        return all(a[0] is b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True))
+    return all(a is b for a, b in zip(one, other, strict=True))
+
+
+def refill(container: Any, content: Iterable[Any]) -> None:
+    """Have it hold these instead, and nothing else."""
+    base = _base(container)
+    content = list(content)
+    if base is list:
+        list.__setitem__(container, slice(None), content)
+        return
+    base.clear(container)
+    if issubclass(base, dict):
+        for key, value in content:
+            base.__setitem__(container, key, value)
+    elif base is set:
+        set.update(container, content)
+    else:
+        deque.extend(container, content)
+
+
+def put_back(container: Any, before: Sequence[Any]) -> None:
+    """Have it hold what it held, if it doesn't."""
+    if not same_entries(entries(container), before, pairs=is_a(container, dict)):
+        refill(container, before)
+
+
+def keep_identity(values: Iterable[Any]) -> dict[int, Any]:
+    """The values by their identity."""
+    return {id(each): each for each in values}
