@@ -80,6 +80,7 @@ class Commit:
             self.at_work = due.module
             self._rerun.run(due.module, due.step)
         shared.registrations.settle(shared.all_given)
+        self._note_what_is_left()
         shared.adapters.after(shared.undo, shared.place)
         self._note_what_still_runs()
         self._call_hooks()
@@ -180,6 +181,11 @@ class Commit:
             list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
         self._shared.told(module, [])
+
+    def _note_what_is_left(self) -> None:
+        for module, facts, left in self._shared.traces.left:
+            line = next((each.first for each in module.source.statements if each.facts is facts), None)
+            self._shared.notes.add("notUndone", f"could not be taken back: {left}", module=module, line=line)
 
     def _call_hooks(self) -> None:
         for module in list(self._shared.changed):
