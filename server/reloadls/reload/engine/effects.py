@@ -270,8 +270,8 @@ def _start_thread(plain: Any) -> Any:
     def start(thread: Any) -> None:
         plain(thread)
         stop = getattr(thread, "cancel", None)  # a Timer; a thread can't be stopped from outside
-        effect = Effect(stop) if callable(stop) else Effect(lasting=f"the thread {thread.name} that it has started")
-        _note(effect, sys._getframe(1))
+        if callable(stop):
+            _note(Effect(stop), sys._getframe(1))
 
     return start
 
