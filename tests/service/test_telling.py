@@ -354,7 +354,7 @@ class TestRequests:
             ("reload/sync", {"timeoutMs": "soon"}, "timeoutMs"),
             ("reload/sync", {"timeoutMs": -1}, "timeoutMs"),
             ("reload/sync", {"timeout": 1}, "timeout"),
-            ("reload/sync", [], ""),
+            ("reload/sync", [1], ""),
             ("reload/since", {"clock": 5}, "clock"),
             ("reload/refreshPaths", {"paths": "src"}, "paths"),
             ("reload/refreshPaths", {"paths": [""]}, "paths[0]"),

@@ -295,7 +295,7 @@ class TestWebSocketHeaders:
     async def test_an_origin_is_logged_without_terminal_codes(self) -> None:
         async with Service.start("ws") as service:
             reader, writer = await service.streams()
-            origin = "http://x\x9b31m\x1b[2J\u202e"
+            origin = "http://x\x9b31m\u202e"  # websockets itself drops a header with an escape character
             handshake = (
                 f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {origin}\r\n"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -27,6 +28,8 @@ def make_private(folder: str) -> None:
         except FileExistsError:  # another process made it meanwhile
             continue
         os.chmod(path, 0o700)  # a umask may have taken rights from the owner
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
 
 
 def runtime_folder() -> str:

@@ -10,6 +10,7 @@ from lsprotocol import types
 
 from reloadls.protocol import Options, from_uri, one_spelling
 from reloadls.protocol.jsonio import show
+from reloadls.watch.discovery import working_folder
 from reloadls.watch.patterns import check_pattern
 from reloadls.watch.scope import Scope
 from reloadls.watch.wildcards import LONGEST_PATTERN
@@ -61,11 +62,14 @@ def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
         folders: URIs, or absolute paths; None if the client has never named any: then it is the working directory.
     """
     problems: list[tuple[str, str]] = []
-    roots = [os.getcwd()] if folders is None else list(_folders(folders, problems))
+    here = working_folder() if folders is None else None
+    roots = list(_folders(folders or (), problems)) if here is None else [here]
     if options.paths is not None:
         roots = list(_paths(options.paths, roots[0] if roots else None, problems))
     elif not roots:
-        problems.append(("workspaceFolders", "no workspace folder is a folder on this machine: nothing is watched"))
+        gone = "the client names no folder, and the service's working directory was deleted"
+        unusable = "no workspace folder is a folder on this machine"
+        problems.append(("workspaceFolders", f"{gone if folders is None else unusable}: nothing is watched"))
     scope = Scope(
         roots,
         include=_patterns(options.include, "include", problems),
