@@ -185,9 +185,10 @@ class Kernel:
                 self._watches[watch.number] = (*self._watches.get(watch.number, ()), watch)
         self._adding -= 1
         if self._adding == 0:
-            unused, self._unused = self._unused - self._watches.keys(), set()
+            unused, self._unused = self._unused, set()
             for number in unused:
-                self._calls.remove(self._fd, number)
+                if number not in self._watches:
+                    self._calls.remove(self._fd, number)
         return watch
 
     def _drop(self, watch: Watch) -> None:
