@@ -242,9 +242,10 @@ class InotifySource:
         self._poll_instead(path, error)
 
     def _poll_instead(self, path: str, error: OSError) -> None:
-        if path not in self._unwatched:
+        is_new = path not in self._unwatched
+        self._unwatched[path] = error  # before the loop looks at it, on another thread
+        if is_new:
             self._poll_soon()
-        self._unwatched[path] = error
 
     def _can_watch(self, path: str) -> None:
         if self._unwatched.pop(path, None) is not None:
