@@ -49,7 +49,8 @@ check-client: $(CHECKS)
 
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
-	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL)
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
+	@$(BIN)/python -m pytest -q -m alone tests/watch
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
@@ -68,7 +69,7 @@ test-others: $(CHECKS)
 	        touch "$$venv/.checks"; \
 	    fi; \
 	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
-	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) $(OTHERS) < /dev/null; \
+	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $(OTHERS) < /dev/null; \
 	done
 
 # On the oldest Python, with the oldest versions that pyproject.toml allows: what touches a dependency.

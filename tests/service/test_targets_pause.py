@@ -107,7 +107,7 @@ async def test_it_goes_on_when_the_service_is_gone(tmp_path: Path, runtime: Path
         await client.request("reload/pause")
         os.kill(pid_of(client), number)
         await target.until(lambda: target.has("lost"), "end of the connection")
-        assert target.last("paused") is False
+        await target.until(lambda: target.last("paused") is False, "last word")
         assert asked(target) == (["pause"] if number == 9 else ["pause", "resume"])
 
 
@@ -140,4 +140,4 @@ async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime:
         assert (await client.request("reload/resume"))["state"] == "watching"
         target.thaw()
         await target.until(lambda: asked(target) == ["pause", "resume"], "both in turn")
-        assert target.last("paused") is False
+        await target.until(lambda: target.last("paused") is False, "last word")
