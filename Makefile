@@ -50,7 +50,7 @@ check-client: $(CHECKS)
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
 	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
-	@$(BIN)/python -m pytest -q -m alone tests/watch
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q -m alone tests/watch tests/proxy
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \

@@ -8,6 +8,8 @@ import pytest
 
 from tests.proxy.servers import PROXY, SERVERS, Server, edit_on_disk, unavailable
 
+pytestmark = pytest.mark.alone
+
 REACT_S = 10.0
 """A deadline, not a figure: `python -m tests.benchmarks.proxy_servers` measures."""
 SILENT_S = 5.0

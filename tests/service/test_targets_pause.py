@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def asked(target: ScriptedTarget) -> list[str]:
     return [event["asked"].partition("/")[2] for event in target.happened if "asked" in event]
 
 
+def both_in_turn(target: ScriptedTarget) -> bool:
+    return asked(target) == ["pause", "resume"]
+
+
 @on_all
 async def test_pause_and_resume_reach_the_programs(tmp_path: Path, runtime: Path, transport: Transport) -> None:
     async with (
@@ -42,7 +47,8 @@ async def test_pause_and_resume_reach_the_programs(tmp_path: Path, runtime: Path
         resumed = await client.request("reload/resume")
         assert (resumed["state"], target_states(resumed)) == ("watching", {one.pid: "live", two.pid: "live"})
         await client.request("reload/resume")
-        assert asked(one) == asked(two) == ["pause", "resume"]
+        for each in (one, two):
+            await each.until(partial(both_in_turn, each), "both in turn")
 
 
 async def test_a_program_that_comes_meanwhile_is_paused_too(tmp_path: Path, runtime: Path) -> None:
@@ -74,7 +80,7 @@ async def test_it_goes_on_when_the_last_who_paused_it_has_resumed(
         assert (status["state"], target_states(status)) == ("watching", {target.pid: "paused"})
         status = await two.request("reload/resume")
         assert target_states(status) == {target.pid: "live"}
-        assert asked(target) == ["pause", "resume"]
+        await target.until(lambda: asked(target) == ["pause", "resume"], "both in turn")
 
 
 @on_sockets
@@ -108,7 +114,8 @@ async def test_it_goes_on_when_the_service_is_gone(tmp_path: Path, runtime: Path
         os.kill(pid_of(client), number)
         await target.until(lambda: target.has("lost"), "end of the connection")
         await target.until(lambda: target.last("paused") is False, "last word")
-        assert asked(target) == (["pause"] if number == 9 else ["pause", "resume"])
+        wanted = ["pause"] if number == 9 else ["pause", "resume"]
+        await target.until(lambda: asked(target) == wanted, " and ".join(wanted))
 
 
 async def test_it_stays_paused_over_a_lost_connection(tmp_path: Path, runtime: Path) -> None:
