@@ -186,7 +186,7 @@ class TestBefore:
     @with_tokens
     async def test_many_small_messages_are_refused(self, transport: Transport) -> None:
         async with Service.start(transport) as service, service.client(RawClient) as client:
-            for _ in range(100):
+            for _ in range(1000):
                 client.send_body(b"1")
             await client.peer.wait()
             reasons = [arrived.message["error"]["message"] for arrived in client.messages]
