@@ -56,6 +56,8 @@ class Inbound(Outbound):
         self.on_exit: Callable[[int], None] | None = None
         self.received = 0
         """How many messages have been received, those that can't be read included."""
+        self.on_received: Callable[[int], None] = lambda _: None
+        """Called with `received` before each message is acted on; it is ignored if `stop` is called meanwhile."""
         self.admit: Callable[[Any], Any] = lambda params: params
         """Called with the params of `initialize` as they were received, before anything else is done with them; returns
         those to use, or raises `JsonRpcException` to refuse the client. A transport sets it."""
@@ -70,13 +72,13 @@ class Inbound(Outbound):
                 return
             if isinstance(event, Frame):
                 self.receive_body(event.body)
-            else:
-                self.received += 1
+            elif self._may_take_one():
                 self._on_framing_error(event)
 
     def receive_body(self, body: bytes) -> None:
         """Act on one message, a UTF-8 JSON text, from a transport that has its own frames."""
-        self.received += 1
+        if not self._may_take_one():
+            return
         try:
             message = loads(body)
         except ValueError as exc:
@@ -85,6 +87,12 @@ class Inbound(Outbound):
             return
         self._garbled = False
         self.receive(message)
+
+    def _may_take_one(self) -> bool:
+        """Count one message, or what should have been one; returns whether it is acted on."""
+        self.received += 1
+        self.on_received(self.received)
+        return self.exit_code is None
 
     def receive(self, message: object) -> None:
         """Act on one message, as plain JSON data."""

@@ -161,6 +161,7 @@ class _Visit:
         self._gate = Gate(token, on_open=self._on_open, on_refused=self._on_refused)
         self.connection = self._connect(origins)
         server.protocol.admit = self._gate.admit
+        server.protocol.on_received = self._count
         server.protocol.set_writer(self.connection, include_headers=not self.connection.has_frames)
         if not self._gate.is_open:
             self.connection.allowance = limits.hello_bytes
@@ -169,7 +170,7 @@ class _Visit:
     def _connect(self, origins: Sequence[str] | None) -> Connection:
         if origins is None:
             connection = Connection(self._name, drop_after=self._limits.drop_after)
-            connection.on_input = self._on_bytes
+            connection.on_input = self._server.protocol.feed
             return connection
         from .websocket import WebSocketConnection  # noqa: PLC0415 - needs an extra
 
@@ -179,10 +180,6 @@ class _Visit:
         over_frames.on_frames = self._count
         over_frames.on_input = self._on_message
         return over_frames
-
-    def _on_bytes(self, data: bytes) -> None:
-        self._server.protocol.feed(data)
-        self._count(self._server.protocol.received)
 
     def _count(self, received: int) -> None:
         """Refuse a client that has sent too many messages without the token: each costs more than its bytes."""

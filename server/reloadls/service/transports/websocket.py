@@ -53,7 +53,7 @@ class WebSocketConnection(Connection):
         """How the connection is closed."""
         self._on_bearer = on_bearer
         self.on_frames: Callable[[int], None] = lambda _: None
-        """Called with the number of frames received so far."""
+        """Called with the number of frames received so far, before the last of them is acted on."""
         self._received = 0
         self._parts: list[bytes] = []
         self._taken = False
@@ -77,12 +77,12 @@ class WebSocketConnection(Connection):
         self._frames.receive_data(data)
         for event in self._frames.events_received():
             self._received += 1
+            self.on_frames(self._received)
             if isinstance(event, Request):
                 self._frames.send_response(self._answer(event))
             elif self._taken and isinstance(event, Frame) and event.opcode in _DATA:
                 self._take_part(event)
         self._send_frames()
-        self.on_frames(self._received)
         if self._frames.close_expected():
             resolve(self.ended)
 
