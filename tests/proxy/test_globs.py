@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reloadls.protocol import to_uri
 from reloadls.proxy.globs import alternatives, expression, literal_folders
 from reloadls.proxy.interest import Interest, read_watchers
 
@@ -128,7 +130,7 @@ ROOTS = [
     (["**/*.ts", "/w/node_modules/x/**"], ["/w", "/w/node_modules/x"], []),
     (["**/*.ts", "node_modules/x/index.ts"], ["/w", "/w/node_modules/x/index.ts"], []),
     (["**/node_modules/*/package.json", "/w/node_modules/x/**"], ["/w"], []),
-    (["../other/**"], ["/other"], []),
+    (["src/../lib/**", "/w/./x//y/**"], ["/w/lib", "/w/x/y"], []),
     (["./src/**"], ["/w/src"], []),
 ]
 
@@ -177,3 +179,172 @@ def test_kinds_are_joined() -> None:
     assert [interest.wants("/w/a.py", kind) for kind in ("created", "modified", "deleted")] == [True, False, True]
     assert not interest.wants("/w/b.py", "deleted")
     assert not interest.wants("/elsewhere/a.py", "created")
+
+
+def wanted(glob: Any, *paths: str, folders: tuple[str, ...] = ("/w",)) -> list[str]:
+    """Of `paths`, those that `glob` is told of; nothing of it is passed over."""
+    interest = watch(glob, folders=folders)
+    assert all(any(root == path or path.startswith(f"{root}/") for root in interest.roots) for path in paths[:1])
+    return [path for path in paths if interest.wants(path, "modified")]
+
+
+def based(base: Any, pattern: str) -> dict[str, Any]:
+    return {"baseUri": base, "pattern": pattern}
+
+
+# glob, a path that it means, paths that it does not
+PLACES: list[tuple[Any, str, str]] = [
+    ("file:///w/*.sbt", "/w/a.sbt", "/w/b/a.sbt /w/file:///w/a.sbt"),
+    ("file:/w/*.sbt", "/w/a.sbt", "/w/b/a.sbt"),
+    ("file://localhost/w/**/*.sbt", "/w/b/a.sbt", "/w/b/a.sb"),
+    ("FILE:///w//project/./*.{sbt,scala}", "/w/project/a.scala", "/w/project/b/a.scala"),
+    ("file:///w/a%20b/%5Bx%5D/*.py", "/w/a b/[x]/a.py", "/w/a b/x/a.py"),
+    ("file:///w/**/%5Bx%5D%2A.py", "/w/b/[x]*.py", "/w/b/xa.py /w/b/[x]a.py"),
+    ("file:///w/**/%7Ba%2Cb%7D.py", "/w/b/{a,b}.py", "/w/b/a.py"),
+    ("{file:///w/*.sbt,file:///w/x/*.py}", "/w/x/a.py", "/w/a.py"),
+    ("{file:///w/*.sbt,**/*.py}", "/w/x/a.py", "/w/x/a.sbt"),
+    ("file:///opt/x%5B1%5D/**", "/opt/x[1]/a", "/opt/x1/a"),
+    (based("file:///w/a%20b/", "*.py"), "/w/a b/a.py", "/w/a b/c/a.py"),
+    (based({"uri": "file:///opt/[x]/", "name": "x"}, "**/*.py"), "/opt/[x]/b/a.py", "/opt/x/a.py"),
+    (based("/opt/{a,b}", "**/*.py"), "/opt/{a,b}/a.py", "/opt/a/a.py"),
+    ({"base": "/opt", "pattern": "*.py"}, "/opt/a.py", "/opt/b/a.py"),
+    (based("file:///w", "/w/*.py"), "/w/a.py", "/w/w/a.py"),
+    (based("file:///w", "/src/*.py"), "/w/src/a.py", "/src/a.py"),
+    (based("file:///w", "file:///w/*.py"), "/w/a.py", "/w/b/a.py"),
+    (based("file:///w/src", "../lib/*.py"), "/w/lib/a.py", "/w/src/lib/a.py"),
+    (based("file:///", "w/*.py"), "/w/a.py", "/a.py"),
+    ("/opt/lib/**/*.py", "/opt/lib/a/b.py", "/w/a.py"),
+    ("/opt/*.toml", "/opt/a.toml", "/opt/b/a.toml"),
+    ("**/a/../*.py", "/w/x/b.py", "/w/x/a/../b.txt"),
+]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+@pytest.mark.parametrize(("glob", "yes", "no"), PLACES)
+def test_places(glob: Any, yes: str, no: str) -> None:
+    assert wanted(glob, yes, *no.split(" ")) == [yes]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+@pytest.mark.parametrize("name", ["w[x]", "[w]", "{a,b}", "w*", "w?", "{", "]", "a b", "%41"])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_workspace_in_front_of_a_glob_stands_for_itself(name: str, end: str) -> None:
+    folder = f"/home/me/{name}"
+    folders = (folder + end,)
+    for start in (folder, folder + "/", to_uri(folder), f"file://{folder}".replace("%", "%25")):
+        glob = f"{start}/src/**/*.{{py,pyi}}"
+        assert wanted(glob, f"{folder}/src/a/b.py", "/home/me/wx/src/a.py", folders=folders) == [f"{folder}/src/a/b.py"]
+        assert watch(glob, folders=folders).roots == [f"{folder}/src"]
+    assert watch(f"{folder}/**", folders=folders).roots == [folder]
+    assert watch(f"{folder}/a.toml", folders=folders).roots == [f"{folder}/a.toml"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+@pytest.mark.parametrize(
+    ("glob", "roots"),
+    [
+        ("../**", ["/x/w"]),
+        ("../*/src/**", ["/x/w/src"]),
+        ("../../**/*.py", ["/x/w"]),
+        ("/**", ["/x/w"]),
+        ("/x/**/*.py", ["/x/w"]),
+        ("/x/*/src/*.py", ["/x/w/src"]),
+        ("/x/{w,v}/**", ["/x/v", "/x/w"]),
+        ("file:///x/**/a", ["/x/w"]),
+        ("../v/**", ["/x/v"]),
+        ("../w/**", ["/x/w"]),
+        (based("file:///x", "**/*.py"), ["/x"]),
+        (based("file:///x/w/src", "../../**/*.py"), ["/x/w"]),
+        (based("file:///x/other", "../**/*.py"), ["/x/other", "/x/w"]),
+        (based("file:///x/other", "**/*.py"), ["/x/other"]),
+    ],
+)
+def test_no_tree_above_the_workspace_is_watched_but_for_a_base_there(glob: Any, roots: list[str]) -> None:
+    folders = ("/x/w", "/x/v") if "v" in str(glob) else ("/x/w",)
+    globs, _ = read_watchers([{"globPattern": glob}], folders)
+    assert sorted(Interest(globs).roots) == roots
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+def test_what_is_watched_of_a_tree_above_the_workspace_matches_as_before() -> None:
+    paths = ["/x/w/src/a.py", "/x/w/src/b/a.py", "/x/w/a.py", "/x/w/src/a.js"]
+    folders = ("/x/w",)
+    assert wanted("/x/**/src/*.py", *paths, folders=folders) == paths[:1]
+    assert wanted("/**/w/**/*.py", *paths, folders=folders) == paths[:3]
+    assert wanted("/x/w/../w/*.py", *paths[2:], folders=folders) == [paths[2]]
+
+
+NOTHING: list[Any] = [
+    "", "/", ".", "../other/**", "../../*", "../other.toml", "/w/../other/**", "file:///w/../other/**", "/[v]/x/**",
+    "/{home,opt}/x", "**/*/../x", "[z-a]", "**/*.[]", "http://x/**", "vscode-remote://x/w/**", "file://host/w/**",
+    "untitled:/x", "C:/w/**", "c:\\w\\**", based("file:///w/src", "../../x/**"), based("untitled:x", "**"),
+    based("file:///opt/x", "../y/**"), based("file:///opt", "file:///w/*.py"), based("file:///", "**"), based(5, "**"),
+    based("", "**"),
+]  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+@pytest.mark.parametrize("glob", NOTHING)
+def test_a_watcher_that_can_match_nothing_is_a_problem_and_not_watched(glob: Any) -> None:
+    globs, problems = read_watchers([{"globPattern": glob}, {"globPattern": "**/*.py"}], ["/w"])
+    if glob in ("**/*.[]", "/{home,opt}/x"):  # these mean something
+        assert not problems and len(globs) > 1
+    else:
+        assert len(problems) == 1 and Interest(globs).roots == ["/w"]
+
+
+def test_a_watcher_of_no_kind_is_a_problem() -> None:
+    globs, problems = read_watchers([{"globPattern": "**", "kind": 0}], ["/w"])
+    assert not globs and "its kind is none of" in problems[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
+def test_of_choices_those_that_can_match_are_watched() -> None:
+    globs, problems = read_watchers([{"globPattern": "{/w/**/*.py,../other/**}"}], ["/w"])
+    assert Interest(globs).roots == ["/w"] and "it can match nothing in the workspace" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [("**", True), ("*", True), ("**/*", True), ("", True), ("a.toml", True), ("*.toml", True), ("src/**", False)],
+)
+def test_a_base_that_is_a_file(tmp_path: Path, pattern: str, told: bool) -> None:
+    folder, file = os.fspath(tmp_path / "w"), os.fspath(tmp_path / "[a] b" / "a.toml")
+    os.makedirs(folder)
+    os.makedirs(os.path.dirname(file))
+    for path in (to_uri(file), to_uri(file) + "/", file):
+        Path(file).touch()
+        globs, problems = read_watchers([{"globPattern": based(path, pattern)}], [folder])
+        assert Interest(globs).roots == ([file] if told else []) and bool(problems) != told
+        assert Interest(globs).wants(file, "modified") == told
+        os.unlink(file)
+        globs, _ = read_watchers([{"globPattern": based(path, pattern)}], [folder])
+        assert Interest(globs).wants(file, "created") == (told and "a" not in pattern and "t" not in pattern)
+
+
+def test_a_folder_on_disk_that_reads_like_a_pattern(tmp_path: Path) -> None:
+    """A part of the workspace, or a workspace by another of its names, in front of a glob."""
+    (tmp_path / "real[x]" / "[slug]").mkdir(parents=True)
+    (tmp_path / "link{x}").symlink_to("real[x]")
+    real, link = os.fspath(tmp_path / "real[x]"), os.fspath(tmp_path / "link{x}")
+    for folder in (real, link):
+        for path in (real, link):
+            glob = f"{path}/[slug]/*.ts"
+            paths = [f"{path}/[slug]/a.ts", f"{path}/[slug]/b/a.ts"]
+            assert wanted(glob, *paths, folders=(folder,)) == paths[:1]
+    assert wanted("[slug]/*.ts", f"{real}/[slug]/a.ts", f"{real}/s/a.ts", folders=(real,)) != []
+    assert wanted("[slug]/*.ts", f"{real}/s/a.ts", folders=(real,)) != []
+
+
+def test_a_glob_that_names_a_folder_matches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    for glob in ("src", f"{tmp_path}/src", f"{tmp_path}", based(to_uri(os.fspath(tmp_path)), "")):
+        globs, problems = read_watchers([{"globPattern": glob}], [os.fspath(tmp_path)])
+        assert not globs and "it can match nothing" in problems[0]
+
+
+def test_many_wildcards_above_the_workspace_take_no_time() -> None:
+    folder = "/x" * 500
+    began = time.monotonic()
+    read_watchers([{"globPattern": "/x/" + "**/*/" * 300 + "b"}], [folder])
+    assert time.monotonic() - began < 5

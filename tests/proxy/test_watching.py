@@ -77,6 +77,41 @@ async def test_each_form_of_a_glob(tmp_path: Path) -> None:
         await both.told(("../abs/a.toml", 1), ("../in/x/a.js", 1), ("../in/a.md", 1), ("one.txt", 1))
 
 
+async def test_a_workspace_whose_name_reads_like_a_glob(tmp_path: Path) -> None:
+    (workspace := tmp_path / "[a] {b,c}").mkdir()
+    (tmp_path / "one.toml").touch()
+    async with between(workspace) as both:
+        await both.initialize()
+        await both.register(
+            f"{workspace}/**/*.py",
+            f"{to_uri(os.fspath(workspace))}/*.sbt",
+            {"globPattern": {"baseUri": to_uri(os.fspath(tmp_path / "one.toml")), "pattern": "*"}},
+            "../**/*.js",
+        )
+        both.write("src/a.py")
+        both.write("a.sbt")
+        both.write("../one.toml")
+        both.write("../no.js")
+        both.write("a.js")
+        await both.told(("src/a.py", 1), ("a.sbt", 1), ("../one.toml", 2), ("a.js", 1))
+
+
+async def test_the_user_is_warned_once_of_a_watcher_that_can_match_nothing(tmp_path: Path) -> None:
+    async with between(tmp_path) as both:
+        await both.initialize()
+        await both.register("../other/**", "**/*.py")
+        shown = await both.client.wait_for("window/showMessage", lambda _: True)
+        assert shown["type"] == 2 and "../other/**" in shown["message"]
+        await both.unregister()
+        await both.register("../other/**", "**/*.md", id="w2")
+        await both.register("[z-a]", "untitled:/x", id="w3")
+        shown = await both.client.wait_for("window/showMessage", lambda _: True)
+        assert "[z-a]" in shown["message"] and "and 1 more" in shown["message"]
+        both.write("a.md")
+        await both.told(("a.md", CREATED))
+        assert "../other" not in str(both.client.received("window/showMessage")[1:])
+
+
 async def test_the_kinds_mask(tmp_path: Path) -> None:
     names = ["c", "m", "d", "all"]
     for name in names:

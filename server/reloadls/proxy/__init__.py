@@ -5,7 +5,7 @@
 | `main` | a whole process; `session`: what stands between the two ends |
 | `messages` | where does a message begin and end? |
 | `amend` | what is changed in one? |
-| `globs`, `interest` | what does a pattern match, and what must be watched for all of them? |
+| `globs`, `places`, `interest` | what does a pattern match, where does it begin, and what must be watched for all? |
 | `supply`, `watching` | what is to be done about watching, and what has changed? |
 | `doubles` | was that said already? |
 | `spelling` | which path does a URI mean, and how does the editor spell it? |

@@ -26,6 +26,7 @@ __all__ = [
     "split_unregistration",
     "stale_pulls",
     "success",
+    "warning",
     "watches_already",
     "without_pulling",
 ]
@@ -95,6 +96,11 @@ def success(id: Any) -> Json:
 def failure(id: Any, message: str) -> Json:
     """The answer that it could not be done."""
     return {"jsonrpc": "2.0", "id": id, "error": {"code": -32803, "message": message}}
+
+
+def warning(text: str) -> Json:
+    """The notification that shows `text` to the user."""
+    return {"jsonrpc": "2.0", "method": "window/showMessage", "params": {"type": 2, "message": text}}
 
 
 def watches_already(initialize: Json) -> bool:

@@ -12,14 +12,14 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from reloadls.base.text import shown
 from reloadls.protocol.uris import to_uri
 from reloadls.proxy import amend
 from reloadls.proxy.child import CantStart
 from reloadls.proxy.editor import Editor, ServerEnded
-from reloadls.proxy.interest import Glob, Interest, read_watchers
+from reloadls.proxy.interest import Glob, Interest, read_watchers, shown_watcher
 from reloadls.proxy.main import NOT_STARTED, ProxyOptions, start_log
 from reloadls.watch.sources.inotify_calls import Calls
 
@@ -87,7 +87,7 @@ async def _check(options: ProxyOptions, findings: _Findings) -> None:
 
         def on_registered(registered: amend.Registered) -> None:
             findings.globs += read_watchers(registered.watchers, [folder])[0]
-            findings.lines += map(_shown, registered.watchers)
+            findings.lines += map(shown_watcher, registered.watchers)
 
         def on_told() -> None:
             if findings.edited and findings.told is None:
@@ -185,14 +185,6 @@ def _report(findings: _Findings) -> Iterator[str]:
 
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"
-
-
-def _shown(watcher: Any) -> str:
-    glob = watcher.get("globPattern") if isinstance(watcher, dict) else None
-    if isinstance(glob, dict):
-        base = glob.get("baseUri")
-        return f"{glob.get('pattern')} in {base.get('uri') if isinstance(base, dict) else base}"
-    return str(glob)
 
 
 def _set_scenes(made: str) -> str:

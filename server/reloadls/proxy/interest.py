@@ -16,13 +16,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reloadls.protocol.uris import from_uri
-from reloadls.proxy.globs import alternatives, expression, is_wild, literal_folders
+from reloadls.proxy.globs import expression, is_wild, literal_folders
+from reloadls.proxy.places import FLAGS, MATCHES_NOTHING, places
 from reloadls.watch.change import ChangeType
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.scope import BUILT_IN_EXCLUDES, Scope
 
-__all__ = ["KINDS", "Glob", "Interest", "read_watchers"]
+__all__ = ["KINDS", "Glob", "Interest", "read_watchers", "shown_watcher"]
 
 KINDS: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 4}
 """The bits of a watcher's `kind`."""
@@ -31,7 +31,8 @@ _ALL: Final = 7
 _NAMES: Final = 64
 """Beyond so many patterns of names, every file is looked at instead."""
 _BUILT_IN = Patterns(BUILT_IN_EXCLUDES)
-_FLAGS = re.DOTALL | (re.IGNORECASE if os.name == "nt" else 0)
+_NEVER: Final = "(?!)"
+"""What no character matches, as of the class `[z-a]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Glob:
     """One pattern of a watcher, without choices in braces as far as that goes.
 
     Attributes:
-        base: what stands before it, an absolute path that stands for itself; empty if the pattern is absolute.
-        pattern: relative to `base`.
+        base: an absolute path that stands for itself.
+        pattern: below `base`; if it is empty, `base` is what is meant.
         kinds: which changes are wanted.
     """
 
@@ -51,13 +52,13 @@ class Glob:
     @property
     def regex(self) -> str:
         """Matches the absolute paths that are meant, with `/` between names."""
-        return (re.escape(self.base.rstrip("/")) + "/" if self.base else "") + expression(self.pattern)
+        base = re.escape(self.base.rstrip("/"))
+        return f"{base}/{expression(self.pattern)}" if self.pattern else base
 
     @property
     def root(self) -> str:
         """The path from which on it must be watched."""
-        literal, _ = literal_folders(self.pattern)
-        return os.path.normpath(os.path.join(self.base, literal) if self.base else literal)
+        return os.path.normpath(os.path.join(self.base, literal_folders(self.pattern)[0]))
 
     @property
     def rest(self) -> list[str]:
@@ -77,46 +78,42 @@ def read_watchers(watchers: Iterable[Any], folders: Sequence[str]) -> tuple[list
     problems: list[str] = []
     for watcher in watchers:
         try:
-            globs += _read_watcher(watcher, folders)
+            some, wrong = _read_watcher(watcher, folders)
         except (ValueError, RecursionError, re.error) as error:
-            problems.append(f"a watcher is passed over: {error} ({watcher!r:.200})")
+            some, wrong = [], [str(error)]
+        globs += some
+        problems += [f"a watcher is passed over: {error} ({shown_watcher(watcher):.200})" for error in wrong]
     return globs, problems
 
 
-def _read_watcher(watcher: Any, folders: Sequence[str]) -> list[Glob]:
+def shown_watcher(watcher: Any) -> str:
+    """A watcher as people read it."""
+    glob = watcher.get("globPattern") if isinstance(watcher, dict) else watcher
+    if isinstance(glob, dict):
+        base = glob.get("baseUri")
+        return f"{glob.get('pattern')} in {base.get('uri') if isinstance(base, dict) else base}"
+    return str(glob)
+
+
+def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], list[str]]:
     if not isinstance(watcher, dict):
         raise ValueError("it is no object")
     kinds = watcher.get("kind")
     kinds = kinds & _ALL if isinstance(kinds, int) else _ALL
+    if not kinds:
+        raise ValueError(f"{MATCHES_NOTHING}: its kind is none of 1, 2 and 4")
     globs = []
-    for base, pattern in _places(watcher.get("globPattern"), folders):
-        for choice in alternatives(pattern):
-            glob = Glob(base, choice, kinds)
+    found, problems = places(watcher.get("globPattern"), folders)
+    for base, pattern in found:
+        glob = Glob(base, pattern, kinds)
+        if _NEVER in glob.regex:
+            problems.append(MATCHES_NOTHING)
+        elif glob.root == os.path.dirname(glob.root):
+            problems.append("it would take watching the whole file system")
+        else:
             re.compile(glob.regex)
-            if glob.root == os.path.dirname(glob.root):
-                raise ValueError("it would take watching the whole file system")
             globs.append(glob)
-    return globs
-
-
-def _places(pattern: Any, folders: Sequence[str]) -> list[tuple[str, str]]:
-    """(base, pattern relative to it) for each place that a glob pattern speaks of."""
-    if isinstance(pattern, str):
-        pattern = _tidy(pattern)
-        if os.path.isabs(pattern) or (pattern.startswith("{") and os.path.isabs(alternatives(pattern)[0])):
-            return [("", pattern)]
-        return [(_tidy(folder), pattern) for folder in folders]
-    if isinstance(pattern, dict) and isinstance(pattern.get("pattern"), str):
-        base = pattern.get("baseUri")
-        uri = base.get("uri") if isinstance(base, dict) else base
-        if isinstance(uri, str):
-            return [(_tidy(from_uri(uri)), _tidy(pattern["pattern"]).lstrip("/"))]
-    raise ValueError("its globPattern is neither a pattern nor a relative pattern")
-
-
-def _tidy(text: str) -> str:
-    text = text.replace("\\", "/") if os.name == "nt" else text
-    return text.removeprefix("./")
+    return globs, problems
 
 
 class Interest:
@@ -132,7 +129,7 @@ class Interest:
         for glob in self._globs:
             by_kinds.setdefault(glob.kinds, []).append(glob.regex)
         self._tests = [
-            (kinds, re.compile("|".join(f"(?:{regex})" for regex in dict.fromkeys(regexes)), _FLAGS))
+            (kinds, re.compile("|".join(f"(?:{regex})" for regex in dict.fromkeys(regexes)), FLAGS))
             for kinds, regexes in by_kinds.items()
         ]
         self.scopes = self._scopes()
@@ -202,11 +199,16 @@ def _names(globs: Iterable[Glob]) -> tuple[str, ...]:
     """
     names: dict[str, None] = {}
     for glob in globs:
-        last = glob.pattern.rpartition("/")[2]
+        last = glob.pattern.rpartition("/")[2] or _quoted(os.path.basename(glob.base))
         if not last.replace("*", "") or "{" in last or len(names) > _NAMES:
             return ()
         names["".join("\\" + char if char in "\\ !#" else char for char in last.replace("[!", "[^"))] = None
     return tuple(names)
+
+
+def _quoted(name: str) -> str:
+    """A name as a glob that matches just that."""
+    return re.sub(r"[*?\[{]", lambda found: f"[{found[0]}]", name)
 
 
 def _taken_back(glob: Glob) -> Iterable[str]:

@@ -36,7 +36,7 @@ class Session:
     def __init__(self, settings: Settings, to_server: Outlet, to_editor: Outlet, beside: Beside | None = None) -> None:
         self._settings = settings
         self._beside = beside
-        self._supply = Supply(settings, to_server)
+        self._supply = Supply(settings, to_server, to_editor)
         self._ways = {
             "the editor": _Way(to_server, self._editor_message),
             "the server": _Way(to_editor, self._server_message),

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from reloadls.base.text import shown
 from reloadls.proxy import amend
 from reloadls.proxy.messages import framed
 from reloadls.proxy.pipes import Outlet
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Order", "Settings", "Supply"]
 
+_SHOWN: Final = 3
+"""How many warnings the user is shown; all are logged."""
 _log = logging.getLogger("reloadls.proxy")
 
 
@@ -71,11 +74,15 @@ class Supply:
     Args:
         settings: how that is done.
         to_server: where its messages go.
+        to_editor: where the user is warned.
     """
 
-    def __init__(self, settings: Settings, to_server: Outlet) -> None:
+    def __init__(self, settings: Settings, to_server: Outlet, to_editor: Outlet) -> None:
         self._settings = settings
         self._to_server = to_server
+        self._to_editor = to_editor
+        self._warnings: set[asyncio.Task[None]] = set()
+        self._shown = 0
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
         self._watching: Watching | None = None
         self._worker: asyncio.Task[None] | None = None
@@ -123,6 +130,8 @@ class Supply:
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])
+        for warning in self._warnings:
+            warning.cancel()
         if self._watching is not None:
             await self._watching.stop()
 
@@ -152,13 +161,30 @@ class Supply:
 
     def _make(self, kind: type[Watching], folders: tuple[str, ...]) -> Watching:
         settings = self._settings
-        return kind(self._tell, folders, debounce=settings.debounce, extra=settings.globs, own=settings.own)
+        return kind(self._tell, self._warn, folders, debounce=settings.debounce, extra=settings.globs, own=settings.own)
 
     async def _tell(self, body: bytes) -> None:
         await self._initialized.wait()
         if not self._hushed:
             await self._to_server.inject(framed(body))
             self._settings.on_told()
+
+    def _warn(self, problems: list[str]) -> None:
+        """Log what can't be watched, and show the first to the user; the editor is not waited for."""
+        for problem in problems:
+            _log.warning("%s", problem)
+        self._shown += 1
+        if self._shown > _SHOWN:
+            return
+        more = f" and {len(problems) - 1} more, see the log" if len(problems) > 1 else ""
+        message = framed(amend.encode(amend.warning(f"reloadls proxy: {shown(problems[0])}{more}")))
+        task = asyncio.create_task(self._show(message), name="reloadls-proxy-warning")
+        self._warnings.add(task)
+        task.add_done_callback(self._warnings.discard)
+
+    async def _show(self, message: bytes) -> None:
+        await self._initialized.wait()
+        await self._to_editor.inject(message)
 
 
 def _watching_class() -> type[Watching]:

@@ -33,6 +33,8 @@ _WINDOW_S: Final = 1.0
 """For so long, at least, what the editor and we tell is taken for the same."""
 _STOP_S: Final = 0.5
 """How long a look at the disk is waited for in the end; it harms nobody afterwards."""
+_WARNED: Final = 1000
+"""How many problems are known not to be warned of again."""
 _CODES: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 3}
 _NAMES: Final[dict[int, ChangeType]] = {code: name for name, code in _CODES.items()}
 _log = logging.getLogger("reloadls.proxy")
@@ -43,6 +45,7 @@ class Watching:
 
     Args:
         tell: awaited with each message for the server, encoded; the next comparison waits for it.
+        warn: called with what can't be watched as the server asked for it, each once.
         folders: the workspace folders, as URIs or paths.
         debounce: quiet time before changes are told, in seconds.
         extra: globs that are watched without having been registered.
@@ -52,6 +55,7 @@ class Watching:
     def __init__(
         self,
         tell: Callable[[bytes], Awaitable[None]],
+        warn: Callable[[list[str]], None],
         folders: Iterable[str],
         *,
         debounce: float,
@@ -59,6 +63,8 @@ class Watching:
         own: Collection[str] = (),
     ) -> None:
         self._tell = tell
+        self._warn = warn
+        self._warned: dict[str, None] = {}
         self._own = own
         self._folders = folder_paths(folders)
         self._spelling = Spelling()
@@ -103,8 +109,10 @@ class Watching:
             OSError: it can't be watched.
         """
         self._interest, problems = await asyncio.to_thread(self._read)
-        for problem in problems:
-            _log.warning("%s", problem)
+        news = [problem for problem in dict.fromkeys(problems) if problem not in self._warned]
+        if news:
+            self._warned = dict.fromkeys([*self._warned, *news][-_WARNED:])
+            self._warn(news)
         await self._watch({_is_flat(scope): scope for scope in self._interest.scopes})
         _log.info("watching %s", ", ".join(self.roots) or "nothing")
 
