@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +13,11 @@ from lsprotocol.types import DiagnosticSeverity, Position, Range
 
 from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
 from reloadls.service.diagnostics import Outstanding, differences, to_diagnostics
-from reloadls.service.targets import overlap
+from reloadls.service.targets import Targets, overlap
 from reloadls.service.targets_budget import Budget
+from reloadls.service.targets_folder import TargetsFolder
+from reloadls.watch.hub import WatchHub
+from tests.support.targets import ScriptedTarget, runtime_folder
 
 
 @pytest.mark.parametrize(
@@ -205,3 +211,43 @@ def test_a_note_is_shown_until_its_file_is_reloaded_again(reports: list[ReloadRe
     assert [(uri, each.severity, each.code) for uri, found in shown.items() for each in found] == [
         (f"file:///{name}.py", DiagnosticSeverity.Warning, "stillRunning") for name in left
     ]
+
+
+class _Subscriber:
+    def on_targets(self) -> None:
+        pass
+
+    def on_report(self, report: ReloadReport) -> None:
+        pass
+
+
+async def test_a_client_that_comes_while_the_last_one_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may ask at any time, and sees the program once the folder is looked at again."""
+    stopping, stopped = asyncio.Event(), asyncio.Event()
+    stop = TargetsFolder.stop
+
+    async def stop_later(self: TargetsFolder) -> None:
+        stopping.set()
+        await stopped.wait()
+        await stop(self)
+
+    monkeypatch.setattr(TargetsFolder, "stop", stop_later)
+    first, second = _Subscriber(), _Subscriber()
+    roots = [os.fspath(tmp_path)]
+    with runtime_folder() as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", os.fspath(runtime))
+        async with ScriptedTarget.start(runtime, tmp_path) as program:
+            targets = Targets(WatchHub().kernel)
+            await targets.concern(first, roots)
+            assert [target.place.pid for target in targets.of(first)] == [program.pid]
+            targets.leave(first)
+            await stopping.wait()
+            coming = asyncio.create_task(targets.concern(second, roots))
+            while not targets.of(second):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+            stopped.set()
+            while not coming.done():
+                targets.of(second)
+                await asyncio.sleep(0)
+            assert [target.place.pid for target in targets.of(second)] == [program.pid]
+            await targets.close()

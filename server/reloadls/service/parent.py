@@ -14,10 +14,11 @@ _PACE_S = 2.0
 async def wait_for_death(pid: int) -> None:
     """Return when the process `pid` has ended; never if there is none, which is how one of another PID namespace looks.
 
+    0 is the number of one that can't be named here.
     On Linux the kernel tells (pidfd_open(2)); elsewhere the process is looked for every two seconds. On Windows,
     where to look is to signal, this never returns: there the end of input alone tells.
     """
-    if os.name == "nt":
+    if os.name == "nt" or pid <= 0:
         await asyncio.Event().wait()
     try:
         descriptor = os.pidfd_open(pid)

@@ -44,6 +44,8 @@ class TargetLine(asyncio.Protocol):
         """What was wrong with what it said."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when nothing more comes."""
+        self.pid: int | None = None
+        """The process at the other end as it is called here, 0 if it has no number here; None if that is not known."""
         self._on_notification = on_notification
         self._framer = Framer(MAX_BODY)
         self._loop = asyncio.get_running_loop()
@@ -102,9 +104,10 @@ class TargetLine(asyncio.Protocol):
         """Somebody listens there."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        owner = _peer_uid(transport.get_extra_info("socket"))
-        if owner is not None and owner != os.geteuid():
-            self._drop(f"it is run by user {owner}")
+        peer = _peer(transport.get_extra_info("socket"))
+        if peer is not None and peer[1] != os.geteuid():
+            self._drop(f"it is run by user {peer[1]}")
+        self.pid = None if peer is None else peer[0]
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -165,12 +168,12 @@ class TargetLine(asyncio.Protocol):
             self._transport.write(frame(dumps({"jsonrpc": "2.0", "id": msg_id, "error": error})))
 
 
-def _peer_uid(connection: socket.socket) -> int | None:
-    """Who runs the other end, where the system tells."""
+def _peer(connection: socket.socket) -> tuple[int, int] | None:
+    """(process, user) at the other end, where the system tells; the process is 0 if it is in another PID namespace."""
     if sys.platform != "linux":
         return None
     with contextlib.suppress(OSError):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        uid: int = struct.unpack("3i", credentials)[1]
-        return uid
+        pid, uid, _ = struct.unpack("3i", credentials)
+        return pid, uid
     return None

@@ -64,6 +64,8 @@ class Target:
 
     def __init__(self, place: Place, owner: TargetOwner, *, new: bool = False) -> None:
         self.place = place
+        self._pid = place.pid
+        """What its process is called here, as soon as that is known: the file may come from another PID namespace."""
         self.status = TargetStatus(id=place.id, name=place.name, pid=place.pid, state="starting")
         """What it last said of itself; `starting` until it has, `gone` once it is given up."""
         self.outstanding = Outstanding()
@@ -111,7 +113,7 @@ class Target:
         if not gone:
             self._given_up = True
             self._say("gone")
-            await wait_for_death(self.place.pid)
+            await wait_for_death(self._pid)
         self._owner.on_target_ended(self)
 
     async def _stay(self) -> bool:
@@ -150,7 +152,9 @@ class Target:
         self._behind = self._behind or self.status.state != "starting"
         if self._paused:
             self._pausing = self._ask(methods.PAUSE)
-        death = asyncio.ensure_future(wait_for_death(self.place.pid))
+        if line.pid is not None:
+            self._pid = line.pid
+        death = asyncio.ensure_future(wait_for_death(self._pid))
         try:
             await asyncio.wait({line.lost, death}, return_when=asyncio.FIRST_COMPLETED)
         finally:

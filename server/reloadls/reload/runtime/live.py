@@ -15,7 +15,7 @@ from reloadls.watch.worker import Worker
 
 from .asking import CantBeDone
 from .folder import Unsafe
-from .listening import Listening, listen
+from .listening import Listening, listen, sweep
 from .pin import Pins
 from .place import Place
 from .reports import Reports, fault_report, waits
@@ -203,6 +203,8 @@ class Live:
         while True:
             await asyncio.sleep(_LOOK_S)
             await self._cover()
+            if self._listening is not None:
+                sweep(self._listening)
 
     async def _cover(self) -> None:
         try:
@@ -229,6 +231,7 @@ class Live:
         except (Unsafe, OSError) as error:
             say("reloadls", f"no editor can see this program: {error}", quiet=self._quiet)
             return
+        self._reports.target = self._listening.id
         self._server = LocalServer(self._listening.socket, self)
         self._server.start()
 
@@ -263,7 +266,7 @@ class Live:
         """How things are."""
         status = self._watching.status()
         target: Json = {
-            "id": str(os.getpid()),
+            "id": self._reports.target,
             "name": self._place.name.encode("utf-8", "replace").decode(),
             "pid": os.getpid(),
             "state": "paused" if self._pausers else self._state,

@@ -18,9 +18,14 @@ _WAITING = ("rolledBack", "restartRequired")
 
 
 class Reports:
-    """The reports of this program, in order."""
+    """The reports of this program, in order.
+
+    Attributes:
+        target: the program's id.
+    """
 
     def __init__(self) -> None:
+        self.target = str(os.getpid())
         self.last: ReloadReport | None = None
         """The last one that was news."""
         self._count = 0
@@ -49,7 +54,7 @@ class Reports:
         if news:
             self._count += 1
         sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)
-        report = replace(report, target=str(os.getpid()), clock=self.clock, sessions=sessions)
+        report = replace(report, target=self.target, clock=self.clock, sessions=sessions)
         if news:
             self.last = report
         return report, news
