@@ -46,7 +46,7 @@ def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
 def concerns_entry(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
     """The same for what stands in `folder` under `name`."""
     rules = folder.rules
-    if rules is None or name in folder.files or name in folder.folders or name in folder.links:
+    if rules is None or folder.has(name):
         return True
     if name == GITIGNORE or name in MARKS:
         return True

@@ -62,6 +62,14 @@ class Folder:
         self.digests: dict[str, int] | None = None
         """File → digest of its content (see `Digests`)."""
 
+    def has(self, name: str) -> bool:
+        """Whether a file, folder or link of that name is known."""
+        return name in self.files or name in self.folders or name in self.links
+
+    def names(self) -> set[str]:
+        """The names of all that is known in it."""
+        return {*self.files, *self.folders, *self.links}
+
     def walk(self, path: str) -> Iterator[tuple[str, Folder]]:
         """This folder, at `path`, and all below it."""
         stack = [(path, self)]

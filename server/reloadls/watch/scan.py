@@ -22,6 +22,7 @@ from reloadls.watch.links import Links, link_chain
 from reloadls.watch.patterns import Patterns
 from reloadls.watch.roots import inside
 from reloadls.watch.scope import GITIGNORE, Rules, read_gitignore
+from reloadls.watch.spelling import Spellings
 from reloadls.watch.vcs import MARKS, Repositories
 
 __all__ = ["GONE", "Scan"]
@@ -77,6 +78,7 @@ class Scan:
         thawed: folders whose files are unpacked until the end.
         rescoped: whether a path entered or left the scope without having changed.
         other_names: (device, inode) of files with hard links that were not watched before → names that are now.
+        spellings: which names are really there, where a file system takes other spellings for the same.
     """
 
     links: Links
@@ -95,6 +97,10 @@ class Scan:
     thawed: list[Folder] = field(default_factory=list)
     rescoped: bool = False
     other_names: dict[tuple[int, int], set[str]] = field(default_factory=dict)
+    spellings: Spellings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spellings = Spellings(self.disk)
 
     def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
         """Compare `folder`, and all below it, with the disk.

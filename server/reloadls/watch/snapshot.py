@@ -375,12 +375,15 @@ class Snapshot:
             self._scan.thawed.append(folder)
         try:
             status = self._disk.lstat(path)
+            is_there = folder.has(name) or self._has_spelling(at, folder, name, status)
         except GONE:
             self._lose(path, folder, name)
         except (OSError, ValueError) as error:
             self._scan.deny(path, error)
         else:
-            if not stat.S_ISDIR(status.st_mode):
+            if not is_there:
+                self._lose(path, folder, name)
+            elif not stat.S_ISDIR(status.st_mode):
                 try:
                     self._look_at_file(path, folder, name, status)
                 except OSError as error:
@@ -394,6 +397,15 @@ class Snapshot:
                     self._scan.new_folders.append(path)
                 self._scan.tree(path, folder.folders[name], rules.inside(path, name))
                 self._swept.add(path)
+
+    def _has_spelling(self, at: str, folder: Folder, name: str, status: os.stat_result) -> bool:
+        """Whether `folder` lists what was found as `name`; loses the names that it no longer lists."""
+        names = self._scan.spellings.names(at, name, status)
+        if names is None:
+            return True
+        for known in [known for known in folder.names() if known not in names]:
+            self._lose(os.path.join(at, known), folder, known)
+        return name in names
 
     def _look_at_file(self, path: str, folder: Folder, name: str, status: os.stat_result) -> None:
         takes = folder.rules is not None and folder.rules.takes(path, name)
