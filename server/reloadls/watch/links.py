@@ -56,19 +56,24 @@ def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole
 class Links:
     """The known links to files, or to nothing, and the paths each depends on."""
 
-    __slots__ = ("_above", "_chains", "_dependents")
+    __slots__ = ("_above", "_chains", "_dependents", "changes")
 
     def __init__(self) -> None:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._dependents: dict[str, set[str]] = {}
         self._above: Counter[str] = Counter()
         """Folders above what is depended on → how often."""
+        self.changes = 0
+        """How often what is known has changed."""
 
     def put(self, link: str, chain: tuple[str, ...]) -> None:
-        """Note `link`'s chain in place of what was known of it."""
-        if self._chains.get(link) == chain:
+        """Note `link`'s chain in place of what was known of it; an empty one forgets it."""
+        if self._chains.get(link, ()) == chain:
             return
         self.drop(link)
+        if not chain:
+            return
+        self.changes += 1
         self._chains[link] = chain
         for path in chain:
             self._dependents.setdefault(path, set()).add(link)
@@ -76,7 +81,9 @@ class Links:
 
     def drop(self, link: str) -> None:
         """Forget `link`."""
-        for path in self._chains.pop(link, ()):
+        chain = self._chains.pop(link, ())
+        self.changes += len(chain) > 0
+        for path in chain:
             self._above.subtract(folders_above(path))
             dependents = self._dependents[path]
             dependents.discard(link)
@@ -92,6 +99,13 @@ class Links:
                 if on.startswith(below):
                     links.update(list(of))
         return sorted(links)
+
+    def lead_to(self, path: str) -> bool:
+        """Whether any link leads through `path`, or through something below it. Safe from any thread."""
+        return path in self._dependents or self._above.get(path, 0) > 0
+
+    def __bool__(self) -> bool:
+        return bool(self._chains)
 
     def __contains__(self, path: object) -> bool:
         """Whether `path` is known to lead through a link."""

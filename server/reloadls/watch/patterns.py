@@ -61,7 +61,7 @@ class Patterns:
     A line that is no pattern is passed over, as git does; `check_pattern` says why.
     """
 
-    __slots__ = ("_by_name", "_groups", "_lines", "_memo")
+    __slots__ = ("_by_name", "_groups", "_lines", "_memo", "refused")
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines = tuple(lines)
@@ -72,6 +72,10 @@ class Patterns:
             for (excludes, by_name), group in groupby(reversed(rules), lambda rule: (rule.excludes, rule.by_name))
         ]
         self._memo: dict[str, bool | None] = {}
+        self.refused = tuple(
+            number for number, line in enumerate(lines, 1) if len(line) > LONGEST_PATTERN and not line.startswith("#")
+        )
+        """The numbers of lines that are too long, from 1."""
 
     @property
     def lines(self) -> tuple[str, ...]:

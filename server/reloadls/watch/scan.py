@@ -17,11 +17,11 @@ from reloadls.watch.differences import Differences
 from reloadls.watch.digests import Digests
 from reloadls.watch.files import Files
 from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of, is_touched
+from reloadls.watch.git_files import GitFiles, IgnoreFile, Outside
 from reloadls.watch.guarded import DirEntry, GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
-from reloadls.watch.patterns import Patterns
 from reloadls.watch.roots import inside
-from reloadls.watch.scope import GITIGNORE, Rules, read_gitignore
+from reloadls.watch.scope import GITIGNORE, Rules, Scope
 from reloadls.watch.spelling import Spellings
 from reloadls.watch.vcs import MARKS, Repositories
 
@@ -41,6 +41,8 @@ class _Task:
     """The rules for its entries before its own .gitignore."""
     quiet: bool
     """Whether what is found there has entered the scope rather than been created."""
+    inner: bool = True
+    """Whether it lies in a root, rather than is one: `outer` has what git's files outside of a root say."""
     by_stamps: bool = True
     """Whether nothing but stamps tells what was written: no event will come, or has come, for each file."""
 
@@ -50,7 +52,7 @@ class _Listing:
     """A folder as the disk has it now."""
 
     rules: Rules
-    gitignore: tuple[Entry, Patterns] | None = None
+    gitignore: IgnoreFile | None = None
     files: dict[str, Entry] = field(default_factory=dict)
     folders: dict[str, Folder] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
@@ -63,6 +65,8 @@ class Scan:
 
     Attributes:
         links: the snapshot's links, kept up to date by it.
+        rule_files: .gitignore file → the files outside of its folder's tree that say what is left out there, too.
+        git_files: the snapshot's, kept up to date by it.
         denied: path → why it could not be read. What was known of such a path stays.
         use_gitignore: whether .gitignore files are read.
         attend: who is told which folders there are.
@@ -76,12 +80,15 @@ class Scan:
         seen: how many files it has looked at.
         added: how many more files are known now than before; negative if there are fewer.
         thawed: folders whose files are unpacked until the end.
+        other_rules: folders for which other rules hold than before.
         rescoped: whether a path entered or left the scope without having changed.
         other_names: (device, inode) of files with hard links that were not watched before → names that are now.
         spellings: which names are really there, where a file system takes other spellings for the same.
     """
 
     links: Links
+    rule_files: Links
+    git_files: GitFiles
     denied: dict[str, Denial]
     use_gitignore: bool
     attend: Attend
@@ -95,6 +102,7 @@ class Scan:
     seen: int = 0
     added: int = 0
     thawed: list[Folder] = field(default_factory=list)
+    other_rules: set[str] = field(default_factory=set)
     rescoped: bool = False
     other_names: dict[tuple[int, int], set[str]] = field(default_factory=dict)
     spellings: Spellings = field(init=False)
@@ -102,7 +110,7 @@ class Scan:
     def __post_init__(self) -> None:
         self.spellings = Spellings(self.disk)
 
-    def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False) -> None:
+    def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False, inner: bool = True) -> None:
         """Compare `folder`, and all below it, with the disk.
 
         Args:
@@ -110,8 +118,9 @@ class Scan:
             folder: what is known of it; brought up to date unless the scan is dry.
             outer: the rules for its entries before its own .gitignore.
             quiet: whether what is found there has entered the scope rather than been created.
+            inner: whether it lies in a root, rather than is one.
         """
-        stack = [_Task(path, folder, outer, quiet)]
+        stack = [_Task(path, folder, outer, quiet, inner)]
         while stack:
             task = stack.pop()
             watch = task.folder.watch
@@ -173,6 +182,7 @@ class Scan:
                 self.attend.leave(at, sub)
                 self.digests.forget_all(sub)
                 self.repositories.note(at, _NO_NAMES)
+                self._drop_rules(at)
                 for name in sub.links:
                     self.links.drop(os.path.join(at, name))
         if not self.dry:
@@ -184,6 +194,28 @@ class Scan:
             path = error.filename
         self.denied[path] = denial_of(error)
 
+    def allow(self, path: str) -> None:
+        """`path` can be read."""
+        self.denied.pop(path, None)
+
+    def outside_rules(self, root: str, scope: Scope) -> Rules:
+        """The rules for the entries of the folder `root`, a root, before its own .gitignore.
+
+        Raises:
+            TimedOut: a file system does not answer.
+        """
+        if not self.use_gitignore:
+            return scope.rules_at(root)
+        outside = self.git_files.above(root, self)
+        if not self.dry:
+            self.rule_files.put(os.path.join(root, GITIGNORE), outside.files)
+        return scope.rules_at(root, outside.nearest).with_gitignores((), outside.last)
+
+    def has_other_rules(self, path: str, folder: Folder, outer: Rules, *, inner: bool) -> bool:
+        """Whether other rules hold for the entries of `folder`, at `path`, than when it was last looked at."""
+        names = {name for name in (GITIGNORE, _GIT) if self.disk.lexists(os.path.join(path, name))}
+        return self._rules_inside(_Task(path, folder, outer, quiet=True, inner=inner), names)[0] is not folder.rules
+
     # -- one folder --------------------------------------------------------------------------------------
 
     def _compare(self, task: _Task, entries: Sequence[DirEntry]) -> list[_Task]:
@@ -192,6 +224,8 @@ class Scan:
         names = {item.name for item in entries}
         rules, gitignore = self._rules_inside(task, names)
         before = known.rules if known.rules is not None and known.rules != rules else None
+        if before is not None:
+            self.other_rules.add(task.path)
         listing = _Listing(rules, gitignore)
         for item in entries:
             try:
@@ -298,26 +332,39 @@ class Scan:
             if known.files.get(name) is not entry:
                 self.digests.note(os.path.join(task.path, name), known, name, entry)
 
-    def _rules_inside(self, task: _Task, names: set[str]) -> tuple[Rules, tuple[Entry, Patterns] | None]:
+    def _rules_inside(self, task: _Task, names: set[str]) -> tuple[Rules, IgnoreFile | None]:
         """The rules for the folder's entries, and its .gitignore as read."""
-        known = task.folder
+        known, rules = task.folder, task.outer
+        path = os.path.join(task.path, GITIGNORE)
         gitignore = None
-        if self.use_gitignore and GITIGNORE in names:
-            path = os.path.join(task.path, GITIGNORE)
-            gitignore = self.disk.call(path, _gitignore, path, known.gitignore)
-        rules = task.outer if gitignore is None else task.outer.with_gitignore(task.path, gitignore[1])
+        if self.use_gitignore:
+            if task.inner and (_GIT in names or path in self.rule_files):
+                rules = self._rules_of_repository(task.path, path, rules, is_one=_GIT in names)
+            if GITIGNORE in names:
+                gitignore = self.git_files.gitignore(path, known.gitignore, self)
+        if gitignore is not None:
+            rules = rules.with_gitignore(task.path, gitignore[1])
+        elif known.gitignore is not None:
+            self._forget_gitignore(path)
         return (known.rules if known.rules == rules and known.rules is not None else rules), gitignore
+
+    def _rules_of_repository(self, top: str, gitignore: str, outer: Rules, *, is_one: bool) -> Rules:
+        """`outer`, and what a repository inside the root says for its own working tree."""
+        outside = self.git_files.of_repository(top, self) if is_one else Outside()
+        if not self.dry:
+            self.rule_files.put(gitignore, outside.files)
+        return outer.with_gitignores(outside.nearest, outside.last)
+
+    def _drop_rules(self, path: str) -> None:
+        """Forget what other files say of the folder at `path`."""
+        gitignore = os.path.join(path, GITIGNORE)
+        self.rule_files.drop(gitignore)
+        self._forget_gitignore(gitignore)
+
+    def _forget_gitignore(self, path: str) -> None:
+        if not self.dry:
+            self.git_files.forget(path)
 
 
 _NO_NAMES: frozenset[str] = frozenset()
-
-
-def _gitignore(path: str, known: tuple[Entry, Patterns] | None) -> tuple[Entry, Patterns] | None:
-    """What `path` says, read again only if it may have changed."""
-    try:
-        entry = entry_of(os.stat(path))
-    except OSError:
-        return None
-    if known is not None and known[0] == entry and not entry[3] & RACY:
-        return known
-    return entry, read_gitignore(path)
+_GIT = ".git"

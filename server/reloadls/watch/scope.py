@@ -9,10 +9,9 @@ from functools import cached_property
 from reloadls.base.paths import absolute
 from reloadls.watch.patterns import Patterns
 
-__all__ = ["BUILT_IN_EXCLUDES", "GITIGNORE", "Rules", "Scope", "read_gitignore"]
+__all__ = ["BUILT_IN_EXCLUDES", "GITIGNORE", "Rules", "Scope"]
 
 GITIGNORE = ".gitignore"
-_GITIGNORE_LIMIT = 1 << 20
 
 BUILT_IN_EXCLUDES = (
     # version control
@@ -41,7 +40,8 @@ class Scope:
         roots: files or folders; relative ones are taken from the working directory.
         include: if any, only files that match, or lie in a folder that does, count.
         exclude: what does not count, after the built-in ones.
-        use_gitignore: whether .gitignore files are honoured, nested ones and those above a root in its repository too.
+        use_gitignore: whether git's files are honoured: .gitignore, nested ones and those above a root in its
+            repository too, the repository's ``info/exclude``, and ``core.excludesFile``.
     """
 
     def __init__(
@@ -78,9 +78,13 @@ class Scope:
     def _own_exclude(self) -> Patterns:
         return Patterns(self.exclude)
 
-    def rules_at(self, root: str) -> Rules:
-        """The rules that hold for the entries of `root`, a folder, before its own .gitignore. Reads those above it."""
-        gitignores = tuple(_gitignores_above(root)) if self.use_gitignore else ()
+    def rules_at(self, root: str, gitignores: tuple[tuple[int, Patterns], ...] = ()) -> Rules:
+        """The rules that hold for the entries of `root`, a folder, before its own .gitignore.
+
+        Args:
+            root: a root.
+            gitignores: what git's files outside of it say; see `Rules`.
+        """
         return Rules(_base(root), self._exclude, self._include, gitignores, not self._include)
 
     def takes_file(self, root: str) -> bool:
@@ -154,9 +158,15 @@ class Rules:
 
     def with_gitignore(self, folder: str, patterns: Patterns) -> Rules:
         """The rules with `folder`'s own .gitignore in force."""
-        if not patterns:
+        return self.with_gitignores(((_base(folder), patterns),)) if patterns else self
+
+    def with_gitignores(
+        self, nearest: tuple[tuple[int, Patterns], ...], last: tuple[tuple[int, Patterns], ...] = ()
+    ) -> Rules:
+        """The rules with other files' patterns in force, too, before and after those that are."""
+        if not nearest and not last:
             return self
-        gitignores = ((_base(folder), patterns), *self._gitignores)
+        gitignores = (*nearest, *self._gitignores, *last)
         return Rules(self._base, self._exclude, self._include, gitignores, self._included)
 
     def _left_out(self, path: str, name: str, is_folder: bool) -> bool:
@@ -176,28 +186,3 @@ def _base(folder: str) -> int:
 
 def _relative(path: str, base: int) -> str:
     return path[base:] if os.sep == "/" else path[base:].replace(os.sep, "/")
-
-
-def read_gitignore(path: str) -> Patterns:
-    """The patterns of one .gitignore file; none if it can't be read. Bytes that are not UTF-8 match as names do."""
-    if not os.path.isfile(path):  # opening a pipe of that name would wait for ever
-        return Patterns(())
-    try:
-        with open(path, "rb") as file:
-            return Patterns(os.fsdecode(file.read(_GITIGNORE_LIMIT)).removeprefix("\ufeff").split("\n"))
-    except OSError:
-        return Patterns(())
-
-
-def _gitignores_above(root: str) -> Iterable[tuple[int, Patterns]]:
-    """What the repository that `root` lies in says above it, innermost first; nothing outside a repository."""
-    found: list[tuple[int, Patterns]] = []
-    folder = root
-    while not os.path.exists(os.path.join(folder, ".git")):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return []
-        folder = parent
-        if patterns := read_gitignore(os.path.join(folder, GITIGNORE)):
-            found.append((_base(folder), patterns))
-    return found

@@ -19,10 +19,11 @@ from reloadls.watch.concern import concerns
 from reloadls.watch.denials import Denial
 from reloadls.watch.digests import Digests
 from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, entry_of, is_touched
+from reloadls.watch.git_files import GitFiles
 from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
 from reloadls.watch.renames import Trail
-from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, folders_above, inside, watch_set
+from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, folders_above, inside, outermost, watch_set
 from reloadls.watch.scan import GONE, Scan
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
 from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
@@ -51,6 +52,9 @@ class Snapshot:
         self.denied: dict[str, Denial] = {}
         """Paths that could not be read → why. What was known of them stays."""
         self._links = Links()
+        self._rule_files = Links()
+        """A folder's .gitignore → the files outside of its tree that say what is left out there, too."""
+        self._git_files = GitFiles(self._disk)
         self._repositories = Repositories()
         self._digests = Digests(self._disk)
         self._metadata: frozenset[str] = frozenset()
@@ -58,6 +62,8 @@ class Snapshot:
         self._entries: dict[str, Entry | None] = {}
         self._roots_known: tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]] | None = None
         """What holds of the roots as long as none of them changes."""
+        self._watch_known: tuple[object, WatchSet] | None = None
+        """What was last to be watched, and what that followed from."""
         self._swept: set[str] = set()
         """Folders that the reconcile under way has compared whole, after all its hints were given."""
         self._scan = self._new_scan()
@@ -74,8 +80,7 @@ class Snapshot:
         for path, entry in (known or {}).items():
             self._recall(path, entry)
         self._roots_known = None
-        self._refresh_disk()
-        self._scan.everything = True
+        self._begin_look(everything=True)
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=known is None)
@@ -110,13 +115,16 @@ class Snapshot:
         for root in self.roots:
             digest.update(repr(self._lines_above(root)).encode("utf-8", "surrogateescape"))
             for path, folder in root.folder.walk(root.path) if root.folder is not None else ():
-                if folder.gitignore is not None:
-                    digest.update(repr((path, folder.gitignore[1].lines)).encode("utf-8", "surrogateescape"))
+                if folder.rules is not None and (folder.gitignore is not None or self._is_repository(path)):
+                    digest.update(repr((path, folder.rules.gitignore_lines)).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    def _is_repository(self, path: str) -> bool:
+        return os.path.join(path, GITIGNORE) in self._rule_files
 
     def _lines_above(self, root: Root) -> object:
         try:
-            return self._disk.follow(root.path, self.scope.rules_at).gitignore_lines
+            return self._new_scan(dry=True).outside_rules(root.path, self.scope).gitignore_lines
         except TimedOut:
             return None
 
@@ -131,15 +139,20 @@ class Snapshot:
         return iter(paths if len(self.roots) == 1 else dict.fromkeys(paths))
 
     def status(self) -> tuple[tuple[RootStatus, ...], tuple[Problem, ...]]:
-        """Each root's status, and what is missing."""
-        return self._of_roots()[1:]
+        """Each root's status, and what is missing or can't count."""
+        _, roots, missing = self._of_roots()
+        return roots, (*missing, *self._git_files.problems)
 
     def watch_set(self) -> WatchSet:
         """What has to be watched so that every change of the scope gives a hint."""
-        targets = self._links.targets()
-        if not targets:
-            return self._of_roots()[0]
-        return watch_set(self.roots, targets, self._disk.is_dir, self._links)
+        of_roots = self._of_roots()[0]
+        if not self._links and not self._rule_files:
+            return of_roots
+        follows_from = of_roots, self._links.changes, self._rule_files.changes
+        if self._watch_known is None or self._watch_known[0] != follows_from:
+            targets = {*self._links.targets(), *self._rule_files.targets()}
+            self._watch_known = follows_from, watch_set(self.roots, targets, self._disk.is_dir, self._links)
+        return self._watch_known[1]
 
     def _of_roots(self) -> tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]]:
         """What follows from the roots alone, made again only after one of them has changed."""
@@ -151,7 +164,7 @@ class Snapshot:
 
     def concerns(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
-        return bool(self._links.depend_on(path)) or concerns(self._index, path, is_folder)
+        return self._links.lead_to(path) or self._rule_files.lead_to(path) or concerns(self._index, path, is_folder)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -188,11 +201,10 @@ class Snapshot:
             self._forget(kept[path])
         self.scope = scope
         self._scan.use_gitignore = scope.use_gitignore
+        self._begin_look(everything=True)
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
         self._index = RootIndex(self.roots)
         self.denied.clear()
-        self._refresh_disk()
-        self._scan.everything = True
         self._look_above(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=root.path not in kept)
@@ -219,10 +231,8 @@ class Snapshot:
         """
         trail = trail or Trail()
         trail.note_moves(moves)
-        self._swept.clear()
-        self._refresh_disk()
+        self._begin_look(everything=hints is None)
         self._metadata = metadata
-        self._scan.everything = hints is None
         if hints is None:
             self.denied.clear()
             self._look_above(self.roots, anew=True)
@@ -258,15 +268,31 @@ class Snapshot:
         """
         scan = self._new_scan(dry=True)
         self._refresh_disk()
+        self._git_files.refresh()
         if only is not None:
             for path in only:
                 self._compare_folder(path, scan)
-            return scan.found.entries()
+            return self._found_by(scan)
         for root in self.roots:
             self._look_at_root(root, scan)
-        found = scan.found.entries()
+        found = self._found_by(scan)
         found.update(dict.fromkeys(scan.denied.keys() ^ self.denied.keys()))  # what can no longer be read, or can again
         return found
+
+    @staticmethod
+    def _found_by(scan: Scan) -> dict[str, Entry | None]:
+        """What a dry scan has found; other rules for a folder are found at its .gitignore."""
+        found = scan.found.entries()
+        found.update(dict.fromkeys(os.path.join(folder, GITIGNORE) for folder in outermost(scan.other_rules)))
+        return found
+
+    def _begin_look(self, *, everything: bool) -> None:
+        self._swept.clear()
+        self._refresh_disk()
+        self._git_files.refresh()
+        self._scan.everything = everything
+        if everything:
+            self._watch_known = None
 
     def _compare_folder(self, path: str, scan: Scan) -> None:
         for root in self._index.related(path):
@@ -292,6 +318,8 @@ class Snapshot:
         denied = {} if dry else self.denied
         return Scan(
             self._links,
+            self._rule_files,
+            self._git_files,
             denied,
             self.scope.use_gitignore,
             self._attend,
@@ -324,7 +352,13 @@ class Snapshot:
     # -- one hint ----------------------------------------------------------------------------------------
 
     def _look_at_hint(self, path: str) -> None:
-        for look_at in (path, *self._links.depend_on(path)):
+        dependents = self._links.depend_on(path)
+        gitignores = self._rule_files.depend_on(path)
+        if dependents or gitignores:
+            self._watch_known = None
+        for gitignore in gitignores:
+            self._look_at_rules(os.path.dirname(gitignore))
+        for look_at in (path, *dependents):
             for root in self._index.related(look_at):
                 if look_at == root.path or root.path.startswith(inside(look_at)):
                     self._look_at_root(root, self._scan, hinted=True)
@@ -350,14 +384,29 @@ class Snapshot:
             folder = sub
         self._look_at_entry(at, folder, last)
         if last == GITIGNORE and self.scope.use_gitignore:
-            self._scan.tree(at, folder, outer)
+            self._scan.tree(at, folder, outer, inner=folder is not root.folder)
+        elif last in MARKS:
+            self._look_at_rules(at)
+
+    def _look_at_rules(self, path: str) -> None:
+        """Look at the folder `path` if other rules hold for its entries now."""
+        for root in self._index.related(path):
+            known = self._find_rules(root, path)
+            if known is not None and self._scan.has_other_rules(path, *known, inner=path != root.path):
+                with self._looking(root, self._scan):
+                    self._scan.tree(path, *known, inner=path != root.path)
+
+    def _find_rules(self, root: Root, path: str) -> tuple[Folder, Rules] | None:
+        if root.path != path:
+            return self._find(root, path) if path.startswith(inside(root.path)) else None
+        return None if root.folder is None else (root.folder, self._outer_rules(root))
 
     def _is_swept(self, path: str) -> bool:
         return any(above in self._swept for above in (path, *folders_above(path)))
 
     def _outer_rules(self, root: Root) -> Rules:
         try:
-            return self._disk.follow(root.path, self.scope.rules_at)
+            return self._scan.outside_rules(root.path, self.scope)
         except TimedOut as error:
             self._scan.deny(root.path, error)
             assert root.folder is not None
@@ -498,7 +547,7 @@ class Snapshot:
             status = self._disk.stat(root.path)
             if not stat.S_ISDIR(status.st_mode) and not scan.dry:
                 self._note_way(root.path)
-            rules = self._disk.follow(root.path, self.scope.rules_at) if stat.S_ISDIR(status.st_mode) else None
+            rules = scan.outside_rules(root.path, self.scope) if stat.S_ISDIR(status.st_mode) else None
         except GONE:
             self._lose_root(root, scan)
             return
@@ -530,7 +579,7 @@ class Snapshot:
             self._lose_root(root, scan)
         if not scan.dry:
             root.folder, root.kind = folder, "directory"
-        scan.tree(root.path, folder, rules, quiet=quiet)
+        scan.tree(root.path, folder, rules, quiet=quiet, inner=False)
         if not scan.dry:
             root.state = self._denied_state(root)
 
@@ -582,6 +631,7 @@ class Snapshot:
     def _forget(self, root: Root) -> None:
         """`root` leaves the scope."""
         self._links.drop(root.path)
+        self._rule_files.drop(os.path.join(root.path, GITIGNORE))
         if root.folder is not None:
             self._scan.drop(root.path, root.folder, gone=False)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reloadls.watch.guarded import GuardedDisk
 
-__all__ = ["MARKS", "Hold", "Lock", "Repositories", "find_locks"]
+__all__ = ["MARKS", "Hold", "Lock", "Repositories", "find_locks", "git_folder"]
 
 MARKS = frozenset({".git", ".hg", ".jj"})
 """The names by which a folder is known to be a repository's."""
@@ -73,7 +73,7 @@ def find_locks(marks: Iterable[str], disk: GuardedDisk) -> frozenset[Lock]:
 def _lock(mark: str, disk: GuardedDisk) -> Lock | None:
     try:
         name = os.path.basename(mark)
-        folder, lock = (disk.follow(mark, _git_folder), _GIT_LOCK) if name == ".git" else (mark, _LOCKS[name])
+        folder, lock = (disk.follow(mark, git_folder), _GIT_LOCK) if name == ".git" else (mark, _LOCKS[name])
         path = os.path.join(folder, lock)
         status = disk.lstat(path)
     except (OSError, ValueError):
@@ -81,7 +81,7 @@ def _lock(mark: str, disk: GuardedDisk) -> Lock | None:
     return Lock(path, status.st_ino, status.st_mtime_ns)
 
 
-def _git_folder(mark: str) -> str:
+def git_folder(mark: str) -> str:
     """Where git's own files are: `mark`, or what it names if it is a file, as in worktrees and submodules.
 
     Raises:
