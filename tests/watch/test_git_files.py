@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     home, top = tmp_path / "home", tmp_path / "top"
     home.mkdir()
     (top / "pkg" / "sub").mkdir(parents=True)
@@ -302,6 +302,6 @@ def test_a_line_that_was_too_long_is_forgotten(place: Place) -> None:
 def test_settings_are_read_as_git_reads_them(text: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_bytes(text.encode())
-    command = ["git", "config", "--file", path, "--get-all", "--null", "core.excludesFile"]
+    command = ["git", "config", "--file", os.fspath(path), "--get-all", "--null", "core.excludesFile"]
     expected = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\0")[:-1]
     assert [value for name, value in configured(text) if name == "core.excludesfile"] == expected
