@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reloadls.proxy.amend import encode
+from reloadls.proxy.messages import framed
 from tests.cli.running import DEADLINE_S, until
 from tests.proxy.between import SCRIPTED, between
 from tests.proxy.servers import PROXY
@@ -210,3 +213,67 @@ def test_a_file_as_input(tmp_path: Path) -> None:
             [*PROXY, "--", "cat"], stdin=source, stdout=sink, timeout=30, check=True, stderr=subprocess.DEVNULL
         )
     assert (tmp_path / "out").read_bytes() == b"abc\n" * 100_000
+
+
+@contextlib.contextmanager
+def on_one_socket(*command: str) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """A proxy, or another server, whose standard input and output are one socket; and the other end."""
+    ours, theirs = socket.socketpair()
+    with ours, subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno()) as process:
+        theirs.close()
+        ours.settimeout(DEADLINE_S)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+
+
+def _said(ours: socket.socket, wanted: bytes) -> bytes:
+    data = b""
+    while wanted not in data:
+        more = ours.recv(1 << 16)
+        assert more, data
+        data += more
+    return data
+
+
+_SOCKET_SERVERS = {
+    "proxy": (*PROXY, "--", *SCRIPTED),
+    "service": (sys.executable, "-m", "reloadls", "serve", "--stdio"),
+    "proxy before the service": (*PROXY, "--", sys.executable, "-m", "reloadls", "serve", "--stdio"),
+}
+
+
+@pytest.mark.parametrize("what", _SOCKET_SERVERS)
+def test_stdin_and_stdout_may_be_one_socket(what: str) -> None:
+    with on_one_socket(*_SOCKET_SERVERS[what]) as (process, ours):
+        filler = "x" * 3_000_000
+        for message in (
+            {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+            {"method": "initialized", "params": {}},
+            {"id": 2, "method": "shutdown"} if "service" in what else {"id": 2, "method": "x", "params": filler},
+        ):
+            ours.sendall(framed(encode({"jsonrpc": "2.0", **message})))
+            if "id" in message:
+                _said(ours, b'"result"')
+        end = {"method": "exit"} if "service" in what else {"method": "test/exit", "params": 0}
+        ours.sendall(framed(encode({"jsonrpc": "2.0", **end})))
+        while ours.recv(1 << 16):
+            pass
+        assert process.wait(DEADLINE_S) == 0
+
+
+def test_on_one_socket_an_editor_that_sends_nothing_more_still_reads() -> None:
+    with on_one_socket(*PROXY, "--", "cat") as (process, ours):
+        ours.sendall(b"x" * 1000)
+        ours.shutdown(socket.SHUT_WR)
+        assert _said(ours, b"x" * 1000) == b"x" * 1000
+        assert ours.recv(1) == b""
+        assert process.wait(DEADLINE_S) == 0
+
+
+def test_on_one_socket_an_editor_that_has_gone_is_noticed() -> None:
+    with on_one_socket(*PROXY, "--", sys.executable, "-c", DEAF) as (process, ours):
+        assert _said(ours, b"up")
+        ours.close()
+        assert process.wait(DEADLINE_S) == -signal.SIGKILL

@@ -9,7 +9,7 @@
 | `supply`, `watching` | what is to be done about watching, and what has changed? |
 | `doubles` | was that said already? |
 | `spelling` | which path does a URI mean, and how does the editor spell it? |
-| `pipes`, `child` | how do bytes and processes come and go? |
+| `pipes`, `duplex`, `child` | how do bytes and processes come and go? |
 | `beside`, `diagnostics` | our own service on the same connection, and what both say of one file |
 | `check`, `editor` | trying a server out |
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from reloadls.base.logs import SafeFormatter
 from reloadls.base.text import shown
 from reloadls.proxy.child import CantStart, Child, end_like, start
+from reloadls.proxy.duplex import open_both
 from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.proxy.session import Session
 from reloadls.proxy.supply import Settings
@@ -79,9 +80,8 @@ async def stand_between(options: ProxyOptions, source: int, sink: int) -> int:
     _press_back(from_server, to_editor)
     with _signals_to(child):
         await to_server.open(child.stdin)
-        await to_editor.open(sink)
+        await open_both(from_editor, source, to_editor, sink)
         await from_server.open(child.stdout)
-        await from_editor.open(source)
         deserted = asyncio.create_task(_when_deserted(child, from_editor, to_server, to_editor))
         code = await child.process.wait()
         deserted.cancel()

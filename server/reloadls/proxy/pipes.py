@@ -8,13 +8,26 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ["Inlet", "Outlet"]
+__all__ = ["HIGH_WATER", "Inlet", "Outlet", "Reading"]
 
 _CHUNK: Final = 256 * 1024
-_HIGH_WATER: Final = 256 * 1024
+HIGH_WATER: Final = 256 * 1024
 """Unsent bytes beyond which no more is taken in."""
+
+
+class Reading(Protocol):
+    """What an inlet needs of its transport."""
+
+    def pause_reading(self) -> None:
+        """Take nothing for now."""
+
+    def resume_reading(self) -> None:
+        """Go on."""
+
+    def close(self) -> None:
+        """Read no more; `Inlet.connection_lost` is called."""
 
 
 class Inlet(asyncio.Protocol):
@@ -28,7 +41,7 @@ class Inlet(asyncio.Protocol):
     def __init__(self, feed: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self.feed = feed
         self._on_end = on_end
-        self._transport: asyncio.ReadTransport | _ThreadReader | None = None
+        self._transport: Reading | None = None
         self._fd = -1
         self.ended = asyncio.Event()
 
@@ -41,6 +54,10 @@ class Inlet(asyncio.Protocol):
             return
         file = os.fdopen(fd, "rb", buffering=0, closefd=False)
         self._transport = (await loop.connect_read_pipe(lambda: self, file))[0]
+
+    def use(self, transport: Reading, fd: int) -> None:
+        """Have `transport` read; `fd` is closed in the end."""
+        self._transport, self._fd = transport, fd
 
     def pause(self) -> None:
         """Take nothing for now."""
@@ -96,10 +113,14 @@ class Outlet(asyncio.BaseProtocol):
         file = os.fdopen(fd, "wb", buffering=0, closefd=False)
         try:
             self._transport = (await loop.connect_write_pipe(lambda: self, file))[0]
-            self._transport.set_write_buffer_limits(_HIGH_WATER, _HIGH_WATER // 4)
+            self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         except (ValueError, NotImplementedError):  # a regular file takes what it is given
             pass
         self._fd = fd
+
+    def use(self, transport: asyncio.WriteTransport, fd: int) -> None:
+        """Have `transport` write; `fd` is closed in the end."""
+        self._transport, self._fd = transport, fd
 
     def write(self, data: bytes, *, mid_message: bool = False) -> None:
         """Send bytes; `mid_message` says that they end within a message, into which nothing may be put."""
