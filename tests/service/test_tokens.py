@@ -87,6 +87,27 @@ class TestFile:
         assert done.returncode == 2
         assert len((tmp_path / "reloadls" / "token").read_text().strip()) >= 43
 
+    @pytest.mark.parametrize("before", [None, "short", "x" * 20])
+    @pytest.mark.parametrize("mode", [0o600, 0o666])
+    def test_a_new_one_takes_the_place_of_any(self, tmp_path: Path, before: str | None, mode: int) -> None:
+        path = tmp_path / "token" if before is None else self.file(tmp_path, before, mode)
+        printed = []
+        for _ in range(2):
+            done = finish("serve", "--new-token", "--token-file", os.fspath(path))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout == path.read_text() and len(done.stdout) > 40
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            printed.append(done.stdout)
+        assert len({before, *printed}) == 3
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_service_that_starts_with_a_new_one_does_not_print_it(self, tmp_path: Path) -> None:
+        path = self.file(tmp_path, "x" * 20)
+        done = finish("serve", "--tcp", "0.0.0.0:0", "--new-token", "--token-file", os.fspath(path))
+        assert (done.returncode, done.stdout) == (2, "")
+        token = path.read_text().strip()
+        assert token != "x" * 20 and token not in done.stderr
+
     @staticmethod
     def file(folder: Path, content: str, mode: int = 0o600) -> Path:
         path = folder / "token"

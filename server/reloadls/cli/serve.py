@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,6 +36,9 @@ def serve(
             help="What clients show on --tcp and --ws; made if missing.  [default: token in your state folder]",
         ),
     ] = None,
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Put a new token into that file; by itself, print it and end.")
+    ] = False,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="A web page's origin that may use --ws; can be repeated."),
@@ -68,7 +72,8 @@ def serve(
 
     A socket says on stderr where it listens. Only this machine is listened to. On --tcp and --ws a client
     shows the token: "initializationOptions": {"token": "…"} in its initialize request or, on --ws, the header
-    "Authorization: Bearer …". On --socket it needs none, as only you can enter the socket's folder.
+    "Authorization: Bearer …". On --socket it needs none, as only you can enter the socket's folder. A service that runs
+    keeps its token until it ends, whatever --new-token does to the file.
 
     A signal (Ctrl-C, SIGTERM) ends it once requests in flight are answered; a second one at once.
 
@@ -80,9 +85,11 @@ def serve(
       reloadls serve --socket ~/.reloadls/socket
       reloadls serve --tcp 127.0.0.1:0
       reloadls serve --ws localhost:7357 --token-file token --allow-origin http://localhost:3000
+      reloadls serve --new-token
     """
     transport, address = _transport(stdio, {"tcp": tcp, "ws": ws, "socket": socket})
-    _check_company(transport, token_file, allow_origin or [])
+    alone = new_token and not (stdio or tcp or ws or socket)
+    _check_company("tcp" if alone else transport, token_file, allow_origin or [], new_token=new_token)
     level = one_of("--log-level", log_level, _LEVELS)
     hints = one_of("--source", source, _SOURCES)
     patience = seconds("--drop-after", drop_after)
@@ -90,6 +97,10 @@ def serve(
         _check_log_file(log_file)
 
     def job() -> int:
+        if new_token:
+            _renew_token(token_file, show=alone)
+        if alone:
+            return 0
         from reloadls.service.main import ServeOptions  # noqa: PLC0415 - only this command needs pygls
 
         return _run(
@@ -119,6 +130,17 @@ def _run(options: ServeOptions) -> int:
         raise BadArgument(refusal.option, refusal.value, refusal.reason) from None
 
 
+def _renew_token(token_file: str | None, *, show: bool) -> None:
+    from reloadls.service.transports import CantServe, default_token_file, make_new_token  # noqa: PLC0415 - as above
+
+    try:
+        token = make_new_token(token_file or default_token_file())
+    except CantServe as refusal:
+        raise BadArgument(refusal.option, refusal.value, refusal.reason) from None
+    if show:
+        sys.stdout.write(f"{token}\n")
+
+
 def _transport(stdio: bool, given: dict[TransportName, str | None]) -> tuple[TransportName, str]:
     chosen = [(name, value) for name, value in given.items() if value is not None]
     if stdio:
@@ -129,7 +151,9 @@ def _transport(stdio: bool, given: dict[TransportName, str | None]) -> tuple[Tra
     return chosen[0] if chosen else ("stdio", "")
 
 
-def _check_company(transport: TransportName, token_file: str | None, origins: list[str]) -> None:
+def _check_company(transport: TransportName, token_file: str | None, origins: list[str], *, new_token: bool) -> None:
+    if new_token and transport not in ("tcp", "ws"):
+        raise BadArgument("--new-token", transport, "goes with --tcp or --ws; no token is needed elsewhere")
     if token_file is not None and transport not in ("tcp", "ws"):
         raise BadArgument("--token-file", token_file, "goes with --tcp or --ws; no token is needed elsewhere")
     for origin in origins:

@@ -5,7 +5,7 @@ from .listening import Listening, listen
 from .refusal import CantServe
 from .sockets import Limits, serve_clients
 from .stdio import serve_stdio
-from .token_file import default_token_file, read_or_make_token
+from .token_file import default_token_file, make_new_token, read_or_make_token
 
 __all__ = [
     "CantServe",
@@ -13,6 +13,7 @@ __all__ = [
     "Listening",
     "default_token_file",
     "listen",
+    "make_new_token",
     "read_or_make_token",
     "serve_clients",
     "serve_stdio",

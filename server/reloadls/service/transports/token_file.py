@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -14,7 +15,7 @@ from reloadls.base.folders import make_private
 
 from .refusal import CantServe
 
-__all__ = ["default_token_file", "read_or_make_token"]
+__all__ = ["default_token_file", "make_new_token", "read_or_make_token"]
 
 _OPTION: Final = "--token-file"
 _MOST: Final = 4096
@@ -40,6 +41,21 @@ def read_or_make_token(path: str) -> str:
         return _read(path)
     except OSError as error:
         raise CantServe(_OPTION, path, f"can't be used ({error.strerror}); must be a file of yours") from None
+
+
+def make_new_token(path: str) -> str:
+    """Put a new token into the file, whatever is there, and return it. A service that runs keeps the one it has.
+
+    Raises:
+        CantServe: the file can't be made.
+    """
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _make(path, replace=True)
+        return _read(path)
+    except OSError as error:
+        raise CantServe(_OPTION, path, f"can't be made ({error.strerror}); must be a file of yours") from None
 
 
 def _read(path: str) -> str:
@@ -74,7 +90,7 @@ def _check(path: str, status: os.stat_result) -> None:
         raise CantServe(_OPTION, path, f"others may use it (mode {mode:04o}): delete it, or do chmod 600 and change it")
 
 
-def _make(path: str) -> None:
+def _make(path: str, *, replace: bool = False) -> None:
     """Make the file whole at once: of two processes that do, both get the first one's."""
     folder = os.path.dirname(os.path.abspath(path))
     make_private(folder)
@@ -83,7 +99,11 @@ def _make(path: str) -> None:
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+        if replace:
+            os.replace(draft, path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
     finally:
-        os.unlink(draft)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
