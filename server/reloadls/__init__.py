@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from reloadls._version import __version__
 
+TYPE_CHECKING = False  # not from typing: what a program has of that name must not be run
 if TYPE_CHECKING:
     from reloadls.watch import FileChange, FileWatcher
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+
+from reloadls.base.own_imports import install
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -24,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: Sequence[str]) -> int | None:
     """Become a program, which is not to wait for the rest of the command line; None if help is asked for."""
+    install()
     from reloadls.reload.runtime.arguments import HelpWanted  # noqa: PLC0415
     from reloadls.reload.runtime.main import main as run_program  # noqa: PLC0415
 

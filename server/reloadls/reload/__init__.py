@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .engine.reloader import HotReloader
-from .hooks import on_dispose, on_reload
-from .runtime.pin import pin_reload
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .engine.reloader import HotReloader
+    from .hooks import on_dispose, on_reload
     from .report import ModuleReport, Note, Place, ReloadReport, ReportError, SessionCounts
+    from .runtime.pin import pin_reload
 
 __all__ = [
     "HotReloader",
@@ -27,13 +25,20 @@ __all__ = [
     "pin_reload",
 ]
 
-_OF_REPORT = frozenset({"ModuleReport", "Note", "Place", "ReloadReport", "ReportError", "SessionCounts"})
 
+def __getattr__(name: str) -> object:
+    """Each name's module is imported when it is asked for: a program that starts need not wait for all of them.
 
-def __getattr__(name: str) -> Any:
-    """The report's classes, when they are asked for."""
-    if name not in _OF_REPORT:
+    Nor do they come before the runtime has seen to where its imports are found.
+    """
+    if name == "HotReloader":
+        from .engine import reloader as found  # noqa: PLC0415
+    elif name in ("on_dispose", "on_reload"):
+        from . import hooks as found  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "pin_reload":
+        from .runtime import pin as found  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name in __all__:
+        from . import report as found  # type: ignore[no-redef]  # noqa: PLC0415
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import report  # noqa: PLC0415 - a program that starts need not wait for it
-
-    return getattr(report, name)
+    return getattr(found, name)

@@ -7,6 +7,13 @@ one under `reloadls run`. Where reloading is not possible, that is logged, and t
 
 from __future__ import annotations
 
-from .runtime.automatic import start
+from reloadls.base.own_imports import install, load_apart
+
+from .runtime.own_modules import load_all
+
+install()
+load_apart(load_all)
+
+from .runtime.automatic import start  # noqa: E402 - none of its imports may find the program's files
 
 start()

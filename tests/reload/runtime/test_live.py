@@ -443,6 +443,16 @@ def test_auto_does_it_from_inside(folder: Path) -> None:
         running.until_says("two")
 
 
+def test_auto_knows_a_script_that_has_two_names(folder: Path) -> None:
+    write(folder, app="import multiprocessing\nimport reloadls.reload.auto\n" + TICKING)
+    with spoken_to(folder, "app.py") as running:
+        client = running.connect()
+        for word in ("two", "three"):
+            running.write(word=_WORD.format(word))
+            assert client.until_report()["status"] == "reloaded"
+            running.until_says(word)
+
+
 def test_auto_takes_up_what_the_file_that_imports_it_makes_below(folder: Path) -> None:
     below = TICKING.replace("import word", "def word():\n    return 'one'\n").replace("word.word()", "word()")
     assert below != TICKING

@@ -112,10 +112,12 @@ def _lines(modules: Modules, namespace: dict[str, Any], note: Note) -> Lines:
 
 def adopt_loaded(modules: Modules) -> None:
     """Take in what is loaded already, as the files are now."""
+    seen: set[int] = set()
     for name, module in list(sys.modules.items()):
         path = _source_path(module)
-        if path is None or not modules.covers(path):
+        if path is None or not modules.covers(path) or id(module) in seen:  # multiprocessing names __main__ twice
             continue
+        seen.add(id(module))
         try:
             with open(path, "rb") as file:
                 text = read_text(file.read())

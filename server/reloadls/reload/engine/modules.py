@@ -7,8 +7,9 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import decode_source
+from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
+from tokenize import detect_encoding
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,9 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 def read_text(data: bytes) -> str:
     """A source file's text: its own encoding, any line ends. Raises SyntaxError as the interpreter would."""
     try:
-        return decode_source(data)
+        # As importlib.util.decode_source, which imports tokenize anew each time.
+        encoding = detect_encoding(BytesIO(data).readline)[0]
+        return IncrementalNewlineDecoder(None, translate=True).decode(data.decode(encoding))
     except SyntaxError:
         raise
     except Exception as error:  # the file names its codec, which may raise anything

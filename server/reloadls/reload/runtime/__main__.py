@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from .arguments import HelpWanted
-from .main import main
+from reloadls.base.own_imports import install
 
 if __name__ == "__main__":
+    install()
+    from .arguments import HelpWanted
+    from .main import main
+
     try:
         sys.exit(main(sys.argv[1:]))
     except HelpWanted:

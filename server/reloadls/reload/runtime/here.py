@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from reloadls.base.own_imports import install
+
 from .place import Place
 from .runtime import Runtime
 from .safe_point import SafePoint
@@ -57,6 +59,7 @@ def set_up(
         on_ready: called when a change made from now on is taken up.
     """
     here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet)
+    install()  # in front of the engine's finder
     _here.append(here)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=here.before_fork, after_in_parent=here.after_fork, after_in_child=here.in_child)

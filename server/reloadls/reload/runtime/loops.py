@@ -25,24 +25,23 @@ def running_loop(but: Container[int] = ()) -> AbstractEventLoop | None:
     Args:
         but: threads that don't count.
     """
-    if "asyncio" not in sys.modules:
+    kind: Any = getattr(sys.modules.get("asyncio.events"), "AbstractEventLoop", None)
+    if kind is None:
         return None
     frames = sys._current_frames()
     main = threading.main_thread().ident
     for ident in sorted(frames, key=lambda ident: ident != main):
         if ident not in but and ident != threading.get_ident():
             # The innermost one counts: a loop may be run within another one's callback.
-            for found in _loops(frames[ident]):
+            for found in _loops(frames[ident], kind):
                 return found
     return None
 
 
-def _loops(frame: FrameType | None) -> Iterator[AbstractEventLoop]:
-    from asyncio import AbstractEventLoop  # noqa: PLC0415 - loaded already, or there would be no loop
-
+def _loops(frame: FrameType | None, kind: type[AbstractEventLoop]) -> Iterator[AbstractEventLoop]:
     while frame is not None:
         for found in _candidates(frame):
-            if isinstance(found, AbstractEventLoop) and found.is_running():
+            if isinstance(found, kind) and found.is_running():
                 yield found
         frame = frame.f_back
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reloadls.base.own_imports import load_apart
 from reloadls.base.text import shown
 
 from .arguments import BadRunArgument, RunOptions, parse
+from .own_modules import load_all
 from .program import CantRun, find_program, run
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def _supervised(options: RunOptions) -> int:
 
 def _run(options: RunOptions, link: Link | None) -> int:
     script = find_program(options.program, is_module=options.is_module, args=options.args)
+    load_apart(load_all, before_program=True)
     here = _set_up(options, link)
     if link is not None:
         link.begin(here.runtime.announce)

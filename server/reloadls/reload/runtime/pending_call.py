@@ -1,9 +1,10 @@
-"""Has something called on the main thread, between two of its instructions."""
+"""Has something called on the main thread, between two of its instructions. Not needed before the first change."""
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import ctypes
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,6 @@ def call_in_main_thread(job: Callable[[], None]) -> bool:
 
     While the main thread waits in a system call, nothing happens until that returns.
     """
-    import ctypes  # noqa: PLC0415 - not needed before the first change
-
     try:
         add = ctypes.pythonapi.Py_AddPendingCall
     except (AttributeError, OSError):  # not CPython

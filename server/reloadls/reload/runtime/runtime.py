@@ -125,21 +125,18 @@ class Runtime:
         if not at_once and not wait_for_a_quiet_moment(self._ending):
             return
         try:
-            import asyncio  # noqa: PLC0415 - as late as can be: a program need not wait for it to start
+            from .own_loop import run  # noqa: PLC0415 - it imports asyncio
 
-            # Not the program's own kind of loop, which its policy may make: it is for the program.
-            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-                runner.run(self._work())
+            run(self._work())
         except Exception as error:
             if not self._ending.is_set():
                 say("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
 
     async def _work(self) -> None:
-        import asyncio  # noqa: PLC0415
-
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
 
         from .live import Live  # noqa: PLC0415
+        from .own_loop import CancelledError, stopper  # noqa: PLC0415
 
         pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
         live = Live(
@@ -154,14 +151,11 @@ class Runtime:
             quiet=self._quiet,
         )
         self._safe_point.watch_over({threading.get_ident()}, live.on_busy)
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        assert task is not None
-        self._stop = lambda: loop.call_soon_threadsafe(task.cancel)
+        self._stop = stopper()
         self._live = live
         if self._ending.is_set():
             return
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(CancelledError):
             await live.run(self._is_ready)
 
     def _is_ready(self) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from .loops import running_loop
-from .pending_call import call_in_main_thread
 from .pin import Pins, pins
 
 __all__ = ["Ended", "SafePoint"]
@@ -126,6 +125,8 @@ class SafePoint:
         self._check_unless(not job.given_back)
 
     def _run_without_loop(self, job: _Job) -> None:
+        from .pending_call import call_in_main_thread  # noqa: PLC0415 - it imports ctypes
+
         if threading.main_thread().is_alive() and call_in_main_thread(job.run):
             job.done.wait(_MAIN_S)
         self._check_unless(job.taken)

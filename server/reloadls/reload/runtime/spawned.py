@@ -21,11 +21,16 @@ __all__ = ["begin", "cover_spawned"]
 _log = logging.getLogger("reloadls.reload")
 
 _BEGIN = """\
+import sys
+path, sys.path[:] = sys.path[:], [entry for entry in sys.path if entry]
 try:
-    from reloadls.reload.runtime.spawned import begin
+    from reloadls.base.own_imports import install
 except ImportError:
-    pass
+    sys.path[:] = path
 else:
+    sys.path[:] = path
+    install()
+    from reloadls.reload.runtime.spawned import begin
     begin({name!r}, {roots!r}, debounce_ms={debounce_ms!r}, quiet={quiet!r})
 """
 """What the new interpreter runs first. An interpreter that has no reloadls runs as always."""

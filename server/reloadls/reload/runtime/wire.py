@@ -17,7 +17,7 @@ __all__ = ["MAX_BODY", "Broken", "Framer", "frame", "from_uri", "report_to_wire"
 MAX_BODY: Final = 1024 * 1024
 """The largest message, in bytes."""
 _MAX_HEADER: Final = 8 * 1024
-_MAX_LINE: Final = 10_000
+
 
 Json = dict[str, Any]
 
@@ -152,7 +152,9 @@ def _error(error: ReportError) -> Json:
 def _range(place: Place) -> Json:
     """As LSP has it: lines from 0, columns in UTF-16 units. Without an end, to the end of the line."""
     last = place.end_line or place.line
-    lines = _lines(place.path, max(place.line, last))
+    from .source_lines import first_lines  # noqa: PLC0415 - only a failure needs it
+
+    lines = first_lines(place.path, max(place.line, last))
     first_line, last_line = _at(lines, place.line), _at(lines, last)
     start = _units(first_line, place.column)
     end = _units(last_line, len(last_line) if place.end_column is None else place.end_column)
@@ -162,20 +164,6 @@ def _range(place: Place) -> Json:
         "start": {"line": max(place.line - 1, 0), "character": start},
         "end": {"line": max(last - 1, 0), "character": end},
     }
-
-
-def _lines(path: str, count: int) -> list[str]:
-    """The first lines of a source file; none if it can't be read."""
-    import tokenize  # noqa: PLC0415 - only a failure needs it
-
-    found: list[str] = []
-    try:
-        with tokenize.open(path) as file:
-            while len(found) < count and (line := file.readline(_MAX_LINE)):
-                found.append(line.rstrip("\r\n"))
-    except (OSError, SyntaxError, ValueError):
-        return []
-    return found
 
 
 def _at(lines: list[str], number: int) -> str:

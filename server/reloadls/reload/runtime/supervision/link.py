@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any
 
 from reloadls.reload.report import RESTART_CODES, ModuleReport, ReloadReport
 
@@ -20,7 +17,6 @@ __all__ = ["Link"]
 
 _LOOK_S = 0.02
 _SETTLE_S = 0.1
-_PR_SET_PDEATHSIG = 1
 
 
 class Link:
@@ -75,7 +71,9 @@ class Link:
         self._channel.send({"type": "settled"})
 
     def _listen(self) -> None:
-        _die_with_parent(self._supervisor)
+        from .parent import die_with_parent  # noqa: PLC0415 - on this thread: the program does not wait for ctypes
+
+        die_with_parent(self._supervisor)
         while (messages := self._channel.receive()) is not None:
             for message, _ in messages:
                 self._take(message)
@@ -109,19 +107,6 @@ class Link:
         os.kill(self._pid, signal.SIGTERM)
         time.sleep(self._drain_s)
         os.kill(self._pid, signal.SIGKILL)
-
-
-def _die_with_parent(parent: int) -> None:
-    """Have the system end this process with its parent, even if no thread of it gets a turn."""
-    if sys.platform != "linux":
-        return
-    import ctypes  # noqa: PLC0415 - on a thread of its own: the program does not wait for it
-
-    with contextlib.suppress(OSError, AttributeError):
-        libc: Any = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:  # it has ended in this moment
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _restarted(modules: list[ModuleReport], duration_ms: float) -> ReloadReport:

@@ -1,0 +1,38 @@
+"""Everything that the runtime may import, at once; imports nothing itself before."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["load_all"]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PARTS = ("base", "watch", "reload")
+_WITH_EFFECTS = ("__main__", "auto")
+_LATE = ("concurrent.futures.thread", "encodings.idna", "inspect", "linecache", "subprocess", "traceback", "zipfile")
+"""What modules of the standard library import within functions that the runtime calls."""
+
+
+def load_all() -> None:
+    """Import all modules that the runtime may ever need."""
+    for name in (*_own_modules(), *_LATE):
+        try:
+            __import__(name)
+        except ImportError:  # for another system
+            continue
+    sys.modules["concurrent.futures"].ThreadPoolExecutor  # noqa: B018 - imported at the first use
+
+
+def _own_modules() -> Iterator[str]:
+    for part in _PARTS:
+        for folder, _, files in os.walk(os.path.join(_PACKAGE, part)):
+            package = os.path.relpath(folder, os.path.dirname(_PACKAGE)).replace(os.sep, ".")
+            for file in sorted(files):
+                stem, suffix = os.path.splitext(file)
+                if suffix == ".py" and stem not in _WITH_EFFECTS:
+                    yield package if stem == "__init__" else f"{package}.{stem}"
