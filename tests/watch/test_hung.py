@@ -17,7 +17,10 @@ import pytest
 from reloadls.watch import guarded
 from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Pacing
+from reloadls.watch.hub import Channel, WatchHub, Wish
+from reloadls.watch.journal import Cursor
 from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope import Scope
 from tests.support.fuse import Fuse, mounted, needs_fuse
 from tests.support.watching import DEADLINE, SOURCES, Told, piping
 
@@ -217,3 +220,47 @@ async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) 
         assert len(discover_user_modules(modules)) == 2
         fuse.hang()
         assert discover_user_modules(modules) == [tmp_path / "near.py"]
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
+    """What is told is no longer kept, and that is said; it is told as ever."""
+    local = tmp_path / "local"
+    local.mkdir()
+    with mounted(tmp_path / "mount") as fuse:
+        if when == "before":
+            (fuse.root / "state").mkdir()
+            fuse.hang()
+        hub = WatchHub(state_folder=fuse.root / "state")
+        member = Member()
+        member.channel, member.cursor = await hub.join(Wish(Scope([local]), pacing("inotify")), member)
+        if when == "meanwhile":
+            assert not member.channel.status.problems
+            fuse.hang()
+        (local / "new").write_text("1")
+        async with asyncio.timeout(DEADLINE):
+            while (batch := member.cursor.take()) is None:
+                member.news.clear()
+                await member.news.wait()
+        assert [change.path.name for change in batch.changes] == ["new"]
+        assert [problem.code for problem in member.channel.status.problems] == ["stateFailed"]
+        async with asyncio.timeout(DEADLINE):
+            await hub.close()
+        fuse.resume()
+
+
+class Member:
+    """Somebody who is told."""
+
+    channel: Channel
+    cursor: Cursor
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+
+    def on_batch(self) -> None:
+        self.news.set()
+
+    def on_status(self) -> None: ...
+
+    def on_scan(self, begins: bool, scanned: object) -> None: ...

@@ -76,6 +76,24 @@ async def test_a_write_to_what_two_roots_lead_to(source: str, case: Case, tmp_pa
     await check(tmp_path, case, SOURCES[source]["source"])
 
 
+async def test_what_watchfiles_names_only_once_is_found_by_a_sync(tmp_path: Path) -> None:
+    (tmp_path / "pk").mkdir()
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "pk" / "f").write_text("0")
+    (tmp_path / "ws" / "pk").symlink_to("../pk")
+    async with piping(
+        [tmp_path / root for root in ("ws", "ws/pk", "pk")], pacing=Pacing(0.02, 0.2, use="watchfiles")
+    ) as (
+        told,
+        pipeline,
+    ):
+        for text in ("longer", "longer again"):
+            (tmp_path / "pk" / "f").write_text(text)
+            await pipeline.sync()
+            assert told.net() == {str(tmp_path / name): "modified" for name in ("ws/pk/f", "pk/f")}
+            told.clear()
+
+
 async def test_a_link_on_the_way_to_a_file_that_leads_elsewhere(tmp_path: Path) -> None:
     for name, text in (("one", "1"), ("two", "number two")):
         (tmp_path / name).mkdir()

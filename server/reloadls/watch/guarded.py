@@ -98,11 +98,20 @@ class GuardedDisk:
         """See `os.stat`: links are followed, each on its file system's thread."""
         return self.follow(path, os.stat)
 
-    def follow(self, path: str, call: Callable[[str], T]) -> T:
-        """Run ``call(path)``, which follows links: on the thread of the file system that they lead to."""
+    def follow(self, path: str, call: Callable[[str], T], undo: Callable[[T], object] | None = None) -> T:
+        """Run ``call(path)``, which follows links: on the thread of the file system that they lead to.
+
+        Args:
+            path: what it looks at.
+            call: what to run.
+            undo: called with what it gave if that came too late.
+
+        Raises:
+            TimedOut: the file system does not answer.
+        """
         if not self._guards:
             return call(path)
-        return self._call(self.resolve(path), path, call, path, top=path)
+        return self._call(self.resolve(path), path, call, path, undo=undo, top=path)
 
     def lexists(self, path: str) -> bool:
         """See `os.path.lexists`. False for what does not answer, too."""

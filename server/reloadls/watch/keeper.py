@@ -9,6 +9,7 @@ from typing import Any
 
 from reloadls.watch.flush import Flush
 from reloadls.watch.folder import Entry
+from reloadls.watch.guarded import TimedOut
 from reloadls.watch.journal import Batch, Journal
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope import Scope
@@ -18,10 +19,12 @@ from reloadls.watch.status import Problem
 __all__ = ["Keeper"]
 
 _log = logging.getLogger(__name__)
+_left_behind: list[StateFile] = []
+"""State files on file systems that hang. The end of the process gives them back."""
 
 
 class Keeper:
-    """The state file of one scope, read and written on the pipeline's disk thread.
+    """The state file of one scope, read and written on the disk thread, or on its file system's own.
 
     What goes wrong with it is a problem that is told; watching goes on without.
 
@@ -38,7 +41,8 @@ class Keeper:
     async def open(self, pipeline: Pipeline, scope: Scope) -> tuple[Journal, Mapping[str, Entry] | None]:
         """The journal that goes on from what was kept, and the files as they were last told, if that is known."""
         try:
-            await pipeline.run(self._open, _key(scope))
+            # Kept there, on that thread: whoever waits for it may be gone by then, and closing comes after.
+            await pipeline.run_at(self._folder, lambda: self._open(_key(scope)), lambda _: self._close())
         except StateBusy:
             _log.info("another process keeps the state of %s", ", ".join(scope.roots))
         except (StateFailed, OSError) as error:
@@ -79,10 +83,12 @@ class Keeper:
 
     async def close(self, pipeline: Pipeline) -> None:
         """Give the file back."""
-        await pipeline.run(self._close)
+        try:
+            await pipeline.run_at(self._folder, self._close)
+        except TimedOut:
+            self._leave_behind()
 
     def _open(self, key: str) -> None:
-        # Kept here, on the disk thread: whoever waits for it may be gone by then, and closing comes after.
         self._file = StateFile.open(self._folder, key)
 
     def _close(self) -> None:
@@ -92,10 +98,17 @@ class Keeper:
 
     async def _try(self, pipeline: Pipeline, call: Any, *args: Any) -> None:
         try:
-            await pipeline.run(call, *args)
+            await pipeline.run_at(self._folder, lambda: call(*args))
         except (StateFailed, OSError) as error:
+            if isinstance(error, TimedOut):
+                self._leave_behind()
             self._file = None
             self._fail(error)
+
+    def _leave_behind(self) -> None:
+        """Its file system hangs: to close it would wait, on whatever thread."""
+        if self._file is not None:
+            _left_behind.append(self._file)
 
     def _fail(self, error: Exception) -> None:
         _log.warning("what is told is not kept for the next start: %s", error)

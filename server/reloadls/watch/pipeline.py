@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from reloadls.watch.denials import Retries
 from reloadls.watch.flush import Cause, Flush, Pacing
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from reloadls.watch.sources.kernel import Kernel
 
 __all__ = ["Pipeline"]
+
+T = TypeVar("T")
 
 _BARRIER_S = 1.0
 """How long, in seconds, the source may take to pass a barrier."""
@@ -206,6 +208,10 @@ class Pipeline:
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
         """Run a blocking call on the disk thread, between comparisons."""
         return await self._reader.run(call, *args)
+
+    async def run_at(self, path: str, call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+        """See `Reader.run_at`."""
+        return await self._reader.run_at(path, call, undo)
 
     async def entries(self) -> tuple[dict[str, Entry], str]:
         """What is known of every file, and a digest of the .gitignore files in force. For `deliver` to call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from reloadls.watch.attend import Attend
 from reloadls.watch.change import FileChange, net_changes
@@ -20,6 +20,8 @@ from reloadls.watch.vcs import Lock, find_locks
 from reloadls.watch.worker import Worker
 
 __all__ = ["Reader", "Untold", "View"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,23 @@ class Reader:
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
         """Run another blocking call on the same thread."""
         return await self._worker.run(call, *args)
+
+    async def run_at(self, path: str, call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+        """Run a blocking call on the same thread, or on that of the file system that `path` is on.
+
+        Args:
+            path: where it reads or writes.
+            call: what to run.
+            undo: called with what it gave if that came too late.
+
+        Raises:
+            TimedOut: the file system does not answer.
+        """
+        return await self._worker.run(self._run_at, path, call, undo)
+
+    def _run_at(self, path: str, call: Callable[[], T], undo: Callable[[T], object] | None) -> T:
+        self.disk.refresh()
+        return self.disk.follow(path, lambda _: call(), undo)
 
     async def begin(self, known: Mapping[str, Entry] | None = None) -> View:
         """Take over what is on disk; what differs from `known`, if that is given, is untold."""
