@@ -27,13 +27,13 @@ def write(name: str, text: str = "longer than before") -> Step:
     return act
 
 
-def write_back(name: str) -> Step:
+def write_back(name: str, first: str = "X") -> Step:
     """Other content of the same size, in place; the mtime is put back."""
 
     def act(base: Path) -> None:
         before = (base / name).stat()
         with (base / name).open("r+") as file:
-            file.write("X")
+            file.write(first)
         os.utime(base / name, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     return act
@@ -74,9 +74,9 @@ KINDS = {
     "unpacked again": Kind("ws", unpacked_again("ws/a/f"), "ws/a/f:modified"),
     "a .gitignore under the same stamps": Kind(
         "ws",
-        lambda base: (write_back("ws/.gitignore")(base), write("ws/a.log")(base)),
-        "ws/.gitignore:modified ws/a.log:created",
-        (write("ws/.gitignore", "*.log"), lambda base: os.utime(base / "ws/.gitignore", (1e9, 1e9))),
+        lambda base: (write_back("ws/.gitignore", "*")(base), write("ws/a.log")(base), write("ws/b.py")(base)),
+        "ws/.gitignore:modified ws/b.py:created",
+        (write("ws/.gitignore", "X.log"), lambda base: os.utime(base / "ws/.gitignore", (1e9, 1e9))),
     ),
     "a root that is a link, in another root": Kind(
         "ws ws/node_modules/pk",
@@ -93,8 +93,8 @@ KINDS = {
     ),
     ".gitignore above the root": Kind(
         "ws/a",
-        lambda base: (write("ws/.gitignore", "*.py")(base), write("ws/a/x.log")(base), write("ws/a/y.py")(base)),
-        "ws/a/x.log:created",
+        lambda base: (write("ws/.gitignore", "*.py")(base), write("ws/a/x.py")(base), write("ws/a/y.txt")(base)),
+        "ws/a/y.txt:created",
         (write("ws/.git/HEAD"), write("ws/.gitignore", "*.log")),
     ),
     "info/exclude": Kind(
