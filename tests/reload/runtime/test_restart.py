@@ -226,6 +226,36 @@ def test_a_restart_can_be_asked_for(ticking: Program) -> None:
     ticking.until_says("one")
 
 
+def test_a_program_that_closes_all_low_descriptors_can_be_restarted(tmp_path: Path) -> None:
+    write(tmp_path, app="import os\nos.closerange(3, 256)\n" + _SERVERS["asyncio"], model=_MODEL.format("a", 0))
+    with program(tmp_path, _RESTART) as running:
+        running.running.until(lambda: bool(running.running.out), "server")
+        connect = _connector(tmp_path, running)
+        for number in (1, 2):
+            pid = _pid(connect)
+            running.connect(pid)
+            running.write(model=_MODEL.format(f"a{number}", number))
+            until_gone(pid)
+        assert _pid(connect) != pid
+
+
+def test_a_program_that_closes_our_descriptor_goes_on(tmp_path: Path) -> None:
+    first = "import os\nos.closerange(3, 4096)\nfor fd in range(900, 1024):\n    os.dup2(0, fd)\n"
+    write(tmp_path, app=first + TICKING.replace("import word", "import word, model"), model=_MODEL.format("a", 0))
+    write(tmp_path, word="def word():\n    return 'one'\n")
+    with program(tmp_path, _RESTART) as running:
+        pid = _only_child(running)
+        client = running.connect(pid)
+        running.write(model=_MODEL.format("b", 1))
+        assert client.until_report()["status"] == "restartRequired"
+        running.write(model=_MODEL.format("a", 0))
+        running.write(word="def word():\n    return 'two'\n")
+        running.until_says("two")
+        assert _only_child(running) == pid
+        running.running.signal(signal.SIGKILL)
+        until_gone(pid)
+
+
 def test_the_program_does_not_outlive_its_supervisor(ticking: Program) -> None:
     pid = _only_child(ticking)
     ticking.running.signal(signal.SIGKILL)

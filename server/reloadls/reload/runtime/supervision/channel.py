@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import resource
 import socket
 from collections import deque
 from typing import Any
 
-__all__ = ["Channel", "Message"]
+__all__ = ["Channel", "Message", "move_up"]
 
 Message = dict[str, Any]
 
 _READ = 64 * 1024
 _MAX_FDS = 16
+_HIGHEST = 1024
+_ROOM = 32
+
+
+def move_up(fd: int) -> int:
+    """Give a descriptor a high number and close it: programs that tidy up begin with `os.closerange(3, 256)`."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY or limit > _HIGHEST:
+        limit = _HIGHEST
+    try:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(limit - _ROOM, 0))
+    except OSError:  # there are none left
+        return fd
+    os.close(fd)
+    return moved
 
 
 class Channel:
@@ -22,6 +39,7 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._file = _file(connection)
         self._rest = b""
         self._fds: deque[int] = deque()
 
@@ -31,18 +49,31 @@ class Channel:
         left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         return Channel(left), Channel(right)
 
+    def moved_up(self) -> Channel:
+        """The same with a high descriptor; this one can't be used any more."""
+        return Channel(socket.socket(fileno=move_up(self._socket.detach())))
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the program has closed this end's descriptor, whose number may be another file's by now."""
+        return _file(self._socket) != self._file
+
     def fileno(self) -> int:
         """Its descriptor."""
         return self._socket.fileno()
 
     def close(self) -> None:
         """Close this end."""
+        if self.cut_off:
+            self._socket.detach()
         self._socket.close()
 
     def send(self, message: Message, fd: int | None = None) -> bool:
         """Send one message, if the other end is there; whether it is."""
         whole = message if fd is None else {**message, "fd": True}
         data = json.dumps(whole).encode() + b"\n"
+        if self.cut_off:
+            return False
         try:
             sent = socket.send_fds(self._socket, [data], [] if fd is None else [fd])
             self._socket.sendall(data[sent:])
@@ -52,6 +83,8 @@ class Channel:
 
     def receive(self) -> list[tuple[Message, int | None]] | None:
         """Wait for messages, each with its descriptor; None at the end."""
+        if self.cut_off:
+            return None
         try:
             data, fds, _, _ = socket.recv_fds(self._socket, _READ, _MAX_FDS)
         except OSError:
@@ -78,3 +111,12 @@ class Channel:
         while self._fds:
             with contextlib.suppress(OSError):
                 os.close(self._fds.popleft())
+
+
+def _file(connection: socket.socket) -> tuple[int, int] | None:
+    """What a socket's descriptor leads to."""
+    try:
+        found = os.fstat(connection.fileno())
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

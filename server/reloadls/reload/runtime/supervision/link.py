@@ -17,6 +17,7 @@ __all__ = ["Link"]
 
 _LOOK_S = 0.02
 _SETTLE_S = 0.1
+_PARENT_S = 1.0
 
 
 class Link:
@@ -60,7 +61,8 @@ class Link:
 
     def restarts_for(self, report: ReloadReport) -> bool:
         """Whether a report makes the supervisor start the program anew."""
-        return report.status == "restartRequired" or any(note.code in self._codes for note in report.notes)
+        wanted = report.status == "restartRequired" or any(note.code in self._codes for note in report.notes)
+        return wanted and not self._channel.cut_off
 
     def ready(self) -> None:
         """Changes are taken up from now on."""
@@ -77,6 +79,8 @@ class Link:
         while (messages := self._channel.receive()) is not None:
             for message, _ in messages:
                 self._take(message)
+        while self._channel.cut_off and os.getppid() == self._supervisor:
+            time.sleep(_PARENT_S)  # the program has closed our descriptor: it can't be started anew, but it goes on
         self._end()
 
     def _take(self, message: Message) -> None:

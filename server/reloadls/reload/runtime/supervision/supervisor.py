@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from reloadls.reload.runtime.telling import say
 
 from .backoff import Backoff
-from .channel import Channel, Message
+from .channel import Channel, Message, move_up
 from .handover import Handover, Key
 from .looking import Looking
 from .process import Process, describe_status, end_like
@@ -190,9 +190,9 @@ class Supervisor:
             process.channel.close()
         self._signals.restore()
         self._signals.release()
-        return Link(
-            channel, Handover(channel, self._sockets), supervisor, self._options.drain_s, keep=self._options.keep
-        )
+        channel = channel.moved_up()
+        held = {key: move_up(fd) for key, fd in self._sockets.items()}
+        return Link(channel, Handover(channel, held), supervisor, self._options.drain_s, keep=self._options.keep)
 
     def _restart(self, process: Process, changed: list[list[str]]) -> None:
         if process is not self._current or self._ending is not None or self._next is not None:
