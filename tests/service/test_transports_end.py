@@ -129,3 +129,31 @@ async def test_a_client_that_reads_nothing_is_no_obstacle(tmp_path: Path, transp
         assert await service.process.wait() == 0
         for writer in writers:
             writer.transport.abort()
+
+
+@over_every_transport
+async def test_it_ends_after_a_signal_whatever_it_waits_for(tmp_path: Path, transport: Transport) -> None:
+    """Here closing the state file, which never returns, and everything else that is bounded is not."""
+    program = """
+import sys, time
+import reloadls.service.main, reloadls.watch.hub, reloadls.watch.worker
+from reloadls.cli import main
+from reloadls.watch.keeper import Keeper
+reloadls.service.main._LAST_S = 0.3
+reloadls.watch.hub._CLOSE_S = reloadls.watch.worker._STOP_S = 3600
+Keeper._close = lambda self: time.sleep(3600)
+sys.exit(main(["serve", "--state", *sys.argv[1:]]))
+"""
+    command = (sys.executable, "-c", program)
+    if transport == "stdio":
+        async with RecordingClient.start(*command) as client:
+            await client.initialize(hello([tmp_path], {}))
+            await client.wait_for("reload/didChangeStatus")
+            assert isinstance(client.peer, ProcessPeer)
+            os.kill(client.peer.pid, signal.SIGTERM)
+            assert await client.peer.wait() == 128 + signal.SIGTERM
+            assert "has not ended within 0.3 s" in client.peer.stderr
+        return
+    async with Service.start(transport, command=command) as service, service.session(tmp_path):
+        os.kill(service.process.pid, signal.SIGTERM)
+        assert await service.process.wait() == 128 + signal.SIGTERM

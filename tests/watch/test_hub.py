@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -243,3 +244,34 @@ async def test_who_comes_back_at_another_pace_finds_the_clock(tmp_path: Path) ->
         assert [change.path.name for change in changes] == ["new"]
         third = await Member(hub).join(wish(tmp_path))
         assert third.channel is not channel, "who listens is not disturbed"
+
+
+async def test_it_ends_though_the_disk_thread_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that hangs is left behind; when it returns, what is kept is closed after all."""
+    monkeypatch.setattr("reloadls.watch.hub._CLOSE_S", 0.05)
+    monkeypatch.setattr("reloadls.watch.worker._STOP_S", 0.05)
+    (root := tmp_path / "w").mkdir()
+    hub = WatchHub(state_folder=tmp_path / "state")
+    member = await Member(hub).join(wish(root))
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        goes_on.wait(DEADLINE)
+
+    hanging = asyncio.create_task(member.channel.pipeline.run(hang))
+    await asyncio.to_thread(hangs.wait, DEADLINE)
+    await hub.close()
+    assert not goes_on.is_set() and "is not closed" in caplog.text
+    goes_on.set()
+    await hanging
+    again = WatchHub(state_folder=tmp_path / "state")
+    async with asyncio.timeout(DEADLINE):
+        while True:  # the file is free again
+            other = await Member(again).join(wish(root))
+            if other.channel._keeper is not None and other.channel._keeper._file is not None:
+                break
+            await other.leave()
+    await again.close()

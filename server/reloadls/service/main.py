@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -37,6 +38,8 @@ TransportName = Literal["stdio", "tcp", "ws", "socket"]
 DROP_AFTER_S: Final = 60.0
 _LINGER_S: Final = 600.0
 """How long, in seconds, watching goes on for a client that may come back, where others may come, too."""
+_LAST_S: Final = 10.0
+"""How long, in seconds, the process may take to end after a signal. Only a disk that hangs needs more."""
 _log = logging.getLogger("reloadls")
 
 
@@ -67,7 +70,7 @@ def serve_main(options: ServeOptions | None = None) -> int:
     """Serve until the client is gone (`stdio`) or a signal comes, and return the exit code.
 
     That is 0 after a signal, and for `stdio` after `shutdown`; 1 when the client there went without saying so. A
-    second signal ends the process at once.
+    second signal ends the process at once, and 10 seconds after the first one it ends whatever it waits for.
 
     Raises:
         CantServe: it can't be served in that way.
@@ -75,13 +78,14 @@ def serve_main(options: ServeOptions | None = None) -> int:
     """
     options = options or ServeOptions()
     _start_log(options.log_file, options.log_level)
-    return asyncio.run(_serve(options))
+    with contextlib.ExitStack() as ended:
+        return asyncio.run(_serve(options, ended))
 
 
-async def _serve(options: ServeOptions) -> int:
+async def _serve(options: ServeOptions, ended: contextlib.ExitStack) -> int:
     draining: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     with contextlib.ExitStack() as left_behind:
-        _drain_on_signals(draining, left_behind.close)
+        _drain_on_signals(draining, left_behind, ended)
         host = _host(options)
         try:
             if options.transport == "stdio":
@@ -131,13 +135,27 @@ async def _serve_sockets(
     )
 
 
-def _drain_on_signals(draining: asyncio.Future[None], clean_up: Callable[[], None]) -> None:
+def _drain_on_signals(
+    draining: asyncio.Future[None], left_behind: contextlib.ExitStack, ended: contextlib.ExitStack
+) -> None:
+    def end_at_once(number: int) -> None:
+        left_behind.close()
+        os._exit(128 + number)
+
+    def end_late(number: int) -> None:
+        _log.warning("the service has not ended within %g s of the signal: a disk that hangs, most likely", _LAST_S)
+        end_at_once(number)
+
     def on_signal(number: int) -> None:
         if draining.done():
-            clean_up()
-            os._exit(128 + number)
+            end_at_once(number)
         _log.info("%s: no more clients are taken, and what is in flight is finished", signal.Signals(number).name)
         draining.set_result(None)
+        # On a thread: what does not end may be anything, closing the event loop included.
+        last = threading.Timer(_LAST_S, end_late, (number,))
+        last.daemon = True
+        last.start()
+        ended.callback(last.cancel)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

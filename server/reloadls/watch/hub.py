@@ -24,6 +24,8 @@ __all__ = ["Channel", "Subscriber", "WatchHub", "Wish"]
 _log = logging.getLogger(__name__)
 _MOST_LINGERING = 16
 """Channels that go on at most although nobody listens to them."""
+_CLOSE_S = 2.0
+"""How long, in seconds, an ending channel waits for its disk thread to close what it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,13 @@ class Channel:
             self._begun.cancel()
             await asyncio.wait([self._begun])
         if self._keeper is not None:
-            await self._keeper.close(self.pipeline)
+            try:
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._keeper.close(self.pipeline)
+            except TimeoutError:  # it is closed after the call to the disk that is under way
+                _log.warning(
+                    "the state of %s is not closed within %g s", ", ".join(self.wish.scope.roots[:3]), _CLOSE_S
+                )
         await self.pipeline.stop()
 
     async def _deliver(self, flush: Flush) -> None:
