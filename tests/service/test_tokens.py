@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from websockets.typing import Origin
 from reloadls.service import ReloadServer
 from reloadls.service.transports import CantServe, Limits, listen, read_or_make_token, serve_clients
 from reloadls.service.transports.connection import Connection
+from reloadls.service.transports.refusals import Refusals
 from tests.cli.running import finish
 from tests.support.clients import RawClient, RecordingClient, RpcError
 from tests.support.peers import WsPeer
@@ -271,16 +272,90 @@ class TestBefore:
                     (tmp_path / "a").touch()
                     await client.request("reload/sync")
 
+    @with_tokens
+    async def test_of_too_many_those_that_are_there_longest_are_refused(
+        self, transport: Transport, tmp_path: Path
+    ) -> None:
+        """So that clients which never show it can't keep out those that do."""
+        async with in_this_process(transport, Limits(hello_clients=3)) as address, contextlib.AsyncExitStack() as stack:
+            host, _, port = address.partition(":")
+            streams = []
+            for _ in range(5):
+                streams.append(await asyncio.open_connection(host, int(port)))
+                stack.callback(streams[-1][1].close)
+            for reader, _ in streams[:2]:
+                said = await asyncio.wait_for(reader.read(), 10)
+                assert (b"while more than 3 clients" in said) == (transport == "tcp")
+            if transport == "ws":
+                client_of = RecordingClient.over(WsPeer(await connect(f"ws://{address}")))
+            else:
+                client_of = RecordingClient.connect(*await asyncio.open_connection(host, int(port)))
+            async with client_of as client:
+                await client.initialize(hello([tmp_path], {"token": "token"}))
+                for _ in range(4):  # one that has shown it does not count
+                    streams.append(await asyncio.open_connection(host, int(port)))
+                    stack.callback(streams[-1][1].close)
+                await client.request("reload/sync")
+                assert not streams[-1][0].at_eof()
+
+    @with_tokens
+    async def test_what_serves_a_client_is_made_after_that(self, transport: Transport, tmp_path: Path) -> None:
+        made: list[ReloadServer] = []
+
+        def make() -> ReloadServer:
+            made.append(ReloadServer(admitted=False))
+            return made[-1]
+
+        async with in_this_process(transport, Limits(), make) as address:
+            host, _, port = address.partition(":")
+            if transport == "ws":
+                client_of = RecordingClient.over(WsPeer(await connect(f"ws://{address}")))
+            else:
+                client_of = RecordingClient.connect(*await asyncio.open_connection(host, int(port)))
+            async with client_of as client:
+                with pytest.raises(RpcError):
+                    await client.request("reload/status")
+                assert not made[0].protocol.fm.features
+                await client.initialize(hello([tmp_path], {"token": "token"}))
+                assert await client.request("reload/sync")
+
+    def test_refusals_are_logged_now_and_then(self, caplog: pytest.LogCaptureFixture) -> None:
+        now = 0.0
+        refusals = Refusals(lambda: now)
+        for number in range(1000):
+            refusals.log(f"client {number}", "no")
+        assert [record.getMessage() for record in caplog.records] == [f"client {n} is refused: no" for n in range(10)]
+        now = 10.0
+        refusals.log("client 1000", "no")
+        refusals.log("client 1001", "no")
+        refusals.end()
+        assert [record.getMessage() for record in caplog.records[10:]] == [
+            "990 other clients were refused", "client 1000 is refused: no", "1 other clients were refused",
+        ]  # fmt: skip
+        refusals.end()
+        assert len(caplog.records) == 13
+
+    @with_tokens
+    async def test_few_lines_are_logged_of_many(self, transport: Transport) -> None:
+        async with Service.start(transport) as service:
+            for _ in range(40):
+                async with service.client(RawClient) as client:
+                    client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}})
+                    await client.peer.wait()
+            assert 10 <= service.process.stderr.count("is refused: the token is missing") < 20
+
 
 @contextlib.asynccontextmanager
-async def in_this_process(transport: Transport, limits: Limits) -> AsyncIterator[str]:
+async def in_this_process(
+    transport: Transport, limits: Limits, make: Callable[[], ReloadServer] = ReloadServer
+) -> AsyncIterator[str]:
     """A service with limits that nobody can set; gives its address."""
     assert transport in ("tcp", "ws")
     draining: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     with listen(transport, "127.0.0.1:0") as listening:
         origins = () if transport == "ws" else None
         serving = serve_clients(
-            listening.socket, ReloadServer, draining=draining, token="token", origins=origins, limits=limits
+            listening.socket, make, draining=draining, token="token", origins=origins, limits=limits
         )
         task = asyncio.create_task(serving)
         try:

@@ -51,11 +51,12 @@ class ReloadServer(LanguageServer):
 
     Args:
         host: what it shares with the process's other servers; one of its own if left out.
+        admitted: whether it can serve at once; else `admit` makes it ready, which takes most of the time of making one.
     """
 
     protocol: ReloadProtocol
 
-    def __init__(self, host: Host | None = None) -> None:
+    def __init__(self, host: Host | None = None, *, admitted: bool = True) -> None:
         self._host = host or Host()
         super().__init__(
             "reloadls",
@@ -68,8 +69,14 @@ class ReloadServer(LanguageServer):
         self._progress: ScanProgress | None = None
         self._watching = False
         self._tasks: set[asyncio.Task[None]] = set()
-        register(self)
-        _register_life_cycle(self)
+        if admitted:
+            self.admit()
+
+    def admit(self) -> None:
+        """The client may be here: get ready to serve it, if that was not done."""
+        if types.INITIALIZE not in self.protocol.fm.features:
+            register(self)
+            _register_life_cycle(self)
 
     @property
     def session(self) -> Session:

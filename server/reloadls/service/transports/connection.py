@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self.allowance: int | None = None
         """Bytes that are received before `on_excess` is called, a slice at a time; None: any number, at once."""
         self.on_excess: Callable[[], None] = lambda: None
+        self.log_refusal: Callable[[str], None] = lambda reason: _log.warning("%s is refused: %s", name, reason)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()

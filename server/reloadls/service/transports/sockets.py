@@ -16,6 +16,7 @@ from reloadls.protocol import RequestFailed, SafeProtocol, dumps
 from .connection import Connection
 from .conversation import converse, resolve
 from .gate import Gate
+from .refusals import Refusals
 
 __all__ = ["Limits", "Server", "serve_clients"]
 
@@ -38,6 +39,8 @@ class Limits:
     """Bytes in which it must have shown the token."""
     hello_messages: int = 32
     """Messages, frames included, in which it must have shown the token."""
+    hello_clients: int = 64
+    """Clients at a time that have not shown it; of more, the one that is there longest is refused."""
 
 
 class Server(Protocol):
@@ -46,6 +49,9 @@ class Server(Protocol):
     @property
     def protocol(self) -> SafeProtocol:
         """Its end of the conversation."""
+
+    def admit(self) -> None:
+        """Get ready to serve: the client may be here. Called once; before, only the token is looked at."""
 
     async def end(self) -> None:
         """End its session."""
@@ -103,6 +109,8 @@ class _Clients:
             from . import websocket  # noqa: F401, PLC0415
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refusals = Refusals()
+        self._waiting: dict[_Visit, None] = {}
 
     async def accept(self, listening: socket.socket) -> None:
         """Take one client after the other."""
@@ -130,11 +138,19 @@ class _Clients:
         """Wait until every conversation is over."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._refusals.end()
 
     async def _serve(self, client: socket.socket) -> None:
         name = f"client {next(self._numbers)}"
         try:
-            visit = _Visit(name, self._make_server(), self._token, self._origins, self._limits)
+            visit = _Visit(
+                name,
+                self._make_server(),
+                token=self._token,
+                origins=self._origins,
+                limits=self._limits,
+                refusals=self._refusals,
+            )
             await asyncio.get_running_loop().connect_accepted_socket(lambda: visit.connection, client)
         except Exception as error:
             short = isinstance(error, OSError) and error.errno in _SHORT
@@ -142,30 +158,57 @@ class _Clients:
             client.close()
             return
         _log.info("%s is there", name)
+        self._wait_for_token(visit)
         try:
             await visit.run(self._draining)
         except Exception:
             _log.exception("the conversation with %s failed", name)
+        finally:
+            self._waiting.pop(visit, None)
         _log.info("%s is gone", name)
+
+    def _wait_for_token(self, visit: _Visit) -> None:
+        if visit.is_admitted:
+            return
+        self._waiting = {other: None for other in self._waiting if not other.is_admitted} | {visit: None}
+        for oldest in list(self._waiting)[: len(self._waiting) - self._limits.hello_clients]:
+            del self._waiting[oldest]
+            oldest.refuse(f"no token came while more than {self._limits.hello_clients} clients had shown none")
 
 
 class _Visit:
     """One client: its connection, its way in, and its server."""
 
     def __init__(
-        self, name: str, server: Server, token: str | None, origins: Sequence[str] | None, limits: Limits
+        self,
+        name: str,
+        server: Server,
+        *,
+        token: str | None,
+        origins: Sequence[str] | None,
+        limits: Limits,
+        refusals: Refusals,
     ) -> None:
         self._name = name
         self._server = server
         self._limits = limits
+        self._refusals = refusals
         self._gate = Gate(token, on_open=self._on_open, on_refused=self._on_refused)
         self.connection = self._connect(origins)
+        self.connection.log_refusal = self._log_refusal
         server.protocol.admit = self._gate.admit
         server.protocol.on_received = self._count
         server.protocol.set_writer(self.connection, include_headers=not self.connection.has_frames)
-        if not self._gate.is_open:
+        if self._gate.is_open:
+            server.admit()
+        else:
             self.connection.allowance = limits.hello_bytes
-            self.connection.on_excess = lambda: self._refuse(f"no token came within {limits.hello_bytes} bytes")
+            self.connection.on_excess = lambda: self.refuse(f"no token came within {limits.hello_bytes} bytes")
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether it has shown the token, or needs none."""
+        return self._gate.is_open
 
     def _connect(self, origins: Sequence[str] | None) -> Connection:
         if origins is None:
@@ -185,7 +228,7 @@ class _Visit:
         """Refuse a client that has sent too many messages without the token: each costs more than its bytes."""
         most = self._limits.hello_messages
         if received > most and not self._gate.is_open and self._server.protocol.exit_code is None:
-            self._refuse(f"no token was received within {most} messages")
+            self.refuse(f"no token was received within {most} messages")
 
     def _on_message(self, body: bytes) -> None:
         if self._server.protocol.exit_code is None:  # as `feed` does
@@ -210,17 +253,22 @@ class _Visit:
 
     def _on_open(self) -> None:
         self.connection.allowance = None
+        self._server.admit()
+
+    def _log_refusal(self, reason: str) -> None:
+        self._refusals.log(self._name, reason)
 
     def _on_refused(self, reason: str) -> None:
-        _log.warning("%s is refused: %s", self._name, reason)
+        self._log_refusal(reason)
         self.connection.refuse()
         self._server.protocol.stop()
 
     def _refuse_late(self) -> None:
         if not self._gate.is_open:
-            self._refuse(f"no token came within {self._limits.hello_within:g} s")
+            self.refuse(f"no token came within {self._limits.hello_within:g} s")
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Tell it why it may not be here, and end the conversation."""
         error = RequestFailed(reason)
         message = {"code": error.code, "message": error.message, "data": error.data}
         self._server.protocol.send_body(dumps({"jsonrpc": "2.0", "id": None, "error": message}))

@@ -24,7 +24,6 @@ from .conversation import resolve
 
 __all__ = ["WebSocketConnection"]
 
-_log = logging.getLogger(__name__)
 _LONGEST_REASON: Final = 300
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -90,7 +89,7 @@ class WebSocketConnection(Connection):
         response = self._frames.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             reason = response.body.decode("utf-8", "replace").strip()
-            _log.warning("%s is refused: %s", self.name, shown(reason[:_LONGEST_REASON]))
+            self.log_refusal(shown(reason[:_LONGEST_REASON]))
             return response
         given = request.headers.get_all("Authorization")
         if given and not self._is_good(given):
