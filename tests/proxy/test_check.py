@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import finish
 
 SERVER = """
@@ -26,6 +28,12 @@ while line := sys.stdin.buffer.readline():
     method = message.get("method")
     if method == "initialize" and "register" in sys.argv:
         entry = {"id": "1", "method": "workspace/didChangeWatchedFiles", "registerOptions": watchers()}
+        send({"id": "r", "method": "client/registerCapability", "params": {"registrations": [entry]}})
+    if method == "textDocument/didOpen" and message["params"]["textDocument"]["languageId"] in sys.argv:
+        text = message["params"]["textDocument"]["text"]
+        sys.argv.remove(message["params"]["textDocument"]["languageId"])
+        entry = {"id": "1", "method": "workspace/didChangeWatchedFiles", "registerOptions": watchers()}
+        entry["registerOptions"]["watchers"].append({"globPattern": "**/*.weird"})
         send({"id": "r", "method": "client/registerCapability", "params": {"registrations": [entry]}})
     if method == "workspace/didChangeWatchedFiles" and "read" in sys.argv:
         for change in message["params"]["changes"]:
@@ -64,6 +72,31 @@ def test_a_server_that_registers_for_nothing() -> None:
     code, said = check("read", options=("--watch", "**/*.py"))
     assert code == 0
     assert "Edited on disk: lib.py" in said
+
+
+@pytest.mark.parametrize("language", ["python", "typescript", "lua", "zig"])
+def test_a_server_that_registers_once_a_file_is_open(language: str) -> None:
+    code, said = check(language, "read")
+    assert code == 0
+    assert said.startswith("The server registers for:\n  **/*.conf\n")
+    assert "Edited on disk: check.conf, check.weird\n  told to the server after " in said
+
+
+@pytest.mark.parametrize(("name", "language"), [("a b.weird", "weird"), ("main.weird", "weird")])
+def test_a_file_of_the_users_choice(tmp_path: Path, name: str, language: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"\xff text\r\n")
+    code, said = check(language, "read", options=("--check-file", str(file)))
+    assert code == 0
+    assert f"Edited on disk: {name}\n  told to the server after " in said and "  read by the server after " in said
+    assert file.read_bytes() == b"\xff text\r\n" and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["missing.go", "."])
+def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
+    done = finish("proxy", "--check-file", name, "--", "true", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"--check-file '{name}': must be a file of the server's language" in done.stderr
 
 
 def test_a_server_that_ends(tmp_path: Path) -> None:

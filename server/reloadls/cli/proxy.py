@@ -43,6 +43,9 @@ def proxy(
     check: Annotated[
         bool, typer.Option("--check", help="Show what the server asks to be told of, and how fast it takes it up.")
     ] = False,
+    check_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The same with copies of this file, which it is to understand.")
+    ] = None,
 ) -> Callable[[], int]:
     """Give a language server the file watching that many editors lack.
 
@@ -58,10 +61,13 @@ def proxy(
       reloadls proxy -- basedpyright-langserver --stdio
       reloadls proxy --always --log proxy.log -- ty server
       reloadls proxy --check -- ruff server
+      reloadls proxy --check-file src/main.go -- gopls
     """
     debounce = whole_number("--debounce-ms", debounce_ms, low=1, high=60_000)
     if log is not None:
         _check_log_file(log)
+    if check_file is not None:
+        _check_is_file(check_file)
 
     def job() -> int:
         from reloadls.proxy.main import ProxyOptions, proxy_main  # noqa: PLC0415 - only this command needs it
@@ -72,10 +78,10 @@ def proxy(
             debounce=debounce / 1000, always=always, globs=tuple(watch or ()), keep_pull=keep_pull, own=own
         )
         options = ProxyOptions(command=tuple(command), settings=settings, reload=reload, log_file=log)
-        if check:
+        if check or check_file is not None:
             from reloadls.proxy.check import check_main  # noqa: PLC0415
 
-            return check_main(options)
+            return check_main(options, check_file)
         return proxy_main(options)
 
     return job
@@ -87,3 +93,13 @@ def _check_log_file(path: str) -> None:
             pass
     except OSError as exc:
         raise BadArgument("--log", path, f"can't be written ({exc.strerror}); must be a file that can") from None
+
+
+def _check_is_file(path: str) -> None:
+    try:
+        if not os.path.isfile(path):
+            raise BadArgument("--check-file", path, "must be a file of the server's language")
+        with open(path, "rb"):
+            pass
+    except OSError as exc:
+        raise BadArgument("--check-file", path, f"can't be read ({exc.strerror}); must be a file that can") from None

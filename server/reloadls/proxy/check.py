@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,6 +47,22 @@ _SCENES: Final = (
 )  # fmt: skip
 """(language, file that is opened, its text, file that is edited on disk, its text, its new text)."""
 
+_LATE_S: Final = 15.0
+"""Seconds that a server is given to register after a file of the user's choice was opened."""
+_COPY: Final = "reloadls_check"
+"""What the copy of the user's file is called that is opened; the other one keeps its name, and is edited."""
+_LONGEST: Final = 1 << 20
+_LANGUAGES: Final = {
+    ".c": "c", ".cc": "cpp", ".clj": "clojure", ".cpp": "cpp", ".cs": "csharp", ".css": "css", ".dart": "dart",
+    ".ex": "elixir", ".go": "go", ".h": "c", ".hs": "haskell", ".html": "html", ".java": "java", ".js": "javascript",
+    ".json": "json", ".jsx": "javascriptreact", ".kt": "kotlin", ".lua": "lua", ".md": "markdown", ".ml": "ocaml",
+    ".nix": "nix", ".php": "php", ".py": "python", ".pyi": "python", ".r": "r", ".rb": "ruby", ".rs": "rust",
+    ".scala": "scala", ".sh": "shellscript", ".sql": "sql", ".svelte": "svelte", ".swift": "swift", ".tex": "latex",
+    ".tf": "terraform", ".toml": "toml", ".ts": "typescript", ".tsx": "typescriptreact", ".vue": "vue",
+    ".xml": "xml", ".yaml": "yaml", ".yml": "yaml", ".zig": "zig",
+}  # fmt: skip
+"""The end of a file's name → LSP's name of its language."""
+
 
 @dataclass
 class _Findings:
@@ -64,12 +80,21 @@ class _Findings:
         return time.monotonic() - self.began
 
 
-def check_main(options: ProxyOptions) -> int:
-    """Print what the server registers and what it makes of an edit; return 0 if it took it up, 1 if not."""
+def check_main(options: ProxyOptions, file: str | None = None) -> int:
+    """Print what the server registers and what it makes of an edit; return 0 if it took it up, 1 if not.
+
+    Args:
+        options: what to start, and how.
+        file: a file of the server's language; a copy of it is opened, and another one edited.
+
+    Raises:
+        OSError: that file can't be read.
+    """
     start_log(options.log_file)
+    given = None if file is None else (os.path.basename(file), _read(file))
     findings = _Findings()
     try:
-        asyncio.run(_check(options, findings))
+        asyncio.run(_check(options, findings, given))
     except CantStart as refusal:
         sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
@@ -81,7 +106,7 @@ def check_main(options: ProxyOptions) -> int:
     return 0 if findings.opened is not None or findings.said is not None else 1
 
 
-async def _check(options: ProxyOptions, findings: _Findings) -> None:
+async def _check(options: ProxyOptions, findings: _Findings, given: tuple[str, str] | None) -> None:
     with tempfile.TemporaryDirectory(prefix="reloadls-check-", ignore_cleanup_errors=True) as made:
         folder = _set_scenes(made)
 
@@ -98,19 +123,57 @@ async def _check(options: ProxyOptions, findings: _Findings) -> None:
         async with Editor.start(dataclasses.replace(options, settings=settings)) as editor:
             await editor.hello(folder, within=_START_S)
             await editor.quiet(_QUIET_S, within=_START_S)
-            edits = await _prepare(editor, folder, Interest(findings.globs), findings.globs)
+            tried = _Trial(editor, folder, findings)
+            edits = await (tried.prepare() if given is None else tried.prepare_for(*given))
             await _try_out(editor, edits, findings)
 
 
-async def _prepare(editor: Editor, folder: str, interest: Interest, globs: Sequence[Glob]) -> dict[str, str]:
-    """Path → new text of what is to be edited: a file that another, open one depends on; else one file per glob."""
-    for language, opened, text, edited, _, after in _SCENES:
-        if interest.wants(os.path.join(folder, edited), "modified"):
-            document = {"uri": to_uri(os.path.join(folder, opened)), "languageId": language, "version": 1, "text": text}
-            editor.say({"method": "textDocument/didOpen", "params": {"textDocument": document}})
-            await editor.quiet(_QUIET_S, within=_START_S)
-            return {os.path.join(folder, edited): after}
-    return dict.fromkeys(_samples(folder, globs), "")
+class _Trial:
+    """Opens files of the server's language, for which many servers wait before they register."""
+
+    def __init__(self, editor: Editor, folder: str, findings: _Findings) -> None:
+        self._editor = editor
+        self._folder = folder
+        self._findings = findings
+        self._opened: set[str] = set()
+
+    async def prepare(self) -> dict[str, str]:
+        """Path → new text of what is to be edited: a file that another, open one depends on; else one file per glob."""
+        if not self._findings.lines:
+            for language, opened, text, *_ in _SCENES:
+                await self._open(opened, language, text)
+        if not self._findings.lines:
+            for end, language in _LANGUAGES.items():
+                self._say_opened(f"{_COPY}{end}", language, "\n")
+            await self._editor.quiet(_QUIET_S, within=_START_S)
+        interest = Interest(self._findings.globs)
+        for language, opened, text, edited, _, after in _SCENES:
+            if interest.wants(os.path.join(self._folder, edited), "modified"):
+                await self._open(opened, language, text)
+                return {os.path.join(self._folder, edited): after}
+        return dict.fromkeys(_samples(self._folder, self._findings.globs), "")
+
+    async def prepare_for(self, name: str, text: str) -> dict[str, str]:
+        """The same, for a file of the user's choice."""
+        path = os.path.join(self._folder, name)
+        _write(path, text)
+        end = os.path.splitext(name)[1]
+        await self._open(f"{_COPY}{end}", _LANGUAGES.get(end.lower(), end[1:] or "plaintext"), text)
+        await self._editor.until(lambda: bool(self._findings.lines), within=_LATE_S)
+        await self._editor.quiet(_QUIET_S, within=_START_S)
+        return {path: text + "\n"}
+
+    async def _open(self, name: str, language: str, text: str) -> None:
+        if name not in self._opened:
+            self._say_opened(name, language, text)
+            await self._editor.quiet(_QUIET_S, within=_START_S)
+
+    def _say_opened(self, name: str, language: str, text: str) -> None:
+        self._opened.add(name)
+        path = os.path.join(self._folder, name)
+        _write(path, text)
+        document = {"uri": to_uri(path), "languageId": language, "version": 1, "text": text}
+        self._editor.say({"method": "textDocument/didOpen", "params": {"textDocument": document}})
 
 
 async def _try_out(editor: Editor, edits: dict[str, str], findings: _Findings) -> None:
@@ -206,6 +269,11 @@ def _sample(glob: Glob) -> str:
     """A path that `glob` matches."""
     names = [re.sub(r"\[!?(.)[^]]*\]", r"\1", name) for name in glob.rest if name != "**"]
     return os.path.join(glob.root, *(name.replace("*", "check").replace("?", "x") for name in names))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        return file.read(_LONGEST)
 
 
 def _write(path: str, text: str) -> None:
