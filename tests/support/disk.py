@@ -98,6 +98,38 @@ class Disk:
                     file.write(text)
                 os.replace(beside, path)
 
+    def write_back(self, name: str) -> None:
+        """Other content of the same size, in place, with the mtime put back: as `rsync --inplace --times` does it."""
+        path = self._at(name)
+        if os.path.isfile(path) and os.path.getsize(path):
+            before = os.stat(path)
+            with open(path, "r+b") as file:
+                first = file.read(1)
+                file.seek(0)
+                file.write(b"y" if first == b"x" else b"x")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def unpack(self, name: str, text: str) -> None:
+        """A file whose mtime is always the same, as reproducible archives have it, replaces what was there."""
+        path = self._at(name)
+        if not os.path.isdir(path):
+            self._make_parent(path)
+            if not self._blocked(path):
+                self._count += 1
+                beside = os.path.join(os.path.dirname(path), f".unpacked{self._count}")
+                Path(beside).write_text(text)
+                os.utime(beside, (1e9, 1e9))
+                os.replace(beside, path)
+
+    def hard_link(self, name: str, to: str, *, outside: bool) -> None:
+        """Give a file of the folder, or one outside of it, another name."""
+        path = self._at(name)
+        target = os.path.join(self.outside, "target-" + to.replace("/", "_")) if outside else self._at(to)
+        if os.path.isfile(target) and not os.path.islink(target) and not os.path.lexists(path):
+            self._make_parent(path)
+            if not self._blocked(path) and not self._blocked(target):
+                os.link(target, path)
+
     def rename(self, old: str, new: str) -> None:
         """A file or a folder."""
         source, target = self._at(old), self._at(new)

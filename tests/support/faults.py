@@ -11,8 +11,9 @@ import contextlib
 import os
 import random
 import resource
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,12 +26,13 @@ from tests.support.fuse import Fuse, mounted
 
 __all__ = ["FAULTS", "main"]
 
-FAULTS = ("hang", "chmod", "descriptors")
+FAULTS = ("hang", "chmod", "descriptors", "bind", "case")
 NOBODY = 65534
 _STRETCH = 40
 """Operations between two comparisons."""
 _DEADLINE_S = 30.0
 _NAMES = ("a", "b", "c d", "é", "x.py")
+_CASES = ("a", "A", "Bc", "bC", "é", "É")
 
 
 class Fault(Protocol):
@@ -106,11 +108,48 @@ class Descriptors:
             os.close(self._taken.pop())
 
 
-def operate(random: random.Random, folder: Path) -> None:
+class Bind:
+    """Another folder is mounted over one of the root's, and is changed from both sides."""
+
+    def __init__(self, root: Path, other: Path) -> None:
+        self.folder = self._root = root
+        self._other = other
+        self._at: Path | None = None
+
+    async def begin(self, random: random.Random, watched: Watched) -> None:
+        self._at = self._root.joinpath(*random.choices(_NAMES, k=random.randint(1, 2)))
+        try:
+            self._at.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a file, or a link, is in the way
+            self._at = None
+            return
+        subprocess.run(["mount", "--bind", self._other, self._at], check=True)
+        self.folder = self._other
+
+    async def end(self) -> None:
+        self.folder = self._root
+        if self._at is not None:
+            subprocess.run(["umount", "-l", self._at.resolve()], check=True)
+            self._at = None
+
+
+class Case:
+    """Nothing fails, but names of other case are the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def begin(self, random: random.Random, watched: Watched) -> None: ...
+    async def end(self) -> None: ...
+
+
+def operate(random: random.Random, folder: Path, names: Sequence[str]) -> None:
     """One operation, none of which needs a descriptor; one that can't be done changes nothing."""
-    path = folder.joinpath(*random.choices(_NAMES, k=random.randint(1, 3)))
-    other = folder.joinpath(*random.choices(_NAMES, k=random.randint(1, 3)))
-    acts: list[Callable[[], object]] = [
+    path = folder.joinpath(*random.choices(names, k=random.randint(1, 3)))
+    other = folder.joinpath(*random.choices(names, k=random.randint(1, 3)))
+    if names is _CASES:
+        path, other = as_listed(path), as_listed(other.parent) / other.name
+    acts: Sequence[Callable[[], object]] = [
         path.mkdir,
         lambda: os.mknod(path, 0o600),
         lambda: os.mknod(path, 0o600),
@@ -119,10 +158,19 @@ def operate(random: random.Random, folder: Path) -> None:
         lambda: path.rename(other),
         path.unlink,
         path.rmdir,
-        lambda: path.symlink_to(random.choice(_NAMES)),
-    ]
+        lambda: path.symlink_to(random.choice(names)),
+    ][: -1 if names is _CASES else None]
     with contextlib.suppress(OSError):
         random.choice(acts)()
+
+
+def as_listed(path: Path) -> Path:
+    """`path` as its folders list it: through FUSE each spelling has an inode of its own, and reports for itself."""
+    spelled = Path(path.anchor)
+    for name in path.parts[1:]:
+        names = os.listdir(spelled) if spelled.is_dir() else []
+        spelled /= name if name in names else next((one for one in names if one.casefold() == name.casefold()), name)
+    return spelled
 
 
 class Watched:
@@ -165,6 +213,7 @@ def on_disk(folder: Path) -> dict[str, tuple[int, int]]:
 
 async def run(fault: Fault, roots: list[Path], operations: int, seed: int) -> int:
     """Returns how often what was reported was compared with the disk."""
+    names = _CASES if isinstance(fault, Case) else _NAMES
     chance = random.Random(seed)
     picture: set[str] = set()
     changed: set[str] = set()
@@ -187,9 +236,15 @@ async def run(fault: Fault, roots: list[Path], operations: int, seed: int) -> in
         for number in range(_STRETCH):
             if number == begins:
                 await fault.begin(chance, watched)
-            operate(chance, chance.choice([fault.folder, roots[-1]]))
+            operate(chance, chance.choice([fault.folder, roots[-1]]), names)
             if chance.random() < 0.1:
                 await asyncio.sleep(0.002)
+        if isinstance(fault, Bind):
+            await pipeline.sync()
+            there = {path for root in roots for path in on_disk(root)}
+            assert picture == there, (
+                f"seed {seed}, mounted: too many {sorted(picture - there)}, missing {sorted(there - picture)}"
+            )
         await fault.end()
         await watched.until(lambda codes: not codes)
         await pipeline.sync()
@@ -216,6 +271,11 @@ def main(name: str, operations: int, seed: int, folder: Path) -> int:
         fault: Fault
         if name == "hang":
             fault = Hang(stack.enter_context(mounted(root)))
+        elif name == "case":
+            fault = Case(stack.enter_context(mounted(root, casefold=True)).root)
+        elif name == "bind":
+            (folder / "other").mkdir()
+            fault = Bind(root, folder / "other")
         elif name == "chmod":
             os.setgid(NOBODY)
             os.setuid(NOBODY)

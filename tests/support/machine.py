@@ -154,6 +154,18 @@ class DiskMachine(RuleBasedStateMachine):
     def replace(self, name: str, text: str) -> None:
         self._do("replace", name, text)
 
+    @rule(name=NAMES)
+    def write_back(self, name: str) -> None:
+        self._do("write_back", name)
+
+    @rule(name=NAMES, text=TEXTS)
+    def unpack(self, name: str, text: str) -> None:
+        self._do("unpack", name, text)
+
+    @rule(name=NAMES, to=NAMES, outside=st.booleans())
+    def hard_link(self, name: str, to: str, outside: bool) -> None:
+        self._do("hard_link", name, to, outside=outside)
+
     @rule(old=NAMES, new=NAMES)
     def rename(self, old: str, new: str) -> None:
         self._do("rename", old, new)

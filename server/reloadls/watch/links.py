@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from reloadls.watch.guarded import TimedOut
 from reloadls.watch.roots import folders_above
+from reloadls.watch.spelling import folded
 
 __all__ = ["Links", "link_chain"]
 
@@ -54,7 +55,11 @@ def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole
 
 
 class Links:
-    """The known links to files, or to nothing, and the paths each depends on."""
+    """The known links to files, or to nothing, and the paths each depends on.
+
+    Paths that differ only in case, or in how a letter is composed, are taken for one: the file system may do so, too,
+    and a look too many harms nothing.
+    """
 
     __slots__ = ("_above", "_chains", "_dependents", "changes")
 
@@ -75,7 +80,7 @@ class Links:
             return
         self.changes += 1
         self._chains[link] = chain
-        for path in chain:
+        for path in map(folded, chain):
             self._dependents.setdefault(path, set()).add(link)
             self._above.update(folders_above(path))
 
@@ -83,15 +88,18 @@ class Links:
         """Forget `link`."""
         chain = self._chains.pop(link, ())
         self.changes += len(chain) > 0
-        for path in chain:
+        for path in map(folded, chain):
             self._above.subtract(folders_above(path))
-            dependents = self._dependents[path]
+            dependents = self._dependents.get(path, set())
             dependents.discard(link)
             if not dependents:
-                del self._dependents[path]
+                self._dependents.pop(path, None)
 
     def depend_on(self, path: str) -> list[str]:
         """The links that lead through `path`, or through something below it, sorted. Safe from any thread."""
+        if not self._chains:
+            return []
+        path = folded(path)
         links = set(self._dependents.get(path, ()))
         if self._above.get(path, 0) > 0:
             below = path.rstrip(os.sep) + os.sep
@@ -102,6 +110,9 @@ class Links:
 
     def lead_to(self, path: str) -> bool:
         """Whether any link leads through `path`, or through something below it. Safe from any thread."""
+        if not self._chains:
+            return False
+        path = folded(path)
         return path in self._dependents or self._above.get(path, 0) > 0
 
     def __bool__(self) -> bool:
@@ -111,6 +122,6 @@ class Links:
         """Whether `path` is known to lead through a link."""
         return path in self._chains
 
-    def targets(self) -> list[str]:
+    def targets(self) -> set[str]:
         """Every path that some link depends on."""
-        return list(self._dependents)
+        return {path for chain in self._chains.values() for path in chain}

@@ -26,6 +26,7 @@ from reloadls.watch.renames import Trail
 from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, folders_above, inside, outermost, watch_set
 from reloadls.watch.scan import GONE, Scan
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
+from reloadls.watch.spelling import folded
 from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
 from reloadls.watch.vcs import MARKS, Repositories
 
@@ -150,7 +151,7 @@ class Snapshot:
             return of_roots
         follows_from = of_roots, self._links.changes, self._rule_files.changes
         if self._watch_known is None or self._watch_known[0] != follows_from:
-            targets = {*self._links.targets(), *self._rule_files.targets()}
+            targets = self._links.targets() | self._rule_files.targets()
             self._watch_known = follows_from, watch_set(self.roots, targets, self._disk.is_dir, self._links)
         return self._watch_known[1]
 
@@ -424,37 +425,46 @@ class Snapshot:
             self._scan.thawed.append(folder)
         try:
             status = self._disk.lstat(path)
-            is_there = folder.has(name) or self._has_spelling(at, folder, name, status)
+            listed = name if folder.has(name) else self._listed(at, folder, name, status)
         except GONE:
             self._lose(path, folder, name)
         except (OSError, ValueError) as error:
             self._scan.deny(path, error)
         else:
-            if not is_there:
+            if listed != name:
                 self._lose(path, folder, name)
+                if listed is not None:
+                    self._look_at_entry(at, folder, listed)
             elif not stat.S_ISDIR(status.st_mode):
                 try:
                     self._look_at_file(path, folder, name, status)
                 except OSError as error:
                     self._scan.deny(path, error)
-            elif not rules.enters(path, name):
-                self._lose(path, folder, name)
-            elif not self._is_swept(path):
-                if name not in folder.folders:
-                    self._lose(path, folder, name)
-                    folder.folders[name] = Folder()
-                    self._scan.new_folders.append(path)
-                self._scan.tree(path, folder.folders[name], rules.inside(path, name))
-                self._swept.add(path)
+            else:
+                self._look_at_folder(path, folder, name, rules)
 
-    def _has_spelling(self, at: str, folder: Folder, name: str, status: os.stat_result) -> bool:
-        """Whether `folder` lists what was found as `name`; loses the names that it no longer lists."""
+    def _look_at_folder(self, path: str, folder: Folder, name: str, rules: Rules) -> None:
+        if not rules.enters(path, name):
+            self._lose(path, folder, name)
+        elif not self._is_swept(path):
+            if name not in folder.folders:
+                self._lose(path, folder, name)
+                folder.folders[name] = Folder()
+                self._scan.new_folders.append(path)
+            self._scan.tree(path, folder.folders[name], rules.inside(path, name))
+            self._swept.add(path)
+
+    def _listed(self, at: str, folder: Folder, name: str, status: os.stat_result) -> str | None:
+        """As what `folder` lists what was found as `name`; loses the names that it no longer lists."""
         names = self._scan.spellings.names(at, name, status)
-        if names is None:
-            return True
-        for known in [known for known in folder.names() if known not in names]:
-            self._lose(os.path.join(at, known), folder, known)
-        return name in names
+        if names is None or name in names:
+            listed: str | None = name
+        else:
+            listed = next((other for other in sorted(names) if folded(other) == folded(name)), None)
+        if names is not None:
+            for known in [known for known in folder.names() if known not in names]:
+                self._lose(os.path.join(at, known), folder, known)
+        return listed
 
     def _look_at_file(self, path: str, folder: Folder, name: str, status: os.stat_result) -> None:
         takes = folder.rules is not None and folder.rules.takes(path, name)

@@ -11,7 +11,12 @@ import unicodedata
 
 from reloadls.watch.guarded import GuardedDisk
 
-__all__ = ["Spellings"]
+__all__ = ["Spellings", "folded"]
+
+
+def folded(path: str) -> str:
+    """The same for all spellings of `path` that a file system may take for one."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
 
 
 class Spellings:

@@ -389,12 +389,16 @@ class InotifySource:
         self._start(self._renewed())
         concerned = tuple(sorted(path for path in paths if self._concerns(path, True) or self._concerns(path, False)))
         if concerned:
+            self._emit(Hints(concerned, time.monotonic()))
             self._start(self._enter_mounted(concerned))
 
     async def _enter_mounted(self, paths: tuple[str, ...]) -> None:
         """A mounted file is watched itself; a folder is when it is looked at."""
-        await self._run(lambda: [self.enter_file(path) for path in paths if not self._disk.is_dir(path)])
-        self._emit(Hints(paths, time.monotonic()))
+        entered = await self._run(
+            lambda: [path for path in paths if not self._disk.is_dir(path) and self.enter_file(path)]
+        )
+        if entered:
+            self._emit(Hints(tuple(entered), time.monotonic()))
 
     def _note_move(self, cookie: int, path: str, came: bool, moves: list[tuple[str, str]]) -> None:
         if not came:
@@ -403,6 +407,8 @@ class InotifySource:
             self._left[cookie] = path
         elif (before := self._left.pop(cookie, None)) is not None:
             moves.append((before, path))
+            if self._kernel is not None:
+                self._kernel.moved(before)
 
     async def _renewed(self) -> None:
         changed = await self._run(self._renew)

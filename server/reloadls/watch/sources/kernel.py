@@ -156,13 +156,18 @@ class Kernel:
         """The mount points directly in `folder`."""
         return self._mounts.points_in(folder)
 
+    def moved(self, old: str) -> None:
+        """The folder at `old` has another path."""
+        self._mounts.moved(old)
+
     def remove(self, watch: Watch) -> None:
         """Its listener wants to hear no more of it."""
         with self._turn:
             self._drop(watch)
 
     async def drain(self) -> bool:
-        """Give all events that were queued before the call; False if it is closed."""
+        """Give all events that were queued before the call, and all mounts; False if it is closed."""
+        self._mounts.look()
         left = self._queued()
         while left > 0 and not self.closed:
             taken = self._on_readable()

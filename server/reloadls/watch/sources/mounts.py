@@ -81,6 +81,16 @@ class Mounts:
             self._known = self._read()
             self._loop.add_reader(self._poll.fileno(), self._on_ready)
 
+    def moved(self, old: str) -> None:
+        """What was at `old` has another path: so have the mount points in it, which no list says was changed."""
+        if any(point == old or point.startswith(old + os.sep) for _, point in self._known):
+            with contextlib.suppress(OSError):
+                self._points, self._known = None, self._read()
+
+    def look(self) -> None:
+        """Report what has changed already. The loop may have taken the kernel's mark and not called `_on_ready` yet."""
+        self._on_ready()
+
     def _on_ready(self) -> None:
         if self._poll is not None:
             self._poll.poll(0)
