@@ -468,10 +468,10 @@ def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
                 told.clear(); written.clear()
                 for number in range(12): write(f"p{number}/m{number}.py")
                 async with asyncio.timeout(10):
-                    while told != written:
+                    while not written.items() <= told.items():  # what was written before may be told again
                         news.clear()
                         await news.wait()
-            print(json.dumps(len(told)))
+            print(json.dumps(len(written)))
         asyncio.run(main())
         """,
     )
