@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from reloadls.service.host import Host
 from reloadls.watch.change import FileChange
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import WatchHub, Wish
+from reloadls.watch.hub import Channel, WatchHub, Wish
 from reloadls.watch.journal import Journal
 from reloadls.watch.scope import Scope
 
@@ -42,3 +47,40 @@ async def test_few_channels_linger_and_the_last_ones_do(tmp_path: Path) -> None:
     await hub.settle()
     assert [channel.wish.scope.roots[0] for channel in hub.channels] == [str(tmp_path / f"{n}") for n in range(24, 40)]
     await hub.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit there")
+async def test_those_that_linger_are_given_up_when_descriptors_run_out(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    hub = WatchHub(linger=600, state_folder=tmp_path / "state")
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+
+    async def visit(name: str) -> Channel:
+        nobody = _Nobody()
+        channel, _ = await hub.join(Wish(Scope([str(tmp_path / name)]), Pacing(0.05, 1.0, 0.3)), nobody)
+        await hub.leave(channel, nobody)
+        return channel
+
+    await visit("a")
+    await visit("b")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[0], 2000), before[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(4):  # few are left
+            os.close(held.pop())
+        channel = await visit("c")
+        assert [other.wish.scope.roots for other in hub.channels] == [(str(tmp_path / "c"),)]
+        assert channel.status.problems == ()
+        hub.give_up_lingering()
+        await hub.settle()
+        assert hub.channels == []
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        await hub.close()

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -93,7 +92,7 @@ async def _serve(options: ServeOptions, ended: contextlib.ExitStack) -> int:
         try:
             if options.transport == "stdio":
                 return await _serve_stdio(ReloadServer(host), draining)
-            await _serve_sockets(options, lambda: ReloadServer(host, admitted=False), draining, left_behind)
+            await _serve_sockets(options, host, draining, left_behind)
             return 0
         finally:
             await host.close()
@@ -116,7 +115,7 @@ async def _serve_stdio(server: ReloadServer, draining: asyncio.Future[None]) -> 
 
 async def _serve_sockets(
     options: ServeOptions,
-    make_server: Callable[[], ReloadServer],
+    host: Host,
     draining: asyncio.Future[None],
     left_behind: contextlib.ExitStack,
 ) -> None:
@@ -130,11 +129,12 @@ async def _serve_sockets(
     sys.stderr.flush()
     await serve_clients(
         listening.socket,
-        make_server,
+        lambda: ReloadServer(host, admitted=False),
         draining=draining,
         token=token,
         origins=options.origins if options.transport == "ws" else None,
         limits=Limits(drop_after=options.drop_after),
+        on_short=host.hub.give_up_lingering,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -24,6 +25,8 @@ __all__ = ["Channel", "Subscriber", "WatchHub", "Wish"]
 _log = logging.getLogger(__name__)
 _MOST_LINGERING = 16
 """Channels that go on at most although nobody listens to them."""
+_ROOM = 16
+"""Descriptors that must be left when a channel begins: it takes up to six, and others are needed meanwhile."""
 _CLOSE_S = 2.0
 """How long, in seconds, an ending channel waits for its disk thread to close what it keeps."""
 
@@ -185,6 +188,9 @@ class WatchHub:
         """
         channel = self._channels.get(wish) or self._left_over(wish)
         if channel is None:
+            await self._make_room()
+        channel = self._channels.get(wish) or channel
+        if channel is None:
             keeper = None if self._state_folder is None else Keeper(self._state_folder)
             channel = self._channels[wish] = Channel(self, wish, keeper)
         try:
@@ -207,6 +213,17 @@ class WatchHub:
             self._end_lingering(but=_MOST_LINGERING)
         else:
             await asyncio.shield(self._spawn(self._end(channel)))
+
+    def give_up_lingering(self) -> None:
+        """End all channels that nobody listens to: the process has few descriptors left."""
+        self._end_lingering(but=0)
+
+    async def _make_room(self) -> None:
+        """Before a new channel: those that linger are given up if descriptors run out, as it takes some."""
+        if not _has_room() and any(channel._ending is not None for channel in self.channels):
+            _log.warning("few descriptors are left: watching for clients that have left ends early")
+            self.give_up_lingering()
+            await self.settle()
 
     def _end_lingering(self, *, but: int) -> None:
         """End the channels that have lingered longest, all `but` so many: each has descriptors and a thread."""
@@ -264,3 +281,16 @@ class WatchHub:
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
         return task
+
+
+def _has_room() -> bool:
+    """Whether the process can have some more descriptors."""
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_ROOM))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return True

@@ -65,6 +65,7 @@ async def serve_clients(
     token: str | None = None,
     origins: Sequence[str] | None = None,
     limits: Limits | None = None,
+    on_short: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve whoever connects, until `draining` is done; then see every conversation to its end.
 
@@ -75,8 +76,11 @@ async def serve_clients(
         token: what clients must show; None: nothing.
         origins: the web pages that may connect, when clients speak WebSocket; None: they don't.
         limits: what clients may do.
+        on_short: called when a client can't be taken since the system has no room for it, to make some.
     """
-    clients = _Clients(make_server, draining, token, origins, limits or Limits())
+    clients = _Clients(
+        make_server, draining, token=token, origins=origins, limits=limits or Limits(), on_short=on_short
+    )
     accepting = asyncio.create_task(clients.accept(listening))
     try:
         await asyncio.wait({draining, accepting}, return_when=asyncio.FIRST_COMPLETED)
@@ -95,15 +99,18 @@ class _Clients:
         self,
         make_server: Callable[[], Server],
         draining: asyncio.Future[None],
+        *,
         token: str | None,
         origins: Sequence[str] | None,
         limits: Limits,
+        on_short: Callable[[], None],
     ) -> None:
         self._make_server = make_server
         self._draining = draining
         self._token = token
         self._origins = origins
         self._limits = limits
+        self._on_short = on_short
         if origins is not None:
             # Not when the first client comes: there may be no descriptor left to read a module with.
             from . import websocket  # noqa: F401, PLC0415
@@ -124,6 +131,7 @@ class _Clients:
                     raise
                 if error.errno in _SHORT and not short:
                     _log.warning("no room for another client, trying again: %s", error)
+                    self._on_short()
                 short = short or error.errno in _SHORT
                 await asyncio.sleep(_PAUSE_S)
                 continue
