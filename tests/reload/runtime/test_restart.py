@@ -153,7 +153,9 @@ def test_no_connection_is_lost_over_several_restarts(tmp_path: Path, name: str) 
             load.stop()
         assert load.failures == []
         assert {value for _, value in load.answers} == {"0", "1", "2", "3"}
-        assert [line.split()[0] for line in running.running.err] == ["restart", "restarted"] * 3
+        lines = running.running.err
+        running.running.until(lambda: len(lines) == 6, "six lines")
+        assert [line.split()[0] for line in lines] == ["restart", "restarted"] * 3
 
 
 def _connector(folder: Path, running: Program) -> Callable[[], http.client.HTTPConnection]:

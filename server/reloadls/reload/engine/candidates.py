@@ -7,6 +7,7 @@ import logging
 import opcode
 import os
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
-from .changes import Snapshot, attributes_of
-from .containers import CONTAINERS, entries, is_a, length
+from .changes import Snapshot, attributes_of, state_of
+from .containers import CONTAINERS, content_of, entries, is_a, length
+from .process_state import PROCESS, read_process
 from .reach import LONGEST
 
 __all__ = ["Line", "lines_with_effects", "names_in", "snapshot", "starts_of"]
@@ -32,6 +34,9 @@ _ACTS = (
 _EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
 _NAME = opcode.opmap["LOAD_NAME"]
 _SETS = opcode.opmap["STORE_ATTR"]
+_READS = opcode.opmap["LOAD_ATTR"]
+_SHIFT = 1 if sys.version_info >= (3, 12) else 0
+"""The lowest bit says whether a method is loaded."""
 _CONST = opcode.opmap["LOAD_CONST"]
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
 _Plain = (str, bytes, int, float, complex, type(None), CodeType)
@@ -45,6 +50,11 @@ class Line:
     acts: bool = False
     sets: bool = False
     """It sets an attribute."""
+    attributes: set[str] = field(default_factory=set)
+    """The attributes that it reads."""
+    stored: set[str] = field(default_factory=set)
+    """The attributes that it sets."""
+    texts: set[str] = field(default_factory=set)
 
 
 def lines_with_effects(code: CodeType) -> dict[int, Line]:
@@ -61,12 +71,18 @@ def lines_with_effects(code: CodeType) -> dict[int, Line]:
             continue
         if operation == _NAME:
             found.setdefault(line, Line()).names[code.co_names[argument]] = None
+        elif operation == _CONST and isinstance(text := code.co_consts[argument], str):
+            found.setdefault(line, Line()).texts.add(text)
+        elif operation == _READS:
+            found.setdefault(line, Line()).attributes.add(code.co_names[argument >> _SHIFT])
         elif operation == _CONST and isinstance(inner := code.co_consts[argument], CodeType):
             if inner.co_name.startswith("<") or not inner.co_flags & 1:
                 found.setdefault(line, Line()).names.update(dict.fromkeys(names_in(inner)))
         elif operation in _EFFECTS:
             each = found.setdefault(line, Line())
             each.acts, each.sets = True, each.sets or operation == _SETS
+            if operation == _SETS:
+                each.stored.add(code.co_names[argument])
         argument = 0
     return {line: each for line, each in found.items() if each.acts and line}
 
@@ -77,6 +93,27 @@ def names_in(code: CodeType) -> Iterator[str]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from names_in(inner)
+
+
+@functools.lru_cache(maxsize=1024)
+def stored_in(code: CodeType) -> frozenset[str]:
+    """The attributes that running a code may set, also in functions that it makes."""
+    found: set[str] = set()
+    argument = 0
+    for at in range(0, len(code.co_code), 2):
+        operation, low = code.co_code[at], code.co_code[at + 1]
+        argument = argument << 8 | low
+        if operation == _EXTENDED:
+            continue
+        if operation == _SETS:
+            found.add(code.co_names[argument])
+        argument = 0
+    if "setattr" in code.co_names:
+        found.update(each for each in code.co_consts if isinstance(each, str))
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found |= stored_in(inner)
+    return frozenset(found)
 
 
 def starts_of(names: Iterable[str], namespace: dict[str, Any]) -> list[Any]:
@@ -90,7 +127,7 @@ def snapshot(
     owns: Callable[[str], bool],
     *,
     most: int,
-    sets: bool = False,
+    line: Line | None = None,
 ) -> Snapshot:
     """Remember what can be changed from here.
 
@@ -98,33 +135,81 @@ def snapshot(
         starts: where to begin.
         owns: whether a module of this name is the program's.
         most: how many objects to look at.
-        sets: the attributes of any object may be set, not only of those of the program's classes.
+        line: what the code that runs sets and reads: the attributes of any object may be set.
     """
     found = Snapshot()
-    walk = _Walk(found, owns)
-    line = deque((each, 0) for each in starts)
-    seen = {id(each) for each, _ in line}
-    if line:
+    walk = _Walk(found, owns, line or Line())
+    waiting = deque((each, 0) for each in starts)
+    seen = {id(each) for each, _ in waiting}
+    if waiting:
         _add_tables(found)
-    for each, _ in line if sets else ():
-        if (values := attributes_of(each)) is not None:
+    for each, _ in waiting if line is not None and line.sets else ():
+        if (values := state_of(each)) is not None:
             found.add_attributes(each, values)
-    while line and most > 0:
-        each, depth = line.popleft()
+    while waiting and most > 0:
+        each, depth = waiting.popleft()
         most -= 1
         for child in walk.visit(each, depth):
             if id(child) not in seen and not is_a(child, _Plain):
                 seen.add(id(child))
-                line.append((child, depth + 1))
+                waiting.append((child, depth + 1))
+    walk.add_libraries()
     return found
+
+
+_DATA = frozenset(
+    [
+        "_weakrefset",
+        "argparse",
+        "cmd",
+        "collections",
+        "configparser",
+        "decimal",
+        "email",
+        "gettext",
+        "graphlib",
+        "http",
+        "mimetypes",
+        "optparse",
+        "queue",
+        "sched",
+        "socketserver",
+        "string",
+        "types",
+        "unittest",
+        "urllib",
+        "weakref",
+        "xml",
+        "xmlrpc",
+    ]
+)
+"""Modules of the standard library whose objects are data: what a program puts into them can be taken out again."""
+_AT_WORK = frozenset(["_thread", "asyncio", "concurrent", "multiprocessing", "subprocess", "threading"])
 
 
 class _Walk:
     """Looks at one object after another."""
 
-    def __init__(self, found: Snapshot, owns: Callable[[str], bool]) -> None:
+    def __init__(self, found: Snapshot, owns: Callable[[str], bool], line: Line) -> None:
         self._found = found
         self._owns = owns
+        self._attributes = set(line.attributes)
+        self._stored = line.stored | (line.texts if "setattr" in line.names else set())
+        self._libraries: list[Any] = []
+        """Objects and classes of libraries, which change of their own accord, too."""
+        self._modules: list[ModuleType] = []
+
+    def add_libraries(self) -> None:
+        """Remember those attributes of libraries' objects that the program's own code sets."""
+        if not self._stored:
+            return
+        for module in self._modules:
+            found = (vars(module).get(name) for name in self._attributes)
+            self._libraries += [each for each in found if is_a(each, type)]
+        for each in self._libraries:
+            values = state_of(each)
+            if values is not None:
+                self._found.add_attributes(each, values, only=self._stored)
 
     def visit(self, each: Any, depth: int) -> Iterable[Any]:
         """Remember an object; what it leads to."""
@@ -142,6 +227,9 @@ class _Walk:
     def _function(self, function: FunctionType) -> Iterable[Any]:
         space = function.__globals__
         own = self._owns(str(space.get("__name__")))
+        if own:
+            self._attributes.update(names_in(function.__code__))
+            self._stored.update(stored_in(function.__code__))
         values = [space[name] for name in names_in(function.__code__) if name in space] if own else []
         cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
         attributes = dict(vars(function))
@@ -154,10 +242,15 @@ class _Walk:
         values = dict(vars(module))
         self._found.add_attributes(module, values)
         own = self._owns(module.__name__)
+        if not own:
+            self._modules.append(module)
+        if not own and module.__name__.partition(".")[0] in _AT_WORK:
+            return ()  # what runs is listed there
         return [each for each in values.values() if own or not is_a(each, (FunctionType, type, ModuleType))]
 
     def _class(self, cls: Any) -> Iterable[Any]:
         if not self._owns(str(type.__getattribute__(cls, "__module__"))):
+            self._libraries.append(cls)
             return ()
         values = attributes_of(cls) or {}
         self._found.add_attributes(cls, values)
@@ -174,16 +267,25 @@ class _Walk:
         return content
 
     def _instance(self, each: Any) -> Iterable[Any]:
+        content = content_of(each)
+        if content is not None:
+            self._found.add_whole(each, content)
+            return ()
+        if is_a(each, threading.local):
+            self._found.add_attributes(each, dict(each.__dict__))
+            return list(each.__dict__.values())
         module = str(type(each).__module__)
         package = module.partition(".")[0]
         own = self._owns(module) or is_a(each, SimpleNamespace)
-        if package in sys.stdlib_module_names and not own:
+        if package in sys.stdlib_module_names and not own and package not in _DATA:
             return ()  # threads, locks and the like
-        values = attributes_of(each)
+        values = state_of(each)
         if values is None:
             return (type(each),)
-        if own:
+        if own or package in _DATA:
             self._found.add_attributes(each, values)
+        else:
+            self._libraries.append(each)
         return [*values.values(), type(each)]
 
 
@@ -206,6 +308,7 @@ def _add_tables(found: Snapshot) -> None:
             found.add_container(value)
     found.add_attributes(sys, vars(sys))
     found.add_attributes(os.environ, dict(os.environ))
+    found.add_attributes(PROCESS, read_process())
     found.add_attributes(logging.root, vars(logging.root))
     for logger in _loggers():
         found.add_attributes(logger, vars(logger))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import ModuleType
+from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-from .containers import entries, is_a, put_back, refill, same_entries
+from .containers import content_of, entries, is_a, put_back, refill, same_entries, set_content
+from .process_state import PROCESS, read_process, set_process
 from .undo import MISSING
 
-__all__ = ["Change", "Snapshot", "attributes_of"]
+__all__ = ["Change", "Snapshot", "attributes_of", "state_of"]
+
+
+_BY_VALUE = (str, int, float, bool)
+_HEAP_TYPE = 1 << 9
 
 
 class Snapshot:
@@ -22,11 +28,13 @@ class Snapshot:
     def __init__(self) -> None:
         self._containers: dict[int, tuple[Any, list[Any]]] = {}
         self._attributes: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._only: dict[int, set[str]] = {}
+        self._whole: dict[int, tuple[Any, Any]] = {}
         self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
         """Objects that did not exist, with the attributes that they began with."""
 
     def __bool__(self) -> bool:
-        return bool(self._containers or self._attributes)
+        return bool(self._containers or self._attributes or self._whole)
 
     def __contains__(self, key: int) -> bool:
         return key in self._containers or key in self._attributes
@@ -35,20 +43,36 @@ class Snapshot:
         """Remember what a list, dictionary, set or deque holds."""
         self._containers.setdefault(id(container), (container, entries(container)))
 
-    def add_attributes(self, owner: Any, values: dict[str, Any]) -> None:
-        """Remember the attributes of an object, class or module."""
-        self._attributes.setdefault(id(owner), (owner, dict(values)))
+    def add_attributes(self, owner: Any, values: dict[str, Any], only: set[str] | None = None) -> None:
+        """Remember the attributes of an object, class or module.
+
+        Args:
+            owner: the object.
+            values: its attributes.
+            only: the names that count; all when left out.
+        """
+        if id(owner) not in self._attributes:
+            self._attributes[id(owner)] = (owner, dict(values))
+            if only is not None:
+                self._only[id(owner)] = only
+
+    def add_whole(self, owner: Any, content: Any) -> None:
+        """Remember the content of an object that holds no others."""
+        self._whole.setdefault(id(owner), (owner, content))
 
     def changes(self) -> list[Change]:
         """What is different now."""
         found: list[Change] = []
+        for owner, content in self._whole.values():
+            if (now := content_of(owner)) != content:
+                found.append(Change(owner, partial(set_content, owner, content), whole=(content, now)))
         for container, before in self._containers.values():
             now = entries(container)
             pairs = is_a(container, dict)
             if not same_entries(before, now, pairs=pairs):
                 found.append(_of_dict(container, before, now) if pairs else _of_container(container, before, now))
         for owner, known in (*self._attributes.values(), *self.made_since()):
-            if change := _of_attributes(owner, known):
+            if change := _of_attributes(owner, known, self._only.get(id(owner))):
                 found.append(change)
         return found
 
@@ -68,6 +92,8 @@ class Change:
     replaced: list[tuple[Any, Any, Any]] = field(default_factory=list)
     """Key, what it was, what it became."""
     reordered: bool = False
+    whole: tuple[Any, Any] | None = None
+    """The content before and after, of an object that holds no others."""
     taken: list[int] = field(default_factory=list)
     """The places from which `take_out` has taken something."""
     _inner: list[tuple[Any, list[Any]]] = field(default_factory=list)
@@ -75,6 +101,8 @@ class Change:
 
     def now(self) -> Callable[[], object]:
         """What brings the present state back."""
+        if self.whole is not None:
+            return partial(set_content, self.owner, content_of(self.owner))
         inner: list[Callable[[], object]] = [partial(put_back, each, entries(each)) for each, _ in self._inner]
         own = self._own_now()
 
@@ -86,7 +114,7 @@ class Change:
 
     def _own_now(self) -> Callable[[], object]:
         if self.attributes:
-            return partial(_restore_attributes, self.owner, dict(attributes_of(self.owner) or {}))
+            return partial(_restore_attributes, self.owner, state_of(self.owner) or {})
         return partial(put_back, self.owner, entries(self.owner))
 
     def replace(self, doubles: Mapping[int, tuple[Any, Any]]) -> None:
@@ -103,6 +131,8 @@ class Change:
 
     def take_out(self) -> bool:
         """Take out what was put in, and put back what was removed. False where that is impossible."""
+        if self.whole is not None:
+            return bool(content_of(self.owner) == self.whole[1]) and set_content(self.owner, self.whole[0])
         if self.attributes:
             _take_out_attributes(self)
         elif is_a(self.owner, dict):
@@ -190,13 +220,16 @@ def _of_dict(container: Any, before: list[Any], now: list[Any]) -> Change:
     return change
 
 
-def _of_attributes(owner: Any, before: dict[str, Any]) -> Change | None:
-    now = attributes_of(owner)
-    if now is None or (owner is os.environ and now == before):
+def _of_attributes(owner: Any, before: dict[str, Any], only: set[str] | None) -> Change | None:
+    now = state_of(owner)
+    if only is not None and now is not None:
+        now = {name: value for name, value in now.items() if name in only}
+        before = {name: value for name, value in before.items() if name in only}
+    if now is None or ((owner is os.environ or owner is PROCESS) and now == before):
         return None
     if same_entries(list(before.items()), list(now.items()), pairs=True):
         return None
-    change = Change(owner, partial(_restore_attributes, owner, before), attributes=True)
+    change = Change(owner, partial(_restore_attributes, owner, before, only), attributes=True)
     change.added = [(0, (name, value)) for name, value in now.items() if name not in before]
     change.removed = [(0, (name, value)) for name, value in before.items() if name not in now]
     change.replaced = [
@@ -210,7 +243,7 @@ def _of_attributes(owner: Any, before: dict[str, Any]) -> Change | None:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) is str and one == other)
+    return one is other or (type(one) is type(other) and type(one) in _BY_VALUE and one == other)
 
 
 def attributes_of(owner: Any) -> dict[str, Any] | None:
@@ -233,14 +266,59 @@ def attributes_of(owner: Any) -> dict[str, Any] | None:
     return known
 
 
+def state_of(owner: Any) -> dict[str, Any] | None:
+    """A copy of all that `_set` can set of an object: its attributes, and its slots that are filled."""
+    if owner is PROCESS:
+        return read_process()
+    if is_a(owner, threading.local):
+        return dict(owner.__dict__)
+    known = attributes_of(owner)
+    slots = _slots(type(owner)) if not is_a(owner, (type, ModuleType)) else {}
+    if known is None and not slots:
+        return None
+    found = dict(known or {})
+    for name, slot in slots.items():
+        try:
+            found[name] = slot.__get__(owner)
+        except AttributeError:  # it is empty
+            continue
+    return found
+
+
+def _slots(kind: type) -> dict[str, MemberDescriptorType]:
+    if kind.__flags__ & _HEAP_TYPE == 0:
+        return {}
+    spaces = [type.__getattribute__(each, "__dict__") for each in reversed(kind.__mro__)]
+    return {
+        name: value
+        for space in spaces
+        if "__slots__" in space
+        for name, value in space.items()
+        if type(value) is MemberDescriptorType
+    }
+
+
 def _set(owner: Any, name: str, value: Any) -> None:
+    if owner is PROCESS:
+        set_process(name, value)
+        return
+    slot = None if is_a(owner, (type, ModuleType)) else _slots(type(owner)).get(name)
+    if slot is not None:
+        if value is not MISSING:
+            slot.__set__(owner, value)
+        elif name in (state_of(owner) or {}):
+            slot.__delete__(owner)
+        return
     if is_a(owner, type):
         if value is not MISSING:
             type.__setattr__(owner, name, value)
         elif name in type.__getattribute__(owner, "__dict__"):
             type.__delattr__(owner, name)
         return
-    values: Any = os.environ if owner is os.environ else attributes_of(owner)
+    if is_a(owner, threading.local):
+        values: Any = owner.__dict__
+    else:
+        values = os.environ if owner is os.environ else attributes_of(owner)
     if value is not MISSING:
         values[name] = value
     elif name in values:
@@ -249,17 +327,18 @@ def _set(owner: Any, name: str, value: Any) -> None:
         logging.root.manager._clear_cache()  # type: ignore[attr-defined]
 
 
-def _restore_attributes(owner: Any, before: dict[str, Any]) -> None:
-    now = attributes_of(owner) or {}
+def _restore_attributes(owner: Any, before: dict[str, Any], only: set[str] | None = None) -> None:
+    now = state_of(owner) or {}
     for name in now.keys() - before.keys():
-        _set(owner, name, MISSING)
+        if only is None or name in only:
+            _set(owner, name, MISSING)
     for name, value in before.items():
         if now.get(name, MISSING) is not value:
             _set(owner, name, value)
 
 
 def _take_out_attributes(change: Change) -> None:
-    now = attributes_of(change.owner) or {}
+    now = state_of(change.owner) or {}
     for _, (name, value) in change.added:
         if _is_same(now.get(name, MISSING), value):
             _set(change.owner, name, MISSING)

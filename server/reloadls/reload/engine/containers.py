@@ -6,11 +6,25 @@ set that off.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from io import BytesIO, StringIO
 from typing import Any
 
-__all__ = ["CONTAINERS", "entries", "is_a", "keep_identity", "length", "put_back", "refill", "same_entries"]
+__all__ = [
+    "CONTAINERS",
+    "content_of",
+    "entries",
+    "is_a",
+    "keep_identity",
+    "length",
+    "put_back",
+    "refill",
+    "same_entries",
+    "set_content",
+]
 
 CONTAINERS = (list, dict, set, deque)
 """What can be changed in place."""
@@ -71,6 +85,53 @@ def put_back(container: Any, before: Sequence[Any]) -> None:
     """Have it hold what it held, if it doesn't."""
     if not same_entries(entries(container), before, pairs=is_a(container, dict)):
         refill(container, before)
+
+
+def content_of(value: Any) -> Any:
+    """The whole content of an object that is changed in place but holds no objects; None of any other."""
+    if issubclass(type(value), bytearray):
+        return bytearray.__getitem__(value, slice(None))
+    found = _WHOLE.get(type(value))
+    return None if found is None else found[0](value)
+
+
+def set_content(value: Any, content: Any) -> bool:
+    """Have it hold that instead; whether it can."""
+    if content is _UNSET:
+        return False
+    if issubclass(type(value), bytearray):
+        bytearray.__setitem__(value, slice(None), content)
+    else:
+        _WHOLE[type(value)][1](value, content)
+    return True
+
+
+def _text(value: StringIO) -> Any:
+    return None if value.closed else (value.getvalue(), value.tell())
+
+
+def _set_text(value: Any, content: Any) -> None:
+    if not value.closed:
+        value.seek(0)
+        value.truncate()
+        value.write(content[0])
+        value.seek(content[1])
+
+
+def _value(variable: ContextVar[Any]) -> Any:
+    try:
+        return variable.get()
+    except LookupError:
+        return _UNSET
+
+
+_UNSET = object()
+_WHOLE: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], object]]] = {
+    array: (lambda value: value[:], lambda value, content: value.__setitem__(slice(None), content)),
+    StringIO: (_text, _set_text),
+    BytesIO: (lambda value: None if value.closed else (value.getvalue(), value.tell()), _set_text),
+    ContextVar: (_value, lambda variable, content: variable.set(content)),
+}
 
 
 def keep_identity(values: Iterable[Any]) -> dict[int, Any]:

@@ -12,11 +12,12 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from .changes import Change
@@ -42,18 +43,19 @@ class Effect:
     """Where in its statement it was done, from 1."""
     change: Change | None = None
     """What it changed in a container or object."""
-    lasting: str = ""
-    """What is left of it for good, if it can't be undone."""
+    lasting: Callable[[], str] = str
+    """What is left of it now that can't be undone; nothing by default."""
 
     def take_back(self, undo: Undo) -> str:
         """Undo it, unless the commit fails. Returns what could not be undone."""
         if self.change is not None:
             undo.add(self.change.now())
-            return "" if self.change.take_out() else "the order of a container"
-        if self.undo is None:
-            return self.lasting
-        self._undo(undo)
-        return self.lasting
+            whole = self.change.whole is not None
+            what = f"the content of {type(self.change.owner).__name__}" if whole else "the order of a container"
+            return "" if self.change.take_out() else what
+        if self.undo is not None:
+            self._undo(undo)
+        return self.lasting()
 
     def _undo(self, undo: Undo) -> None:
         assert self.undo is not None
@@ -180,6 +182,27 @@ def _begin() -> None:
             # Another thread may be in the middle of loading it.
             if loop := getattr(sys.modules.get("asyncio.base_events"), "BaseEventLoop", None):
                 _replace(loop, "create_task", _create_task)
+            for module, kind, name, noting in _IF_LOADED:
+                if owner := getattr(sys.modules.get(module), kind, None):
+                    _replace(owner, name, noting)
+                elif module not in _awaited:
+                    _await(module, kind, name, noting)
+
+
+_awaited: set[str] = set()
+
+
+def _await(module: str, kind: str, name: str, noting: Callable[[Any], Any]) -> None:
+    """Replace a call of a module once that is loaded, if something is noted then."""
+    from reloadls.reload.adapters.loading import when_loaded  # noqa: PLC0415 - adapters stand above the engine
+
+    def loaded(found: ModuleType) -> None:
+        with _lock:
+            if _in_force:
+                _replace(getattr(found, kind), name, noting)
+
+    _awaited.add(module)
+    when_loaded(module, loaded)
 
 
 def _end() -> None:
@@ -270,8 +293,41 @@ def _start_thread(plain: Any) -> Any:
     def start(thread: Any) -> None:
         plain(thread)
         stop = getattr(thread, "cancel", None)  # a Timer; a thread can't be stopped from outside
-        if callable(stop):
-            _note(Effect(stop), sys._getframe(1))
+        pooled = str(type(thread).__module__) == "threading" and "_worker" in str(getattr(thread, "_target", ""))
+
+        def lasting() -> str:
+            ends = callable(stop) or pooled or not thread.is_alive()
+            return "" if ends else f"the thread {thread.name} that it started is still running"
+
+        _note(Effect(stop if callable(stop) else None, lasting=lasting), sys._getframe(1))
+
+    return start
+
+
+def _submit(plain: Any) -> Any:
+    def submit(*args: Any, **kwargs: Any) -> Any:
+        future = plain(*args, **kwargs)
+
+        def lasting() -> str:
+            return "a call that it gave to an executor is still running" if future.running() else ""
+
+        _note(Effect(future.cancel, lasting=lasting), sys._getframe(1))
+        return future
+
+    return submit
+
+
+def _start_process(plain: Any) -> Any:
+    def start(process: Any, *args: Any, **kwargs: Any) -> None:
+        plain(process, *args, **kwargs)
+
+        def lasting() -> str:
+            known = weak()
+            alive = known is not None and (known.is_alive() if hasattr(known, "is_alive") else known.poll() is None)
+            return f"the process {pid} that it started is still running" if alive else ""
+
+        weak, pid = weakref.ref(process), process.pid
+        _note(Effect(lasting=lasting), sys._getframe(1))
 
     return start
 
@@ -284,3 +340,10 @@ def _create_task(plain: Any) -> Any:
         return task
 
     return create_task
+
+
+_IF_LOADED = (
+    ("concurrent.futures.thread", "ThreadPoolExecutor", "submit", _submit),
+    ("subprocess", "Popen", "__init__", _start_process),
+    ("multiprocessing.process", "BaseProcess", "start", _start_process),
+)

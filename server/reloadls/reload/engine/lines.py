@@ -62,7 +62,7 @@ class Lines:
         self._close()
         if found := lines.get(number):
             starts = starts_of(found.names, self._namespace)
-            taken = snapshot(starts, self._owns, most=self._most, sets=found.sets)
+            taken = snapshot(starts, self._owns, most=self._most, line=found)
             self._pending = (number, taken) if taken else None
         self._counts[number] += 1
         return self._counts[number] < _OFTEN

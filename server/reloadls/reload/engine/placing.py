@@ -52,7 +52,7 @@ def _by_owner(given: Iterable[Change]) -> Iterable[list[Change]]:
     return [
         changes
         for changes in found.values()
-        if not any(change.attributes or change.removed or is_a(change.owner, set) for change in changes)
+        if not any(change.attributes or change.whole or change.removed or is_a(change.owner, set) for change in changes)
     ]
 
 
