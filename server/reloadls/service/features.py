@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -31,92 +34,123 @@ from reloadls.service.workspace import changed_folders
 if TYPE_CHECKING:
     from reloadls.service.server import ReloadServer
 
-__all__ = ["register"]
+__all__ = ["FEATURES", "register"]
 
 _log = logging.getLogger(__name__)
 _EVERY_FILE = types.FileOperationRegistrationOptions(
     filters=[types.FileOperationFilter(scheme="file", pattern=types.FileOperationPattern(glob="**/*"))]
 )
 
+Handler = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What answers one method: a function of the server and the params, and the options that it is offered with."""
+
+    handler: Handler
+    options: object = None
+
 
 def register(server: ReloadServer) -> None:
-    """Give `server` everything that it answers beside LSP's own life cycle."""
-    _register_requests(server)
-    _register_hints(server)
-    _register_workspace(server)
+    """Give `server` everything that it answers, LSP's own life cycle included.
+
+    The functions are all servers' own: one for each of a thousand clients would be most of what a client costs.
+    """
+    manager = server.protocol.fm
+    manager.features.update({method: partial(feature.handler, server) for method, feature in FEATURES.items()})
+    manager.feature_options.update(_OPTIONS)
 
 
-def _register_requests(server: ReloadServer) -> None:
-    @server.feature(methods.STATUS)
-    def status(params: StatusParams) -> ReloadStatus:
-        return server.session.status(metrics=params.metrics)
-
-    @server.feature(methods.SYNC)
-    async def sync(params: SyncParams) -> SyncResult:
-        return await server.watching_session.sync(params.timeout_ms / 1000)
-
-    @server.feature(methods.SINCE)
-    async def since(params: SinceParams) -> Encoded:
-        return await server.watching_session.since(params.clock)
-
-    @server.feature(methods.REFRESH_PATHS)
-    async def refresh_paths(params: RefreshPathsParams) -> RefreshPathsResult:
-        for index, path in enumerate(params.paths or ()):
-            if not path or "\0" in path:
-                raise InvalidParams(f"paths[{index}]", "must not be empty or hold a NUL")
-            if path.startswith("file:"):
-                paths_from([path], field="paths")
-        return await server.watching_session.refresh_paths(params.paths)
-
-    @server.feature(methods.PAUSE)
-    async def pause(_params: NoParams) -> ReloadStatus:
-        return await server.watching_session.pause()
-
-    @server.feature(methods.RESUME)
-    async def resume(_params: NoParams) -> ReloadStatus:
-        return await server.watching_session.resume()
-
-    @server.feature(methods.TRIGGER)
-    async def trigger(params: TriggerParams) -> tuple[ReloadReport, ...]:
-        # Spelled as all of ours: programs know of one spelling.
-        uris = tuple(map(to_uri, paths_from(params.uris or (), field="uris")))
-        return await server.watching_session.trigger(None if params.uris is None else uris)
+# -- the life cycle ----------------------------------------------------------------------------------------
 
 
-def _register_hints(server: ReloadServer) -> None:
-    @server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))
-    async def did_save(params: types.DidSaveTextDocumentParams) -> None:
-        await server.session.look(_paths([params.text_document.uri]), "save")
-
-    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
-        server.session.hint(_paths(change.uri for change in params.changes))
-
-    @server.feature(types.WORKSPACE_DID_CREATE_FILES, _EVERY_FILE)
-    def did_create_files(params: types.CreateFilesParams) -> None:
-        server.session.hint(_paths(file.uri for file in params.files))
-
-    @server.feature(types.WORKSPACE_DID_DELETE_FILES, _EVERY_FILE)
-    def did_delete_files(params: types.DeleteFilesParams) -> None:
-        server.session.hint(_paths(file.uri for file in params.files))
-
-    @server.feature(types.WORKSPACE_DID_RENAME_FILES, _EVERY_FILE)
-    def did_rename_files(params: types.RenameFilesParams) -> None:
-        server.session.hint(_paths(uri for file in params.files for uri in (file.old_uri, file.new_uri)))
+def _initialize(server: ReloadServer, params: types.InitializeParams) -> None:
+    server.open_session(params)
 
 
-def _register_workspace(server: ReloadServer) -> None:
-    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
-    async def did_change_workspace_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
-        await server.session.move(lambda folders: changed_folders(folders, params.event))
+async def _initialized(server: ReloadServer, _params: types.InitializedParams) -> None:
+    await server.begin()
 
-    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
-    async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
-        settings = params.settings
-        if isinstance(settings, dict) and "reloadls" in settings:
-            await server.session.configure(settings["reloadls"])
-        else:
-            await server.pull_configuration()
+
+async def _shutdown(server: ReloadServer, _params: None = None) -> None:
+    await server.end()
+
+
+# -- requests ----------------------------------------------------------------------------------------------
+
+
+def _status(server: ReloadServer, params: StatusParams) -> ReloadStatus:
+    return server.session.status(metrics=params.metrics)
+
+
+async def _sync(server: ReloadServer, params: SyncParams) -> SyncResult:
+    return await server.watching_session.sync(params.timeout_ms / 1000)
+
+
+async def _since(server: ReloadServer, params: SinceParams) -> Encoded:
+    return await server.watching_session.since(params.clock)
+
+
+async def _refresh_paths(server: ReloadServer, params: RefreshPathsParams) -> RefreshPathsResult:
+    for index, path in enumerate(params.paths or ()):
+        if not path or "\0" in path:
+            raise InvalidParams(f"paths[{index}]", "must not be empty or hold a NUL")
+        if path.startswith("file:"):
+            paths_from([path], field="paths")
+    return await server.watching_session.refresh_paths(params.paths)
+
+
+async def _pause(server: ReloadServer, _params: NoParams) -> ReloadStatus:
+    return await server.watching_session.pause()
+
+
+async def _resume(server: ReloadServer, _params: NoParams) -> ReloadStatus:
+    return await server.watching_session.resume()
+
+
+async def _trigger(server: ReloadServer, params: TriggerParams) -> tuple[ReloadReport, ...]:
+    # Spelled as all of ours: programs know of one spelling.
+    uris = tuple(map(to_uri, paths_from(params.uris or (), field="uris")))
+    return await server.watching_session.trigger(None if params.uris is None else uris)
+
+
+# -- hints -------------------------------------------------------------------------------------------------
+
+
+async def _did_save(server: ReloadServer, params: types.DidSaveTextDocumentParams) -> None:
+    await server.session.look(_paths([params.text_document.uri]), "save")
+
+
+def _did_change_watched_files(server: ReloadServer, params: types.DidChangeWatchedFilesParams) -> None:
+    server.session.hint(_paths(change.uri for change in params.changes))
+
+
+def _did_create_files(server: ReloadServer, params: types.CreateFilesParams) -> None:
+    server.session.hint(_paths(file.uri for file in params.files))
+
+
+def _did_delete_files(server: ReloadServer, params: types.DeleteFilesParams) -> None:
+    server.session.hint(_paths(file.uri for file in params.files))
+
+
+def _did_rename_files(server: ReloadServer, params: types.RenameFilesParams) -> None:
+    server.session.hint(_paths(uri for file in params.files for uri in (file.old_uri, file.new_uri)))
+
+
+# -- the workspace -----------------------------------------------------------------------------------------
+
+
+async def _did_change_workspace_folders(server: ReloadServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    await server.session.move(lambda folders: changed_folders(folders, params.event))
+
+
+async def _did_change_configuration(server: ReloadServer, params: types.DidChangeConfigurationParams) -> None:
+    settings = params.settings
+    if isinstance(settings, dict) and "reloadls" in settings:
+        await server.session.configure(settings["reloadls"])
+    else:
+        await server.pull_configuration()
 
 
 def _paths(uris: Iterable[str]) -> list[str]:
@@ -128,3 +162,28 @@ def _paths(uris: Iterable[str]) -> list[str]:
         except ValueError as error:
             _log.debug("a hint that is no file: %s", error)
     return paths
+
+
+FEATURES: Mapping[str, Feature] = MappingProxyType(
+    {
+        types.INITIALIZE: Feature(_initialize),
+        types.INITIALIZED: Feature(_initialized),
+        types.SHUTDOWN: Feature(_shutdown),
+        methods.STATUS: Feature(_status),
+        methods.SYNC: Feature(_sync),
+        methods.SINCE: Feature(_since),
+        methods.REFRESH_PATHS: Feature(_refresh_paths),
+        methods.PAUSE: Feature(_pause),
+        methods.RESUME: Feature(_resume),
+        methods.TRIGGER: Feature(_trigger),
+        types.TEXT_DOCUMENT_DID_SAVE: Feature(_did_save, types.SaveOptions(include_text=False)),
+        types.WORKSPACE_DID_CHANGE_WATCHED_FILES: Feature(_did_change_watched_files),
+        types.WORKSPACE_DID_CREATE_FILES: Feature(_did_create_files, _EVERY_FILE),
+        types.WORKSPACE_DID_DELETE_FILES: Feature(_did_delete_files, _EVERY_FILE),
+        types.WORKSPACE_DID_RENAME_FILES: Feature(_did_rename_files, _EVERY_FILE),
+        types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: Feature(_did_change_workspace_folders),
+        types.WORKSPACE_DID_CHANGE_CONFIGURATION: Feature(_did_change_configuration),
+    }
+)
+"""Method → what answers it."""
+_OPTIONS = {method: feature.options for method, feature in FEATURES.items() if feature.options is not None}

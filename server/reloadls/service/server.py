@@ -76,7 +76,6 @@ class ReloadServer(LanguageServer):
         """The client may be here: get ready to serve it, if that was not done."""
         if types.INITIALIZE not in self.protocol.fm.features:
             register(self)
-            _register_life_cycle(self)
 
     @property
     def session(self) -> Session:
@@ -178,17 +177,3 @@ class ReloadServer(LanguageServer):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _register_life_cycle(server: ReloadServer) -> None:
-    @server.feature(types.INITIALIZE)
-    def initialize(params: types.InitializeParams) -> None:
-        server.open_session(params)
-
-    @server.feature(types.INITIALIZED)
-    async def initialized(_params: types.InitializedParams) -> None:
-        await server.begin()
-
-    @server.feature(types.SHUTDOWN)
-    async def shutdown(_params: None = None) -> None:
-        await server.end()
