@@ -51,8 +51,10 @@ class GuardedDisk:
         self._mounts: frozenset[Mount] = frozenset()
         self._guards: dict[str, _Guard] = {}
         """Mount point → its guard."""
+        self._points: list[tuple[str, _Guard]] = []
+        """The prefix of every path below a mount point, and its guard, the innermost first."""
         self._real: dict[str, str] = {}
-        """Root → where it is, links followed."""
+        """Root → where it is, links followed; those that are elsewhere."""
         _table.open()
         self.close = weakref.finalize(self, _close, self._guards)
         """End all threads, without waiting for them."""
@@ -68,6 +70,8 @@ class GuardedDisk:
             self._guards[mount.point] = before.pop(mount) if mount in before else _Guard(mount, self._returned)
         for guard in before.values():
             guard.end()
+        by_length = sorted(self._guards, key=len, reverse=True)
+        self._points = [(os.path.join(point, ""), self._guards[point]) for point in by_length]
         return True
 
     # -- calls -------------------------------------------------------------------------------------------
@@ -142,7 +146,11 @@ class GuardedDisk:
         guard = self._guard(self._really(path))
         if guard is not None:
             return self.call(path, _Listed.all, path, guard)
-        return [self._entry(entry) for entry in _listed(path)]
+        entries = _listed(path)
+        below = os.path.join(path, "")
+        if any(prefix.startswith(below) for prefix, _ in self._points):
+            return [self._entry(entry) for entry in entries]
+        return entries
 
     def resolve(self, path: str) -> str:
         """`path` without links, as `os.path.realpath` gives it; what does not exist is left as it is.
@@ -164,7 +172,11 @@ class GuardedDisk:
             TimedOut: a file system on the way does not answer.
         """
         if self._guards:
-            self._real[root] = self.resolve(root)
+            real = self.resolve(root)
+            if real != root:
+                self._real[root] = real
+            else:
+                self._real.pop(root, None)
 
     # -- which guard -------------------------------------------------------------------------------------
 
@@ -194,15 +206,18 @@ class GuardedDisk:
 
     def _guard(self, real: str) -> _Guard | None:
         """That of the innermost file system on the way to `real`."""
-        return next((self._guards[above] for above in _upwards(real) if above in self._guards), None)
+        real += os.sep
+        return next((guard for prefix, guard in self._points if real.startswith(prefix)), None)
 
     def _really(self, path: str) -> str:
         """`path` by its root's real place."""
+        if not self._real:
+            return path
         root = self._root(path)
         return path if root is None else self._real[root] + path[len(root) :]
 
     def _root(self, path: str) -> str | None:
-        """The innermost root that holds `path`."""
+        """The innermost root that holds `path`, of those that are elsewhere."""
         return next((above for above in _upwards(path) if above in self._real), None) if self._real else None
 
     def _top(self, point: str, path: str) -> str:

@@ -82,6 +82,11 @@ class Patterns:
         """The patterns as they were given."""
         return self._lines
 
+    @property
+    def by_name(self) -> bool:
+        """Whether all of them speak of the last name alone."""
+        return self._by_name
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Patterns) and self._lines == other._lines
 

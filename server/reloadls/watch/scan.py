@@ -248,15 +248,19 @@ class Scan:
 
     def _list(self, item: DirEntry, task: _Task, before: Rules | None, listing: _Listing) -> None:
         """Put one entry of the folder into `listing`, if it counts."""
-        name, path, rules = item.name, item.path, listing.rules
+        name, rules = item.name, listing.rules
         if not item.is_dir(follow_symlinks=False):
-            if rules.takes(path, name):
-                entry = self.entry(path, item.stat(follow_symlinks=False))
+            if rules.takes_entry(item):
+                status = item.stat(follow_symlinks=False)
+                if status.st_nlink == 1 and stat.S_ISREG(status.st_mode):  # as nearly all are
+                    listing.files[name] = entry_of(status)
+                    return
+                entry = self.entry(item.path, status)
                 if entry is not None:
                     listing.files[name] = entry
                 if item.is_symlink():
                     listing.links.add(name)
-        elif rules.enters(path, name):
+        elif rules.enters(path := item.path, name):
             folder = task.folder.folders.get(name)
             quiet = task.quiet
             if folder is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Protocol
 
 from reloadls.base.paths import absolute
 from reloadls.watch.patterns import Patterns
@@ -12,6 +13,7 @@ from reloadls.watch.patterns import Patterns
 __all__ = ["BUILT_IN_EXCLUDES", "GITIGNORE", "Rules", "Scope"]
 
 GITIGNORE = ".gitignore"
+_MEMO_LIMIT = 50_000
 
 BUILT_IN_EXCLUDES = (
     # version control
@@ -95,6 +97,18 @@ class Scope:
         return not self._include or bool(self._include.verdict(name, name, False))
 
 
+class Entry(Protocol):
+    """What `os.scandir` gives."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+
+
 class Rules:
     """The scope's rules as they stand inside one folder.
 
@@ -105,7 +119,7 @@ class Rules:
         included: whether a file counts that no include pattern speaks of.
     """
 
-    __slots__ = ("_base", "_exclude", "_gitignores", "_include", "_included")
+    __slots__ = ("_base", "_exclude", "_gitignores", "_include", "_included", "_taken")
 
     def __init__(
         self,
@@ -120,6 +134,9 @@ class Rules:
         self._include = include
         self._gitignores = gitignores
         self._included = included
+        by_name = not include and exclude.by_name and all(patterns.by_name for _, patterns in gitignores)
+        self._taken: dict[str, bool] | None = {} if by_name else None
+        """Name → whether a file of that name counts; None if its folder matters, too."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rules) and self._parts() == other._parts()
@@ -138,6 +155,18 @@ class Rules:
     def enters(self, path: str, name: str) -> bool:
         """Whether the folder `path` is entered."""
         return not self._left_out(path, name, True)
+
+    def takes_entry(self, entry: Entry) -> bool:
+        """Whether `entry` of a listing, a file or a link, counts."""
+        taken = self._taken
+        if taken is None:
+            return self.takes(entry.path, entry.name)
+        found = taken.get(entry.name)
+        if found is None:
+            if len(taken) >= _MEMO_LIMIT:
+                taken.clear()
+            found = taken[entry.name] = not self._left_out(entry.path, entry.name, False)
+        return found
 
     def takes(self, path: str, name: str) -> bool:
         """Whether the file, or link, `path` counts."""
