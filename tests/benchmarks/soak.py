@@ -24,6 +24,7 @@ from tests.support.clients import RecordingClient
 from tests.support.service import Service
 
 _FOLDERS = 40
+_BURST = 30
 _LINE_S = 20.0
 
 
@@ -43,14 +44,15 @@ class Load:
         self.edits = self.visits = self.strangers = 0
 
     async def edit(self) -> None:
-        """Change files."""
+        """Change files, so many that the journal is full after a minute or two."""
         while True:
-            path = self._folder / str(self._chance.randrange(_FOLDERS)) / f"{self._chance.randrange(200)}.py"
-            if self._chance.random() < 0.3:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_text("x" * self._chance.randrange(1000))
-            self.edits += 1
+            for _ in range(_BURST):
+                path = self._folder / str(self._chance.randrange(_FOLDERS)) / f"{self._chance.randrange(200)}.py"
+                if self._chance.random() < 0.3:
+                    path.unlink(missing_ok=True)
+                else:
+                    path.write_text("x" * self._chance.randrange(1000))
+                self.edits += 1
             await asyncio.sleep(0.02)
 
     async def visit(self) -> None:

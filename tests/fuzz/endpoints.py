@@ -81,7 +81,7 @@ def _is_fault(line: str) -> bool:
 
 
 async def _odd(service: Service, mutator: Mutator, chance: random.Random, token: bool, folder: Path) -> None:
-    with contextlib.suppress(OSError, AssertionError, EOFError):
+    with contextlib.suppress(OSError, AssertionError, EOFError, UnicodeDecodeError):  # of a text frame
         peer = await service.peer()
         if token and chance.random() < 0.9:
             params = service.hello(folder / "odd")

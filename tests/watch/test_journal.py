@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,13 @@ def test_an_unknown_clock_is_answered_with_none(clock: str) -> None:
 
 def test_the_clock_of_another_journal_is_unknown() -> None:
     assert Journal().since(Journal().clock) is None
+
+
+def test_saves_of_one_file_keep_it_once() -> None:
+    journal = Journal()
+    batches = [journal.append([FileChange(Path("/a"), "modified")], "watch") for _ in range(100)]
+    assert len({id(each.changes[0]) for each in batches}) == 1
+    assert all(after.since is before.clock for before, after in pairwise(batches))
 
 
 def test_it_is_bounded_by_the_number_of_changes() -> None:

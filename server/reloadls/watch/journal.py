@@ -16,6 +16,10 @@ from reloadls.watch.flush import Cause
 
 __all__ = ["Batch", "Cursor", "Journal", "Past"]
 
+_FEW = 32
+_RECENT = 4096
+"""So many different changes of small batches are kept once."""
+
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Batch:
@@ -86,6 +90,7 @@ class Journal:
         self._steps = deque(_Step(_number(batch.since), _number(batch.clock), batch) for batch in past.batches)
         self._size = sum(len(batch.changes) for batch in past.batches)
         self._answers_from = self._steps[0].since if self._steps else past.number
+        self._recent: dict[FileChange, FileChange] = {}
         self._shared: WeakValueDictionary[tuple[int, int], Batch] = WeakValueDictionary()
         """(where a cursor stood, the position then) → what it took, so that all who stood there take the same."""
         self._positions: OrderedDict[int, int] = OrderedDict()
@@ -105,7 +110,8 @@ class Journal:
         """Add a batch, made `at`, or now; the clock goes on."""
         since = self.number
         self.number += 1
-        batch = Batch(self.clock, self._clock(since), at or datetime.now(UTC), cause, tuple(changes))
+        last = self._steps[-1].batch.clock if self._steps and self._steps[-1].number == since else self._clock(since)
+        batch = Batch(self.clock, last, at or datetime.now(UTC), cause, self._as_kept(changes))
         self._steps.append(_Step(since, self.number, batch))
         self._size += len(batch.changes)
         if self._size > self._limit:
@@ -113,6 +119,15 @@ class Journal:
         if self._size > self._merge_at:
             self._merge()
         return batch
+
+    def _as_kept(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
+        """`changes`, few of them as the objects that are kept already: a file is saved again and again."""
+        new = tuple(changes)
+        if len(new) > _FEW:
+            return new
+        if len(self._recent) > _RECENT:
+            self._recent.clear()
+        return tuple(self._recent.setdefault(change, change) for change in new)
 
     def forget(self) -> None:
         """What counts has changed: no earlier clock can be answered from now on, and the clock goes on."""
