@@ -71,13 +71,17 @@ async def fuzz_endpoints(seconds: float, seed: int, *, token: bool) -> list[str]
                         await asyncio.gather(*(_odd(service, mutator, chance, token, folder) for _ in range(_AT_ONCE)))
                         count += _AT_ONCE
                     problems += await _look(service, good, picture, folder / "good", chance)
-                problems += [line for line in service.process.stderr.splitlines() if _is_fault(line)]
+                problems += _faults(service.process.stderr)
     print(f"{count} odd clients")
     return problems
 
 
-def _is_fault(line: str) -> bool:
-    return "Traceback" in line or " ERROR " in line or "never retrieved" in line
+def _faults(stderr: str) -> list[str]:
+    """The first lines about what must not happen, and what follows them."""
+    lines = stderr.splitlines()
+    marks = ("Traceback", " ERROR ", "never retrieved")
+    at = next((at for at, line in enumerate(lines) if any(mark in line for mark in marks)), len(lines))
+    return lines[at : at + 80]
 
 
 async def _odd(service: Service, mutator: Mutator, chance: random.Random, token: bool, folder: Path) -> None:
