@@ -179,7 +179,7 @@ def test_a_rewrite_forgets_what_was_before(folder: str) -> None:
         file.rewrite(journal.number, {"/p/other": ENTRY}, "other rules")
     with opened(folder) as file:
         assert file.saved is not None
-        assert (file.saved.files, file.saved.rules) == ({"/p/other": ENTRY}, "other rules")
+        assert (dict(file.saved.files), file.saved.rules) == ({"/p/other": ENTRY}, "other rules")
         assert file.saved.past.batches == ()
         assert file.saved.past.epochs == ((journal.epoch, 1, 3),)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import ItemsView, Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-__all__ = ["Entry", "Files"]
+__all__ = ["Entry", "Files", "FilesByFolder"]
 
 Entry = tuple[int, int, int, int, int, int]
 """(mtime_ns, size, inode, flags, ctime_ns, device) of a file, or of the file that a link leads to.
@@ -113,6 +114,51 @@ class Files(MutableMapping[str, Entry]):
         rows = _ROW.iter_unpack(memoryview(self._rows)[_DEVICE.size :])
         names = self._names[1:-1].split(_BETWEEN)
         return {name: (*row, device) for name, row in zip(names, rows, strict=True)}
+
+
+class FilesByFolder(Mapping[str, Entry]):
+    """Path → entry of the files of many folders, each folder's packed once the next one comes.
+
+    Args:
+        files: absolute paths and their entries; those of a folder, with all below it, side by side.
+    """
+
+    def __init__(self, files: Iterable[tuple[str, Entry]]) -> None:
+        self._folders: dict[str, Files] = {}
+        self._count = 0
+        open_ones: list[tuple[str, Files]] = []
+        for path, entry in files:
+            at, _, name = path.rpartition(os.sep)
+            while open_ones and at != open_ones[-1][0]:
+                if at.startswith(open_ones[-1][0] + os.sep):
+                    break
+                open_ones.pop()[1].freeze()
+            if not open_ones or open_ones[-1][0] != at:
+                open_ones.append((at, self._folders.setdefault(at, Files())))
+            folder = open_ones[-1][1]
+            self._count += name not in folder
+            folder[name] = entry
+        for _, folder in open_ones:
+            folder.freeze()
+
+    def __getitem__(self, path: str) -> Entry:
+        """The entry of `path`."""
+        at, _, name = path.rpartition(os.sep)
+        return self._folders[at][name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Every path."""
+        return (os.sep.join((at, name)) for at, folder in self._folders.items() for name in folder)
+
+    def __len__(self) -> int:
+        """How many files there are."""
+        return self._count
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Every path and its entry, a folder unpacked at a time."""
+        for at, folder in self._folders.items():
+            for name, entry in folder.items():
+                yield os.sep.join((at, name)), entry
 
 
 def _packed(files: Mapping[str, Entry]) -> bytes:

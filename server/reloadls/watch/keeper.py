@@ -61,7 +61,7 @@ class Keeper:
         """Watching has begun: what had changed meanwhile goes into the journal, if the same files count as before."""
         if self._file is None:
             return
-        entries, rules = await pipeline.entries()
+        rules = await pipeline.rules()
         saved, self._saved = self._saved, None
         if saved is not None and saved.rules == rules:
             if flush.changes:
@@ -69,14 +69,14 @@ class Keeper:
             return
         if saved is not None:
             journal.forget()
-        await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
+        await self._try(pipeline, self._file.rewrite, journal.number, await pipeline.entries(), rules)
 
     async def save(self, pipeline: Pipeline, journal: Journal, batch: Batch | None, flush: Flush) -> None:
         """Keep what is about to be told."""
         if self._file is None:
             return
         if flush.rescoped:
-            entries, rules = await pipeline.entries()
+            entries, rules = await pipeline.entries(), await pipeline.rules()
             await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
         elif batch is not None:
             await self._try(pipeline, self._file.append, batch, flush.entries)

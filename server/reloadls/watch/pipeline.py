@@ -213,9 +213,13 @@ class Pipeline:
         """See `Reader.run_at`."""
         return await self._reader.run_at(path, call, undo)
 
-    async def entries(self) -> tuple[dict[str, Entry], str]:
-        """What is known of every file, and a digest of the .gitignore files in force. For `deliver` to call."""
+    async def entries(self) -> Mapping[str, Entry]:
+        """What is known of every file. For `deliver` to call."""
         return await self._reader.entries()
+
+    async def rules(self) -> str:
+        """A digest of what git's files say that are in force. For `deliver` to call."""
+        return await self._reader.rules()
 
     # -- the folders, on the disk thread -------------------------------------------------------------------
 

@@ -144,9 +144,13 @@ class Reader:
         """The lock files of version-control operations under way in the scope."""
         return await self._worker.run(lambda: find_locks(self._snapshot.repositories, self.disk))
 
-    async def entries(self) -> tuple[dict[str, Entry], str]:
-        """Every known file with what is known of it, and the digest of the .gitignore files in force."""
-        return await self._worker.run(lambda: (self._snapshot.entries(), self._snapshot.rules_digest()))
+    async def entries(self) -> Mapping[str, Entry]:
+        """Every known file with what is known of it."""
+        return await self._worker.run(self._snapshot.entries)
+
+    async def rules(self) -> str:
+        """The digest of what git's files say that are in force."""
+        return await self._worker.run(self._snapshot.rules_digest)
 
     async def adopt(self, scope: Scope, hints: Iterable[str]) -> View:
         """Compare `hints` under the old scope, then take the new one."""

@@ -18,6 +18,7 @@ from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
 from reloadls.watch.denials import Denial
 from reloadls.watch.digests import Digests
+from reloadls.watch.files import FilesByFolder
 from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.git_files import GitFiles
 from reloadls.watch.guarded import GuardedDisk, TimedOut
@@ -58,6 +59,8 @@ class Snapshot:
         self._git_files = GitFiles(self._disk)
         self._repositories = Repositories()
         self._digests = Digests(self._disk)
+        self._recalled: Folder | None = None
+        """The folder that a file was last recalled in."""
         self._metadata: frozenset[str] = frozenset()
         """Hinted paths of which the source says that only the metadata was changed."""
         self._entries: dict[str, Entry | None] = {}
@@ -78,8 +81,9 @@ class Snapshot:
         Returns:
             How the disk differs from `known`; nothing without it.
         """
-        for path, entry in (known or {}).items():
-            self._recall(path, entry)
+        if known is not None:
+            for path, entry in known.entries() if isinstance(known, FilesByFolder) else known.items():
+                self._recall(path, entry)
         self._roots_known = None
         self._begin_look(everything=True)
         self._look_above(self.roots, anew=True)
@@ -100,6 +104,10 @@ class Snapshot:
                 *parents, name = path[len(inside(root.path)) :].split(os.sep)
                 for parent in parents:
                     folder = folder.folders.setdefault(parent, Folder())
+                if folder is not self._recalled:
+                    if self._recalled is not None:
+                        self._recalled.files.freeze()
+                    self._recalled = folder
                 folder.files[name] = entry
                 root.below += 1
 

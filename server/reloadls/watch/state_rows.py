@@ -7,7 +7,7 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -86,9 +86,8 @@ def pack_entry(path: bytes, entry: Entry) -> bytes:
     return packed + crc32(path, crc32(packed)).to_bytes(_CRC_SIZE, "little")
 
 
-def unpack_files(rows: Iterable[tuple[object, object]]) -> dict[str, Entry]:
-    """path → entry, from rows of a path and what `pack_entry` has made."""
-    files: dict[str, Entry] = {}
+def unpack_files(rows: Iterable[tuple[object, object]]) -> Iterator[tuple[str, Entry]]:
+    """Paths and entries, from rows of a path and what `pack_entry` has made."""
     encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
     try:
         for path, packed in rows:
@@ -98,10 +97,9 @@ def unpack_files(rows: Iterable[tuple[object, object]]) -> dict[str, Entry]:
             name = path.decode(encoding, errors)  # type: ignore[attr-defined] # os.fsdecode takes twice as long
             if max(rest, ctime_rest) >= _SECOND or "\0" in name or not _is_absolute(name):
                 raise Damaged(f"it has an entry of {name!r}, which can't be")
-            files[name] = (seconds * _SECOND + rest, size, inode, flags, ctime * _SECOND + ctime_rest, 0)
+            yield name, (seconds * _SECOND + rest, size, inode, flags, ctime * _SECOND + ctime_rest, 0)
     except (struct.error, TypeError, UnicodeError) as error:
         raise Damaged(f"one of its entries is of another kind ({error})") from error
-    return files
 
 
 def _unpacked(packed: object) -> tuple[int, int, int, int, int, int, int, int]:

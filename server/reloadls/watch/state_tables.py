@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from reloadls.watch.folder import Entry
+from reloadls.watch.files import FilesByFolder
 from reloadls.watch.journal import Past
 from reloadls.watch.state_rows import Damaged, Head, pack_head, unpack_batch, unpack_files, unpack_head
 
@@ -33,7 +33,7 @@ class Saved:
         rules: the digest given to `StateFile.rewrite`.
     """
 
-    files: dict[str, Entry]
+    files: FilesByFolder
     past: Past
     rules: str
 
@@ -95,7 +95,7 @@ def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> Saved:
     sizes = [len(batch.changes) for batch in batches]
     if [size for _, size, _ in rows] != sizes or sum(sizes) != head.changes:
         raise Damaged("changes of its journal are missing")
-    files = unpack_files(connection.execute("SELECT path, entry FROM files"))
+    files = FilesByFolder(unpack_files(connection.execute("SELECT path, entry FROM files ORDER BY path")))
     if len(files) != head.files:
         raise Damaged(f"{head.files - len(files)} files are missing")
     return Saved(files, Past(head.number, head.epochs, batches), rules)
