@@ -279,7 +279,7 @@ NOTHING: list[Any] = [
     "/{home,opt}/x", "**/*/../x", "[z-a]", "**/*.[]", "http://x/**", "vscode-remote://x/w/**", "file://host/w/**",
     "untitled:/x", "C:/w/**", "c:\\w\\**", based("file:///w/src", "../../x/**"), based("untitled:x", "**"),
     based("file:///opt/x", "../y/**"), based("file:///opt", "file:///w/*.py"), based("file:///", "**"), based(5, "**"),
-    based("", "**"),
+    based("", "**"), "a\ud800/*.py", based("/\ud800", "*"),
 ]  # fmt: skip
 
 

@@ -286,6 +286,25 @@ class TestOptions:
             await client.request("reload/sync")
             assert status["state"] == "watching"
 
+    @over_every_transport
+    async def test_half_a_character_in_a_path_is_a_problem_of_that_path(
+        self, tmp_path: Path, transport: Transport
+    ) -> None:
+        (tmp_path / "good").mkdir()
+        async with serving(tmp_path, paths=["\ud800", "good"], debounceMs=20, transport=transport) as client:
+            status = await client.request("reload/status")
+            assert status["state"] == "watching" and len(status["roots"]) == 1
+            assert "without lone surrogates" in status["problems"][0]["message"]
+            for path in ("\ud800", f"{tmp_path}/a\udbff"):
+                assert "paths[1]" in str(await refused(client, "reload/refreshPaths", {"paths": ["good", path]}))
+                settings = {"reloadls": {"paths": ["good", path]}}
+                client.notify("workspace/didChangeConfiguration", {"settings": settings})
+            event = {"added": [{"uri": "/\ud800", "name": "x"}], "removed": []}
+            client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+            (tmp_path / "good" / "a").touch()
+            await client.request("reload/sync")
+            assert [changes(batch) for batch in await told(client)] == [{"a": "created"}]
+
     async def test_a_pattern_that_is_too_long_is_refused_by_name(self, tmp_path: Path) -> None:
         async with serving(tmp_path, exclude=["a" * 100_000, "*.log"]) as client:
             (problem,) = (await client.request("reload/status"))["problems"]

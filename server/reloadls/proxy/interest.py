@@ -111,6 +111,7 @@ def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], lis
         elif glob.root == os.path.dirname(glob.root):
             problems.append("it would take watching the whole file system")
         else:
+            os.fsencode(glob.root)  # may hold half a character
             re.compile(glob.regex)
             globs.append(glob)
     return globs, problems

@@ -50,6 +50,7 @@ def folder_paths(folders: Iterable[str]) -> list[str]:
             path = from_uri(folder) if _SCHEME.match(folder) else folder
             if not os.path.isabs(path):
                 raise ValueError("must be an absolute path or a file:// URI")
+            os.fsencode(path)
         except ValueError as error:
             _log.warning("a workspace folder can't be watched: %.200r %s", folder, error)
             continue

@@ -82,7 +82,7 @@ def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
 def _folders(given: Iterable[str], problems: list[tuple[str, str]]) -> Iterable[str]:
     for text in given:
         try:
-            yield text if os.path.isabs(text) else from_uri(text)
+            yield _nameable(text) if os.path.isabs(text) else from_uri(text)
         except ValueError as error:
             problems.append(("workspaceFolders", f"workspaceFolders can't hold {show(text)}: it {error}"))
 
@@ -93,11 +93,24 @@ def _paths(given: Iterable[str], base: str | None, problems: list[tuple[str, str
             if "://" in text or text.startswith("file:"):
                 yield from_uri(text)
             elif base is not None or os.path.isabs(text):
-                yield os.path.join(base or "", text)
+                yield os.path.join(base or "", _nameable(text))
             else:
                 raise ValueError("is relative, and there is no workspace folder that can be used")
         except ValueError as error:
             problems.append(("paths", f"paths can't hold {show(text)}: it {error}"))
+
+
+def _nameable(text: str) -> str:
+    """`text`, if a file can be called that.
+
+    Raises:
+        ValueError: it can't: JSON's escapes may hold half a character.
+    """
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError("must be Unicode text, without lone surrogates") from None
+    return text
 
 
 def _patterns(lines: Iterable[str], field: str, problems: list[tuple[str, str]]) -> list[str]:
