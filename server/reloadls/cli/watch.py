@@ -41,7 +41,7 @@ def watch(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="P", help="Leave out what matches; '!P' takes back a built-in one.")
     ] = None,
-    no_gitignore: Annotated[bool, typer.Option("--no-gitignore", help="Do not honour .gitignore files.")] = False,
+    no_gitignore: Annotated[bool, typer.Option("--no-gitignore", help="Watch what git ignores, too.")] = False,
     debounce_ms: Annotated[
         str, typer.Option(metavar="N", show_default=True, help="Quiet time after a change, 1 to 60000.")
     ] = "200",
@@ -60,8 +60,8 @@ def watch(
 
     Each file is told once per quiet window, with its net change.
 
-    .gitignore files are honoured. Version control folders, bytecode, virtual environments, node_modules and
-    editors' temporary files are left out.
+    What git ignores is left out (.gitignore, .git/info/exclude, core.excludesFile), and so are version control
+    folders, bytecode, virtual environments, node_modules and editors' temporary files.
 
     Examples:
 

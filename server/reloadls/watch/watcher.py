@@ -42,7 +42,7 @@ class FileWatcher:
             that does not exist yet is watched as soon as it does.
         include: gitignore-style patterns; if there are any, only what matches is told.
         exclude: gitignore-style patterns of what is left out, beside the built-in ones.
-        use_gitignore: honour .gitignore files.
+        use_gitignore: leave out what git ignores: .gitignore files, ``info/exclude`` and ``core.excludesFile``.
         force_polling: look at everything again and again instead of using the system's notifications.
         source: what produces hints: ``"auto"``, ``"inotify"`` (Linux), ``"watchfiles"`` or ``"polling"``.
         poll_delay_ms: time between two looks when polling, in milliseconds.
