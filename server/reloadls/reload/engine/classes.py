@@ -16,6 +16,7 @@ from typing import Any
 
 from .adopt import adopt_function, inner_functions
 from .blocks import annotation_only
+from .changes import attributes_of
 from .diff import Difference, Step, Way, compare, header, is_another
 from .enums import adopt_enum, is_enum
 from .statements import Statement, body_of
@@ -198,11 +199,36 @@ def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str],
 def _put(cls: type, name: str, value: Any, undo: Undo, *, instead: bool) -> None:
     if name == "__annotations__":
         return
+    _check_layout(cls, name)
+    if isinstance(value, FunctionType) and name in _IMPLICIT:
+        value = _IMPLICIT[name](value)
     before = vars(cls).get(name, MISSING)
     kept = value if instead else _adopted(before, value, undo)
     undo.set_class_attribute(cls, name, kept)
     if kept is value and hasattr(type(value), "__set_name__"):
         type(value).__set_name__(value, cls, name)
+
+
+def _name_again(value: Any, cls: type, name: str, undo: Undo) -> None:
+    """What a class's attribute does with its name may be something else now."""
+    known = attributes_of(value)
+    if known is not None:
+        undo.add(partial(known.update, dict(known)))
+    type(value).__set_name__(value, cls, name)
+
+
+_IMPLICIT: dict[str, Any] = {
+    "__init_subclass__": classmethod,
+    "__class_getitem__": classmethod,
+    "__new__": staticmethod,
+}
+"""What the interpreter makes of some functions when it makes a class."""
+_LAYOUT = ("_fields_", "_pack_", "_align_", "_anonymous_")
+
+
+def _check_layout(cls: type, name: str) -> None:
+    if name in _LAYOUT and type(cls).__module__ == "_ctypes":
+        raise CantBeLive(f"{name} of {cls.__qualname__} changed, and its layout in memory can't be changed")
 
 
 def _adopted(before: Any, value: Any, undo: Undo) -> Any:
@@ -268,7 +294,11 @@ def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: C
             continue
         before = vars(old).get(name, MISSING)
         if name in keep and before is not MISSING and not hasattr(type(value), "__get__"):
+            if before is not value and hasattr(type(before), "__set_name__"):
+                _name_again(before, old, name, undo)
             continue
+        if before is not value:
+            _check_layout(old, name)
         undo.set_class_attribute(old, name, _adopted(before, value, undo))
 
 

@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapters
+from .derived import refresh
 from .functions import Functions, clear_caches, set_code
 from .modules import LoadedModule, Modules
 from .plan import ModulePlan, Work, annotated
@@ -59,6 +60,8 @@ class Commit:
             self._suspended.clear()
             self._shared.let_go()
         self._shared.undo.finish()
+        self._shared.before.clear()
+        self._rerun.note_tuples()
         return self._shared.changed
 
     def _run(self, relocate: Relocate | None) -> None:
@@ -80,6 +83,7 @@ class Commit:
             self.at_work = due.module
             self._rerun.run(due.module, due.step)
         shared.registrations.settle(shared.all_given)
+        refresh(work.plans, shared.modules, shared.compiled, shared.undo)
         self._note_what_is_left()
         shared.adapters.after(shared.undo, shared.place)
         self._note_what_still_runs()

@@ -59,6 +59,10 @@ def dependents(
     given: set[Statement] = set()
     while waiting:
         changed = waiting.pop()
+        for origin in _classes_made_by(modules, changed.key):
+            if origin[1] not in given:
+                given.add(origin[1])
+                yield origin
         for module, statement in _that_mention(modules, changed.words):
             if statement not in given and _depends(modules, module, statement, changed):
                 given.add(statement)
@@ -67,6 +71,31 @@ def dependents(
                 if on_function is not None:
                     on_function(module, name)
                 follow(((module.name, name), True))
+
+
+_HOOKS: dict[str, Callable[[type], Iterable[type]]] = {
+    "__init_subclass__": lambda cls: cls.__mro__[1:],
+    "__new__": lambda cls: inspect.getmro(type(cls)),
+    "__init__": lambda cls: inspect.getmro(type(cls)),
+    "__prepare__": lambda cls: inspect.getmro(type(cls)),
+    "__set_name__": lambda cls: [base for value in vars(cls).values() for base in type(value).__mro__],
+}
+"""Functions that run while a class is made -> the classes that bring them."""
+
+
+def _classes_made_by(modules: Modules, key: Key) -> Iterator[Origin]:
+    """The statements of classes whose making calls this function."""
+    outer, _, last = key[1].rpartition(".")
+    if last not in _HOOKS or not outer:
+        return
+    for module in modules:
+        for statement in module.source.statements:
+            for node in statement.facts.nodes:
+                made = module.namespace.get(node.name) if isinstance(node, ast.ClassDef) else None
+                if isinstance(made, type) and any(
+                    each.__module__ == key[0] and each.__qualname__ == outer for each in _HOOKS[last](made)
+                ):
+                    yield module, statement
 
 
 def _of_class(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
@@ -114,6 +143,8 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if word == "*":
         word = key[1].split(".")[-2]
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
+    if key[1] == "__getattr__":
+        words.add(key[0].rpartition(".")[2])
     for _, statement in _that_mention(modules, frozenset(words)):
         for node in _imports(statement):
             words.update(
@@ -141,6 +172,8 @@ def _imports(statement: Statement) -> Iterator[ast.ImportFrom | ast.Import]:
 
 def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
     uses = statement.facts.uses
+    if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
+        return True
     if changed.body:
         return _calls(modules, module, uses.now, changed.key, value=uses.value)
     return _imports_it(module, statement, changed.key) or _reads(modules, module, uses.now, changed.key)
@@ -164,6 +197,18 @@ def _functions_that_depend(
         for node in _imports(statement):
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
                 yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
+
+
+def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, name: str) -> bool:
+    """Whether a statement reads names of a module that only its `__getattr__` has."""
+    asked = modules.named(name)
+    if asked is None or asked is module:
+        return False
+    for node in _imports(statement):
+        if isinstance(node, ast.ImportFrom) and imported_from(module, node) == name:
+            return any(alias.name != "*" and alias.name not in asked.namespace for alias in node.names)
+    chains = (chain for chain in statement.facts.uses.now.reads if len(chain) > 1)
+    return any(_is_module(_value(module, chain[:-1]), name) and chain[-1] not in asked.namespace for chain in chains)
 
 
 def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:

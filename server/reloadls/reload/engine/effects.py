@@ -6,7 +6,9 @@ the interpreter are noted, with the line they were made from. What a file was op
 
 from __future__ import annotations
 
+import abc
 import atexit
+import importlib
 import logging
 import os
 import signal
@@ -175,6 +177,7 @@ def _begin() -> None:
         _in_force += 1
         if _in_force == 1:
             _replace(atexit, "register", _register_exit)
+            _replace(abc.ABCMeta, "register", _register_class)
             _replace(signal, "signal", _set_signal)
             _replace(logging.Logger, "addHandler", _add_handler)
             _replace(threading.Thread, "start", _start_thread)
@@ -229,6 +232,35 @@ def _register_exit(plain: Any) -> Any:
         return function
 
     return register
+
+
+def _register_class(plain: Any) -> Any:
+    def register(cls: Any, subclass: Any) -> Any:
+        before = _registered(cls)
+        plain(cls, subclass)
+        if subclass not in before:
+            _note(
+                Effect(partial(_unregister_class, plain, cls, subclass), partial(plain, cls, subclass)),
+                sys._getframe(1),
+            )
+        return subclass
+
+    return register
+
+
+def _unregister_class(plain: Any, cls: Any, subclass: Any) -> None:
+    registered = _registered(cls)
+    abc.ABCMeta._abc_registry_clear(cls)  # type: ignore[attr-defined]
+    for each in registered:
+        if each is not None and each is not subclass:
+            plain(cls, each)
+    abc.ABCMeta._abc_caches_clear(cls)  # type: ignore[attr-defined]
+
+
+def _registered(cls: Any) -> list[Any]:
+    """What was registered with an abstract class."""
+    get: Any = importlib.import_module("_abc")._get_dump
+    return [each() for each in get(cls)[0]]
 
 
 class _AtExit:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
+from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,6 +63,7 @@ class Rerun:
         self._schedule = schedule
         self._stars = stars
         self._classes = ClassBodies(shared, schedule)
+        self._replaced: list[tuple[_Ran, str, type]] = []
 
     def run(self, module: LoadedModule, step: Step) -> None:
         """Run a statement; raises what it raises."""
@@ -222,6 +225,8 @@ class Rerun:
             same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
             ours = defined or (id(new.__code__) in ran.codes and same_place)
             return adopt_function(old, new, self._shared.undo) if ours else new
+        if isinstance(old, type) and isinstance(new, type) and not defined:
+            return self._kept_made_class(ran, name, old, new)
         if not defined:
             return new
         if isinstance(old, type) and isinstance(new, type):
@@ -231,6 +236,28 @@ class Rerun:
                 if one is not other and one.__code__.co_qualname == other.__code__.co_qualname:
                     adopt_function(one, other, self._shared.undo)
         return new
+
+    def _kept_made_class(self, ran: _Ran, name: str, old: type, new: type) -> type:
+        """The same for classes that a call made: `namedtuple(...)`, `Enum(...)`, `type(...)`."""
+        nodes = ran.step.statement.facts.nodes
+        calls = all(isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) for node in nodes)
+        ours = all(each.__module__ == ran.module.name for each in (old, new))
+        if not (calls and ours and ran.edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
+            return new
+        if not issubclass(new, tuple):
+            return self._kept_class(ran, old, new)
+        if _fields(old) == _fields(new):
+            return self._kept_class(ran, old, new)
+        self._replaced.append((ran, name, old))
+        return new
+
+    def note_tuples(self) -> None:
+        """Note the tuples that are left of classes that have other fields now."""
+        for ran, name, old in self._replaced:
+            if any(type(each) is old for each in gc.get_referrers(old)):
+                message = f"{name}: tuples that exist keep the fields that they were made with"
+                line = ran.step.statement.first
+                self._shared.notes.add("stillHeld", message, module=ran.module, line=line, name=name)
 
     def _kept_class(self, ran: _Ran, old: type, new: type) -> type:
         before = ran.step.before
@@ -251,11 +278,21 @@ class Rerun:
             name = _owner(node.value.func)
             value = module.namespace.get(name) if name else None
             read = any(each.path for each in module.effects.get(statement.facts, ()))
-            if name and (isinstance(value, (list, dict, set)) or (read and hasattr(value, "__dict__"))):
+            register = isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "register"
+            if name and (
+                isinstance(value, (list, dict, set))
+                or (register and isinstance(value, ABCMeta))
+                or (read and hasattr(value, "__dict__"))
+            ):
                 for other, each in dependents(self._shared.modules, (module.name, name)):
-                    later = other is not module or each.first > statement.first
+                    later = other is not module or each.first >= statement.first
+                    later = later and each.facts is not statement.facts
                     if later and each.facts.uses.value and not self._schedule.runs[each.facts]:
                         self._schedule.push(other, each)
+
+
+def _fields(cls: Any) -> object:
+    return getattr(cls, "_fields", None)
 
 
 def _owner(node: ast.expr) -> str | None:

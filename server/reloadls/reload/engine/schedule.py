@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import heapq
 import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .changes import attributes_of
 from .dependents import Key, dependents
 from .diff import Step, Way, stands_alone
 from .modules import LoadedModule
@@ -108,11 +110,16 @@ class Schedule:
     def _clear_cache(self, module: LoadedModule, name: str) -> None:
         """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
         value: object = module.namespace.get(name.partition(".")[0])
+        owner: object = None
         for part in name.split(".")[1:]:
+            owner = value
             value = vars(value).get(part) if isinstance(value, type) else None
         value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
         if isinstance(value, functools._lru_cache_wrapper):
+            self._shared.stale[value.__name__] = value
             self._shared.undo.at_the_end(value.cache_clear)
+        elif isinstance(value, functools.cached_property) and isinstance(owner, type):
+            self._shared.undo.at_the_end(functools.partial(_forget_attribute, owner, name.rpartition(".")[2]))
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:
         """A statement is about to run again: let the user end what it has made."""
@@ -131,6 +138,16 @@ class Schedule:
             for other in module.source.statements:  # a star import may bring it, too
                 if other.facts.uses.star and not self.runs[other.facts]:
                     self.push(module, other)
+
+
+def _forget_attribute(cls: type, name: str) -> None:
+    """Have an attribute computed anew in all instances that have computed it."""
+    kinds = [cls]
+    for kind in kinds:
+        kinds += type.__subclasses__(kind)
+    for each in gc.get_referrers(*kinds):
+        if any(type(each) is kind for kind in kinds):
+            (attributes_of(each) or {}).pop(name, None)
 
 
 def reads_environment(text: str) -> bool:

@@ -52,6 +52,8 @@ class Transaction:
         self.changed: Changed = {}
         self.notes = Notes()
         """What will differ from a fresh start; dropped if the commit is taken back."""
+        self.stale: dict[str, Any] = {}
+        """Caches of functions that use what changed, by the functions' names."""
         self._remembered = False
         self.all_given: list[Change] = []
         self.given: list[Change] = []
@@ -89,6 +91,8 @@ class Transaction:
     def execute(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
         """Run a statement's code, and note what it changes; raises what it raises."""
         self.remember()
+        for name in self.stale.keys() & set(names_in(code)):
+            self.stale.pop(name).cache_clear()
         self.given = []
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from inspect import getmro
+from types import WrapperDescriptorType
+from typing import Any
 
 __all__ = ["MISSING", "Undo"]
 
@@ -85,10 +88,18 @@ def _put(mapping: dict[str, object], name: str, value: object) -> None:
 
 
 def _put_in_class(owner: type, name: str, value: object) -> None:
+    kind = _base_metaclass(owner)
     if value is not MISSING:
-        type.__setattr__(owner, name, value)
+        kind.__setattr__(owner, name, value)
     elif name in vars(owner):
-        type.__delattr__(owner, name)
+        kind.__delattr__(owner, name)
+
+
+def _base_metaclass(owner: type) -> Any:
+    """The metaclass nearest to a class that is written in C: it knows more of the class than `type` does."""
+    return next(
+        each for each in getmro(type(owner)) if isinstance(vars(each).get("__setattr__"), WrapperDescriptorType)
+    )
 
 
 def _restore(namespace: dict[str, object], before: dict[str, object]) -> None:
