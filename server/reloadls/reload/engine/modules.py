@@ -39,6 +39,9 @@ Codes = dict["Facts", tuple[CodeType, ...]]
 """A statement -> the code objects that it makes, on the lines where they are now."""
 
 
+State = tuple[str, "Source", Codes, dict["Facts", list[Effect]], dict["Facts", "Facts"]]
+
+
 @dataclass(eq=False)
 class LoadedModule:
     """A module as it runs."""
@@ -62,6 +65,10 @@ class LoadedModule:
     watched: set[Facts] = field(default_factory=set)
     """Statements of which that was noted when they ran again."""
     _source: Source | None = None
+    _at_load: Source | None = None
+    """Its statements as they were loaded: a frame that runs them knows those lines, wherever edits have moved them."""
+    _became: dict[Facts, Facts] = field(default_factory=dict)
+    """What each of those is now."""
     _codes: Codes = field(default_factory=dict)
 
     @property
@@ -75,7 +82,8 @@ class LoadedModule:
         if self._source is None:
             from .statements import parse  # noqa: PLC0415 - only a program that is edited waits for it
 
-            self._source = parse(self.text, self.path)
+            self._source = self._at_load = parse(self.text, self.path)
+            self._became = {each.facts: each.facts for each in self._source.statements}
             self._attribute(self._source)
         return self._source
 
@@ -98,23 +106,26 @@ class LoadedModule:
         self.text = text
         self._source = source
         self._codes = codes
+        now = {before: facts for facts, before in came_from.items()}
+        self._became = {first: now[last] for first, last in self._became.items() if last in now}
         self.watched = {facts for facts, before in came_from.items() if before in self.watched}
         self.effects = {
             facts: self.effects[before] for facts, before in came_from.items() if before in self.effects
         } | {before: effects for before, effects in self.effects.items() if before not in came_from.values()}
 
-    def state(self) -> tuple[str, Source, Codes, dict[Facts, list[Effect]]]:
+    def state(self) -> State:
         """All that `take` changes."""
         return (
             self.text,
             self.source,
             dict(self.codes),
             {facts: list(effects) for facts, effects in self.effects.items()},
+            self._became,
         )
 
-    def restore(self, state: tuple[str, Source, Codes, dict[Facts, list[Effect]]]) -> None:
+    def restore(self, state: State) -> None:
         """It runs again what it ran then."""
-        self.text, self._source, self._codes, self.effects = state
+        self.text, self._source, self._codes, self.effects, self._became = state
 
     def _attribute(self, source: Source) -> None:
         """Say of each code object, and of all that was done while loading, which statement it belongs to."""
@@ -165,15 +176,22 @@ class LoadedModule:
 
     def running(self) -> Statement | None:
         """The statement that is being run: of a script, the one that the program lives in."""
-        found = None
+        line = None
         frames: list[FrameType | None] = list(sys._current_frames().values())
         while frames:
             frame = frames.pop()
             while frame is not None:
                 if frame.f_globals is self.namespace and frame.f_code.co_name == "<module>":
-                    found = self.source.at(frame.f_lineno)
+                    line = frame.f_lineno  # the outermost is what the module was loaded by
                 frame = frame.f_back  # ends as None: a frame that knew itself would live on
-        return found
+        return None if line is None else self._now(line)
+
+    def _now(self, line: int) -> Statement | None:
+        """The statement that stood on a line when the module was loaded, where it is now."""
+        source = self.source
+        begun = self._at_load.at(line) if self._at_load is not None else None
+        facts = self._became.get(begun.facts) if begun is not None else None
+        return next((each for each in source.statements if each.facts is facts), None)
 
     def at_its_place(self, statement: Statement) -> CodeType:
         """A statement compiled for where it stands; raises SyntaxError."""

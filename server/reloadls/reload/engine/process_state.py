@@ -100,8 +100,12 @@ def _accesses() -> dict[str, _Access]:
     found = dict(_ALWAYS)
     for name, access in _IF_LOADED.items():
         module = sys.modules.get(name)
-        if module is not None:
+        if module is None:
+            continue
+        try:
             found.update(access(module))
+        except AttributeError:  # another thread is importing it, or it is not the library's
+            continue
     return found
 
 

@@ -47,7 +47,6 @@ class Schedule:
         self._shared = shared
         self._line = list(_edited(shared.work))
         self._planned = {due.step.statement.facts for due in self._line}
-        self._running = {module: line for module in shared.modules if (line := _running_line(module))}
         self.runs: Counter[Facts] = Counter()
         self.keys: set[Key] = set()
         """All values that changed."""
@@ -96,7 +95,7 @@ class Schedule:
 
     def _is_running(self, module: LoadedModule, statement: Statement) -> bool:
         """Whether it is not done yet: the one that a script lives in, and those after it."""
-        line = self._running.get(module)
+        line = _running_line(module)  # where it is now: the edit may have moved it
         return line is not None and statement.last >= line
 
     def emit(self, key: Key, *, body: bool = False) -> None:

@@ -1,0 +1,112 @@
+"""A script's last statement runs as long as the program: edits above it move it, and never run it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.reload.runtime.programs import program, write
+
+_HEAD = """import sys, time
+
+STARTS = []
+
+
+def word():
+    return "one"
+
+
+def serve(get):
+    STARTS.append(1)
+    while True:
+        print(len(STARTS), get(), flush=True)
+        time.sleep(0.005)
+
+
+class Server:
+    def run(self, get):
+        serve(get)
+
+
+"""
+_LAST = {
+    "a call": "serve(lambda: word())\n",
+    "a method of a new object": "Server().run(lambda: word())\n",
+    "a loop": "STARTS.append(1)\nwhile True:\n    print(len(STARTS), word(), flush=True)\n    time.sleep(0.005)\n",
+    "below the check of the name": 'if __name__ == "__main__":\n    serve(lambda: word())\n',
+    "try": "try:\n    serve(lambda: word())\nfinally:\n    STARTS.clear()\n",
+    "an assignment": "ended = serve(lambda: word())\n",
+    "a loop of asyncio": (
+        "import asyncio\n\n\n"
+        "async def main():\n    STARTS.append(1)\n    while True:\n"
+        "        print(len(STARTS), word(), flush=True)\n        await asyncio.sleep(0.005)\n\n\n"
+        "asyncio.run(main())\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))
+def test_it_is_known_wherever_it_was_moved(tmp_path: Path, last: str) -> None:
+    write(tmp_path, app=_HEAD + last)
+    with program(tmp_path) as running:
+        running.until_says("1 one")
+        client = running.connect()
+        above = ""
+        for number in range(4):
+            # Lines above it come, and go again; functions that it uses change at the same time, and are added.
+            above = "" if number == 3 else above + f"\n\ndef added{number}():\n    return {number}\n"
+            text = _HEAD.replace('"one"', f'"{number}"').replace("STARTS = []\n", f"STARTS = []\n{above}\n")
+            running.write(app=text + last)
+            report = client.until_report()
+            assert (report["status"], report.get("notes", [])) == ("reloaded", [])
+            running.until_says(f"1 {number}")
+        assert not any(line.startswith("2 ") for line in running.running.out)
+
+
+@pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))
+def test_the_edit_of_it_asks_for_a_restart_also_when_it_was_moved(tmp_path: Path, last: str) -> None:
+    write(tmp_path, app=_HEAD + last)
+    with program(tmp_path) as running:
+        running.until_says("1 one")
+        client = running.connect()
+        moved = _HEAD.replace("STARTS = []", "STARTS = []\nMORE = 1\n")
+        running.write(app=moved + last)
+        assert client.until_report()["status"] == "reloaded"
+        running.write(app=moved + last.rstrip() + "\nprint('after')\n")
+        assert client.until_report()["status"] == "restartRequired"
+        running.write(app=moved.replace('"one"', '"two"') + last)
+        assert client.until_report()["status"] == "reloaded"
+        running.until_says("1 two")
+
+
+def test_stderr_in_a_file_below_the_root_triggers_nothing(tmp_path: Path) -> None:
+    """Each line that is told would be a change, which would be told."""
+    log = tmp_path / "program.log"
+    write(tmp_path, word="def word():\n    return 'one'\n", data="")
+    text = _HEAD.replace("import sys, time", "import os, sys, time\nimport word as words") + "serve(words.word)\n"
+    text = text.replace(
+        "STARTS = []", "STARTS = []\nos.dup2(os.open('program.log', os.O_WRONLY | os.O_APPEND | os.O_CREAT), 2)"
+    )
+    write(
+        tmp_path,
+        app=text.replace(
+            "print(len(STARTS), get(), flush=True)",
+            "print(len(STARTS), get(), open('program.log').read().count('\\n'), flush=True)",
+        ),
+    )
+    with program(tmp_path) as running:
+        running.until_says("1 one 0")
+        client = running.connect()
+        running.write(word="def word(:\n")
+        assert client.until_report()["status"] == "failed"
+        running.running.until(lambda: "SyntaxError" in log.read_text(), "line in the log")
+        running.write(word="def word():\n    return 'two'\n")
+        assert client.until_report()["status"] == "reloaded"
+        running.running.until(lambda: "reloaded" in log.read_text(), "line in the log")
+        told = log.read_text().splitlines()
+        assert len(told) == 2, told
+        running.write(word="def word():\n    return 'three'\n")
+        assert client.until_report()["modules"][0]["name"] == "word"
+        running.until_says("1 three 3")
+        assert len(log.read_text().splitlines()) == 3
