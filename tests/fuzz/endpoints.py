@@ -87,16 +87,18 @@ def _faults(stderr: str) -> list[str]:
 async def _odd(service: Service, mutator: Mutator, chance: random.Random, token: bool, folder: Path) -> None:
     with contextlib.suppress(OSError, AssertionError, EOFError, UnicodeDecodeError):  # of a text frame
         peer = await service.peer()
-        if token and chance.random() < 0.9:
-            params = service.hello(folder / "odd")
-            peer.send(_framed({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
-            peer.send(_framed({"jsonrpc": "2.0", "method": "initialized", "params": {}}))
-        for _ in range(chance.randrange(1, 8)):
-            peer.send(mutator.stream())
-            await asyncio.sleep(0)
-        await _until_quiet(peer)
-        peer.close_input()
-        await _stopped(peer)
+        try:
+            if token and chance.random() < 0.9:
+                params = service.hello(folder / "odd")
+                peer.send(_framed({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
+                peer.send(_framed({"jsonrpc": "2.0", "method": "initialized", "params": {}}))
+            for _ in range(chance.randrange(1, 8)):
+                peer.send(mutator.stream())
+                await asyncio.sleep(0)
+            await _until_quiet(peer)
+        finally:
+            peer.close_input()
+            await _stopped(peer)
 
 
 async def _until_quiet(peer: Peer) -> None:

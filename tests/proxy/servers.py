@@ -35,8 +35,13 @@ __all__ = [
 ]
 
 PROXY = (sys.executable, "-m", "reloadls", "proxy")
-_PYTHON = {"basedpyright": "1.40.2", "ty": "0.0.104", "ruff": "0.17.5"}
-_NPM = {"typescript": "5.9.3", "typescript-language-server": "5.3.0", "yaml-language-server": "1.25.0"}
+_PYTHON = {"basedpyright": "1.40.2", "ty": "0.0.104", "ruff": "0.17.5", "pyrefly": "1.4.1"}
+_NPM = {
+    "pyright": "1.1.414",
+    "typescript": "5.9.3",
+    "typescript-language-server": "5.3.0",
+    "yaml-language-server": "1.25.0",
+}
 _VERSIONS = json.dumps([_PYTHON, _NPM])
 _READY_S = 60.0
 _CAPABILITIES = {
@@ -97,6 +102,15 @@ SERVERS = (
         _PY, ("lib.py", 'value: str = "a"\n'), "", "str",
     ),
     Server("ty", ("venv/bin/ty", "server"), "python", _PY, ("lib.py", 'value: str = "a"\n'), "", "str"),
+    Server(
+        "pyright", ("node_modules/pyright/langserver.index.js", "--stdio"), "python",
+        _PY, ("lib.py", 'value: str = "a"\n'), "", "str",
+    ),
+    Server(
+        "pyrefly", ("venv/bin/pyrefly", "lsp"), "python",
+        _PY | {"pyrefly.toml": ""}, ("lib.py", 'value: str = "a"\n'), "", "str",
+        remark="shows type errors only where the project has a `pyrefly.toml`; hovers change without one, too",
+    ),
     Server(
         "ruff", ("venv/bin/ruff", "server"), "python",
         {"main.py": "import os\n", "ruff.toml": '[lint]\nselect = ["E"]\n'},

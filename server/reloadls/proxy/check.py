@@ -171,7 +171,8 @@ class _Trial:
     def _say_opened(self, name: str, language: str, text: str) -> None:
         self._opened.add(name)
         path = os.path.join(self._folder, name)
-        _write(path, text)
+        if not os.path.exists(path):
+            _write(path, text)
         document = {"uri": to_uri(path), "languageId": language, "version": 1, "text": text}
         self._editor.say({"method": "textDocument/didOpen", "params": {"textDocument": document}})
 
