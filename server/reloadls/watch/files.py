@@ -154,11 +154,9 @@ class FilesByFolder(Mapping[str, Entry]):
         """How many files there are."""
         return self._count
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Every path and its entry, a folder unpacked at a time."""
-        for at, folder in self._folders.items():
-            for name, entry in folder.items():
-                yield os.sep.join((at, name)), entry
+    def folders(self) -> Iterator[tuple[str, Files]]:
+        """Every folder that has files, and these."""
+        return ((at or os.sep, files) for at, files in self._folders.items())
 
 
 def _packed(files: Mapping[str, Entry]) -> bytes:

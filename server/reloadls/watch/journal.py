@@ -110,7 +110,9 @@ class Journal:
         """Add a batch, made `at`, or now; the clock goes on."""
         since = self.number
         self.number += 1
-        last = self._steps[-1].batch.clock if self._steps and self._steps[-1].number == since else self._clock(since)
+        last = self._clock(since)
+        if self._steps and self._steps[-1].batch.clock == last:
+            last = self._steps[-1].batch.clock  # one object for both; after a restart it is of another epoch
         batch = Batch(self.clock, last, at or datetime.now(UTC), cause, self._as_kept(changes))
         self._steps.append(_Step(since, self.number, batch))
         self._size += len(batch.changes)

@@ -18,7 +18,7 @@ from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
 from reloadls.watch.denials import Denial
 from reloadls.watch.digests import Digests
-from reloadls.watch.files import FilesByFolder
+from reloadls.watch.files import Files, FilesByFolder
 from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.git_files import GitFiles
 from reloadls.watch.guarded import GuardedDisk, TimedOut
@@ -59,8 +59,6 @@ class Snapshot:
         self._git_files = GitFiles(self._disk)
         self._repositories = Repositories()
         self._digests = Digests(self._disk)
-        self._recalled: Folder | None = None
-        """The folder that a file was last recalled in."""
         self._metadata: frozenset[str] = frozenset()
         """Hinted paths of which the source says that only the metadata was changed."""
         self._entries: dict[str, Entry | None] = {}
@@ -82,8 +80,9 @@ class Snapshot:
             How the disk differs from `known`; nothing without it.
         """
         if known is not None:
-            for path, entry in known.entries() if isinstance(known, FilesByFolder) else known.items():
-                self._recall(path, entry)
+            by_folder = known if isinstance(known, FilesByFolder) else FilesByFolder(known.items())
+            for at, files in by_folder.folders():
+                self._recall(at, files)
         self._roots_known = None
         self._begin_look(everything=True)
         self._look_above(self.roots, anew=True)
@@ -92,24 +91,20 @@ class Snapshot:
         self._scan.new_folders.clear()
         return self._take()
 
-    def _recall(self, path: str, entry: Entry) -> None:
-        if entry[3] & RACY:
-            entry = (-1, *entry[1:])  # who wrote it within the same tick, after it was told, left no other trace
-        for root in self._index.related(path):
-            if path == root.path:
-                root.entry, root.kind = entry, "file"
-            elif path.startswith(inside(root.path)):
-                root.folder = root.folder or Folder()
-                folder = root.folder
-                *parents, name = path[len(inside(root.path)) :].split(os.sep)
-                for parent in parents:
+    def _recall(self, at: str, files: Mapping[str, Entry]) -> None:
+        """The folder `at` had `files` when they were last told."""
+        # Who wrote one within the same tick, after it was told, left no other trace.
+        entries = {name: (-1, *entry[1:]) if entry[3] & RACY else entry for name, entry in files.items()}
+        for root in self._index.related(at):
+            above, name = os.path.split(root.path)
+            if above == at and name in entries:
+                root.entry, root.kind = entries[name], "file"
+            elif at == root.path or at.startswith(inside(root.path)):
+                folder = root.folder = root.folder or Folder()
+                for parent in at[len(inside(root.path)) :].split(os.sep) if at != root.path else ():
                     folder = folder.folders.setdefault(parent, Folder())
-                if folder is not self._recalled:
-                    if self._recalled is not None:
-                        self._recalled.files.freeze()
-                    self._recalled = folder
-                folder.files[name] = entry
-                root.below += 1
+                folder.files = Files(entries.copy())
+                root.below += len(entries)
 
     def entries(self) -> dict[str, Entry]:
         """Every known file, and what is known of it."""
