@@ -235,18 +235,22 @@ def _within(start: _Start, said: str, folders: Sequence[str]) -> list[tuple[str,
 
 def _below(pattern: tuple[str, ...], path: Sequence[str]) -> list[tuple[str, ...]]:
     """What is left of `pattern`'s names after those of `path` have been matched; more than one with `**`."""
-    left = {pattern}
+    tests = {name: re.compile(expression(name), FLAGS) for name in pattern if name != "**"}
+    left = {0}  # how many names have been matched
     for name in path:
-        following: set[tuple[str, ...]] = set()
-        for names in left:
-            rest = names
-            while rest and rest[0] == "**":
-                following.add(rest)
-                rest = rest[1:]
-            if rest and re.fullmatch(expression(rest[0]), name, FLAGS):
-                following.add(rest[1:])
+        following: set[int] = set()
+        for start in left:
+            at = start
+            while at < len(pattern) and pattern[at] == "**":
+                following.add(at)
+                at += 1
+            if at < len(pattern) and tests[pattern[at]].fullmatch(name):
+                following.add(at + 1)
         left = following
-    return sorted(rest for rest in left if rest)
+    rests = [pattern[at:] for at in sorted(left) if at < len(pattern)]
+    # One that begins with `**` matches all that a longer one does, which ends in it.
+    last = max((at for at, rest in enumerate(rests) if rest[0] == "**"), default=0)
+    return rests[last:]
 
 
 # -- names ---------------------------------------------------------------------------------------------------
