@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .changes import Change
 from .undo import Undo
 
-__all__ = ["Effect", "Note", "Recorder"]
+__all__ = ["Effect", "Note", "Recorder", "forget_execution", "was_executed", "watch_executions"]
 
 
 @dataclass(slots=True, eq=False)
@@ -151,6 +151,16 @@ def _note(effect: Effect, frame: FrameType | None) -> bool:
     return False
 
 
+def forget_execution(path: str) -> None:
+    """A source file was run by an import that the engine knows of, and that may have failed."""
+    _executed.discard(os.path.abspath(path))
+
+
+def watch_executions() -> None:
+    """Have `was_executed` know of all that is run from now on."""
+    _audit()
+
+
 def _audit() -> None:
     global _audited  # noqa: PLW0603 - an audit hook is for the process, and for good
     if not _audited:
@@ -158,7 +168,21 @@ def _audit() -> None:
         sys.addaudithook(_on_audit)
 
 
+_executed: set[str] = set()
+"""The source files whose code was run by `exec`, as modules' code is: by the import system or by hand."""
+
+
+def was_executed(path: str) -> bool:
+    """Whether the code of a source file was run in this process since an engine was made."""
+    return any(os.path.realpath(each) == path for each in list(_executed))
+
+
 def _on_audit(event: str, args: tuple[Any, ...]) -> None:
+    if event == "exec":
+        code = args[0]
+        if isinstance(code, CodeType) and code.co_name == "<module>" and code.co_filename.endswith(".py"):
+            _executed.add(os.path.abspath(code.co_filename))
+        return
     if event != "open" or not _running.stack:
         return
     path, mode = args[0], args[1]

@@ -14,7 +14,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .changes import Change
-from .effects import Effect, Note, Recorder
+from .effects import Effect, Note, Recorder, forget_execution, watch_executions
 from .lines import Lines
 from .modules import LoadedModule, Modules, read_text
 
@@ -27,6 +27,7 @@ class Finder:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._known: dict[str, bool] = {}
+        watch_executions()
 
     def _own_entries(self, path: Sequence[str] | None) -> list[str]:
         """The places that are searched up to the last one which may hold the program's own modules.
@@ -73,6 +74,7 @@ class Loader(SourceFileLoader):
             failed = False
         finally:
             self._modules.loaded(loaded, failed=failed)
+            forget_execution(self.path)
 
     def _text_and_code(self) -> tuple[str, CodeType]:
         """The text and the code of one and the same state of the file."""

@@ -13,7 +13,7 @@ from tokenize import detect_encoding
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .effects import Effect
+from .effects import Effect, was_executed
 
 if TYPE_CHECKING:
     from .statements import Facts, Source, Statement
@@ -250,6 +250,8 @@ class Modules:
         others = [
             name for name, module in list(sys.modules.items()) if id(module) not in known and _is_of(module, path)
         ]
+        if not known and not others and was_executed(path):
+            others = [os.path.basename(path).removesuffix(".py")]  # by `runpy`, or by a loader without `sys.modules`
         replaced = [each.name for each in self if each.path == path and id(each.module) not in known]
         return sorted({*others, *(name for name in replaced if name in sys.modules)})
 
