@@ -22,7 +22,7 @@ seen = {
     "argv": sys.argv, "path0": sys.path[0], "name": __name__, "file": __file__, "package": __package__,
     "spec": getattr(__spec__, "name", None), "main": __main__.__dict__ is globals(), "cwd": os.getcwd(),
     "doc": __doc__, "names": sorted(n for n in globals() if n.startswith("__")),
-    "orphans": [n for n in ("typer", "rich", "pygls", "asyncio") if n in sys.modules],
+    "orphans": [n for n in ("typer", "rich", "pygls") if n in sys.modules],
     "excepthook": sys.excepthook is sys.__excepthook__, "stdin": sys.stdin.read(),
 }
 print(json.dumps(seen, indent=1))
