@@ -15,8 +15,8 @@ __all__ = ["Cause", "Flush", "Pacing"]
 
 _TELLING_S = 0.05
 """How long before `max_wait` is over a batch is begun, in seconds."""
-_COMPARING_S = 0.0003
-"""How long before `debounce` is over a batch is begun, in seconds: what comparing one file and telling of it takes."""
+_COMPARING_S = 0.0009
+"""How long before `debounce` is over a batch is begun, in seconds: comparing and telling one file takes so long."""
 
 Cause = Literal["watch", "refresh", "rescan", "save", "startup"]
 
@@ -41,8 +41,9 @@ class Pacing:
 
     def window(self) -> Window:
         """A window of these times that leave time to compare and to tell."""
+        left = self.debounce - min(_COMPARING_S, 0.9 * self.debounce)
         return Window(
-            self.debounce - min(_COMPARING_S + self.lead, self.debounce / 3),
+            left - min(self.lead, left / 3),
             self.max_wait - min(_TELLING_S, self.max_wait / 20),
         )
 
