@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ FUZZERS: Final[dict[str, Callable[[float, int], list[str]]]] = {
 def main(what: str, seconds: str = "600", seed: str = "") -> int:
     """Print the seed, and what failed."""
     number = int(seed or time.time())
+    logging.getLogger("reloadls").setLevel(logging.CRITICAL)  # a warning for each of so many damaged files
     print(f"{what}: seed {number}, {seconds} s", flush=True)
     problems = FUZZERS[what](float(seconds), number)
     print("\n".join(problems) or "nothing failed", flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import random
 import shutil
@@ -29,7 +28,6 @@ class _Member:
 
 async def fuzz_state(seconds: float, seed: int) -> list[str]:
     """Return what went wrong; 1,500 files are damaged, or as many as there is time for."""
-    logging.getLogger("reloadls").setLevel(logging.CRITICAL)
     chance = random.Random(seed)
     until, problems, count = time.monotonic() + seconds, list[str](), 0
     with tempfile.TemporaryDirectory() as name:
