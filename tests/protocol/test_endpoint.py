@@ -488,7 +488,7 @@ def expected_replies(message: object) -> int:
 def readable_id(message: object) -> object:
     """The id a reply must carry: the message's own, or null where it is not one."""
     msg_id = message.get("id") if isinstance(message, dict) else None
-    return msg_id if isinstance(msg_id, str) or (type(msg_id) is int and abs(msg_id) < 2**63) else None
+    return msg_id if isinstance(msg_id, str) or (type(msg_id) is int and -(2**63) <= msg_id < 2**63) else None
 
 
 @LOOSE

@@ -241,7 +241,8 @@ class Rerun:
         """The same for classes that a call made: `namedtuple(...)`, `Enum(...)`, `type(...)`."""
         nodes = ran.step.statement.facts.nodes
         calls = all(isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) for node in nodes)
-        ours = all(each.__module__ == ran.module.name for each in (old, new))
+        # Before Python 3.12, what `make_dataclass` makes says that it is of `types`.
+        ours = all(each.__module__ in (ran.module.name, "types") for each in (old, new))
         if not (calls and ours and ran.edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
             return new
         if not issubclass(new, tuple):
