@@ -282,6 +282,27 @@ def test_a_line_that_was_too_long_is_forgotten(place: Place) -> None:
     assert not snapshot.status()[1]
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[include]\n" + "path = config\npath = ../.git/config\n" * 1000,
+        "\n" * 1_000_000,
+        " " * 1_000_000,
+        "[" * 1_000_000,
+        "[a " * 300_000,
+        '[a "' * 200_000,
+        "[core]\nexcludesFile = " + "\\\n" * 400_000,
+    ],
+    ids=["includes itself", "empty lines", "spaces", "brackets", "sections", "quotes", "one long line"],
+)
+def test_settings_of_an_enemy_end(place: Place, config: str) -> None:
+    write("top/.git/config", config)(place)
+    snapshot = Snapshot(Scope([place.top / "pkg"]))
+    snapshot.begin()
+    assert os.fspath(place.top / "pkg" / "b.log") in set(snapshot.files())
+
+
 @pytest.mark.parametrize(
     "text",
     [

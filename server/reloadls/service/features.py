@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,7 @@ from reloadls.protocol import (
     paths_from,
     to_uri,
 )
-from reloadls.service.workspace import changed_folders
+from reloadls.service.workspace import changed_folders, nameable
 
 if TYPE_CHECKING:
     from reloadls.service.server import ReloadServer
@@ -99,8 +98,11 @@ async def _refresh_paths(server: ReloadServer, params: RefreshPathsParams) -> Re
             raise InvalidParams(f"paths[{index}]", "must not be empty or hold a NUL")
         if path.startswith("file:"):
             paths_from([path], field="paths")
-        elif _is_half(path):
-            raise InvalidParams(f"paths[{index}]", "must be Unicode text, without lone surrogates")
+            continue
+        try:
+            nameable(path)
+        except ValueError as error:
+            raise InvalidParams(f"paths[{index}]", str(error)) from None
     return await server.watching_session.refresh_paths(params.paths)
 
 
@@ -154,15 +156,6 @@ async def _did_change_configuration(server: ReloadServer, params: types.DidChang
         await server.session.configure(settings["reloadls"])
     else:
         await server.pull_configuration()
-
-
-def _is_half(path: str) -> bool:
-    """Whether no file can be called that: JSON's escapes may hold half a character."""
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _paths(uris: Iterable[str]) -> list[str]:

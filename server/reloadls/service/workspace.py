@@ -15,7 +15,7 @@ from reloadls.watch.patterns import check_pattern
 from reloadls.watch.scope import Scope
 from reloadls.watch.wildcards import LONGEST_PATTERN
 
-__all__ = ["Meant", "changed_folders", "folders_of", "scope_of"]
+__all__ = ["Meant", "changed_folders", "folders_of", "nameable", "scope_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
 def _folders(given: Iterable[str], problems: list[tuple[str, str]]) -> Iterable[str]:
     for text in given:
         try:
-            yield _nameable(text) if os.path.isabs(text) else from_uri(text)
+            yield nameable(text) if os.path.isabs(text) else from_uri(text)
         except ValueError as error:
             problems.append(("workspaceFolders", f"workspaceFolders can't hold {show(text)}: it {error}"))
 
@@ -93,14 +93,14 @@ def _paths(given: Iterable[str], base: str | None, problems: list[tuple[str, str
             if "://" in text or text.startswith("file:"):
                 yield from_uri(text)
             elif base is not None or os.path.isabs(text):
-                yield os.path.join(base or "", _nameable(text))
+                yield os.path.join(base or "", nameable(text))
             else:
                 raise ValueError("is relative, and there is no workspace folder that can be used")
         except ValueError as error:
             problems.append(("paths", f"paths can't hold {show(text)}: it {error}"))
 
 
-def _nameable(text: str) -> str:
+def nameable(text: str) -> str:
     """`text`, if a file can be called that.
 
     Raises:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 __all__ = ["configured", "global_files", "system_file"]
 
-_SECTION = re.compile(r"\s*\[\s*([A-Za-z0-9.-]+)\s*(\"(?:[^\"\\]|\\.)*\")?\s*\]")
-_NAME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)[ \t]*(=)?[ \t]*")
+# Neither begins with what may be a line's end, or a file of empty lines would be read once for each of them.
+_SECTION = re.compile(r"[ \t]*\[[ \t]*([A-Za-z0-9.-]+)[ \t]*(\"(?:[^\"\\\n]|\\.)*\")?[ \t]*\]")
+_NAME = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*(=)?[ \t]*")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
 
 

@@ -30,8 +30,8 @@ __all__ = ["Denials", "GitFiles", "IgnoreFile", "Outside"]
 _GIT = ".git"
 _LIMIT = 1 << 20
 """Bytes of a file that are read."""
-_MOST_INCLUDES = 10
-"""Files of settings that include one another, as git has it."""
+_MOST_INCLUDES = 100
+"""Files of settings that are read because others include them; each is read once."""
 _FLAGS = (
     os.O_RDONLY  # opening a pipe must not wait for a writer
     | getattr(os, "O_NONBLOCK", 0)
@@ -168,22 +168,25 @@ class GitFiles:
         home = os.path.expanduser("~")
         settings = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
         named: str | None = None
+        read: set[str] = set()
         for path in (*system_file(), *global_files(home, settings), own):
-            for value in self._values(path, files, denials, _MOST_INCLUDES):
+            for value in self._values(path, files, denials, read):
                 named = value
         if named is None:
             return os.path.join(settings, "git", "ignore")
         return os.path.join(top, os.path.expanduser(named)) if named else ""
 
-    def _values(self, path: str, files: dict[str, None], denials: Denials, depth: int) -> Iterator[str]:
-        """Each ``core.excludesFile`` in a file of settings, and in those that it includes."""
+    def _values(self, path: str, files: dict[str, None], denials: Denials, read: set[str]) -> Iterator[str]:
+        """Each ``core.excludesFile`` in a file of settings, and in those that it includes and that were not `read`."""
+        read.add(path)
         text = self._text(path, files, denials)
         for name, value in configured(text):
             if name == "core.excludesfile":
                 yield value
-            elif name == "include.path" and value and depth:
-                included = os.path.join(os.path.dirname(path), os.path.expanduser(value))
-                yield from self._values(included, files, denials, depth - 1)
+            elif name == "include.path" and value and len(read) < _MOST_INCLUDES:
+                included = os.path.normpath(os.path.join(os.path.dirname(path), os.path.expanduser(value)))
+                if included not in read:
+                    yield from self._values(included, files, denials, read)
 
     def _text(self, path: str, files: dict[str, None], denials: Denials) -> str:
         try:
