@@ -13,6 +13,11 @@ from typing import Any
 import pytest
 
 from reloadls.watch.flush import Pacing
+from reloadls.watch.folder import Folder
+from reloadls.watch.scope import Scope
+from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.sources.gentle import Gentle
+from reloadls.watch.sources.inotify_calls import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY
 from reloadls.watch.sources.make import SourceName
 from tests.support.watching import SOURCES, piping
 
@@ -270,3 +275,54 @@ async def test_a_file_mounted_while_it_is_watched(source: SourceName, base: Path
             told.clear()
             write("outside/x")(base)
             await told.until({str(base / "root/a/f"): "modified"})
+
+
+# -- a file that gets another name, looked at before it is watched itself --------------------------------------------
+
+
+class _Watching:
+    """Every folder is watched natively, and a file from when it is first looked at as one with other names."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+
+    def enter(self, path: str, folder: Folder) -> None:
+        folder.watch = self
+
+    def leave(self, path: str, folder: Folder) -> None:
+        pass
+
+    def enter_file(self, path: str) -> bool:
+        new = path not in self.files
+        self.files.add(path)
+        return new
+
+
+@pytest.mark.parametrize(("written", "expected"), [(False, "root/b/g:c"), (True, "root/a/f:m root/b/g:c")])
+def test_who_gets_another_name_has_not_changed(written: bool, expected: str, base: Path) -> None:
+    snapshot = Snapshot(Scope((str(base / "root"),)), _Watching())
+    snapshot.begin()
+    link("root/a/f", "root/b/g")(base)
+    if written:
+        write_back("root/b/g")(base)
+    new = str(base / "root/b/g")
+    changes = snapshot.reconcile([new], metadata=frozenset() if written else frozenset({new}))
+    found = {os.path.relpath(change.path, base): change.change_type[0] for change in changes}
+    assert found == dict(item.split(":") for item in expected.split())
+
+
+@pytest.mark.parametrize(
+    ("events", "gentle"),
+    [
+        ([CREATE], True),
+        ([CREATE | ATTRIB], True),
+        ([CREATE, MODIFY], False),
+        ([CREATE | CLOSE_WRITE], False),
+        ([DELETE, CREATE], False),
+    ],
+)
+def test_a_new_name_alone_is_no_write(events: list[int], gentle: bool) -> None:
+    one_read = Gentle()
+    for mask in events:
+        one_read.note("name", mask, ())
+    assert one_read.paths() == ({"name"} if gentle else set())

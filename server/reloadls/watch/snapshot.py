@@ -248,21 +248,26 @@ class Snapshot:
                 del self.denied[denied]  # looked at again now
             for path in paths:
                 self._look_at_hint(path)
-            for path in self._other_names():
+            others = self._other_names()
+            self._metadata |= {path for path, written in others.items() if not written}
+            for path in others:
                 self._look_at_hint(path)
         return self._take(trail)
 
-    def _other_names(self) -> list[str]:
-        """The names that files whose hard links were just found have elsewhere in the scope."""
+    def _other_names(self) -> dict[str, bool]:
+        """The names that files whose hard links were just found have elsewhere in the scope → whether one was written.
+
+        A file that was only given a new name has another ctime, and no other content.
+        """
         found = self._scan.other_names
         if not found:
-            return []
-        return [
-            path
+            return {}
+        return {
+            path: not names <= self._metadata
             for root in self.roots
             for path, entry in root.entries()
             if (names := found.get((entry[5], entry[2]))) is not None and path not in names
-        ]
+        }
 
     def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
         """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone.

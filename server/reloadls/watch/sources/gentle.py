@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from reloadls.watch.sources.inotify_calls import ATTRIB, ISDIR, MOVED_FROM, MOVED_TO
+from reloadls.watch.sources.inotify_calls import ATTRIB, CREATE, ISDIR, MOVED_FROM, MOVED_TO
 
 __all__ = ["Gentle"]
 
-_GENTLE: Final = ATTRIB | MOVED_FROM | MOVED_TO | ISDIR
-"""Events that leave the content of a file as it is."""
+_GENTLE: Final = ATTRIB | CREATE | MOVED_FROM | MOVED_TO | ISDIR
+"""Events that leave the content of a file as it is: a new name may be that of one which has others."""
 
 
 class Gentle:
