@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import Channel, WatchHub, Wish
 from reloadls.watch.journal import Cursor
 from reloadls.watch.scope import Scope
+from reloadls.watch.state import StateFile
 from tests.support.watching import DEADLINE
 
 _PACING = Pacing(0.02, 0.2, 0.02)
@@ -226,6 +228,39 @@ async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_
     member = await Member(hub).join(wish(root))
     assert member.take() == {"new": "created"}, "the state was free to be read and written"
     assert member.channel.journal.since(clock) is not None
+    await hub.close()
+
+
+async def test_no_clock_is_seen_before_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who got one and comes back after a crash would be unknown."""
+    root, state = tmp_path / "root", tmp_path / "state"
+    root.mkdir()
+    hub = WatchHub(state_folder=state)
+    member = await Member(hub).join(wish(root))
+    before, begun, goes_on = member.cursor.clock, asyncio.Event(), asyncio.Event()
+    append = StateFile.append
+
+    def slow_append(file: StateFile, *args: Any) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        asyncio.run_coroutine_threadsafe(goes_on.wait(), loop).result(DEADLINE)
+        append(file, *args)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(StateFile, "append", slow_append)
+    (root / "new").touch()
+    async with asyncio.timeout(DEADLINE):
+        await begun.wait()
+        assert member.take() == {}
+        assert (member.cursor.clock, member.channel.journal.clock) == (before, before)
+        member.news.clear()
+        goes_on.set()
+        await member.news.wait()
+    assert member.take() == {"new": "created"}
+    clock = member.cursor.clock
+    await hub.close()
+    hub = WatchHub(state_folder=state)
+    member = await Member(hub).join(wish(root))
+    assert member.channel.journal.since(clock) == []
     await hub.close()
 
 

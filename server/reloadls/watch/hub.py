@@ -134,9 +134,11 @@ class Channel:
         else:
             if flush.rescoped:
                 self.journal.forget()
-            batch = self.journal.append(flush.changes, flush.cause) if flush.changes else None
+            batch = self.journal.draft(flush.changes, flush.cause) if flush.changes else None
             if self._keeper is not None:
                 await self._keeper.save(self.pipeline, self.journal, batch, flush)
+            if batch is not None:
+                self.journal.add(batch)
         self._each("on_batch")
 
     def _on_scan(self, begins: bool) -> None:

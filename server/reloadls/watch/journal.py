@@ -108,19 +108,27 @@ class Journal:
 
     def append(self, changes: Iterable[FileChange], cause: Cause, at: datetime | None = None) -> Batch:
         """Add a batch, made `at`, or now; the clock goes on."""
-        since = self.number
-        self.number += 1
-        last = self._clock(since)
+        batch = self.draft(changes, cause, at)
+        self.add(batch)
+        return batch
+
+    def draft(self, changes: Iterable[FileChange], cause: Cause, at: datetime | None = None) -> Batch:
+        """The batch that comes next, made `at`, or now; nobody can see it before `add`."""
+        last = self.clock
         if self._steps and self._steps[-1].batch.clock == last:
             last = self._steps[-1].batch.clock  # one object for both; after a restart it is of another epoch
-        batch = Batch(self.clock, last, at or datetime.now(UTC), cause, self._as_kept(changes))
-        self._steps.append(_Step(since, self.number, batch))
+        clock = self._clock(self.number + 1)
+        return Batch(clock, last, at or datetime.now(UTC), cause, self._as_kept(changes))
+
+    def add(self, batch: Batch) -> None:
+        """Add the last `draft`; the clock goes on."""
+        self._steps.append(_Step(self.number, self.number + 1, batch))
+        self.number += 1
         self._size += len(batch.changes)
         if self._size > self._limit:
             self._drop(self._limit)
         if self._size > self._merge_at:
             self._merge()
-        return batch
 
     def _as_kept(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
         """`changes`, few of them as the objects that are kept already: a file is saved again and again."""

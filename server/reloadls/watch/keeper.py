@@ -65,19 +65,22 @@ class Keeper:
         saved, self._saved = self._saved, None
         if saved is not None and saved.rules == rules:
             if flush.changes:
-                await self._try(pipeline, self._file.append, journal.append(flush.changes, "startup"), flush.entries)
+                batch = journal.draft(flush.changes, "startup")
+                await self._try(pipeline, self._file.append, batch, flush.entries)
+                journal.add(batch)
             return
         if saved is not None:
             journal.forget()
         await self._try(pipeline, self._file.rewrite, journal.number, await pipeline.entries(), rules)
 
     async def save(self, pipeline: Pipeline, journal: Journal, batch: Batch | None, flush: Flush) -> None:
-        """Keep what is about to be told."""
+        """Keep `batch`, which `journal` gets next: nobody may see its clock before it is kept."""
         if self._file is None:
             return
         if flush.rescoped:
+            number = journal.number + (batch is not None)
             entries, rules = await pipeline.entries(), await pipeline.rules()
-            await self._try(pipeline, self._file.rewrite, journal.number, entries, rules)
+            await self._try(pipeline, self._file.rewrite, number, entries, rules)
         elif batch is not None:
             await self._try(pipeline, self._file.append, batch, flush.entries)
 
