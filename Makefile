@@ -18,11 +18,12 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help demo test check check-client test-main test-others test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
 	@echo "make test    every check and test; those of watching and reloading on every Python 3.11 to 3.13 found here"
+	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
 	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"
 	@echo "make vsix    packs the extension, into client-vscode/dist"
@@ -49,7 +50,7 @@ check-client: $(CHECKS)
 
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
-	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
+	@RELOADLS_TEST_SERVERS=1 RELOADLS_TEST_PROGRAMS=fast $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
 	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q -m alone tests/watch tests/proxy
 
 test-others: $(CHECKS)
@@ -71,6 +72,11 @@ test-others: $(CHECKS)
 	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
 	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $(OTHERS) < /dev/null; \
 	done
+
+# The corpus: each program in an environment of its own in the user's cache.
+test-programs: $(CHECKS)
+	@echo "== the corpus of real programs"
+	@RELOADLS_TEST_PROGRAMS=all $(BIN)/python -m pytest -q $(PARALLEL) tests/programs
 
 # On the oldest Python, with the oldest versions that pyproject.toml allows: what touches a dependency.
 test-lowest: $(CHECKS)

@@ -46,6 +46,33 @@ _LAST = {
 }
 
 
+def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
+    script = "from words import one\n\n" + _HEAD + "def said():\n    return one()\n\n\nserve(lambda: said())\n"
+    write(tmp_path, words="def one():\n    return 1\n", app=script)
+    with program(tmp_path) as running:
+        running.until_says("1 1")
+        client = running.connect()
+        script = script.replace("import one", "import two").replace("one()", "two()")
+        running.write(words="def two():\n    return 2\n", app=script)
+        assert client.until_report()["status"] == "reloaded"
+        running.until_says("1 2")
+
+
+def test_a_name_that_was_removed_stays_for_the_code_that_still_runs(tmp_path: Path) -> None:
+    script = "import time\nfrom words import one\n\n\ndef main():\n    while True:\n        print(one(), flush=True)\n"
+    script += "        time.sleep(0.005)\n\n\nmain()\n"
+    write(tmp_path, words="def one():\n    return 1\n", app=script)
+    with program(tmp_path) as running:
+        running.until_says("1")
+        client = running.connect()
+        running.write(words="def two():\n    return 2\n", app=script.replace("one", "two"))
+        (note,) = client.until_report()["notes"]
+        assert note["code"] == "stillRunning"
+        assert "until then one stays for it" in note["message"]
+        lines = len(running.running.out)
+        running.running.until(lambda: len(running.running.out) > lines + 3, "goes on")
+
+
 @pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))
 def test_it_is_known_wherever_it_was_moved(tmp_path: Path, last: str) -> None:
     write(tmp_path, app=_HEAD + last)

@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapters
+from .codes import all_codes
 from .derived import refresh
 from .functions import Functions, clear_caches, set_code
 from .modules import LoadedModule, Modules
@@ -100,6 +101,8 @@ class Commit:
             for old, new in old_code(plan.module, codes):
                 why = "its old code is still running" if new else "it was removed, but is still running"
                 effect = "; the edit applies from its next call" if new else ""
+                if kept := self._keep_names(plan.module, old):
+                    effect += f"; until then {', '.join(kept)} stays for it"
                 self._shared.notes.add(
                     "stillRunning",
                     f"{old.co_qualname}: {why}{effect}",
@@ -107,6 +110,15 @@ class Commit:
                     line=new.co_firstlineno if new else None,
                     name=old.co_qualname,
                 )
+
+    def _keep_names(self, module: LoadedModule, running: CodeType) -> list[str]:
+        """Give a module names back that were removed, but that code which still runs would look for."""
+        used = {name for code in all_codes([running]) for name in code.co_names}
+        kept = sorted(name for name in used if (module.name, name) in self._schedule.unbound)
+        kept = [name for name in kept if name not in module.namespace]
+        for name in kept:
+            self._shared.undo.set_item(module.namespace, name, self._schedule.unbound[module.name, name])
+        return kept
 
     def _spread(self, names: Collection[str]) -> None:
         """Have everything run that follows from what is different, before the first statement is."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+_LAST = 1 << 40
 
 
 def read_text(data: bytes) -> str:
@@ -271,7 +272,8 @@ class Modules:
         """A module begins to run."""
         with self._loaded:
             self._count += 1
-            found = LoadedModule(name, path, module, text, code, self._count, get_ident())
+            # Until it is loaded it comes after all that it imports, a script for as long as its program runs.
+            found = LoadedModule(name, path, module, text, code, _LAST - self._count, get_ident())
             self._by_name[name] = found
             return found
 

@@ -50,6 +50,8 @@ class Schedule:
         self.runs: Counter[Facts] = Counter()
         self.keys: set[Key] = set()
         """All values that changed."""
+        self.unbound: dict[tuple[str, str], object] = {}
+        """What the names stood for that were removed from a module."""
         heapq.heapify(self._line)
 
     def __iter__(self) -> Iterator[Due]:
@@ -130,6 +132,7 @@ class Schedule:
         """Remove a name from a module."""
         if name in module.namespace:
             value = module.namespace[name]
+            self.unbound[module.name, name] = value
             self._shared.undo.set_item(module.namespace, name, MISSING)
             self._shared.adapters.forget(value, self._shared.undo)
             self.emit((module.name, name))
