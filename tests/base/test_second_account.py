@@ -75,7 +75,7 @@ def home() -> Iterator[Path]:
 def tried(paths: list[str]) -> list[list[object]]:
     """What the other user can do to `paths`."""
     command = [sys.executable, "-c", _TRY, str(OTHER)]
-    done = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, timeout=60, check=True)
     got: list[list[object]] = json.loads(done.stdout)
     return got
 

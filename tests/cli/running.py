@@ -16,7 +16,7 @@ from typing import IO, Any
 
 __all__ = ["DEADLINE_S", "Running", "environment", "finish", "start", "until"]
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 """Far more than anything takes."""
 
 _SERVER = Path(__file__).parents[2] / "server"

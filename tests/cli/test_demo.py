@@ -205,7 +205,7 @@ async def answering(answers: Iterable[str], requests: int) -> Counts:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         load = Load(server.sockets[0].getsockname()[1], guests=1)
         load.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await enough.wait()
         await load.stop()
     return load.counts

@@ -85,7 +85,7 @@ async def _told(root: Path, state: Path, problems: list[str]) -> set[str]:
     hub, member = WatchHub(state_folder=state), _Member()
     told: set[str] = set()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             channel, cursor = await hub.join(Wish(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
             await channel.pipeline.sync()
             while (batch := cursor.take()) is not None:
@@ -101,6 +101,6 @@ async def _told(root: Path, state: Path, problems: list[str]) -> set[str]:
     except Exception as error:
         problems.append(repr(error))
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await hub.close()
     return told

@@ -46,7 +46,7 @@ def run(stdin: bytes | int, **kwargs: object) -> subprocess.CompletedProcess[byt
     """Run the server as a script does: all input at once, then what came."""
     source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     return subprocess.run(  # type: ignore[call-overload,no-any-return]  # either of two ways to give input
-        ARGV, **source, **kwargs, capture_output=True, env=ENV, cwd=ROOT, timeout=20, check=False
+        ARGV, **source, **kwargs, capture_output=True, env=ENV, cwd=ROOT, timeout=60, check=False
     )
 
 
@@ -134,7 +134,7 @@ def test_regular_files_and_devices_serve_as_input_and_output(tmp_path: Path) -> 
     (tmp_path / "in").write_bytes((frame(INITIALIZE) + frame(STATUS)) * 3)
     with open(tmp_path / "in", "rb") as source, open(tmp_path / "out", "wb") as sink:
         done = subprocess.run(
-            ARGV, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=ENV, cwd=ROOT, timeout=20, check=False
+            ARGV, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=ENV, cwd=ROOT, timeout=60, check=False
         )
     assert (done.returncode, done.stderr) == (1, b"")
     assert (tmp_path / "out").read_bytes().count(b"Content-Length") == 6

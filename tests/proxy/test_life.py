@@ -98,7 +98,7 @@ def test_the_servers_end_of_output_reaches_the_editor() -> None:
 
 def test_the_last_words_of_a_server_come_through() -> None:
     program = "import os; os.write(1, b'x' * 60000); os._exit(9)"
-    done = subprocess.run([*PROXY, "--", sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    done = subprocess.run([*PROXY, "--", sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert (done.returncode, len(done.stdout)) == (9, 60000)
 
 
@@ -194,7 +194,7 @@ def test_an_editor_that_never_reads_stderr_holds_nothing_up() -> None:
 
 @pytest.mark.parametrize("command", [["no-such-server"], ["/"], [os.devnull, "--stdio"]])
 def test_what_cant_be_started_is_said(command: list[str]) -> None:
-    done = subprocess.run([*PROXY, "--", *command], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*PROXY, "--", *command], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 127
     assert done.stderr.startswith(f"reloadls proxy: can't start {command[0]!r}: ")
     assert len(done.stderr.splitlines()) == 1 and not done.stdout
@@ -202,7 +202,7 @@ def test_what_cant_be_started_is_said(command: list[str]) -> None:
 
 def test_options_of_the_server_need_no_dashes() -> None:
     program = ("-c", "import sys; print(sys.argv[1:])", "--stdio", "--log", "x")
-    done = subprocess.run([*PROXY, sys.executable, *program], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([*PROXY, sys.executable, *program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "['--stdio', '--log', 'x']\n"
 
 
@@ -210,7 +210,7 @@ def test_a_file_as_input(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"abc\n" * 100_000)
     with open(tmp_path / "in", "rb") as source, open(tmp_path / "out", "wb") as sink:
         subprocess.run(
-            [*PROXY, "--", "cat"], stdin=source, stdout=sink, timeout=30, check=True, stderr=subprocess.DEVNULL
+            [*PROXY, "--", "cat"], stdin=source, stdout=sink, timeout=60, check=True, stderr=subprocess.DEVNULL
         )
     assert (tmp_path / "out").read_bytes() == b"abc\n" * 100_000
 

@@ -10,7 +10,7 @@ from tests.proxy.servers import PROXY, SERVERS, Server, edit_on_disk, unavailabl
 
 pytestmark = pytest.mark.alone
 
-REACT_S = 10.0
+REACT_S = 30.0
 """A deadline, not a figure: `python -m tests.benchmarks.proxy_servers` measures."""
 SILENT_S = 5.0
 

@@ -323,5 +323,5 @@ def test_what_is_loaded_is_no_more_than_what_is_needed() -> None:
         "from reloadls.protocol import *\n"
         f"print(*sorted({HEAVY!r} - set(sys.modules) - {{'sqlite3'}}))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "\n\n"

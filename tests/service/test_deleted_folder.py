@@ -38,7 +38,7 @@ def deleted_first(gone: Path) -> list[str]:
 def finish(gone: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `reloadls` to its end in a folder that was deleted."""
     argv = [*deleted_first(gone), _SCRIPT, *(os.fspath(arg) for arg in args)]
-    return subprocess.run(argv, capture_output=True, encoding="utf-8", timeout=30, check=False)
+    return subprocess.run(argv, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
 
 async def check_changes(client: RecordingClient, folder: Path) -> None:

@@ -41,7 +41,7 @@ class Peer:
         return self.asked
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.told) < count:
                 self.news.clear()
                 await self.news.wait()

@@ -185,7 +185,7 @@ class Owner:
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
@@ -197,7 +197,7 @@ async def test_reports_do_not_pile_up_for_a_client_that_takes_none(tmp_path: Pat
     told.concern((os.fspath(tmp_path),))
     one = ReloadReport(target="1", clock="", at="", duration_ms=1.0, status="reloaded")
     told.on_report(one)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await client.waits.wait()
         for number in range(5000):
             told.on_report(evolve(one, clock=str(number)))

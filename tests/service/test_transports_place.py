@@ -70,7 +70,7 @@ class TestPorts:
     def test_without_the_library_it_says_what_to_install(self) -> None:
         code = "import sys; sys.modules['websockets'] = None; from reloadls.cli import main; sys.exit(main())"
         argv = (sys.executable, "-c", code, "serve", "--ws", "127.0.0.1:0")
-        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, "install reloadls[ws]" in done.stderr) == (2, True)
 
 

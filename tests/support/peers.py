@@ -14,7 +14,7 @@ from reloadls.protocol import Frame, Framer, frame
 
 __all__ = ["TIMEOUT", "Peer", "ProcessPeer", "StreamPeer", "WsPeer"]
 
-TIMEOUT = 10.0
+TIMEOUT = 40.0
 """Seconds before a wait fails; far more than anything takes."""
 
 

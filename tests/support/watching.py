@@ -25,7 +25,7 @@ from reloadls.watch.status import WatchStatus
 
 __all__ = ["DEADLINE", "FAST", "NATIVE", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
 
-DEADLINE = 8.0
+DEADLINE = 30.0
 """Seconds before a wait fails; far more than anything takes."""
 FAST: dict[str, Any] = {"debounce_ms": 20, "max_wait_ms": 200}
 SOURCES: dict[str, dict[str, Any]] = {

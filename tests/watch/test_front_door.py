@@ -21,7 +21,7 @@ import pytest
 import reloadls
 from reloadls import FileChange, FileWatcher
 from reloadls.watch.status import WatchStatus
-from tests.support.watching import FAST, SOURCES, Told, watching
+from tests.support.watching import DEADLINE, FAST, SOURCES, Told, watching
 
 _each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 
@@ -180,7 +180,7 @@ async def test_stop_from_within_on_change(tmp_path: Path) -> None:
     watcher = FileWatcher(on_change, paths=[tmp_path], **FAST)
     await watcher.start()
     (tmp_path / "a").write_text("1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await ended.wait()
         assert watcher.state == "stopped"
         await asyncio.gather(*(asyncio.all_tasks() - tasks))  # the one that called it ends after it
@@ -195,7 +195,7 @@ async def test_stop_cancels_a_callback_that_hangs(tmp_path: Path) -> None:
         entered.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         async with FileWatcher(hangs, paths=[tmp_path], **FAST):
             (tmp_path / "a").write_text("1")
             await entered.wait()
@@ -361,7 +361,7 @@ async def test_fifty_at_once_leave_the_shared_executor_alone(tmp_path: Path) -> 
             await told.until({str(tmp_path / str(number) / "a"): "created"})
         shared = [thread.name for thread in threading.enumerate() if thread.name.startswith(("asyncio_", "AnyIO"))]
         assert shared == []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert await asyncio.gather(*(asyncio.to_thread(lambda: 1) for _ in range(40))) == [1] * 40
 
 
@@ -383,7 +383,7 @@ def in_a_program(tmp_path: Path, program: str) -> Any:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -415,7 +415,7 @@ def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None
                 assert not any("watchfiles" in str(path) for path in watcher.paths)
                 os.replace("mine.py", "x"); os.replace("x", "mine.py"); os.utime("mine.py")
                 os.utime("later.py")
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while not told: await news.wait()
                 import later
                 watcher.refresh_paths()
@@ -423,7 +423,7 @@ def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None
                 await asyncio.sleep(0)
                 await asyncio.wait(watcher._refreshes)
                 with open("later.py", "a") as file: file.write("#")
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while len(told) < 2: news.clear(); await news.wait()
             print(json.dumps([before, after, told]))
         asyncio.run(main())
@@ -459,15 +459,15 @@ def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
                     for _ in range(number): await asyncio.sleep(0)
                     write("mine.py")
                     write("pack/inner.py")
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(30):
                         while any(told.get(name) != size for name, size in written.items()):
                             news.clear()
                             await news.wait()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while watcher._refreshes: await asyncio.wait(watcher._refreshes)
                 told.clear(); written.clear()
                 for number in range(12): write(f"p{number}/m{number}.py")
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while not written.items() <= told.items():  # what was written before may be told again
                         news.clear()
                         await news.wait()

@@ -23,7 +23,7 @@ from reloadls.watch.sources.above import above
 from reloadls.watch.sources.kernel import Kernel
 from tests.support.disk import state_of
 from tests.support.losses import difference
-from tests.support.watching import piping, watching
+from tests.support.watching import DEADLINE, piping, watching
 
 _QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 _USUAL_QUEUE = 16384
@@ -300,7 +300,7 @@ async def test_a_barrier_passes_while_others_read_what_it_waits_for(tmp_path: Pa
         assert kernel is not None
         for number in range(5000):
             (tmp_path / f"f{number}").touch()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert all(await asyncio.gather(*(kernel.drain() for _ in range(10))))
 
 

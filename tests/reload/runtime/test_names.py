@@ -46,7 +46,7 @@ def seen(runtime: Path) -> list[tuple[str, int, str]]:
     """What `reloadls status` says: (id, process, state) of each."""
     command = [sys.executable, "-m", "reloadls", "status", "--json"]
     env = environment(XDG_RUNTIME_DIR=os.fspath(runtime))
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     return sorted((target["id"], target["pid"], target["state"]) for target in json.loads(done.stdout))
 
 

@@ -13,7 +13,7 @@ import pytest
 from reloadls.reload.runtime.pin import Pins
 from reloadls.reload.runtime.safe_point import Ended, SafePoint
 
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 
 
 class _Committing:
