@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reloadls.base.own_imports import install
 
+from .forking import forget_imports, wait_for_imports
 from .place import Place
 from .runtime import Runtime
 from .safe_point import SafePoint
+from .telling import say
 from .threads import silence_forks
 
 if TYPE_CHECKING:
@@ -28,8 +31,10 @@ Commit = Callable[[Callable[[], None]], None]
 """Runs the step that changes the program."""
 Engine = TypeVar("Engine", bound="Reloader")
 
-_FORK_S = 0.5
+_FORK_S = 2.0
 """How long a fork may wait for a reload that is under way, in seconds."""
+_IMPORTS_S = 5.0
+"""How long a fork may wait for what our threads import, in seconds."""
 
 _here: list[Here[Any]] = []
 
@@ -85,6 +90,7 @@ class Here(Generic[Engine]):
         self._safe_point = SafePoint()
         self._gate = _Gate()
         self._held = False
+        self._turn = sys.getswitchinterval()
         self.reloader = make(self._commit)
         self.runtime = self._make_runtime(None, lambda: None)
 
@@ -116,22 +122,30 @@ class Here(Generic[Engine]):
         """Wait until the engine is not at work, so that the child's is whole."""
         self._held = self._gate.hold(_FORK_S)
         silence_forks()
+        self._turn = sys.getswitchinterval()
+        wait_for_imports(_IMPORTS_S)
 
     def after_fork(self) -> None:
         """In the parent: go on."""
+        sys.setswitchinterval(self._turn)
         if self._held:
             self._gate.release()
 
     def in_child(self) -> None:
         """In the child: a program of its own, with its own socket. Without one if it was cut off from a reload."""
+        sys.setswitchinterval(self._turn)
+        forget_imports()
         self.runtime.forget()
-        whole = self._held and not self._gate.at_work
+        whole = not self._gate.at_work
         self._safe_point = SafePoint()
         self._gate = _Gate()
         self._place = replace(self._place, supervised=False)
         self.runtime = self._make_runtime(None, lambda: None)
         if whole:
             self.runtime.start()
+        else:
+            text = f"process {os.getpid()} was forked in the middle of a reload and does not reload itself; restart it"
+            say("reloadls", text, quiet=self._quiet)
 
 
 class _Gate:
@@ -149,6 +163,10 @@ class _Gate:
 
     def work(self) -> _Hold:
         return _Hold(self, working=True)
+
+    def keep(self) -> threading.Lock:
+        """Held for what a child need not have whole."""
+        return self._lock
 
     def open(self) -> _Hold:
         return _Hold(self, working=False)
@@ -195,5 +213,5 @@ class _Gated:
         return self._reloader.loaded_paths()
 
     def warm_up(self) -> None:
-        with self._gate.work():
+        with self._gate.keep():
             self._reloader.warm_up()
