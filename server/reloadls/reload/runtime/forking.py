@@ -6,7 +6,6 @@ imports it there waits for ever, or finds a half of it.
 
 from __future__ import annotations
 
-import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 __all__ = ["forget_imports", "wait_for_imports"]
 
+_BOOTSTRAP: Any = sys.modules["_frozen_importlib"]
 _STEP_S: Final = 0.001
 _LOOKS: Final = 200
 """A thread that waits for a lock each time it is looked at, so many times, waits for one that does not come."""
@@ -47,7 +47,7 @@ def forget_imports() -> None:
     for name, owner in list(_locks()):
         if owner == here:
             continue
-        bootstrap._module_locks.pop(name, None)
+        _BOOTSTRAP._module_locks.pop(name, None)
         spec = getattr(sys.modules.get(name), "__spec__", None)
         if getattr(spec, "_initializing", False):
             sys.modules.pop(name, None)
@@ -65,7 +65,7 @@ def _importing(threads: Collection[int]) -> set[int]:
 
 def _locks() -> Iterator[tuple[str, int]]:
     """Which module is being imported by which thread."""
-    known: dict[str, Any] = getattr(bootstrap, "_module_locks", {})
+    known: dict[str, Any] = getattr(_BOOTSTRAP, "_module_locks", {})
     for name, reference in known.copy().items():
         owner = getattr(reference(), "owner", None)
         if owner is not None:
@@ -74,4 +74,4 @@ def _locks() -> Iterator[tuple[str, int]]:
 
 def _waits(thread: int) -> bool:
     """Whether a thread waits for another one's import, or is just about to know that it need not."""
-    return bool(getattr(bootstrap, "_blocking_on", {}).get(thread))
+    return bool(getattr(_BOOTSTRAP, "_blocking_on", {}).get(thread))
