@@ -311,6 +311,27 @@ def test_who_gets_another_name_has_not_changed(written: bool, expected: str, bas
     assert found == dict(item.split(":") for item in expected.split())
 
 
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_tree_of_hard_links_changes_nothing_in_its_source(source: SourceName, base: Path) -> None:
+    def copy(base: Path) -> None:
+        for name in ("f", "deep/f"):
+            (base / "root/c" / name).parent.mkdir(parents=True, exist_ok=True)
+            os.link(base / "root/a" / name, base / "root/c" / name)
+
+    (base / "root/a/deep").mkdir()
+    (base / "root/a/deep/f").write_text("content")
+    os.utime(base / "root/a/deep/f", (1e9, 1e9))
+    both = "root/a/deep/f:m root/c/deep/f:m"
+    await check(
+        base,
+        source,
+        "root",
+        (copy, "root/c/f:c root/c/deep/f:c"),
+        (write_back("root/a/deep/f"), both),
+        (write("root/c/deep/f"), both),
+    )
+
+
 @pytest.mark.parametrize(
     ("events", "gentle"),
     [

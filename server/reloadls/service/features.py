@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lsprotocol import types
 
@@ -52,13 +52,32 @@ class Feature:
     options: object = None
 
 
+class _Bound(Mapping[str, Handler]):
+    """The functions of `FEATURES`, each bound to a server when it is asked for: a method comes now and then."""
+
+    __slots__ = ("_server",)
+
+    def __init__(self, server: ReloadServer) -> None:
+        self._server = server
+
+    def __getitem__(self, method: str) -> Handler:
+        return partial(FEATURES[method].handler, self._server)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FEATURES)
+
+    def __len__(self) -> int:
+        return len(FEATURES)
+
+
 def register(server: ReloadServer) -> None:
     """Give `server` everything that it answers, LSP's own life cycle included.
 
     The functions are all servers' own: one for each of a thousand clients would be most of what a client costs.
     """
     manager = server.protocol.fm
-    manager.features.update({method: partial(feature.handler, server) for method, feature in FEATURES.items()})
+    # pygls has no other way to give it one, and calls it a dict.
+    manager._features = cast(dict[str, Handler], _Bound(server))
     manager.feature_options.update(_OPTIONS)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import attrs
 
+from reloadls.base.event import Event
 from reloadls.protocol import (
     Encoded,
     OptionProblem,
@@ -93,12 +94,12 @@ class Session:
         self._settings = self._settle(parse_options(options), None if folders is None else tuple(folders))
         self._channel: Channel | None = None
         self._cursor: Cursor | None = None
-        self._begun = asyncio.Event()
+        self._begun = Event()
         self._failure: BaseException | None = None
         self._paused = self._ended = False
         self._changing = asyncio.Lock()
         self._telling = asyncio.Lock()
-        self._news = asyncio.Event()
+        self._news = Event()
         self._teller: asyncio.Task[None] | None = None
         self._told_status: ReloadStatus | None = None
         self._targets = SessionTargets(client, host.targets, self._tell_status)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 from lsprotocol.types import TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, Diagnostic, PublishDiagnosticsParams
 
+from reloadls.base.event import Event
 from reloadls.protocol import ReloadReport, TargetStatus, encode_notification, make_converter, methods
 from reloadls.service.diagnostics import differences, to_diagnostics
 from reloadls.service.targets import Targets
@@ -44,9 +44,9 @@ class SessionTargets:
         self._client = client
         self._targets = targets
         self._tell_status = tell_status
-        self._reports: deque[ReloadReport] = deque(maxlen=_KEPT)
+        self._reports: tuple[ReloadReport, ...] = ()
         self._shown: dict[str, list[Diagnostic]] = {}
-        self._news = asyncio.Event()
+        self._news = Event()
         self._roots: tuple[str, ...] | None = None
         self._teller: asyncio.Task[None] | None = None
         self._moves: set[asyncio.Task[None]] = set()
@@ -105,7 +105,7 @@ class SessionTargets:
 
     def on_report(self, report: ReloadReport) -> None:
         """See `TargetSubscriber.on_report`."""
-        self._reports.append(report)
+        self._reports = (*self._reports, report)[-_KEPT:]
         self._news.set()
 
     async def _tell(self) -> None:
@@ -118,7 +118,7 @@ class SessionTargets:
                 _log.exception("news of running programs could not be told")
 
     async def _tell_news(self) -> None:
-        reports, self._reports = self._reports, deque(maxlen=_KEPT)
+        reports, self._reports = self._reports, ()
         await self._send(methods.DID_RELOAD, reports)
         programs = ((target.place.name, target.outstanding) for target in self._targets.of(self))
         await self._show(to_diagnostics(programs))

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 from reloadls.watch.attend import NOBODY, Attend
@@ -248,22 +248,22 @@ class Snapshot:
                 del self.denied[denied]  # looked at again now
             for path in paths:
                 self._look_at_hint(path)
-            others = self._other_names()
+            others = self._other_names(paths.keys() - metadata)
             self._metadata |= {path for path, written in others.items() if not written}
             for path in others:
                 self._look_at_hint(path)
         return self._take(trail)
 
-    def _other_names(self) -> dict[str, bool]:
-        """The names that files whose hard links were just found have elsewhere in the scope → whether one was written.
+    def _other_names(self, written: Set[str]) -> dict[str, bool]:
+        """The names that files whose hard links were just found have elsewhere → whether one is among the `written`.
 
-        A file that was only given a new name has another ctime, and no other content.
+        A file that was only given a new name (``cp -al``) has another ctime, and no other content.
         """
         found = self._scan.other_names
         if not found:
             return {}
         return {
-            path: not names <= self._metadata
+            path: not names.isdisjoint(written)
             for root in self.roots
             for path, entry in root.entries()
             if (names := found.get((entry[5], entry[2]))) is not None and path not in names

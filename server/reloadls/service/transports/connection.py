@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Final, cast
 
+from reloadls.base.event import Event
+
 from .conversation import resolve
 from .stall import Stall
 
@@ -54,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._held = bytearray()  # received, and waits for its turn
         self._next: asyncio.Handle | None = None
-        self._room = asyncio.Event()
+        self._room = Event()
         self._room.set()
         self._written = 0
         self._stall = Stall(drop_after)
