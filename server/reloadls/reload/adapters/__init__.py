@@ -8,6 +8,7 @@ from functools import cache
 from reloadls.reload.engine.adapting import Adapter
 
 from .click import ClickAdapter
+from .django import django_adapters
 from .fastapi import FastapiAdapter
 from .flask import FlaskAdapter
 from .jinja import JinjaAdapter
@@ -33,4 +34,5 @@ def adapters() -> Iterable[Adapter]:
         ClickAdapter(),
         TyperAdapter(),
         JinjaAdapter(),
+        *django_adapters(),
     )

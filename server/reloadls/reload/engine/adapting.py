@@ -38,8 +38,26 @@ class Adapter:
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """`cls` has taken over all attributes of `double`: make anew what the library derives from them."""
 
+    def takes_attributes(self, cls: type) -> bool:
+        """Whether a class may be changed attribute by attribute, although its library looks at it when it is made."""
+        return False
+
+    def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
+        """Have an attribute of such a class be `value`; MISSING: be gone. False: it is one as any other.
+
+        Raises CantBeLive for one that the library can't change any more. `names` are those of the body, in order.
+        """
+        return False
+
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """These run other code now; nothing else of them differs."""
+
+    def ran(self, module: str, undo: Undo) -> None:
+        """A statement of this module has run; what depends on it has not yet."""
+
+    def module_behind(self, value: Any) -> str | None:
+        """The module whose names are the attributes of an object, if it is such a one."""
+        return None
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """A file that is no module of the program changed; whether the library had made something of it."""
@@ -60,6 +78,7 @@ class Adapters:
 
     def __init__(self, adapters: Iterable[Adapter]) -> None:
         self._all = tuple(adapters)
+        self._behind = [each for each in self._all if type(each).module_behind is not Adapter.module_behind]
 
     def _there(self) -> list[Adapter]:
         return [adapter for adapter in self._all if adapter.library in sys.modules]
@@ -83,6 +102,25 @@ class Adapters:
         """See `Adapter.class_changed`."""
         for adapter in self._there():
             adapter.class_changed(cls, double, undo)
+
+    def takes_attributes(self, cls: type) -> bool:
+        """See `Adapter.takes_attributes`."""
+        return any(adapter.takes_attributes(cls) for adapter in self._there())
+
+    def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
+        """See `Adapter.put_attribute`."""
+        there = [adapter for adapter in self._there() if adapter.takes_attributes(cls)]
+        return any(adapter.put_attribute(cls, name, value, names, undo) for adapter in there)
+
+    def ran(self, module: str, undo: Undo) -> None:
+        """See `Adapter.ran`."""
+        for adapter in self._there():
+            adapter.ran(module, undo)
+
+    def module_behind(self, value: Any) -> str | None:
+        """See `Adapter.module_behind`."""
+        found = (adapter.module_behind(value) for adapter in self._behind if adapter.library in sys.modules)
+        return next((each for each in found if each is not None), None)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """See `Adapter.functions_changed`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -34,7 +35,9 @@ class ClassBodies:
         assert step.before is not None
         affected = self._affected(module, step)
         difference = changed_body(step.before, step.statement, affected)
-        plain = is_plain(class_of(module, step), step.before, step.statement)
+        cls = class_of(module, step)
+        takes = isinstance(cls, type) and self._shared.adapters.takes_attributes(cls)
+        plain = is_plain(cls, step.before, step.statement, takes_attributes=takes)
         return difference, plain and (step.way is Way.CLASS or bool(affected))
 
     def patch(self, module: LoadedModule, step: Step, difference: Difference) -> None:
@@ -51,6 +54,7 @@ class ClassBodies:
         reduced = Difference(
             tuple(each for each in difference.steps if each.way not in (Way.MOVE, Way.PATCH)), difference.removed
         )
+        put = self._putter(cls, difference)
         alone = statement_for_body(step.statement, reduced)
         made: tuple[CodeType, ...] = ()
         if alone is not None:
@@ -60,14 +64,20 @@ class ClassBodies:
             made = inner_codes(code)
             self._shared.remember()
             with self._shared.noting(module, step.statement):
-                names += patch_class(cls, code, module.namespace, difference, self._shared.undo)
+                names += patch_class(cls, code, module.namespace, difference, self._shared.undo, put=put)
         elif difference.removed or step.way is Way.CLASS:
-            names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo)
+            names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo, put=put)
         if step.before is not None and has_docstring(step.before) and not has_docstring(step.statement):
             self._shared.undo.set_class_attribute(cls, "__doc__", None)
         module.codes[facts] = (*kept, *made)
         self._shared.adapters.class_changed(cls, cls, self._shared.undo)
         self.changed(module, cls, list(dict.fromkeys(names)))
+
+    def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool]:
+        """What puts an attribute into a class that its library has to know of."""
+        names = [name for step in difference.steps for name in sorted(step.statement.facts.uses.binds)]
+        adapters, undo = self._shared.adapters, self._shared.undo
+        return lambda name, value: adapters.put_attribute(cls, name, value, names, undo)
 
     def _affected(self, module: LoadedModule, step: Step) -> set[str]:
         """Texts of statements in a class's body that have to run again, though they did not change like that."""

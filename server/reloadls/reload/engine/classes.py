@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import ast
 import gc
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType
 from typing import Any
@@ -36,6 +36,13 @@ __all__ = [
 _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", "_abc_impl", "__subclasshook__", "__firstlineno__"})
 _PLAIN_METACLASSES = (type, abc.ABCMeta)
 _MAKER = "__reloadls_body__"
+
+
+Put = Callable[[str, Any], bool]
+
+
+def _put_nothing(_name: str, _value: Any) -> bool:
+    return False
 
 
 class CantBeLive(Exception):
@@ -70,12 +77,23 @@ def kept_names(difference: Difference) -> set[str]:
     return kept - changed
 
 
-def is_plain(cls: Any, before: Statement, after: Statement) -> bool:
-    """Whether a class is no more than its body: nothing looks at it when it is made."""
+def is_plain(cls: Any, before: Statement, after: Statement, *, takes_attributes: bool = False) -> bool:
+    """Whether a class is no more than its body: nothing looks at it when it is made.
+
+    Args:
+        cls: the class.
+        before: the statement as it ran.
+        after: as it is now.
+        takes_attributes: its library looks, but can put single attributes into it.
+    """
     [old], [new] = before.facts.nodes, after.facts.nodes
     if not (isinstance(cls, type) and isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef)):
         return False
-    if new.decorator_list or header(old) != header(new) or type(cls) not in _PLAIN_METACLASSES:
+    if new.decorator_list or header(old) != header(new):
+        return False
+    if takes_attributes:
+        return True
+    if type(cls) not in _PLAIN_METACLASSES:
         return False
     slots = any("__slots__" in each.facts.uses.binds for each in (*body_of(before), *body_of(after)))
     watched = any("__init_subclass__" in vars(base) for base in cls.__mro__[1:] if base.__module__ != "builtins")
@@ -143,8 +161,19 @@ class _Maker:
         return self._cls
 
 
-def patch_class(cls: type, code: CodeType, namespace: dict[str, Any], difference: Difference, undo: Undo) -> list[str]:
-    """Run the changed statements of a class's body in the class. Returns the names that differ now."""
+def patch_class(
+    cls: type, code: CodeType, namespace: dict[str, Any], difference: Difference, undo: Undo, *, put: Put = _put_nothing
+) -> list[str]:
+    """Run the changed statements of a class's body in the class. Returns the names that differ now.
+
+    Args:
+        cls: the class.
+        code: makes what is to be run of the body.
+        namespace: of the module.
+        difference: of the body.
+        undo: learns how to take it back.
+        put: asked first to put an attribute into the class, or MISSING; whether it did.
+    """
     maker = _Maker(cls)
     undo.set_item(namespace, _MAKER, maker)
     try:
@@ -153,11 +182,11 @@ def patch_class(cls: type, code: CodeType, namespace: dict[str, Any], difference
         namespace.pop(_MAKER, None)
     for name, value in maker.bound.items():
         made = name not in _OF_ITS_OWN and name not in ("__static_attributes__", "__firstlineno__")
-        if made and _is_last(difference, name):
+        if made and _is_last(difference, name) and not put(name, value):
             _put(cls, name, value, undo, instead=is_another(difference, name))
     gone = _gone(difference)
     for name in gone:
-        if name in vars(cls):
+        if not put(name, MISSING) and name in vars(cls):
             undo.set_class_attribute(cls, name, MISSING)
     _put_annotations(cls, maker.bound, [*gone, *_annotated_no_more(difference)], undo)
     _after(cls, undo)

@@ -297,6 +297,9 @@ def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Ke
             )
             yield (value.__module__, f"{value.__qualname__}.{name}")
             value = inspect.getattr_static(value, name, None)
+        elif (behind := modules.module_behind(value)) is not None:
+            yield (behind, name)
+            return
         else:
             return
 

@@ -208,6 +208,8 @@ class Modules:
         self._by_name: dict[str, LoadedModule] = {}
         self._loaded = Condition()
         self._count = 0
+        self.module_behind: Callable[[Any], str | None] = lambda _: None
+        """The module whose names are the attributes of an object, if it is such a one."""
 
     def __iter__(self) -> Iterator[LoadedModule]:
         with self._loaded:

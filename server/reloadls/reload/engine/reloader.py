@@ -64,6 +64,7 @@ class HotReloader:
         self._commit = commit or _here_and_now
         self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
         self._modules = Modules(self.roots)
+        self._modules.module_behind = self._adapters.module_behind
         self._lock = threading.RLock()
         self._functions: Functions | None = None
         self._waiting: dict[str, _Waits] = {}

@@ -100,6 +100,7 @@ class Transaction:
             lines = Lines(module.namespace, self._changed(module), self.modules.owns, most=_MOST)
             if lines.run(code) and not module.recorded:
                 module.watched.add(statement.facts)
+        self.adapters.ran(module.name, self.undo)
 
     def _changed(self, module: LoadedModule) -> Callable[[int, Change], None]:
         def changed(line: int, change: Change) -> None:

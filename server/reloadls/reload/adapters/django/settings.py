@@ -1,0 +1,102 @@
+"""Django's settings are what their module says now, and everybody is told who has derived something from one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from functools import partial
+from types import FunctionType
+from typing import Any, ClassVar
+
+from reloadls.reload.engine.adapting import Adapter
+from reloadls.reload.engine.classes import CantBeLive
+from reloadls.reload.engine.undo import MISSING, Undo
+
+__all__ = ["SettingsAdapter"]
+
+_AT_START = frozenset(
+    {
+        *("INSTALLED_APPS", "DATABASES", "AUTH_USER_MODEL", "DEFAULT_AUTO_FIELD", "ABSOLUTE_URL_OVERRIDES", "DEBUG"),
+        *("WSGI_APPLICATION", "ASGI_APPLICATION", "STATIC_URL", "FORCE_SCRIPT_NAME", "MIGRATION_MODULES", "TASKS"),
+    }
+)
+"""What Django and its applications read once."""
+
+
+class SettingsAdapter(Adapter):
+    """`django.conf.settings`."""
+
+    library: ClassVar[str] = "django.conf"
+
+    def module_behind(self, value: Any) -> str | None:
+        """The settings module."""
+        if not isinstance(value, sys.modules["django.conf"].LazySettings):
+            return None
+        return _module_of(value)
+
+    def ran(self, module: str, undo: Undo) -> None:
+        """Have each setting of the module that differs be what it is there."""
+        settings = sys.modules["django.conf"].settings
+        if _module_of(settings) != module:
+            return
+        space = vars(sys.modules[module])
+        held = vars(settings._wrapped)
+        now = {name: value for name, value in space.items() if name.isupper()}
+        gone = [name for name in settings._wrapped._explicit_settings if name not in now]
+        for name in [*now, *gone]:
+            value = now.get(name, MISSING)
+            if held.get(name, MISSING) is not value and _differ(held.get(name, MISSING), value):
+                _change(settings, name, value, undo)
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application does when Django starts is not done again."""
+        apps = sys.modules.get("django.apps.registry")
+        if apps is None or not any(each.__name__ == "ready" for each in functions):
+            return
+        for config in apps.apps.app_configs.values():
+            if vars(type(config)).get("ready") in functions:
+                raise CantBeLive(
+                    f"{type(config).__qualname__}.ready() changed, and Django calls it only when it starts"
+                )
+
+
+def _module_of(settings: Any) -> str | None:
+    wrapped = vars(settings).get("_wrapped")
+    name = vars(wrapped).get("SETTINGS_MODULE") if type(wrapped).__module__ == "django.conf" else None
+    return name if isinstance(name, str) else None
+
+
+def _differ(one: Any, other: Any) -> bool:
+    try:
+        return type(one) is not type(other) or bool(one != other)
+    except Exception:  # an __eq__ of the program's
+        return True
+
+
+def _change(settings: Any, name: str, value: Any, undo: Undo) -> None:
+    if name in _AT_START:
+        raise CantBeLive(f"the setting {name} changed, and Django reads it only when it starts")
+    importlib.import_module("django.test.signals")  # what Django itself derives from settings is made anew there
+    before = vars(settings._wrapped).get(name, MISSING)
+    explicit = settings._wrapped._explicit_settings
+    undo.add(partial(_put, settings, name, before, explicit=name in explicit))
+    _put(settings, name, value, explicit=value is not MISSING)
+    if name in ("LOGGING", "LOGGING_CONFIG"):
+        log = importlib.import_module("django.utils.log")
+        log.configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+
+
+def _put(settings: Any, name: str, value: Any, *, explicit: bool) -> None:
+    wrapped = settings._wrapped
+    if value is MISSING:
+        value = getattr(sys.modules["django.conf"].global_settings, name, MISSING)
+    if value is MISSING:
+        vars(wrapped).pop(name, None)
+    else:
+        vars(wrapped)[name] = value
+    vars(settings).pop(name, None)
+    (wrapped._explicit_settings.add if explicit else wrapped._explicit_settings.discard)(name)
+    told = None if value is MISSING else value
+    changed = sys.modules["django.core.signals"].setting_changed
+    changed.send(sender=type(wrapped), setting=name, value=told, enter=True)

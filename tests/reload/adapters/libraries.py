@@ -1,0 +1,33 @@
+"""Real libraries from a package index, installed once into the user's cache, for programs of their own process."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+__all__ = ["libraries"]
+
+
+def libraries(*requirements: str) -> Path:
+    """The folder that these requirements are installed in, for PYTHONPATH. Skips the test where they can't be."""
+    version = "{}.{}".format(*sys.version_info)
+    key = hashlib.sha256(" ".join([version, *requirements]).encode()).hexdigest()[:16]
+    base = user_cache_path("reloadls", appauthor=False) / "libraries"
+    base.mkdir(parents=True, exist_ok=True)
+    folder = base / key
+    with FileLock(base / f"{key}.lock"):
+        if not (folder / ".installed").exists():
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-qq"]
+            done = subprocess.run(
+                [*pip, "--upgrade", "--target", str(folder), *requirements], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                pytest.skip(f"can't install {', '.join(requirements)}: {done.stderr[-300:]}")
+            (folder / ".installed").write_text("\n".join(requirements))
+    return folder
