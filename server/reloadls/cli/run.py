@@ -17,7 +17,11 @@ __all__ = ["run"]
 
 def run(
     program: Annotated[
-        list[str], typer.Argument(metavar="SCRIPT [ARGS...]", help="The program, and all that it is to be given.")
+        list[str],
+        typer.Argument(
+            metavar="SCRIPT [ARGS...]",
+            help="The program, or a command such as uvicorn, and its arguments.",
+        ),
     ],
     *,
     module: Annotated[
@@ -36,7 +40,8 @@ def run(
     root: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATH", help="A folder of the program's own code; can be repeated.  [default: the script's folder]"
+            metavar="PATH",
+            help="A folder of the program's own code; can be repeated.  [default: all that is not installed]",
         ),
     ] = None,
     debounce_ms: Annotated[
@@ -62,7 +67,8 @@ def run(
 
     \b
       reloadls run app.py --port 8000
-      reloadls run -m uvicorn app:app
+      reloadls run uvicorn app:app
+      reloadls run python -m uvicorn app:app
       reloadls run --restart-on-required -m flask run
     """
     del program, module, restart_on_required, keep, root, debounce_ms, drain_seconds, quiet

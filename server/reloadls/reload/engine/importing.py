@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import threading
+from _imp import is_frozen
 from collections.abc import Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -27,6 +28,7 @@ class Finder:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._known: dict[str, bool] = {}
+        self._editable: list[Any] = [each for each in sys.meta_path if _module_of(each).startswith("__editable__")]
         watch_executions()
 
     def _own_entries(self, path: Sequence[str] | None) -> list[str]:
@@ -45,14 +47,32 @@ class Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """As `importlib.abc.MetaPathFinder.find_spec`; None for all that is not the program's own."""
+        if path is None and (name in sys.builtin_module_names or is_frozen(name)):
+            return None  # no file comes before those
         entries = self._own_entries(path)
         spec = PathFinder.find_spec(name, entries, target) if entries else None
+        if spec is None and self._editable:
+            spec = self._of_editable_install(name, path, target)
         if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
             return None
         if not self._modules.covers(os.path.realpath(spec.origin)):
             return None
         spec.loader = Loader(name, spec.loader.path, self._modules)
         return spec
+
+    def _of_editable_install(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        """What a finder of an editable install has, unless it is found elsewhere before."""
+        for finder in self._editable:
+            spec: ModuleSpec | None = finder.find_spec(name, path, target)
+            if spec is not None:
+                return spec if PathFinder.find_spec(name, path, target) is None else None
+        return None
+
+
+def _module_of(finder: object) -> str:
+    return str(getattr(finder, "__module__", None) or "")
 
 
 class Loader(SourceFileLoader):

@@ -22,6 +22,7 @@ __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _LAST = 1 << 40
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
 def read_text(data: bytes) -> str:
@@ -202,9 +203,10 @@ class LoadedModule:
 class Modules:
     """The program's own modules, in the order in which they had been loaded."""
 
-    def __init__(self, roots: Iterable[str]) -> None:
+    def __init__(self, roots: Iterable[str], *, follow: bool = False) -> None:
         self.roots = tuple(roots)
-        self._installed = _installed_folders(self.roots)
+        self._follow = follow
+        self._installed = (*_own_folders(), _PACKAGE) if follow else _installed_folders(self.roots)
         self._by_name: dict[str, LoadedModule] = {}
         self._loaded = Condition()
         self._count = 0
@@ -219,10 +221,10 @@ class Modules:
         return len(self._by_name)
 
     def covers(self, path: str) -> bool:
-        """Whether a file is the program's own: under a root, and not installed there."""
+        """Whether a file is the program's own: not installed, and under a root unless all such files are followed."""
         if not _INSTALLED.isdisjoint(path.split(os.sep)) or _under(path, self._installed):
             return False
-        return _under(path, self.roots)
+        return self._follow or _under(path, self.roots)
 
     def may_hold(self, folder: str) -> bool:
         """Whether files of the program's own may be in a folder or below it."""
@@ -320,10 +322,14 @@ class Modules:
 
 def _installed_folders(roots: Iterable[str]) -> tuple[str, ...]:
     """Where the interpreter's own code lies, unless a root is in there."""
-    paths = sysconfig.get_paths()
-    folders = {sys.prefix, sys.base_prefix, *(paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))}
-    real = {os.path.realpath(folder) for folder in folders}
+    real = {*_own_folders(), os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)}
     return tuple(folder for folder in real if not any(_under(root, (folder,)) for root in roots))
+
+
+def _own_folders() -> set[str]:
+    """Where the interpreter keeps its own modules, and what is installed."""
+    paths = sysconfig.get_paths()
+    return {os.path.realpath(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
 
 
 def _is_of(module: object, path: str) -> bool:

@@ -49,6 +49,7 @@ class HotReloader:
         commit: how the one step is run that changes the program. It is given a function, must call it exactly once at
             a moment that suits the program, and return when that is done. Called here and now when left out.
         adapters: what knows about libraries; all there are when left out.
+        follow: whether modules outside of the roots are the program's own, too, unless they are installed.
     """
 
     def __init__(
@@ -58,12 +59,13 @@ class HotReloader:
         on_report: Callable[[ReloadReport], None] | None = None,
         commit: Callable[[Callable[[], None]], None] | None = None,
         adapters: Iterable[Adapter] | None = None,
+        follow: bool = False,
     ) -> None:
         self.roots: tuple[str, ...] = tuple(os.path.realpath(os.fspath(root)) for root in roots)
         self._on_report = on_report
         self._commit = commit or _here_and_now
         self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
-        self._modules = Modules(self.roots)
+        self._modules = Modules(self.roots, follow=follow)
         self._modules.module_behind = self._adapters.module_behind
         self._lock = threading.RLock()
         self._functions: Functions | None = None

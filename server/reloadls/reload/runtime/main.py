@@ -34,7 +34,24 @@ def main(args: Sequence[str]) -> int:
     except BadRunArgument as error:
         sys.stderr.write(f"reloadls: {shown(str(error))}\nTry 'reloadls run --help'.\n")
         return 2
+    if not options.is_module and _may_be_command(options.program):
+        from .commands import Elsewhere, resolve  # noqa: PLC0415 - most programs are scripts and modules
+
+        ours = list(args[: len(args) - len(options.args) - 1])
+        try:
+            options, flags = resolve(options)
+        except Elsewhere as error:
+            sys.stderr.write(f"reloadls: {shown(str(error))}\n")
+            return 2
+        if flags:  # the interpreter takes them at its start only
+            program = ["-m", options.program] if options.is_module else [options.program]
+            command = [sys.executable, *flags, "-m", "reloadls", "run", *ours, *program, *options.args]
+            os.execv(sys.executable, command)  # noqa: S606
     return run_options(options)
+
+
+def _may_be_command(program: str) -> bool:
+    return not os.path.exists(program) or os.path.basename(program).startswith(("python", "pypy"))
 
 
 def run_options(options: RunOptions) -> int:
@@ -83,10 +100,10 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
     name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))
 
     def make(commit: Commit) -> HotReloader:
-        return HotReloader(roots, commit=commit)
+        return HotReloader(roots, commit=commit, follow=not options.roots)
 
     place = Place(name=name, roots=roots, supervised=link is not None)
-    cover_spawned(place, debounce_ms=options.debounce_ms, quiet=options.quiet)
+    cover_spawned(place, debounce_ms=options.debounce_ms, quiet=options.quiet, follow=not options.roots)
     return set_up(
         make,
         place,

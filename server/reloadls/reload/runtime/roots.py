@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from collections.abc import Iterable
+from typing import Final
+
+from .installed import folders_of_commands, is_installed
 
 __all__ = ["existing_roots", "module_roots", "script_roots"]
 
 
+_MARKS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
 def script_roots(script: str) -> tuple[str, ...]:
-    """The folder of a script."""
-    return (os.path.dirname(os.path.realpath(script)),)
+    """The project that a script is of, else its folder; the working directory for one that is installed."""
+    folder = os.path.dirname(os.path.realpath(script))
+    if is_installed(folder) or folder in folders_of_commands():
+        return _here() or (folder,)
+    return (_project(folder),)
+
+
+def _here() -> tuple[str, ...]:
+    try:
+        return (os.path.realpath(os.getcwd()),)
+    except OSError:  # it was deleted
+        return ()
+
+
+def _project(folder: str) -> str:
+    """The nearest folder from here upwards that looks like a project's; this one if there is none in the home."""
+    above, home = folder, os.path.realpath(os.path.expanduser("~"))
+    while os.path.dirname(above) != above and above != home:
+        if any(os.path.isfile(os.path.join(above, mark)) for mark in _MARKS):
+            return above
+        above = os.path.dirname(above)
+    return folder
 
 
 def module_roots(name: str) -> tuple[str, ...]:
     """The working directory, and where the module's top-level package lies, unless that is installed."""
-    try:
-        here = [os.path.realpath(os.getcwd())]
-    except OSError:  # it was deleted
-        here = []
     try:
         spec = importlib.util.find_spec(name.partition(".")[0])
     except (ImportError, ValueError):
@@ -29,7 +50,7 @@ def module_roots(name: str) -> tuple[str, ...]:
     if not places and spec is not None and spec.has_location and spec.origin:
         places = [spec.origin]
     above = [os.path.dirname(os.path.realpath(place)) for place in places]
-    return _outermost([*here, *(folder for folder in above if not _is_installed(folder))])
+    return _outermost([*_here(), *(folder for folder in above if not is_installed(folder))])
 
 
 def existing_roots(paths: Iterable[str]) -> tuple[str, ...]:
@@ -53,14 +74,4 @@ def _outermost(folders: Iterable[str]) -> tuple[str, ...]:
         folder
         for folder in found
         if not any(other != folder and folder.startswith(other.rstrip(os.sep) + os.sep) for other in found)
-    )
-
-
-def _is_installed(folder: str) -> bool:
-    installed = (os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix))
-    parts = folder.split(os.sep)
-    return (
-        "site-packages" in parts
-        or "dist-packages" in parts
-        or folder.startswith(tuple(place + os.sep for place in installed))
     )

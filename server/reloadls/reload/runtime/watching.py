@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -15,12 +14,13 @@ from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope import Scope
 
 from .changed import changed_since
+from .installed import is_installed
 from .wire import to_uri
 
 __all__ = ["Watching"]
 
 _MAX_EXTRA: Final = 200
-"""How many single files are watched beside the roots."""
+"""How many single files and packages are watched beside the roots."""
 _NEVER = ("/proc/", "/sys/", "/dev/")
 
 
@@ -70,7 +70,8 @@ class Watching:
         inside = set(await self._pipeline.files())
         left_out = [path for path in new if path not in inside and _can_change(path)]
         if left_out:
-            self._extra = (*self._extra, *left_out)[:_MAX_EXTRA]
+            places = dict.fromkeys((*self._extra, *map(_package_of, left_out)))
+            self._extra = tuple(places)[:_MAX_EXTRA]
             await self._pipeline.rescope(Scope((*self._roots, *self._extra)))
         written, gone = changed_since(new, self._since)
         self._since = now
@@ -105,5 +106,12 @@ class Watching:
 
 
 def _can_change(path: str) -> bool:
-    installed = (sys.prefix + os.sep, sys.base_prefix + os.sep, *_NEVER)
-    return not path.startswith(installed)
+    return not path.startswith(_NEVER) and not is_installed(path)
+
+
+def _package_of(path: str) -> str:
+    """The folder of the outermost package that a file is in; the file itself if it is in none."""
+    found, above = path, os.path.dirname(path)
+    while os.path.isfile(os.path.join(above, "__init__.py")):
+        found, above = above, os.path.dirname(above)
+    return found

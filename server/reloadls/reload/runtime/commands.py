@@ -1,0 +1,100 @@
+"""What the command line of a program means where it is not the path of a script: a command of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import replace
+from typing import Final
+
+from .arguments import RunOptions
+
+__all__ = ["Elsewhere", "resolve"]
+
+_PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*(\.exe)?")
+_WITH_VALUE: Final = ("-W", "-X", "--check-hash-based-pycs")
+
+
+class Elsewhere(Exception):
+    """The program can't be run by this interpreter; the message says why, and what to do."""
+
+
+def resolve(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
+    """The script or module that is meant, and the flags that the interpreter is given for it.
+
+    Raises:
+        Elsewhere: it is of another environment, or none that can be reloaded.
+    """
+    if options.is_module or os.path.exists(options.program):
+        found = options.program
+        if options.is_module or not _PYTHON.fullmatch(os.path.basename(found)) or os.path.isdir(found):
+            return options, ()
+    elif os.sep in options.program:
+        return options, ()
+    else:
+        found = _find(options.program)
+        if not found:
+            return options, ()
+    if _PYTHON.fullmatch(os.path.basename(found)):
+        _check_interpreter(found)
+        return _after_python(options)
+    _check_command(found)
+    return replace(options, program=found), ()
+
+
+def _find(name: str) -> str:
+    """A command: of this interpreter's environment, else of the PATH."""
+    folder = os.path.dirname(sys.executable)
+    return shutil.which(name, path=folder) or shutil.which(name) or ""
+
+
+def _after_python(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
+    rest = list(options.args)
+    flags: list[str] = []
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        flag = rest.pop(0)
+        if flag == "-m" and rest:
+            return replace(options, program=rest[0], is_module=True, args=tuple(rest[1:])), tuple(flags)
+        if flag.startswith("-c") or flag == "-m":
+            raise Elsewhere(f"reloadls run python {flag}: only scripts and modules can be reloaded")
+        flags.append(flag)
+        if flag in _WITH_VALUE and rest:
+            flags.append(rest.pop(0))
+    if not rest:
+        raise Elsewhere("reloadls run python: the script or module is missing")
+    return replace(options, program=rest[0], args=tuple(rest[1:])), tuple(flags)
+
+
+def _check_interpreter(python: str) -> None:
+    """Whether that is the interpreter that runs this."""
+    ours = {os.path.dirname(os.path.abspath(sys.executable)), os.path.join(os.path.abspath(sys.prefix), "bin")}
+    if os.path.dirname(os.path.abspath(python)) not in ours and os.path.realpath(python) != sys.executable:
+        raise Elsewhere(_advice(python, python))
+
+
+def _check_command(path: str) -> None:
+    with open(path, "rb") as file:
+        first = file.readline(500)
+    if not first.startswith(b"#!"):
+        raise Elsewhere(f"{path} is no Python script, so it can't be reloaded")
+    line = os.fsdecode(first[2:]).split()
+    python = line[0] if line else ""
+    name = os.path.basename(python)
+    if name == "env" or name in ("sh", "bash"):  # whatever comes first in the PATH; a path too long for one line
+        return
+    if not _PYTHON.fullmatch(name):
+        raise Elsewhere(f"{path} is no Python script, so it can't be reloaded")
+    if os.path.isfile(python):
+        try:
+            _check_interpreter(python)
+        except Elsewhere:
+            raise Elsewhere(_advice(path, python)) from None
+
+
+def _advice(what: str, python: str) -> str:
+    return (
+        f"{what} is of another environment than this reloadls ({sys.prefix}): install reloadls there "
+        f"({python} -m pip install reloadls), and run it with {python} -m reloadls run"
+    )

@@ -1,0 +1,145 @@
+"""What a program loads and can be edited is followed, wherever it lies and however it was started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import environment
+from tests.reload.runtime.programs import TICKING, Program, program
+
+_OLD, _NEW = "def word():\n    return 'old'\n", "def word():\n    return 'new'\n"
+
+
+def _goes_live(running: Program, place: Path) -> None:
+    running.until_says("old")
+    place.write_text(_NEW)
+    running.until_says("new")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def command(folder: Path) -> Iterator[str]:
+    """A command beside the interpreter that runs the tests."""
+    place = Path(sys.executable).parent / f"reloadls-test-{os.getpid()}"
+    place.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(folder)!r})\n{TICKING}")
+    place.chmod(0o755)
+    try:
+        yield place.name
+    finally:
+        place.unlink()
+
+
+@pytest.mark.parametrize("by", ["name", "path"])
+def test_a_command_of_the_environment(folder: Path, command: str, by: str) -> None:
+    (folder / "word.py").write_text(_OLD)
+    run = command if by == "name" else str(Path(sys.executable).parent / command)
+    with program(folder, run=run) as running:
+        _goes_live(running, folder / "word.py")
+
+
+@pytest.mark.parametrize("line", [["-u", "app.py"], ["-X", "dev", "-m", "app"], ["app.py"]], ids=" ".join)
+def test_the_interpreter_named(folder: Path, line: list[str]) -> None:
+    (folder / "word.py").write_text(_OLD)
+    (folder / "app.py").write_text(TICKING)
+    with program(folder, run=sys.executable, args=tuple(line)) as running:
+        _goes_live(running, folder / "word.py")
+
+
+def test_a_package_elsewhere(folder: Path, tmp_path: Path) -> None:
+    package = tmp_path / "src" / "pkg"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "word.py").write_text(_OLD)
+    (folder / "app.py").write_text(TICKING.replace("import word", "from pkg import word"))
+    with program(folder, env={"PYTHONPATH": f"{package.parent}{os.pathsep}{environment()['PYTHONPATH']}"}) as running:
+        _goes_live(running, package / "word.py")
+        (package / "more.py").write_text("def more():\n    return 'newer'\n")
+        (package / "word.py").write_text("from .more import more\n\n\ndef word():\n    return more()\n")
+        running.until_says("newer")
+
+
+def test_a_portion_of_a_namespace(folder: Path, tmp_path: Path) -> None:
+    portions = [folder / "space", tmp_path / "other" / "space"]
+    for portion in portions:
+        portion.mkdir(parents=True)
+    (portions[0] / "here.py").touch()
+    (portions[1] / "word.py").write_text(_OLD)
+    (folder / "app.py").write_text(TICKING.replace("import word", "import space.here\nfrom space import word"))
+    path = f"{tmp_path / 'other'}{os.pathsep}{environment()['PYTHONPATH']}"
+    with program(folder, env={"PYTHONPATH": path}) as running:
+        _goes_live(running, portions[1] / "word.py")
+
+
+def test_a_linked_folder(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "__init__.py").touch()
+    (tmp_path / "real" / "word.py").write_text(_OLD)
+    (folder / "linked").symlink_to(tmp_path / "real")
+    (folder / "app.py").write_text(TICKING.replace("import word", "from linked import word"))
+    with program(folder) as running:
+        _goes_live(running, tmp_path / "real" / "word.py")
+
+
+def test_a_script_beside_its_package(folder: Path) -> None:
+    (folder / "pyproject.toml").touch()
+    for name in ("scripts", "pkg"):
+        (folder / name).mkdir()
+    (folder / "pkg" / "word.py").write_text(_OLD)
+    script = TICKING.replace("import word", f"sys.path.insert(0, {str(folder)!r})\nfrom pkg import word")
+    (folder / "scripts" / "app.py").write_text(script)
+    with program(folder, run="scripts/app.py") as running:
+        assert running.place()["roots"] == [str(folder)]
+        _goes_live(running, folder / "pkg" / "word.py")
+
+
+def test_an_editable_install_by_a_finder(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "word.py").write_text(_OLD)
+    (folder / "app.py").write_text(TICKING)
+    finder = (
+        "import importlib.util, sys\n"
+        "class Finder:\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        place = {str(tmp_path / 'real' / 'word.py')!r}\n"
+        "        return importlib.util.spec_from_file_location(name, place) if name == 'word' else None\n"
+        "def install():\n"
+        "    sys.meta_path.append(Finder)\n"
+    )
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "__editable___word_finder.py").write_text(finder)
+    (site / "usercustomize.py").touch()
+    (site / "sitecustomize.py").write_text("import __editable___word_finder as f; f.install()\n")
+    with program(folder, env={"PYTHONPATH": f"{site}{os.pathsep}{environment()['PYTHONPATH']}"}) as running:
+        _goes_live(running, tmp_path / "real" / "word.py")
+
+
+def test_another_environments_command_is_refused_with_advice(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "bin"
+    other.mkdir(parents=True)
+    (other / "python").symlink_to("/bin/sh")
+    (other / "serve").write_text(f"#!{other / 'python'}\n")
+    (other / "serve").chmod(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-m", "reloadls", "run", "serve"],
+        cwd=folder,
+        env=environment(PATH=f"{other}{os.pathsep}{os.environ['PATH']}"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert f"install reloadls there ({other / 'python'} -m pip install reloadls)" in ended.stderr
