@@ -141,8 +141,13 @@ class Program:
 
     def place(self, pid: int | None = None) -> Json:
         """What its file says, once it is there."""
-        file = self.targets / f"{pid or self.pid}.json"
-        self.running.until(file.exists, f"file of process {pid or self.pid}")
+        name = str(pid or self.pid)
+        # The second where many that begin at once take names: the lock is not waited for without bound.
+        files = [f"{name}.json", f"{name}-*.json"]
+        self.running.until(
+            lambda: any(next(self.targets.glob(file), None) for file in files), f"file of process {name}"
+        )
+        [file] = [found for file in files for found in self.targets.glob(file)]
         place: Json = json.loads(file.read_text())
         return place
 

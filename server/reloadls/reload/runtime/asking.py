@@ -34,6 +34,13 @@ class Answers(Protocol):
     async def trigger(self, paths: list[str] | None) -> list[Json]:
         """Take files up now; what became of it."""
 
+    async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
+        """Tell a client from now on what changes in `roots` and of `files`; how watching goes.
+
+        Raises:
+            CantBeDone: these roots are not watched here, or too many follow.
+        """
+
     def pause(self, client: object) -> None:
         """Take nothing up until somebody resumes, or this client leaves."""
 
@@ -87,6 +94,9 @@ async def _result(method: str, params: Any, answers: Answers, client: object) ->
     asked = _checked(params, _FIELDS[method])
     if method == "reload/trigger":
         return await answers.trigger(_paths(asked.get("uris")))
+    if method == "reload/follow":
+        roots, files = (_paths(asked.get(name), name) or [] for name in ("roots", "files"))
+        return await answers.follow(client, roots, files)
     if method == "reload/pause":
         answers.pause(client)
     elif method == "reload/resume":
@@ -99,6 +109,7 @@ async def _result(method: str, params: Any, answers: Answers, client: object) ->
 _FIELDS: dict[str, frozenset[str]] = {
     "reload/status": frozenset({"metrics"}),
     "reload/trigger": frozenset({"uris"}),
+    "reload/follow": frozenset({"roots", "files"}),
     "reload/pause": frozenset(),
     "reload/resume": frozenset(),
     "reload/restart": frozenset(),
@@ -116,19 +127,19 @@ def _checked(params: Any, fields: frozenset[str]) -> Json:
     return params
 
 
-def _paths(uris: Any) -> list[str] | None:
+def _paths(uris: Any, name: str = "uris") -> list[str] | None:
     if uris is None:
         return None
     if not isinstance(uris, list):
-        raise _BadParams("uris", "must be a list of file:// URIs")
+        raise _BadParams(name, "must be a list of file:// URIs")
     paths = []
     for index, uri in enumerate(uris):
         if not isinstance(uri, str):
-            raise _BadParams(f"uris[{index}]", "must be a file:// URI")
+            raise _BadParams(f"{name}[{index}]", "must be a file:// URI")
         try:
             paths.append(from_uri(uri))
         except ValueError as error:
-            raise _BadParams(f"uris[{index}]", str(error)) from None
+            raise _BadParams(f"{name}[{index}]", str(error)) from None
     return paths
 
 

@@ -36,6 +36,9 @@ _FORK_S = 2.0
 _IMPORTS_S = 5.0
 """How long a fork may wait for what our threads import, in seconds."""
 
+_MOST_LEADERS = 8
+"""Of so many processes that a forked one comes from it is asked whether they watch for it."""
+
 _here: list[Here[Any]] = []
 
 
@@ -52,6 +55,7 @@ def set_up(
     quiet: bool = False,
     supervision: Supervision | None = None,
     on_ready: Callable[[], None] = lambda: None,
+    leaders: tuple[int, ...] = (),
 ) -> Here[Engine]:
     """Make this process's runtime, and start it.
 
@@ -62,8 +66,9 @@ def set_up(
         quiet: say nothing on stderr.
         supervision: what can start the program anew; None where nothing can.
         on_ready: called when a change made from now on is taken up.
+        leaders: the processes that this one comes from: one of them may watch for it, too.
     """
-    here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet)
+    here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
     install()  # in front of the engine's finder
     _here.append(here)
     if hasattr(os, "register_at_fork"):
@@ -82,7 +87,10 @@ class Here(Generic[Engine]):
         *,
         debounce_ms: float,
         quiet: bool,
+        leaders: tuple[int, ...],
     ) -> None:
+        self._pid = os.getpid()
+        self._leaders = leaders
         self._since = time.time()
         self._place = place
         self._debounce_ms = debounce_ms
@@ -109,6 +117,7 @@ class Here(Generic[Engine]):
             quiet=self._quiet,
             supervision=supervision,
             on_ready=on_ready,
+            leaders=self._leaders,
         )
 
     def _commit(self, step: Callable[[], None]) -> None:
@@ -140,6 +149,8 @@ class Here(Generic[Engine]):
         self._safe_point = SafePoint()
         self._gate = _Gate()
         self._place = replace(self._place, supervised=False)
+        self._leaders = (*self._leaders, self._pid)[-_MOST_LEADERS:]
+        self._pid = os.getpid()
         self.runtime = self._make_runtime(None, lambda: None)
         if whole:
             self.runtime.start()

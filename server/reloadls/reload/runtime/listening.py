@@ -24,12 +24,14 @@ from reloadls._version import __version__
 from .folder import socket_folder, targets_folder
 from .place import Place
 
-__all__ = ["Listening", "listen", "sweep"]
+__all__ = ["Listening", "files_of", "listen", "runs", "sweep"]
 
 _LOCK_S: Final = 0.2
 """How long, in seconds, another process that begins or ends in the folder is waited for."""
 _SWEPT: Final = 1000
 """How many files are looked at to find those of processes that have ended."""
+_BACKLOG: Final = 128
+"""How many may wait to be let in: all workers of a program come at once."""
 _FILE = re.compile(r"([0-9]{1,10})(-[0-9a-f]{8})?\.(json|sock)")
 
 
@@ -91,6 +93,14 @@ def sweep(listening: Listening) -> None:
             _sweep(folder)
 
 
+def files_of(pid: int, folder: str) -> list[str]:
+    """The sockets in `folder` that a process of this number may listen at."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [match for entry in entries if (match := _FILE.fullmatch(entry.name))]
+        return [os.path.join(folder, each[0]) for each in found if each[1] == str(pid) and each[3] == "sock"]
+    return []
+
+
 def _sweep(folder: str) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         left = {match[1] + (match[2] or "") for entry in entries if (match := _FILE.fullmatch(entry.name))}
@@ -100,7 +110,7 @@ def _sweep(folder: str) -> None:
 
 def _remove_left_over(folder: str, name: str) -> None:
     path, file = (os.path.join(folder, f"{name}.{kind}") for kind in ("sock", "json"))
-    if _runs(int(name.partition("-")[0])) or not _is_free(path):
+    if runs(int(name.partition("-")[0])) or not _is_free(path):
         return
     if not os.path.lexists(path):
         # The socket is in another folder, or removed already while the file is not yet.
@@ -123,7 +133,7 @@ def _socket_of(file: str) -> str:
         return ""
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
     """Whether a process of this number is here; in another namespace it may be another one."""
     try:
         os.kill(pid, 0)
@@ -178,7 +188,7 @@ def _bind(path: str) -> socket.socket:
         # Not `listening.bind`: a supervised program's own sockets are told to its supervisor, this one is not.
         super(socket.socket, listening).bind(path)
         os.chmod(path, 0o600)
-        super(socket.socket, listening).listen(16)
+        super(socket.socket, listening).listen(_BACKLOG)
         listening.setblocking(False)
     except BaseException:
         listening.close()

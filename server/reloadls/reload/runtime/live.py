@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.reload.report import ReloadReport
@@ -15,6 +15,7 @@ from reloadls.watch.worker import Worker
 
 from .asking import CantBeDone
 from .folder import Unsafe
+from .following import CHANGED, STATUS, Following, follow, to_wire
 from .listening import Listening, listen, sweep
 from .pin import Pins
 from .place import Place
@@ -81,6 +82,7 @@ class Live:
         pinned: who may hold changes back.
         since: from when on changes count, in seconds since the epoch.
         quiet: say nothing on stderr.
+        leaders: the processes that this one comes from, by their numbers: one of them may watch for it, too.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Live:
         pinned: Pins,
         since: float,
         quiet: bool,
+        leaders: Sequence[int] = (),
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
@@ -113,7 +116,12 @@ class Live:
         self._busy: float | None = None
         self._reports = Reports()
         self._told: Json | None = None
-        self._watching = Watching(place.roots, pacing, self._on_changes, self._on_status, since=since)
+        self._pacing = pacing
+        self._since = since
+        self._leaders = leaders
+        self._own = Watching(place.roots, pacing, self._on_changes, self._on_status, since=since)
+        self._watching: Watching | Following = self._own
+        self._watches = asyncio.Event()
         self._listening: Listening | None = None
         self._server: LocalServer | None = None
 
@@ -123,7 +131,7 @@ class Live:
         self._pins.when_free(self._wake)
         try:
             self._listen()
-            await self._watching.start()
+            await self._begin_watching()
             await self._cover()
             self._reloader.warm_up()
             self._state = "live"
@@ -132,10 +140,17 @@ class Live:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._take_up(), name="reloadls-take-up")
                 group.create_task(self._look(), name="reloadls-look")
+                if isinstance(self._watching, Following):
+                    group.create_task(self._after(self._watching), name="reloadls-after-leader")
         finally:
             self._pins.forget(self._wake)
             self._stop_listening()
             await self._watching.stop()
+
+    @property
+    def leader(self) -> bool:
+        """Whether others may follow this process. On any thread."""
+        return not isinstance(self._watching, Following)
 
     def remove_files(self) -> None:
         """What others find the program by is gone. On any thread."""
@@ -145,6 +160,13 @@ class Live:
     def sockets(self) -> list[socket.socket]:
         """What a forked child must close. On any thread."""
         return [] if self._server is None else self._server.sockets()
+
+    def forget(self) -> None:
+        """In a forked child: what is the parent's must not be kept open."""
+        for connection in self.sockets():
+            connection.close()
+        self._watching.forget()
+        self._own.forget()
 
     def on_busy(self, seconds: float | None) -> None:
         """The program has not come to a safe point for so long, or has now. On any thread."""
@@ -156,9 +178,37 @@ class Live:
 
     # -- changes
 
+    async def _begin_watching(self) -> None:
+        if self._listening is not None and self._leaders:
+            folder = os.path.dirname(self._listening.path)
+            call = (self._on_changes, self._on_status)
+            debounce = self._pacing.debounce
+            following = await follow(
+                self._leaders, folder, self._place.roots, *call, debounce=debounce, since=self._since
+            )
+            if following is not None:
+                self._watching = following
+                return
+        await self._own.start()
+        self._watches.set()
+
+    async def _after(self, following: Following) -> None:
+        """Watch as soon as the leader does not any more. What changed meanwhile is found by its stamps."""
+        await following.lost.wait()
+        self._watching = self._own
+        await following.stop()
+        self._own.since = following.confirmed
+        await self._own.start()
+        self._watches.set()
+        await self._cover()
+        self._tell_status()
+
     def _on_changes(self, changes: list[FileChange]) -> None:
         self._waiting += changes
         self._news.set()
+        if self._server is not None and self._server.followers:
+            for params in to_wire(changes):
+                self._server.tell(CHANGED, params, followers=True)
 
     async def _take_up(self) -> None:
         while True:
@@ -246,6 +296,8 @@ class Live:
 
     def _on_status(self) -> None:
         self._tell_status()
+        if self._server is not None and self._server.followers:
+            self._server.tell(STATUS, self._watching.status(), followers=True)
 
     def _note_busy(self, seconds: float | None) -> None:
         self._busy = seconds
@@ -285,6 +337,16 @@ class Live:
     async def trigger(self, paths: list[str] | None) -> list[Json]:
         """Take files up now, paused or not."""
         return [report_to_wire(await self._attempt(lambda: self._reloader.trigger(paths)))]
+
+    async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
+        """Tell a client what changes from now on."""
+        if not self.leader or tuple(roots) != self._place.roots:
+            raise CantBeDone("these folders are not watched here")
+        await self._watches.wait()
+        if self._server is None or not self._server.let_follow(client):
+            raise CantBeDone("too many processes follow this one")
+        await self._own.watch_also(files)
+        return self._own.status()
 
     def pause(self, client: object) -> None:
         """Take nothing up."""

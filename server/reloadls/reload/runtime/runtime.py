@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from .moment import wait_for_a_quiet_moment
@@ -42,6 +42,7 @@ class Runtime:
         supervision: what can start the program anew; None where nothing can.
         on_ready: called when a change made from now on is taken up.
         pinned: who may hold changes back.
+        leaders: the processes that this one comes from, by their numbers: one of them may watch for it, too.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Runtime:
         supervision: Supervision | None = None,
         on_ready: Callable[[], None] = lambda: None,
         pinned: Pins = pins,
+        leaders: Sequence[int] = (),
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
@@ -66,10 +68,12 @@ class Runtime:
         self._supervision = supervision
         self._on_ready = on_ready
         self._pins = pinned
+        self._leaders = tuple(leaders)
         self._folder = _folder()
         self._live: Live | None = None
         self._early: list[ReloadReport] = []
         self._stop: Callable[[], object] | None = None
+        self._forget_loop: Callable[[], object] = lambda: None
         self._ending = threading.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
@@ -116,8 +120,8 @@ class Runtime:
         atexit.unregister(self.stop)
         self._safe_point.end()
         if self._live is not None:
-            for connection in self._live.sockets():
-                connection.close()
+            self._live.forget()
+        self._forget_loop()
 
     # -- on the thread
 
@@ -136,7 +140,7 @@ class Runtime:
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
 
         from .live import Live  # noqa: PLC0415
-        from .own_loop import CancelledError, stopper  # noqa: PLC0415
+        from .own_loop import CancelledError, forgetter, stopper  # noqa: PLC0415
 
         pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
         live = Live(
@@ -149,9 +153,11 @@ class Runtime:
             pinned=self._pins,
             since=self._since,
             quiet=self._quiet,
+            leaders=self._leaders,
         )
         self._safe_point.watch_over({threading.get_ident()}, live.on_busy)
         self._stop = stopper()
+        self._forget_loop = forgetter()
         self._live = live
         if self._ending.is_set():
             return

@@ -17,6 +17,8 @@ from .wire import MAX_BODY, Broken, Framer, frame
 __all__ = ["LocalServer"]
 
 _MAX_CLIENTS: Final = 64
+_MAX_FOLLOWERS: Final = 256
+"""Processes that are told of changes. No more than a quarter of the descriptors that a process may have."""
 _MAX_UNSENT: Final = MAX_BODY
 """A client that takes nothing until there are so many bytes for it is let go."""
 _MAX_OPEN: Final = 32
@@ -50,10 +52,23 @@ class LocalServer:
         for client in list(self._clients):
             client.drop()
 
-    def tell(self, method: str, params: object) -> None:
-        """Send everyone a notification."""
-        data = frame({"jsonrpc": "2.0", "method": method, "params": params}) if self._clients else b""
-        for client in list(self._clients):
+    @property
+    def followers(self) -> list[_Client]:
+        """The clients that are told of changes."""
+        return [client for client in self._clients if client.follows]
+
+    def let_follow(self, client: object) -> bool:
+        """Whether a client is told of changes from now on. It takes no other one's place then."""
+        if not isinstance(client, _Client) or client not in self._clients:
+            return False
+        client.follows = client.follows or len(self.followers) < _most_followers()
+        return client.follows
+
+    def tell(self, method: str, params: object, *, followers: bool = False) -> None:
+        """Send a notification: to everyone, or to followers only."""
+        clients = self.followers if followers else list(self._clients)
+        data = frame({"jsonrpc": "2.0", "method": method, "params": params}) if clients else b""
+        for client in clients:
             client.send(data)
 
     def sockets(self) -> list[socket.socket]:
@@ -76,7 +91,7 @@ class LocalServer:
 
     async def _let_in(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if len(self._clients) >= _MAX_CLIENTS or not _is_ours(connection):
+        if len(self._clients) - len(self.followers) >= _MAX_CLIENTS or not _is_ours(connection):
             connection.close()
             return
         client = _Client(connection, self._answers, self._clients)
@@ -88,6 +103,7 @@ class _Client(asyncio.Protocol):
 
     def __init__(self, connection: socket.socket, answers: Answers, clients: set[_Client]) -> None:
         self.connection = connection
+        self.follows = False
         self._answers = answers
         self._clients = clients
         self._framer = Framer()
@@ -157,6 +173,13 @@ class _Client(asyncio.Protocol):
         self.send(frame(error))
         if self._transport is not None:
             self._transport.close()
+
+
+def _most_followers() -> int:
+    import resource  # noqa: PLC0415 - not on Windows
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_FOLLOWERS if soft < 0 else min(_MAX_FOLLOWERS, soft // 4)
 
 
 def _is_ours(connection: socket.socket) -> bool:

@@ -6,6 +6,7 @@ Such a process is a new interpreter, not a copy: it is told here, as it begins, 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -31,14 +32,17 @@ else:
     sys.path[:] = path
     install()
     from reloadls.reload.runtime.spawned import begin
-    begin({name!r}, {roots!r}, debounce_ms={debounce_ms!r}, quiet={quiet!r}, follow={follow!r})
+    begin({name!r}, {roots!r}, debounce_ms={debounce_ms!r}, quiet={quiet!r}, follow={follow!r}, leaders={leaders!r})
 """
 """What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
 
 
-def cover_spawned(place: Place, *, debounce_ms: float, quiet: bool, follow: bool) -> None:
+def cover_spawned(
+    place: Place, *, debounce_ms: float, quiet: bool, follow: bool, leaders: tuple[int, ...] = ()
+) -> None:
     """Have each process that is spawned from now on, by this one or by such a one, reload itself as this one does."""
-    first = _BEGIN.format(name=place.name, roots=place.roots, debounce_ms=debounce_ms, quiet=quiet, follow=follow)
+    given = {"name": place.name, "roots": place.roots, "debounce_ms": debounce_ms, "quiet": quiet, "follow": follow}
+    first = _BEGIN.format(**given, leaders=(*leaders, os.getpid()))
 
     def cover(spawn: ModuleType) -> None:
         vars(spawn)["get_command_line"] = _with_first(spawn.get_command_line, first)
@@ -56,7 +60,9 @@ def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., li
     return get_command_line
 
 
-def begin(name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool, follow: bool) -> None:
+def begin(
+    name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool, follow: bool, leaders: tuple[int, ...]
+) -> None:
     """Start the runtime of a process that was spawned, unless it has one; where that is not possible, log why."""
     if set_up_already():
         return
@@ -66,7 +72,7 @@ def begin(name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool,
 
     place = Place(name=name, roots=roots)
     try:
-        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow)
-        set_up(make, place, debounce_ms=debounce_ms, quiet=quiet)
+        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders)
+        set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
     except Exception as error:  # whatever it is, the process is to do its work
         _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)

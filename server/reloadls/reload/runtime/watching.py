@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reloadls.watch.change import FileChange
 from reloadls.watch.flush import Flush, Pacing
@@ -16,6 +17,9 @@ from reloadls.watch.scope import Scope
 from .changed import changed_since
 from .installed import is_installed
 from .wire import to_uri
+
+if TYPE_CHECKING:
+    from reloadls.watch.sources.kernel import Kernel
 
 __all__ = ["Watching"]
 
@@ -46,11 +50,18 @@ class Watching:
     ) -> None:
         self._roots = tuple(roots)
         self._on_changes = on_changes
-        self._since = since
+        self.since = since
         self._known: set[str] = set()
         self._extra: tuple[str, ...] = ()
         self._pacing = pacing
-        self._pipeline = Pipeline(Scope(self._roots), self._deliver, pacing=pacing, on_status=lambda _: on_status())
+        self._kernel: Kernel | None = None
+        self._pipeline = Pipeline(
+            Scope(self._roots),
+            self._deliver,
+            pacing=pacing,
+            on_status=lambda _: on_status(),
+            kernel=self._make_kernel,
+        )
 
     async def start(self) -> None:
         """Return when a write made from now on is told."""
@@ -67,18 +78,28 @@ class Watching:
             return
         now = time.time()
         self._known.update(new)
-        inside = set(await self._pipeline.files())
-        left_out = [path for path in new if path not in inside and _can_change(path)]
+        await self.watch_also(new)
+        written, gone = changed_since(new, self.since)
+        self.since = now
+        changes = [FileChange(Path(path), "modified") for path in written]
+        changes += [FileChange(Path(path), "deleted") for path in gone]
+        if changes:
+            await asyncio.sleep(self._pacing.debounce)  # it may be being written
+            self._on_changes(changes)
+
+    async def watch_also(self, paths: Sequence[str]) -> None:
+        """Watch these files, too, where the roots' scope leaves them out."""
+        inside = set(await self._pipeline.files()) if paths else set()
+        left_out = [path for path in paths if path not in inside and _can_change(path)]
         if left_out:
             places = dict.fromkeys((*self._extra, *map(_package_of, left_out)))
             self._extra = tuple(places)[:_MAX_EXTRA]
             await self._pipeline.rescope(Scope((*self._roots, *self._extra)))
-        written, gone = changed_since(new, self._since)
-        self._since = now
-        changes = [FileChange(Path(path), "modified") for path in written]
-        changes += [FileChange(Path(path), "deleted") for path in gone]
-        if changes:
-            self._on_changes(changes)
+
+    def forget(self) -> None:
+        """In a forked child: what the parent watches with is not its child's. On any thread."""
+        if self._kernel is not None:
+            self._kernel.forget()
 
     def status(self) -> dict[str, Any]:
         """How watching goes, as `ReloadStatus` has it."""
@@ -99,6 +120,12 @@ class Watching:
             "maxWaitMs": round(self._pacing.max_wait * 1000),
             "problems": problems,
         }
+
+    def _make_kernel(self) -> Kernel:
+        from reloadls.watch.sources.kernel import Kernel  # noqa: PLC0415 - there is none but on Linux
+
+        self._kernel = Kernel()
+        return self._kernel
 
     async def _deliver(self, flush: Flush) -> None:
         if flush.changes:

@@ -152,6 +152,13 @@ class Kernel:
                 watch = self._added(Watch(listener, path, folder, number), old)
         return watch
 
+    def forget(self) -> None:
+        """In a forked child: let go of the parent's instance. Its event loop is the parent's, and left alone."""
+        if not self.closed:
+            os.close(self._fd)
+            self._fd = -1
+        self._mounts.forget()
+
     def mounted_in(self, folder: str) -> list[str]:
         """The mount points directly in `folder`."""
         return self._mounts.points_in(folder)

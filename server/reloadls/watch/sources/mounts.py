@@ -66,6 +66,13 @@ class Mounts:
             self._poll = None
         self._close_list()
 
+    def forget(self) -> None:
+        """In a forked child: let go of what is the parent's, and leave its event loop alone."""
+        if self._poll is not None:
+            self._poll.close()
+            self._poll = None
+        self._close_list()
+
     def _close_list(self) -> None:
         if self._list >= 0:
             os.close(self._list)
