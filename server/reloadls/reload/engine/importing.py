@@ -182,8 +182,8 @@ def _source_path(module: object) -> str | None:
     return os.path.realpath(path) if isinstance(path, str) and path.endswith(".py") else None
 
 
-def run_main(modules: Modules, path: str | None, name: str | None = None) -> None:
-    """Run a script, or a module by its name, as `__main__`; raises what it raises."""
+def run_main(modules: Modules, path: str | None, name: str | None = None, *, called: str = "__main__") -> ModuleType:
+    """Run a script, or a module by its name, as `__main__` or what it is to be called; raises what it raises."""
     spec = None
     if name is not None:
         spec = _main_spec(name)
@@ -193,17 +193,17 @@ def run_main(modules: Modules, path: str | None, name: str | None = None) -> Non
         data = file.read()
     text = read_text(data)
     code = compile(data, path, "exec", dont_inherit=True)
-    module = ModuleType("__main__")
+    module = ModuleType(called)
     vars(module).update(
         __file__=path,
         __spec__=spec,
         __package__=None if spec is None else spec.parent,
-        __loader__=SourceFileLoader("__main__", path) if spec is None else spec.loader,
+        __loader__=SourceFileLoader(called, path) if spec is None else spec.loader,
         __builtins__=builtins,
         __annotations__={},
     )
-    sys.modules["__main__"] = module
-    loaded = modules.loading("__main__", os.path.realpath(path), module, text, code)
+    sys.modules[called] = module
+    loaded = modules.loading(called, os.path.realpath(path), module, text, code)
     note = _noting(loaded)
     with Recorder.noting(vars(module), note):
         loaded.recorded = sys.version_info >= (3, 12)  # tracing would slow the whole program down
@@ -212,6 +212,7 @@ def run_main(modules: Modules, path: str | None, name: str | None = None) -> Non
         else:
             exec(code, vars(module))  # noqa: S102
     modules.loaded(loaded)
+    return module
 
 
 def _main_spec(name: str) -> ModuleSpec:

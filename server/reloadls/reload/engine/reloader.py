@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import invalidate_caches
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapter, Adapters
@@ -102,6 +104,20 @@ class HotReloader:
     def run_module(self, name: str) -> None:
         """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
         run_main(self._modules, None, name)
+
+    def run_again(self, path: str | None, name: str | None, called: str) -> ModuleType | None:
+        """Run the script or module that is `__main__` in another process; None, and nothing is run, if it is installed.
+
+        Args:
+            path: the script's.
+            name: the module's, where there is no path.
+            called: the name that it has here.
+        """
+        spec = find_spec(name) if name is not None else None
+        place = path if spec is None else spec.origin
+        if place is None or not place.endswith(".py") or not self._modules.covers(os.path.realpath(place)):
+            return None
+        return run_main(self._modules, path, name, called=called)
 
     def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
         """Take changed files up. One at a time; other threads wait.

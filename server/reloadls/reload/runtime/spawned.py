@@ -1,12 +1,14 @@
-"""Processes that the program starts by `multiprocessing`'s spawn, as a web server does with its workers.
+"""Processes that the program starts by `multiprocessing`'s spawn or forkserver, as a web server does with its workers.
 
-Such a process is a new interpreter, not a copy: it is told here, as it begins, to have a runtime of its own.
+Such a process is a new interpreter, not a copy: it is told here, as it begins, to have a runtime of its own. So is the
+server that forks others; those have a runtime as every fork has.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -36,6 +38,8 @@ else:
 """
 """What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
 
+_SERVER = "from multiprocessing.forkserver import main"
+
 
 def cover_spawned(
     place: Place, *, debounce_ms: float, quiet: bool, follow: bool, leaders: tuple[int, ...] = ()
@@ -47,7 +51,19 @@ def cover_spawned(
     def cover(spawn: ModuleType) -> None:
         vars(spawn)["get_command_line"] = _with_first(spawn.get_command_line, first)
 
+    def cover_server(util: ModuleType) -> None:
+        plain = util.spawnv_passfds
+
+        def spawnv_passfds(path: Any, args: Any, passfds: Any) -> int:
+            line = list(args)
+            if "-c" in line[:-1] and _SERVER in str(line[line.index("-c") + 1]):
+                line[line.index("-c") + 1] = first + line[line.index("-c") + 1]
+            return int(plain(path, line, passfds))
+
+        vars(util)["spawnv_passfds"] = spawnv_passfds
+
     when_loaded("multiprocessing.spawn", cover)
+    when_loaded("multiprocessing.util", cover_server)
 
 
 def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
@@ -73,6 +89,31 @@ def begin(
     place = Place(name=name, roots=roots)
     try:
         cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders)
-        set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
+        here = set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
+        when_loaded("multiprocessing.spawn", lambda spawn: _follow_main(spawn, here.reloader))
     except Exception as error:  # whatever it is, the process is to do its work
         _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)
+
+
+def _follow_main(spawn: ModuleType, reloader: HotReloader) -> None:
+    """Have the program's main module, which `multiprocessing` runs as `__mp_main__`, be one of the engine's."""
+
+    def instead_of(plain: Callable[[str], None], *, is_name: bool) -> Callable[[str], None]:
+        def fix_up(main: str) -> None:
+            before = sys.modules["__main__"]
+            known = getattr(before.__spec__, "name", None) if is_name else getattr(before, "__file__", None)
+            if main == known or before.__name__ == "__mp_main__":
+                plain(main)
+                return
+            module = reloader.run_again(None if is_name else main, main if is_name else None, "__mp_main__")
+            if module is None:
+                plain(main)
+                return
+            spawn.old_main_modules.append(before)
+            sys.modules["__main__"] = sys.modules["__mp_main__"] = module
+
+        return fix_up
+
+    spawned = vars(spawn)
+    spawned["_fixup_main_from_path"] = instead_of(spawn._fixup_main_from_path, is_name=False)
+    spawned["_fixup_main_from_name"] = instead_of(spawn._fixup_main_from_name, is_name=True)

@@ -1,0 +1,53 @@
+"""Processes that `multiprocessing` starts: functions of the script and of its modules go live in each of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from tests.reload.runtime.programs import program, write
+
+_SCRIPT = """
+import multiprocessing, os, sys, time
+import word
+
+START = "{start}"
+MARK = "mark"
+
+
+def said():
+    return f"{{MARK}} {{word.word()}}"
+
+
+def work(parent):
+    while os.getppid() in (parent, 1) or START == "forkserver":
+        os.write(1, f"worker {{said()}}\\n".encode())
+        time.sleep(0.02)
+        if not multiprocessing.parent_process().is_alive():
+            return
+
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context(START).Process(target=work, args=(os.getpid(),))
+    worker.start()
+    worker.join()
+"""
+_STARTS = [start for start in multiprocessing.get_all_start_methods() if start != "fork"]
+
+
+@pytest.mark.parametrize("as_module", [False, True], ids=["script", "module"])
+@pytest.mark.parametrize("start", _STARTS)
+def test_functions_of_the_script_and_its_modules(tmp_path: Path, start: str, as_module: bool) -> None:
+    script = _SCRIPT.format(start=start)
+    write(tmp_path, app=script, word="def word():\n    return 'one'\n")
+    options, run = (("-m",), "app") if as_module else ((), "app.py")
+    with program(tmp_path, *options, run=run) as running:
+        running.until_says("worker mark one")
+        running.write(word="def word():\n    return 'two'\n")
+        running.until_says("worker mark two")
+        running.write(app=script.replace("{MARK} ", "{MARK} now "))
+        running.until_says("worker mark now two")
+        running.write(app=script.replace("{MARK} ", "{MARK} now ").replace('MARK = "mark"', 'MARK = "sign"'))
+        running.until_says("worker sign now two")
