@@ -13,6 +13,7 @@ from .fastapi import FastapiAdapter
 from .flask import FlaskAdapter
 from .jinja import JinjaAdapter
 from .pydantic import PydanticAdapter
+from .sqlalchemy import SqlalchemyAdapter
 from .starlette import StarletteAdapter
 from .typer import TyperAdapter
 
@@ -34,5 +35,6 @@ def adapters() -> Iterable[Adapter]:
         ClickAdapter(),
         TyperAdapter(),
         JinjaAdapter(),
+        SqlalchemyAdapter(),
         *django_adapters(),
     )

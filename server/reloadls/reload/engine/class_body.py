@@ -75,7 +75,7 @@ class ClassBodies:
 
     def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool]:
         """What puts an attribute into a class that its library has to know of."""
-        names = [name for step in difference.steps for name in sorted(step.statement.facts.uses.binds)]
+        names = [name for step in difference.steps for name in _names_of(step.statement)]
         adapters, undo = self._shared.adapters, self._shared.undo
         return lambda name, value: adapters.put_attribute(cls, name, value, names, undo)
 
@@ -139,6 +139,12 @@ def class_of(module: LoadedModule, step: Step) -> Any:
     [node] = step.statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
     return module.namespace.get(node.name)
+
+
+def _names_of(statement: Statement) -> set[str]:
+    """What a statement binds, or only annotates."""
+    targets = (node.target for node in statement.facts.nodes if isinstance(node, ast.AnnAssign))
+    return statement.facts.uses.binds | {each.id for each in targets if isinstance(each, ast.Name)}
 
 
 def _member(code: CodeType, cls: type) -> str:

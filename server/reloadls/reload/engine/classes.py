@@ -33,6 +33,7 @@ __all__ = [
     "statement_for_body",
 ]
 
+_BY_ITSELF = frozenset({"__annotations__", "__static_attributes__", "__firstlineno__"})
 _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", "_abc_impl", "__subclasshook__", "__firstlineno__"})
 _PLAIN_METACLASSES = (type, abc.ABCMeta)
 _MAKER = "__reloadls_body__"
@@ -140,6 +141,8 @@ class _Body(dict[str, Any]):
         self._cls = cls
 
     def __missing__(self, name: str) -> Any:
+        if name == "__annotations__":  # the body makes its own; those of the class are put right afterwards
+            raise KeyError(name)
         return vars(self._cls)[name]
 
 
@@ -181,14 +184,16 @@ def patch_class(
     finally:
         namespace.pop(_MAKER, None)
     for name, value in maker.bound.items():
-        made = name not in _OF_ITS_OWN and name not in ("__static_attributes__", "__firstlineno__")
+        made = name not in _OF_ITS_OWN and name not in _BY_ITSELF
         if made and _is_last(difference, name) and not put(name, value):
             _put(cls, name, value, undo, instead=is_another(difference, name))
     gone = _gone(difference)
     for name in gone:
         if not put(name, MISSING) and name in vars(cls):
             undo.set_class_attribute(cls, name, MISSING)
-    _put_annotations(cls, maker.bound, [*gone, *_annotated_no_more(difference)], undo)
+    no_more = [*gone, *_annotated_no_more(difference)]
+    put("__annotations__", dict.fromkeys(no_more, MISSING) | maker.bound.get("__annotations__", {}))
+    _put_annotations(cls, maker.bound, no_more, undo)
     _after(cls, undo)
     skipped = {"__annotations__", "__static_attributes__", "__firstlineno__", "__doc__", "__conditional_annotations__"}
     return [*(name for name in maker.bound if name not in skipped), *gone]

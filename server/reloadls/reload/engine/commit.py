@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapters
+from .classes import CantBeLive
 from .codes import all_codes
 from .derived import refresh
 from .functions import Functions, clear_caches, set_code
@@ -15,9 +16,10 @@ from .plan import ModulePlan, Work, annotated
 from .relocation import imports_module
 from .rerun import Rerun
 from .running import codes_of_tasks, frames_of_threads, old_code
-from .schedule import Schedule
+from .schedule import Due, Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
+from .twice import is_known_already
 from .undo import MISSING, Undo
 
 if TYPE_CHECKING:
@@ -82,13 +84,24 @@ class Commit:
             self._forget_annotations(plan)
         for due in schedule:
             self.at_work = due.module
-            self._rerun.run(due.module, due.step)
+            self._run_statement(due)
         shared.registrations.settle(shared.all_given)
         refresh(work.plans, shared.modules, shared.compiled, shared.undo)
         self._note_what_is_left()
         shared.adapters.after(shared.undo, shared.place)
         self._note_what_still_runs()
         self._call_hooks()
+
+    def _run_statement(self, due: Due) -> None:
+        """Raises what the statement raises; CantBeLive where that comes of its having run before."""
+        try:
+            self._rerun.run(due.module, due.step)
+        except Exception as error:
+            if due.step.before is None or not is_known_already(error, self._shared.modules):
+                raise
+            text = str(error).partition("\n")[0]
+            why = f"line {due.step.statement.first} can't run a second time: {type(error).__name__}: {text}"
+            raise CantBeLive(why) from error
 
     def _note_what_still_runs(self) -> None:
         if not self._shared.work.plans:

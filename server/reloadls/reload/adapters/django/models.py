@@ -46,6 +46,8 @@ class ModelsAdapter(Adapter):
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
         """Fields, managers and options."""
+        if name == "__annotations__":
+            return False
         if name == "Meta":
             _put_options(cls, value, undo)
             return True
