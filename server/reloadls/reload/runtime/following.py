@@ -25,7 +25,7 @@ from .changed import changed_since
 from .listening import files_of, runs
 from .wire import Broken, Framer, frame, from_uri, to_uri
 
-__all__ = ["CHANGED", "STATUS", "Following", "follow", "to_wire"]
+__all__ = ["CHANGED", "STATUS", "Following", "follow", "to_wire", "connect"]
 
 CHANGED: Final = "reload/didChangeFiles"
 """Tells a follower what has changed."""
@@ -68,7 +68,7 @@ async def follow(
     loop = asyncio.get_running_loop()
     left, end = list(leaders) if sys.platform == "linux" else [], loop.time() + _COMES_S
     while left := [pid for pid in left if pid != os.getpid() and runs(pid)]:
-        connection = _connect(left[0], folder)
+        connection = connect(left[0], folder)
         if connection is not None:
             following = Following(left[0], connection, roots, on_changes, on_status, debounce=debounce, since=since)
             if await following.start():
@@ -260,7 +260,7 @@ def _from_wire(changes: list[Json]) -> list[FileChange]:
     return told
 
 
-def _connect(pid: int, folder: str) -> socket.socket | None:
+def connect(pid: int, folder: str) -> socket.socket | None:
     """A connection to the program of this number, if it listens."""
     for path in files_of(pid, folder):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -90,6 +90,7 @@ class Here(Generic[Engine]):
         leaders: tuple[int, ...],
     ) -> None:
         self._pid = os.getpid()
+        self._supervision: Supervision | None = None
         self._leaders = leaders
         self._since = time.time()
         self._place = place
@@ -104,6 +105,7 @@ class Here(Generic[Engine]):
 
     def begin(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> None:
         """Start the runtime."""
+        self._supervision = supervision
         self.runtime = self._make_runtime(supervision, on_ready)
         self.runtime.start()
 
@@ -151,7 +153,11 @@ class Here(Generic[Engine]):
         self._place = replace(self._place, supervised=False)
         self._leaders = (*self._leaders, self._pid)[-_MOST_LEADERS:]
         self._pid = os.getpid()
-        self.runtime = self._make_runtime(None, lambda: None)
+        if self._supervision is not None:
+            from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
+
+            self._supervision = Leader(*self._supervision.terms)
+        self.runtime = self._make_runtime(self._supervision, lambda: None)
         if whole:
             self.runtime.start()
         else:

@@ -59,6 +59,10 @@ class Reloader(Protocol):
 class Supervision(Protocol):
     """What is above the program, and can start it anew."""
 
+    @property
+    def terms(self) -> tuple[int, tuple[str, ...]]:
+        """For the processes that this one starts: the program's first one, and which notes are no reason to restart."""
+
     def ask_restart(self, report: ReloadReport | None) -> None:
         """Start it anew, for what a report says."""
 

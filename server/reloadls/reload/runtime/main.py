@@ -103,7 +103,13 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
         return HotReloader(roots, commit=commit, follow=not options.roots)
 
     place = Place(name=name, roots=roots, supervised=link is not None)
-    cover_spawned(place, debounce_ms=options.debounce_ms, quiet=options.quiet, follow=not options.roots)
+    cover_spawned(
+        place,
+        debounce_ms=options.debounce_ms,
+        quiet=options.quiet,
+        follow=not options.roots,
+        terms=None if link is None else link.terms,
+    )
     return set_up(
         make,
         place,

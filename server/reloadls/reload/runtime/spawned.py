@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reloadls.reload.adapters.loading import when_loaded
 from reloadls.reload.engine.reloader import HotReloader
@@ -19,7 +19,13 @@ from reloadls.reload.engine.reloader import HotReloader
 from .here import Commit, set_up, set_up_already
 from .place import Place
 
+if TYPE_CHECKING:
+    from .supervision.leader import Leader
+
 __all__ = ["begin", "cover_spawned"]
+
+Terms = tuple[int, tuple[str, ...]]
+"""What a `Leader` is made of."""
 
 _log = logging.getLogger("reloadls.reload")
 
@@ -34,7 +40,7 @@ else:
     sys.path[:] = path
     install()
     from reloadls.reload.runtime.spawned import begin
-    begin({name!r}, {roots!r}, debounce_ms={debounce_ms!r}, quiet={quiet!r}, follow={follow!r}, leaders={leaders!r})
+    begin({name!r}, {roots!r}, leaders={leaders!r}, terms={terms!r}, **{options!r})
 """
 """What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
 
@@ -42,11 +48,18 @@ _SERVER = "from multiprocessing.forkserver import main"
 
 
 def cover_spawned(
-    place: Place, *, debounce_ms: float, quiet: bool, follow: bool, leaders: tuple[int, ...] = ()
+    place: Place,
+    *,
+    debounce_ms: float,
+    quiet: bool,
+    follow: bool,
+    leaders: tuple[int, ...] = (),
+    terms: Terms | None = None,
 ) -> None:
     """Have each process that is spawned from now on, by this one or by such a one, reload itself as this one does."""
-    given = {"name": place.name, "roots": place.roots, "debounce_ms": debounce_ms, "quiet": quiet, "follow": follow}
-    first = _BEGIN.format(**given, leaders=(*leaders, os.getpid()))
+    options = {"debounce_ms": debounce_ms, "quiet": quiet, "follow": follow}
+    leaders = (*leaders, os.getpid())
+    first = _BEGIN.format(name=place.name, roots=place.roots, leaders=leaders, terms=terms, options=options)
 
     def cover(spawn: ModuleType) -> None:
         vars(spawn)["get_command_line"] = _with_first(spawn.get_command_line, first)
@@ -77,7 +90,14 @@ def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., li
 
 
 def begin(
-    name: str, roots: tuple[str, ...], *, debounce_ms: float, quiet: bool, follow: bool, leaders: tuple[int, ...]
+    name: str,
+    roots: tuple[str, ...],
+    *,
+    debounce_ms: float,
+    quiet: bool,
+    follow: bool,
+    leaders: tuple[int, ...],
+    terms: Terms | None,
 ) -> None:
     """Start the runtime of a process that was spawned, unless it has one; where that is not possible, log why."""
     if set_up_already():
@@ -88,11 +108,18 @@ def begin(
 
     place = Place(name=name, roots=roots)
     try:
-        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders)
-        here = set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
+        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders, terms=terms)
+        above = None if terms is None else _leader(terms)
+        here = set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders, supervision=above)
         when_loaded("multiprocessing.spawn", lambda spawn: _follow_main(spawn, here.reloader))
     except Exception as error:  # whatever it is, the process is to do its work
         _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)
+
+
+def _leader(terms: Terms) -> Leader:
+    from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
+
+    return Leader(*terms)
 
 
 def _follow_main(spawn: ModuleType, reloader: HotReloader) -> None:

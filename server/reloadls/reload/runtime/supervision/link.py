@@ -38,6 +38,7 @@ class Link:
         self._handover = handover
         self._supervisor = supervisor
         self._drain_s = drain_s
+        self._keep = tuple(keep)
         self._codes = RESTART_CODES.difference(keep)
         self._pid = os.getpid()
         self._announce: Callable[[ReloadReport], None] = lambda _: None
@@ -63,6 +64,11 @@ class Link:
         """Whether a report makes the supervisor start the program anew."""
         wanted = report.status == "restartRequired" or any(note.code in self._codes for note in report.notes)
         return wanted and not self._channel.cut_off
+
+    @property
+    def terms(self) -> tuple[int, tuple[str, ...]]:
+        """What a worker's `Leader` is made of."""
+        return self._pid, self._keep
 
     def ready(self) -> None:
         """Changes are taken up from now on."""

@@ -1,0 +1,59 @@
+"""In a worker of a supervised program: a restart is asked of the program's first process, which asks the supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection
+from typing import Final
+
+from reloadls.reload.report import RESTART_CODES, ReloadReport
+from reloadls.reload.runtime.folder import targets_folder
+from reloadls.reload.runtime.following import connect
+from reloadls.reload.runtime.wire import Framer, frame
+
+__all__ = ["Leader"]
+
+_ANSWER_S: Final = 2.0
+_ID: Final = 1
+
+
+class Leader:
+    """What a worker has for a supervisor. All workers may ask: the first one's restart is that of all.
+
+    Args:
+        pid: the program's first process.
+        keep: the codes of notes for which the program is not started anew.
+    """
+
+    def __init__(self, pid: int, keep: Collection[str]) -> None:
+        self._pid = pid
+        self._keep = tuple(keep)
+
+    @property
+    def terms(self) -> tuple[int, tuple[str, ...]]:
+        """What it is made of, for a process that is spawned."""
+        return self._pid, self._keep
+
+    def restarts_for(self, report: ReloadReport) -> bool:
+        """Whether a report makes the supervisor start the program anew."""
+        codes = RESTART_CODES.difference(self._keep)
+        return report.status == "restartRequired" or any(note.code in codes for note in report.notes)
+
+    def ask_restart(self, report: ReloadReport | None) -> None:
+        """Have the program started anew, with all its workers."""
+        del report
+        with contextlib.suppress(OSError, ValueError):  # it is being replaced already, or ends
+            connection = connect(self._pid, targets_folder())
+            if connection is None:
+                return
+            with connection:
+                connection.settimeout(_ANSWER_S)
+                connection.sendall(frame({"jsonrpc": "2.0", "id": _ID, "method": "reload/restart"}))
+                framer, end = Framer(), time.monotonic() + _ANSWER_S
+                while time.monotonic() < end and (data := connection.recv(65536)):
+                    if any(b'"id":1,' in body or b'"id": 1,' in body for body in framer.feed(data)):
+                        return
+
+    def settled(self) -> None:
+        """The program's first process knows by itself."""
