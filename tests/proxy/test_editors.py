@@ -16,7 +16,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ local ready = vim.wait(60000, function()
 end, 10)
 vim.wait(2000, function() return said() ~= '' end, 10)
 out('ready ' .. tostring(ready) .. ' [' .. said() .. ']')
-local file = assert(io.open('lib.py', 'w'))
+local file = assert(io.open(vim.env.EDITED_FILE, 'w'))
 file:write(vim.env.EDITED)
 file:close()
 local changed = vim.wait(tonumber(vim.env.WITHIN_MS), function()
@@ -94,21 +94,29 @@ def config(language: str, with_: str) -> str:
     return str(found)
 
 
-def workspace(folder: Path, **more: str) -> dict[str, str]:
+def workspace(folder: Path, files: Mapping[str, str] = FILES, **more: str) -> dict[str, str]:
     """Lay the files, and give the environment for an editor there that finds nobody's settings."""
-    for name, text in FILES.items():
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     path = os.pathsep.join([os.path.dirname(sys.executable), f"{cache_folder()}/venv/bin", os.environ["PATH"]])
     names = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
     home = {name: os.fspath(folder / "home") for name in names}
-    return environment(PATH=path, EDITED=EDITED, **home, **more)
+    return environment(PATH=path, **({"EDITED": EDITED, "EDITED_FILE": "lib.py"} | home | more))
 
 
-def scripted(folder: Path, within_ms: int, *command: str | Path, wanted: str = "") -> str:
+def scripted(
+    folder: Path,
+    within_ms: int,
+    *command: str | Path,
+    wanted: str = "",
+    files: Mapping[str, str] = FILES,
+    edit: tuple[str, str] = ("lib.py", EDITED),
+) -> str:
     """What the editor says when it is driven by a script: whether what it shows has changed."""
     done = subprocess.run(
         command,
-        cwd=folder, env=workspace(folder, WITHIN_MS=str(within_ms), WANTED=wanted),
+        cwd=folder,
+        env=workspace(folder, files, WITHIN_MS=str(within_ms), WANTED=wanted, EDITED_FILE=edit[0], EDITED=edit[1]),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     lines = re.findall(r"^(?:ready|changed) .*", done.stdout, re.MULTILINE)
@@ -119,14 +127,22 @@ def scripted(folder: Path, within_ms: int, *command: str | Path, wanted: str = "
 # -- Neovim ----------------------------------------------------------------------------------------------------
 
 
-def in_neovim(folder: Path, settings: str, within_ms: int, wanted: str = '"str"') -> str:
+def in_neovim(
+    folder: Path,
+    settings: str,
+    within_ms: int,
+    wanted: str = '"str"',
+    *,
+    files: Mapping[str, str] = FILES,
+    edit: tuple[str, str] = ("lib.py", EDITED),
+) -> str:
     if (reason := neovim()) is not None:
         pytest.skip(reason)
     (folder / "config.lua").write_text(settings, encoding="utf-8")
     (folder / "drive.lua").write_text(DRIVE_NEOVIM, encoding="utf-8")
     program = cache_folder() / "venv" / "bin" / "nvim"
     options = ("--headless", "-n", "-i", "NONE", "-u", "config.lua", "main.py", "+luafile drive.lua")
-    return scripted(folder, within_ms, program, *options, wanted=wanted)
+    return scripted(folder, within_ms, program, *options, wanted=wanted, files=files, edit=edit)
 
 
 def test_neovim(tmp_path: Path) -> None:
@@ -140,17 +156,34 @@ def test_neovim_without_the_proxy(tmp_path: Path) -> None:
     assert in_neovim(tmp_path, plain, WITHOUT_MS) == "changed false"
 
 
-def test_a_server_that_neovim_would_pull_from(tmp_path: Path) -> None:
-    """Neovim 0.11 does not pull again when a file changes on disk."""
-    settings = """
-vim.lsp.config('ty', {
-  cmd = { 'reloadls', 'proxy', '--', 'ty', 'server' },
+PULLED = """
+vim.lsp.config('pulled', {
+  cmd = { 'reloadls', 'proxy', '--', 'COMMAND', 'server' },
   filetypes = { 'python' },
-  root_markers = { 'pyproject.toml' },
+  root_markers = { 'pyproject.toml', 'ruff.toml' },
 })
-vim.lsp.enable('ty')
+vim.lsp.enable('pulled')
 """
-    assert in_neovim(tmp_path, settings, WITH_MS, "str") == "changed true"
+RUFF = {"main.py": "import os\n", "lib.py": "", "ruff.toml": '[lint]\nselect = ["E"]\n'}
+
+
+@pytest.mark.parametrize(
+    ("server", "files", "edit", "wanted"),
+    [
+        ("ty", FILES, ("lib.py", EDITED), "str"),
+        ("ruff", RUFF, ("ruff.toml", '[lint]\nselect = ["F"]\n'), "imported but unused"),
+    ],
+)
+@pytest.mark.parametrize("proxied", [True, False])
+def test_a_server_that_neovim_would_pull_from(
+    tmp_path: Path, *, server: str, files: dict[str, str], edit: tuple[str, str], wanted: str, proxied: bool
+) -> None:
+    """Neovim 0.11 does not pull again when a file changes on disk."""
+    settings = PULLED.replace("COMMAND", server)
+    if not proxied:
+        settings = settings.replace("'reloadls', 'proxy', '--', ", "")
+    within = WITH_MS if proxied else WITHOUT_MS
+    assert in_neovim(tmp_path, settings, within, wanted, files=files, edit=edit) == f"changed {str(proxied).lower()}"
 
 
 # -- Emacs -----------------------------------------------------------------------------------------------------
