@@ -10,6 +10,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+from filelock import FileLock
+
 from tests.benchmarks.roster import REPOSITORY, cache_folder
 
 from .program import Program
@@ -25,6 +27,13 @@ def python_of(name: str, packages: tuple[str, ...]) -> str:
         return sys.executable
     wanted = "\n".join((sys.version, os.fspath(REPOSITORY), *sorted(packages)))
     place = _cache() / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):
+        _install(name, place, packages)
+    return os.fspath(place / "bin" / "python")
+
+
+def _install(name: str, place: Path, packages: tuple[str, ...]) -> None:
     python = place / "bin" / "python"
     if not (place / ".installed").exists():
         print(f"== installing {name} into {place}", file=sys.stderr)
@@ -39,7 +48,6 @@ def python_of(name: str, packages: tuple[str, ...]) -> str:
         ).stdout.strip()
         (Path(found) / "reloadls-under-test.pth").write_text(f"{REPOSITORY / 'server'}\n", encoding="utf-8")
         (place / ".installed").touch()
-    return os.fspath(python)
 
 
 def make_folder(program: Program, folder: Path) -> None:
