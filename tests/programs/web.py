@@ -238,7 +238,6 @@ _FASTAPI = Program(
             "app/models.py",
             "    price: Mapped[int]\n",
             "    price: Mapped[int]\n    note: Mapped[str | None]\n",
-            fault="the mapper does not know it",
         ),
         edit("the middleware", "app/main.py", 'response.headers["x-shop"] = "1"', "response.status_code = 203"),
     ),
@@ -432,7 +431,7 @@ _BLOG_EDITS = (
         None,
         "<title>{{ site }}!</title>{% block body %}{% endblock %}\n",
     ),
-    edit("a setting", "blog/config.py", 'SITE = "Blog"', 'SITE = "My blog"', fault="the factory has read it"),
+    edit("a setting", "blog/config.py", 'SITE = "Blog"', 'SITE = "My blog"'),
     edit("an error in a view's module", "blog/posts.py", "from .store import latest", "from .store import newest"),
     edit("the error mended", "blog/posts.py", "from .store import newest", "from .store import latest"),
     edit(
@@ -446,7 +445,6 @@ _BLOG_EDITS = (
             "app.register_blueprint(pages.bp)",
             "app.register_blueprint(pages.bp)\n    app.register_blueprint(tags.bp)",
         ),
-        fault="the factory is not run again",
     ),
     edit(
         "a function inside of the factory",

@@ -47,7 +47,7 @@ class Applications:
         for space, name, old in self._named:
             new = space.get(name)
             if new is not old and type(new) is type(old) and id(new) not in done and not self._lives(old):
-                self._become(old, new, undo)
+                self.become(old, new, undo)
                 done[id(new)] = (old, new)
         if done:
             self._put_back(done)
@@ -60,7 +60,7 @@ class Applications:
             space.get(name) is not old for space, name, value in self._named if value is old
         )
 
-    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+    def become(self, old: Any, new: Any, undo: Undo) -> None:
         """From now on the two are one: what holds the new one, as its own closures do, sees what the old one sees."""
         before = vars(old)
         undo.add(partial(setattr, old, "__dict__", before))

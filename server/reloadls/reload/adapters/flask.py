@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.undo import Undo
 
 from .applications import Applications
+from .factories import Factories
 from .loading import when_loaded
-from .registering import Shelf, shelf_of
+from .registering import Registration, Shelf, shelf_of
 from .registry import RegistryAdapter
 
 __all__ = ["FlaskAdapter"]
@@ -40,6 +43,9 @@ class FlaskAdapter(RegistryAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._applications = Applications(_is_application, lambda _old, _new: None)
+        self._factories = Factories("flask", self._become)
+        self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
+        """What applications hold that were made again."""
         self._closed: list[tuple[Any, str]] = []
         self._blueprints: dict[int, list[Any]] = {}
         for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app"):
@@ -50,6 +56,8 @@ class FlaskAdapter(RegistryAdapter):
             if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
                 self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
                 self.register.wrap(cls, "endpoint", decorators=True)
+                if cls.__name__ == "Flask":
+                    self._factories.watch(cls)
                 for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
                     setattr(cls, name, _with_templates(vars(cls)[name]))
 
@@ -72,6 +80,8 @@ class FlaskAdapter(RegistryAdapter):
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Open what has answered requests, so that it can be changed."""
         super().before(undo, namespaces)
+        undo.add(self._factories.end)
+        self._factories.begin()
         self._applications.remember(namespaces)
         self._closed, self._blueprints = [], {}
         for owner in self.register.owners():
@@ -101,8 +111,37 @@ class FlaskAdapter(RegistryAdapter):
             _find_rules_anew(app.url_map)
         for owner, name in self._closed:
             setattr(owner, name, True)
-        self._closed, self._blueprints = [], {}
         self._applications.settle(undo)
+        with self._open_blueprints(), self.register.keeping() as found:
+            self._factories.settle(undo)
+        for each in found:
+            self._by_factory.setdefault(each.owner, []).append(each)
+        self._closed, self._blueprints = [], {}
+
+    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        undo.add(partial(_put_known, self.register.known, dict(self.register.known)))
+        self.register.leave(old)
+        self._applications.become(old, new, undo)
+
+    @contextmanager
+    def _open_blueprints(self) -> Iterator[None]:
+        """A factory may add to a blueprint that an application has registered already."""
+        closed = [each for each in self.register.owners() if getattr(each, "_got_registered_once", False)]
+        for each in closed:
+            each._got_registered_once = False
+        try:
+            yield
+        finally:
+            for each in closed:
+                each._got_registered_once = True
+
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """It may make an application."""
+        self._factories.calls_differ(space, name)
+
+    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
+        """An application may be configured by it."""
+        self._factories.class_changed(cls)
 
     def _runs_statements(self) -> bool:
         return bool(self._closed or self._blueprints) or self._applications.remembers
@@ -121,6 +160,11 @@ class FlaskAdapter(RegistryAdapter):
                 if _is_application(registration.owner)
                 and any(id(each) in changed for given in registration.all_given() for each in _with_nested(given))
             )
+
+
+def _put_known(known: Any, before: dict[Any, Any]) -> None:
+    known.clear()
+    known.update(before)
 
 
 def _with_templates(plain: Any) -> Any:

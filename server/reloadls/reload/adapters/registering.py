@@ -12,6 +12,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -165,6 +166,7 @@ class Register:
         self._owners: dict[int, ref[Any]] = {}
         self._busy = threading.local()
         self._count = itertools.count()
+        self._by_nobody: list[Registration] | None = None
         self.known: WeakValueDictionary[Key, Registration] = WeakValueDictionary()
         """Each entry -> the registration that it came with, for as long as that is some statement's."""
 
@@ -214,6 +216,26 @@ class Register:
         registration.effect = Effect(lambda: self.take_back(registration), _restored_with_all)
         if registration.entries and Recorder.note(registration.effect):
             self._know(registration)
+        elif registration.entries and self._by_nobody is not None:
+            registration.effect = None
+            self._by_nobody.append(registration)
+            self._know(registration)
+
+    @contextmanager
+    def keeping(self) -> Iterator[list[Registration]]:
+        """Know of what no statement registers meanwhile, for as long as the list lives."""
+        found: list[Registration] = []
+        self._by_nobody = found
+        try:
+            yield found
+        finally:
+            self._by_nobody = None
+
+    def leave(self, owner: Any) -> None:
+        """What was registered with an owner is nobody's any more."""
+        for key, registration in list(self.known.items()):
+            if registration.owner is owner:
+                self.known.pop(key, None)
 
     def _know(self, registration: Registration) -> None:
         self.known.update((key_of(entry.container, entry.value), registration) for entry in registration.entries)

@@ -52,6 +52,9 @@ class Adapter:
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """These run other code now; nothing else of them differs."""
 
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """Calls of this function of a module do something else now, because of what it uses."""
+
     def ran(self, module: str, undo: Undo) -> None:
         """A statement of this module has run; what depends on it has not yet."""
 
@@ -111,6 +114,11 @@ class Adapters:
         """See `Adapter.put_attribute`."""
         there = [adapter for adapter in self._there() if adapter.takes_attributes(cls)]
         return any(adapter.put_attribute(cls, name, value, names, undo) for adapter in there)
+
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """See `Adapter.calls_differ`."""
+        for adapter in self._there():
+            adapter.calls_differ(space, name)
 
     def ran(self, module: str, undo: Undo) -> None:
         """See `Adapter.ran`."""

@@ -88,7 +88,11 @@ class Commit:
         shared.registrations.settle(shared.all_given)
         refresh(work.plans, shared.modules, shared.compiled, shared.undo)
         self._note_what_is_left()
-        shared.adapters.after(shared.undo, shared.place)
+        try:
+            shared.adapters.after(shared.undo, shared.place)
+        except Exception as error:
+            self._check_not_known_already(error, "what made an application")
+            raise
         self._note_what_still_runs()
         self._call_hooks()
 
@@ -97,11 +101,14 @@ class Commit:
         try:
             self._rerun.run(due.module, due.step)
         except Exception as error:
-            if due.step.before is None or not is_known_already(error, self._shared.modules):
-                raise
+            if due.step.before is not None:
+                self._check_not_known_already(error, f"line {due.step.statement.first}")
+            raise
+
+    def _check_not_known_already(self, error: Exception, what: str) -> None:
+        if is_known_already(error, self._shared.modules):
             text = str(error).partition("\n")[0]
-            why = f"line {due.step.statement.first} can't run a second time: {type(error).__name__}: {text}"
-            raise CantBeLive(why) from error
+            raise CantBeLive(f"{what} can't run a second time: {type(error).__name__}: {text}") from error
 
     def _note_what_still_runs(self) -> None:
         if not self._shared.work.plans:

@@ -110,6 +110,7 @@ class Schedule:
 
     def _clear_cache(self, module: LoadedModule, name: str) -> None:
         """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
+        self._shared.adapters.calls_differ(module.namespace, name)
         value: object = module.namespace.get(name.partition(".")[0])
         owner: object = None
         for part in name.split(".")[1:]:

@@ -1,0 +1,141 @@
+"""An application that a function made and a server holds is made again when the function does something else."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from reloadls.reload.engine.undo import Undo
+
+from .jinja import watch_made
+
+__all__ = ["Factories"]
+
+_OURS = __name__.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How an application was made."""
+
+    factory: FunctionType
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    told: object
+    """What the factory did, but for the functions inside of it."""
+
+
+class Factories:
+    """The functions that make the applications of a library.
+
+    Args:
+        library: the first part of its modules' names.
+        become: has the old application be what the new one is: `become(old, new, undo)`.
+    """
+
+    def __init__(self, library: str, become: Callable[[Any, Any, Undo], object]) -> None:
+        self._library = library
+        self._become = become
+        self._made: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
+        self._differ: set[FunctionType] = set()
+        self._classes: set[type] = set()
+        self._called: set[FunctionType] = set()
+        """Those that statements have called in this commit: what they made is used already."""
+        self._statements_run = False
+
+    def watch(self, cls: type) -> None:
+        """Know of each application of a class that is made from now on."""
+        watch_made(cls, self._note)
+
+    def _note(self, app: Any) -> None:
+        frame = _factory_frame(self._library)
+        function = None if frame is None else frame.f_globals.get(frame.f_code.co_name)
+        if frame is None or not isinstance(function, FunctionType) or function.__code__ is not frame.f_code:
+            return
+        found = inspect.getargvalues(frame)
+        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        args = [found.locals[name] for name in names if name in found.locals]
+        args += found.locals.get(found.varargs or "", ())
+        only = frame.f_code.co_varnames[len(names) : len(names) + frame.f_code.co_kwonlyargcount]
+        kwargs = {name: found.locals[name] for name in only if name in found.locals}
+        kwargs |= found.locals.get(found.keywords or "", {})
+        if self._statements_run:
+            self._called.add(function)
+        self._made[app] = _Made(function, tuple(args), kwargs, _told(function))
+
+    # -- what the engine tells
+
+    def begin(self) -> None:
+        """Statements are about to be run."""
+        self._statements_run = True
+
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """Calls of this function do something else now."""
+        function = space.get(name)
+        if isinstance(function, FunctionType):
+            self._differ.add(function)
+
+    def class_changed(self, cls: type) -> None:
+        """A factory may have read it."""
+        self._classes.add(cls)
+
+    def settle(self, undo: Undo) -> bool:
+        """Make what differs again. Raises what a factory raises; whether anything was made."""
+        due = {app: made for app, made in list(self._made.items()) if self._is_due(made)}
+        called = set(self._called)
+        self.end()
+        done = False
+        for app, made in due.items():
+            undo.add(lambda app=app, made=made: self._made.__setitem__(app, made))  # type: ignore[misc]
+            if made.factory not in called:
+                new = made.factory(*made.args, **made.kwargs)
+                if type(new) is type(app):
+                    self._become(app, new, undo)
+                    self._made.pop(new, None)
+                    done = True
+            self._made[app] = replace(made, told=_told(made.factory))
+        return done
+
+    def end(self) -> None:
+        """Forget what changed."""
+        self._differ, self._classes, self._called = set(), set(), set()
+        self._statements_run = False
+
+    def _is_due(self, made: _Made) -> bool:
+        if made.factory in self._differ or made.told != _told(made.factory):
+            return True
+        return bool(self._classes) and any(each in self._classes for each in _classes_of(made.factory))
+
+
+def _factory_frame(library: str) -> FrameType | None:
+    """The innermost function of the program that is running, but for those that make an object."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if not name.startswith(_OURS) and name.partition(".")[0] != library and frame.f_code.co_name != "__init__":
+            return None if frame.f_code.co_name == "<module>" else frame
+        frame = frame.f_back
+    return None
+
+
+def _told(function: FunctionType) -> object:
+    code = function.__code__
+    consts = tuple(repr(each) for each in code.co_consts if not isinstance(each, CodeType))
+    inner = tuple(each.co_name for each in code.co_consts if isinstance(each, CodeType))
+    return code.co_code, code.co_names, code.co_varnames, consts, inner, repr(function.__defaults__)
+
+
+def _classes_of(function: FunctionType) -> Sequence[type]:
+    """The classes that a function reads by name, or that it names in a text such as "app.config.Config"."""
+    names = function.__code__.co_names
+    found = [value for name in names if isinstance(value := function.__globals__.get(name), type)]
+    for text in [each for each in function.__code__.co_consts if isinstance(each, str) and "." in each]:
+        module, _, name = text.rpartition(".")
+        value = getattr(sys.modules.get(module), name, None)
+        found += [value] if isinstance(value, type) else []
+    return found

@@ -1,0 +1,100 @@
+"""An application that only its server holds follows the function that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reload.adapters.live import Live
+
+pytest.importorskip("flask")
+
+APP = """\
+from flask import Flask
+
+import pages
+from config import Config
+
+
+def words():
+    return {"word": "hi"}
+
+
+def create_app(prefix="", **more):
+    app = Flask(__name__)
+    app.config.from_object(Config)
+    app.register_blueprint(pages.bp, url_prefix=prefix or None)
+    app.context_processor(words)
+
+    @app.get("/inner")
+    def inner():
+        return "inner"
+
+    return app
+"""
+PAGES = """\
+from flask import Blueprint, current_app
+
+bp = Blueprint("pages", __name__)
+
+
+@bp.get("/one")
+def one():
+    return "one of " + current_app.config["NAME"]
+"""
+FILES = {"app.py": APP, "pages.py": PAGES, "config.py": 'class Config:\n    NAME = "mine"\n'}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    found = Live(tmp_path / "program")
+    yield found
+    found.close()
+
+
+def answers(app: Any) -> list[tuple[int, str]]:
+    client = app.test_client()
+    found = [client.get(path) for path in ("/v1/one", "/v1/two", "/inner", "/more")]
+    return [(each.status_code, each.text if each.status_code == 200 else "") for each in found]
+
+
+GONE = (404, "")
+
+
+def test_a_factory_is_run_again_with_what_it_was_given(live: Live) -> None:
+    app = live.load(FILES).create_app("/v1", unused=1)
+    assert answers(app) == [(200, "one of mine"), GONE, (200, "inner"), GONE]
+    more = '    app.add_url_rule("/more", "more", lambda: "more")\n\n    @app.get("/inner")'
+    assert live.edit(("app.py", '    @app.get("/inner")', more)).status == "reloaded"
+    assert answers(app) == [(200, "one of mine"), GONE, (200, "inner"), (200, "more")]
+    assert live.edit(("config.py", '"mine"', '"yours"')).status == "reloaded"
+    assert answers(app) == [(200, "one of yours"), GONE, (200, "inner"), (200, "more")]
+    two = '\n\n@bp.get("/two")\ndef two():\n    return "two"\n'
+    assert live.edit(("pages.py", "", two)).status == "reloaded"
+    assert answers(app)[1] == (200, "two")
+    assert live.edit(("pages.py", two, "")).status == "reloaded"
+    assert answers(app)[1] == GONE
+
+
+def test_a_factory_that_fails_leaves_all_as_it_was(live: Live) -> None:
+    app = live.load(FILES).create_app("/v1")
+    before = answers(app)
+    report = live.edit(
+        ("app.py", "    app.context_processor(words)\n", "    app.context_processor(words)\n    1 / 0\n")
+    )
+    assert report.status == "failed"
+    assert answers(app) == before
+    assert live.edit(("app.py", "    1 / 0\n", '    app.get("/more")(lambda: "x")\n')).status == "reloaded"
+    assert answers(app)[3] == (200, "x")
+
+
+def test_what_is_inside_of_a_factory_changes_in_place(live: Live) -> None:
+    module = live.load(FILES)
+    app = module.create_app("/v1")
+    view = app.view_functions["inner"]
+    assert live.edit(("app.py", 'return "inner"', 'return "within"')).status == "reloaded"
+    assert answers(app)[2] == (200, "within")
+    assert app.view_functions["inner"] is view
