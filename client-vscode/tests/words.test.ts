@@ -50,7 +50,8 @@ describe("file names", () => {
 describe("markdown", () => {
   test.each([
     ["[a](command:b)", "\\[a\\]\\(command:b\\)"],
-    ["$(zap) <b>", "\\$\\(zap\\) \\<b\\>"],
+    ["$(zap) <b>", "&#36;\\(zap\\) \\<b\\>"],
+    ["a\u202eb\u0000", "a\\\\u202eb\\\\u0000"],
     ["a\nb", "a  \nb"],
   ])("%j is told as it is", (text, expected) => {
     expect(plain(text)).toBe(expected);

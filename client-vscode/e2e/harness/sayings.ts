@@ -20,7 +20,7 @@ export class Sayings {
     this.#script = script;
   }
 
-  async target(state: string, lastReport: unknown = null): Promise<void> {
+  async target(state: string, lastReport: unknown = null, name = "app.py"): Promise<void> {
     await this.#script.send("reload/didChangeStatus", {
       state: "watching",
       backend: "native",
@@ -28,7 +28,7 @@ export class Sayings {
       debounceMs: 200,
       maxWaitMs: 2000,
       clock: `c:script:${this.#clock}`,
-      targets: [{ id: "4711", name: "app.py", pid: 4711, state, lastReport }],
+      targets: [{ id: "4711", name, pid: 4711, state, lastReport }],
       problems: [],
     });
   }

@@ -7,6 +7,7 @@ import { baseName, displayFolder, displayPath, type Place, pathOf } from "./file
 import { plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
 import { reportIcons, reportNodes } from "./reportNodes.ts";
+import { visible } from "./visible.ts";
 import { cause, changeType, counts, files, reportSummary, timeOfDay } from "./words.ts";
 
 const changeIcons: Readonly<Record<ChangeType | "renamed", Icon>> = {
@@ -78,7 +79,11 @@ function changeNode(change: Change, id: string, place: Place, entry?: BatchEntry
     id,
     label: baseName(change.uri),
     description: parts.filter((part) => part !== "").join(" · "),
-    tooltip: [`**${plain(baseName(change.uri))}** · ${changeType(type)}`, plain(pathOf(change.uri)), plain(told)]
+    tooltip: [
+      `**${plain(baseName(change.uri))}** · ${changeType(type)}`,
+      plain(visible(pathOf(change.uri))),
+      plain(told),
+    ]
       .filter((part) => part !== "")
       .join("\n\n"),
     icon: changeIcons[type],

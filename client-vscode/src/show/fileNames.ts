@@ -2,6 +2,7 @@
 
 import { decodedPath } from "../model/uris.ts";
 import type { Folder } from "../model/watchedPaths.ts";
+import { visible } from "./visible.ts";
 
 export interface Place {
   readonly folders: readonly Folder[];
@@ -15,12 +16,15 @@ export function pathOf(uri: string): string {
 }
 
 export function baseName(uri: string): string {
-  return pathOf(uri).replace(/\/+$/, "").split("/").pop() || pathOf(uri);
+  return visible(pathOf(uri).replace(/\/+$/, "").split("/").pop() || pathOf(uri));
 }
 
 /** `src/app.py`, or `folder/src/app.py` where there are several workspace folders; `~/lib` outside of them. */
 export function displayPath(uri: string, place: Place): string {
-  const path = pathOf(uri);
+  return visible(shortPath(pathOf(uri), place));
+}
+
+function shortPath(path: string, place: Place): string {
   for (const folder of byLength(place.folders)) {
     const below = relative(path, slashed(folder.path));
     if (below !== undefined) {

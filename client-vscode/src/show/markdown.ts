@@ -1,7 +1,13 @@
 /** How a text becomes Markdown that shows just this text, and nothing of it as markup or a link. */
 
+import { visible, visibleLines } from "./visible.ts";
+
+/** With icons, `$(name)` becomes one after Markdown's escapes have been taken away: so the dollar is an entity. */
 export function plain(text: string): string {
-  return text.replace(/[\\`*_{}[\]()#+\-.!|<>~$&=]/g, (sign) => `\\${sign}`).replace(/\r\n?|\n/g, "  \n");
+  return visibleLines(text)
+    .replace(/[\\`*_{}[\]()#+\-.!|<>~&=]/g, (sign) => `\\${sign}`)
+    .replaceAll("$", "&#36;")
+    .replace(/\r\n?|\n/g, "  \n");
 }
 
 /** A text as code, however many backticks it holds. */
@@ -27,5 +33,5 @@ export function link(label: string, command: string): string {
  * A word joiner, which shows nothing, keeps the two apart.
  */
 export function unlinked(text: string): string {
-  return text.replace(/\](?=\()/g, "]\u2060");
+  return visible(text).replace(/\](?=\()/g, "]\u2060");
 }

@@ -4,6 +4,7 @@ import type { Problem, ReloadStatus, RootStatus } from "../protocol.ts";
 import { baseName, displayPath, type Place, pathOf } from "./fileNames.ts";
 import { plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
+import { visible } from "./visible.ts";
 import { files, rootState } from "./words.ts";
 
 const warning: Icon = { id: "warning", color: "problemsWarningIcon.foreground" };
@@ -29,7 +30,7 @@ function rootNode(root: RootStatus, problems: readonly Problem[], place: Place):
     description: isWorkspaceFolder || shown === name ? state : `${state} · ${shown}`,
     tooltip: [
       `**${plain(name)}** · ${rootState(root.state)}`,
-      plain(pathOf(root.uri)),
+      plain(visible(pathOf(root.uri))),
       root.state === "watching" ? files(root.files) : "",
     ]
       .filter((part) => part !== "")

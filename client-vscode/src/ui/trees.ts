@@ -22,6 +22,7 @@ import type { Icon, Node } from "../show/node.ts";
 import { pathNodes } from "../show/pathsTree.ts";
 import { hasFailed } from "../show/phase.ts";
 import { targetNodes } from "../show/targetsTree.ts";
+import { visible } from "../show/visible.ts";
 import { number } from "../show/words.ts";
 import { place } from "./workspace.ts";
 
@@ -95,10 +96,10 @@ class NodeTree implements TreeDataProvider<Node> {
   }
 
   getTreeItem(node: Node): TreeItem {
-    const item = new TreeItem(node.label, collapsible(node));
+    const item = new TreeItem(visible(node.label), collapsible(node));
     item.id = node.id;
     if (node.description !== undefined) {
-      item.description = node.description;
+      item.description = visible(node.description);
     }
     if (node.tooltip !== undefined) {
       item.tooltip = new MarkdownString(node.tooltip);
