@@ -11,12 +11,14 @@ from typing import Final
 
 from tests.fuzz.endpoints import fuzz_endpoints
 from tests.fuzz.kept import fuzz_state
+from tests.fuzz.liars import fuzz_liars
 from tests.fuzz.patterns import fuzz_patterns
 from tests.fuzz.program import fuzz_program
 
 FUZZERS: Final[dict[str, Callable[[float, int], list[str]]]] = {
     "with-token": lambda seconds, seed: asyncio.run(fuzz_endpoints(seconds, seed, token=True)),
     "without-token": lambda seconds, seed: asyncio.run(fuzz_endpoints(seconds, seed, token=False)),
+    "liars": lambda seconds, seed: asyncio.run(fuzz_liars(seconds, seed)),
     "program": fuzz_program,
     "state": lambda seconds, seed: asyncio.run(fuzz_state(seconds, seed)),
     "patterns": fuzz_patterns,

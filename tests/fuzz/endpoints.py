@@ -17,7 +17,7 @@ from tests.support.clients import RecordingClient
 from tests.support.peers import Peer
 from tests.support.service import Picture, Service, Transport, hello
 
-__all__ = ["fuzz_endpoints"]
+__all__ = ["faults", "framed", "fuzz_endpoints", "look"]
 
 _AT_ONCE = 8
 _TURN = 40
@@ -70,13 +70,13 @@ async def fuzz_endpoints(seconds: float, seed: int, *, token: bool) -> list[str]
                     for _ in range(_TURN // _AT_ONCE):
                         await asyncio.gather(*(_odd(service, mutator, chance, token, folder) for _ in range(_AT_ONCE)))
                         count += _AT_ONCE
-                    problems += await _look(service, good, picture, folder / "good", chance)
-                problems += _faults(service.process.stderr)
+                    problems += await look(service, good, picture, folder / "good", chance)
+                problems += faults(service.process.stderr)
     print(f"{count} odd clients")
     return problems
 
 
-def _faults(stderr: str) -> list[str]:
+def faults(stderr: str) -> list[str]:
     """The first lines about what must not happen, and what follows them."""
     lines = stderr.splitlines()
     marks = ("Traceback", " ERROR ", "never retrieved")
@@ -90,8 +90,8 @@ async def _odd(service: Service, mutator: Mutator, chance: random.Random, token:
         try:
             if token and chance.random() < 0.9:
                 params = service.hello(folder / "odd")
-                peer.send(_framed({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
-                peer.send(_framed({"jsonrpc": "2.0", "method": "initialized", "params": {}}))
+                peer.send(framed({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}))
+                peer.send(framed({"jsonrpc": "2.0", "method": "initialized", "params": {}}))
             for _ in range(chance.randrange(1, 8)):
                 peer.send(mutator.stream())
                 await asyncio.sleep(0)
@@ -116,12 +116,12 @@ async def _stopped(peer: Peer) -> None:
         await asyncio.wait_for(asyncio.gather(peer.stop(), read(), return_exceptions=True), 10)
 
 
-def _framed(message: dict[str, Any]) -> bytes:
+def framed(message: dict[str, Any]) -> bytes:
     body = json.dumps(message).encode()
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-async def _look(
+async def look(
     service: Service, good: RecordingClient, picture: Picture, folder: Path, chance: random.Random
 ) -> list[str]:
     """Change files, and see that the client which behaves is told of just that."""
