@@ -107,6 +107,12 @@ def _mended(params: Any) -> Any:
     if isinstance(number, int | float) and not isinstance(number, bool) and not 0 < number <= _MAX_PROCESS_ID:
         _log.info("ignoring the process id %s", show(number))
         params["processId"] = None
+    elif isinstance(number, float) and number.is_integer():  # what Lua makes of it
+        params["processId"] = int(number)
+    if "capabilities" in params and params["capabilities"] is None:
+        params["capabilities"] = {}
+    if params.get("workspaceFolders") == {}:  # what Emacs Lisp makes of an empty array
+        params["workspaceFolders"] = []
     folders = params.get("workspaceFolders")
     for folder in folders if isinstance(folders, list) else ():
         if isinstance(folder, dict) and not isinstance(folder.get("name"), str):
