@@ -53,7 +53,7 @@ async def initialized(**params: object) -> Json:
         {"locale": 1},
         {"capabilities": []},
         {"capabilities": None},
-        {"processId": float(os.getpid())},
+        {"processId": 4711.0},
         {"workspaceFolders": {}},
         {"capabilities": {"workspace": [], "window": []}},
         {"initializationOptions": []},
