@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import scripts, web
+from . import frameworks, scripts, web
 
 __all__ = ["PROGRAMS"]
 
-PROGRAMS = (*scripts.PROGRAMS, *web.PROGRAMS)
+PROGRAMS = (*scripts.PROGRAMS, *web.PROGRAMS, *frameworks.PROGRAMS)

@@ -71,7 +71,10 @@ def play(program: Program) -> Iterator[Outcome]:
         while waiting:
             with Running(program, folder, RELOADLS) as running:
                 if not running.wait_until_up():
-                    raise AssertionError(f"{program.name} does not start:\n{running.errors}")
+                    if len(waiting) == len(program.edits):
+                        raise AssertionError(f"{program.name} does not start:\n{running.errors}")
+                    yield _while_it_is_down(folder, waiting.pop(0))
+                    continue
                 running.wait_until_watched()
                 while waiting:
                     edit = waiting.pop(0)
@@ -81,6 +84,13 @@ def play(program: Program) -> Iterator[Outcome]:
                         break
                     if outcome.verdict == "rolled back" and fresh.answer(folder):
                         break
+
+
+def _while_it_is_down(folder: Path, edit: Edit) -> Outcome:
+    """An edit after one that it needed a restart for, and can't start with."""
+    for change in edit.changes:
+        change.make(folder)
+    return Outcome(edit, "restarted")
 
 
 def _one(program: Program, folder: Path, running: Running, fresh: _Fresh, edit: Edit) -> Outcome:

@@ -29,6 +29,7 @@ _ASK_S = 5.0
 _STEP_S = 0.02
 _ASKS_PER_WORKER = 6
 _SAID = re.compile(r"^(?:\x1b\[\d+m)?(reloaded|failed|restart|restarted|unchanged|crashed|waiting|reloadls|note)\b")
+_TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")
 _NOTE = re.compile(r"^ {10}[a-z]\w+: ")
 
 
@@ -176,7 +177,7 @@ def _get(port: int, path: str) -> str:
         method, _, target = path.rpartition(" ")
         connection.request(method or "GET", target)
         answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
+        text = _TOKEN.sub("token", answer.read().decode("utf-8", "replace"))
         return text if answer.status == 200 else f"{answer.status} {text}"
     except http.client.HTTPException as error:
         raise ConnectionError(str(error)) from error

@@ -222,9 +222,26 @@ class Modules:
 
     def covers(self, path: str) -> bool:
         """Whether a file is the program's own: not installed, and under a root unless all such files are followed."""
-        if not _INSTALLED.isdisjoint(path.split(os.sep)) or _under(path, self._installed):
-            return False
-        return self._follow or _under(path, self.roots)
+        return not self._is_installed(path) and (self._follow or _under(path, self.roots))
+
+    def _is_installed(self, path: str) -> bool:
+        return not _INSTALLED.isdisjoint(path.split(os.sep)) or _under(path, self._installed)
+
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
+        followed = {each.path for each in self if self.covers(each.path)}
+        others = {}
+        for name in list(sys.modules):
+            path = _file_of(sys.modules.get(name))
+            if path is None or path in followed or self._is_installed(path) or _under(path, (_PACKAGE,)):
+                continue
+            if not path.endswith(".py"):
+                others[path] = "compiled"
+            elif self.covers(path):
+                others[path] = "not loaded by an ordinary import"
+            elif not _under(path, tuple(_own_folders())):
+                others[path] = "not below a root"
+        return len(followed), sorted(others.items())
 
     def may_hold(self, folder: str) -> bool:
         """Whether files of the program's own may be in a folder or below it."""
@@ -330,6 +347,11 @@ def _own_folders() -> set[str]:
     """Where the interpreter keeps its own modules, and what is installed."""
     paths = sysconfig.get_paths()
     return {os.path.realpath(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+
+
+def _file_of(module: object) -> str | None:
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return os.path.realpath(file) if isinstance(file, str) else None
 
 
 def _is_of(module: object, path: str) -> bool:

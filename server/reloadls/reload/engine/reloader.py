@@ -93,6 +93,10 @@ class HotReloader:
             paths.update(dict.fromkeys(module.files_read()))
         return tuple(paths)
 
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
+        return self._modules.survey()
+
     def warm_up(self) -> None:
         """Import what the first `apply` needs, which then takes no longer than the next ones."""
         from . import attempt, failures  # noqa: F401, PLC0415

@@ -226,6 +226,9 @@ class _Gated:
         with self._gate.work():
             return self._reloader.trigger(paths)
 
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        return self._reloader.survey()
+
     def loaded_paths(self) -> tuple[str, ...]:
         return self._reloader.loaded_paths()
 

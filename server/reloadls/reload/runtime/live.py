@@ -14,6 +14,7 @@ from reloadls.watch.flush import Pacing
 from reloadls.watch.worker import Worker
 
 from .asking import CantBeDone
+from .beside import STARTED_ANEW, other_reloader
 from .folder import Unsafe
 from .following import CHANGED, STATUS, Following, follow, to_wire
 from .listening import Listening, listen, sweep
@@ -21,7 +22,7 @@ from .pin import Pins
 from .place import Place
 from .reports import Reports, fault_report, waits
 from .server import LocalServer
-from .telling import say
+from .telling import followed_line, say
 from .watching import Watching
 from .wire import report_to_wire
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "Reloader", "Supervision"]
 
+_FIRST_LOOK_S: Final = 1.0
+"""After how long it is said what is followed, in seconds."""
 _LOOK_S: Final = 2.0
 """How often it is looked what the program has loaded, in seconds."""
 
@@ -51,6 +54,9 @@ class Reloader(Protocol):
 
     def loaded_paths(self) -> tuple[str, ...]:
         """The files that count."""
+
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        """How many files are followed, and which loaded ones are not, and why."""
 
     def warm_up(self) -> None:
         """Import what the first change needs."""
@@ -115,6 +121,7 @@ class Live:
         self._turn = asyncio.Lock()
         self._waiting: list[FileChange] = []
         self._held = 0
+        self._away = False
         self._pausers: set[object] = set()
         self._state: str = "starting"
         self._busy: float | None = None
@@ -208,8 +215,9 @@ class Live:
         self._tell_status()
 
     def _on_changes(self, changes: list[FileChange]) -> None:
-        self._waiting += changes
-        self._news.set()
+        if not self._away:
+            self._waiting += changes
+            self._news.set()
         if self._server is not None and self._server.followers:
             for params in to_wire(changes):
                 self._server.tell(CHANGED, params, followers=True)
@@ -223,6 +231,9 @@ class Live:
                     self._held = max(self._held, self._pins.count)
                     break
                 changes, self._waiting = collapse_changes(self._waiting), []
+                self._keep_away()
+                if self._away:
+                    break
                 held, self._held = self._held, 0
                 await self._attempt(lambda changes=changes: self._reloader.apply(changes), held)  # type: ignore[misc]
 
@@ -253,9 +264,16 @@ class Live:
         return report
 
     async def _look(self) -> None:
-        """Modules are loaded all the time, and nobody says so."""
+        """Modules are loaded all the time, and nobody says so. A reloader of the program's own may begin any time."""
+        await asyncio.sleep(_FIRST_LOOK_S)
+        await self._cover()
+        self._keep_away()
+        if not self._leaders and not self._away:
+            text = followed_line(self._place.roots, *self._reloader.survey())
+            say("following", text, quiet=self._quiet)
         while True:
             await asyncio.sleep(_LOOK_S)
+            self._keep_away()
             await self._cover()
             if self._listening is not None:
                 sweep(self._listening)
@@ -265,6 +283,17 @@ class Live:
             await self._watching.cover(self._reloader.loaded_paths())
         except Exception:  # what was watched before still is
             _log.exception("what the program has loaded could not be watched")
+
+    def _keep_away(self) -> None:
+        """Leave the program to a reloader of its own, if there is one: it starts the program anew at each save."""
+        if self._away or (other := other_reloader()) is None:
+            return
+        self._away = True
+        name, advice = other
+        if any(os.environ.get(each) == "true" for each in STARTED_ANEW):
+            return  # the process above has said so
+        text = f"{name} starts the program anew at each save, so nothing is reloaded here; to have that, {advice}"
+        say("reloadls", text, quiet=self._quiet)
 
     def _wake(self) -> None:
         self._call(self._news.set)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -10,6 +11,13 @@ from typing import Any
 __all__ = ["CancelledError", "forgetter", "run", "stopper"]
 
 CancelledError = asyncio.CancelledError
+
+
+def _is_programs(record: logging.LogRecord) -> bool:
+    return not (record.threadName or "").startswith("reloadls-")
+
+
+logging.getLogger("asyncio").addFilter(_is_programs)
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -14,7 +14,16 @@ __all__ = ["load_all"]
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PARTS = ("base", "watch", "reload")
 _WITH_EFFECTS = ("__main__", "auto")
-_LATE = ("concurrent.futures.thread", "encodings.idna", "inspect", "linecache", "subprocess", "traceback", "zipfile")
+_LATE = (
+    "concurrent.futures.thread",
+    "encodings.idna",
+    "inspect",
+    "linecache",
+    "subprocess",
+    "termios",
+    "traceback",
+    "zipfile",
+)
 """What modules of the standard library import within functions that the runtime calls."""
 
 

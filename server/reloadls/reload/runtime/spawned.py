@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reloadls.reload.adapters.loading import when_loaded
 from reloadls.reload.engine.reloader import HotReloader
 
+from .beside import other_reloader
 from .here import Commit, set_up, set_up_already
 from .place import Place
 
@@ -82,6 +83,8 @@ def cover_spawned(
 def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
     def get_command_line(**given: Any) -> list[str]:
         line = plain(**given)
+        if other_reloader() is not None:  # it ends the process at the next save
+            return line
         if "-c" in line[:-1]:  # not in a program that was frozen into one file
             line[line.index("-c") + 1] = first + line[line.index("-c") + 1]
         return line

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from reloadls.reload.report import ModuleReport, ReloadReport
 
-__all__ = ["note_lines", "report_line", "say", "wants_colour"]
+__all__ = ["followed_line", "note_lines", "report_line", "say", "wants_colour"]
 
 _MOST_NAMES: Final = 5
 _MOST_MODULES: Final = 3
@@ -22,7 +22,7 @@ _COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart
 
 def say(word: str, text: str, *, quiet: bool = False) -> None:
     """Write a line to the process's real stderr, whatever the program does with its own."""
-    if quiet or sys.__stderr__ is None:
+    if quiet or sys.__stderr__ is None or _is_anothers():
         return
     head = f"{word:<9}"
     if wants_colour() and word in _COLOURS:
@@ -30,6 +30,22 @@ def say(word: str, text: str, *, quiet: bool = False) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
         sys.__stderr__.write(f"{head} {printable(text)}\n")
         sys.__stderr__.flush()
+
+
+def _is_anothers() -> bool:
+    """Whether stderr is a terminal that the program has taken over, to draw on it: it reads keys, not lines."""
+    try:
+        assert sys.__stderr__ is not None
+        descriptor = sys.__stderr__.fileno()
+        if not os.isatty(descriptor):
+            return False
+        import termios  # noqa: PLC0415 - not on Windows
+
+        return not termios.tcgetattr(descriptor)[3] & termios.ICANON
+    except (ImportError, OSError, ValueError):
+        return False
+    except termios.error:
+        return False
 
 
 def wants_colour() -> bool:
@@ -68,6 +84,23 @@ def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple
             return "restart", _reasons(report.modules, folder) + advice
         case "unchanged":
             return "unchanged", "the files are again what the program runs"
+
+
+def followed_line(roots: Iterable[str], count: int, others: Sequence[tuple[str, str]]) -> str:
+    """What is followed, and which loaded files are not, and why.
+
+    Args:
+        roots: the folders that are watched.
+        count: how many files of the program are loaded and followed.
+        others: paths of loaded files, each with why it is not followed.
+    """
+    loaded = f"{count} loaded file{'' if count == 1 else 's'}" if count else "no module of it is loaded yet"
+    text = f"{', '.join(roots)}: {loaded}"
+    if others:
+        parts = [f"{os.path.basename(path)} ({why})" for path, why in others[:_MOST_MODULES]]
+        more = [f"{len(others) - _MOST_MODULES} more"] if len(others) > _MOST_MODULES else []
+        text += f"; not followed: {', '.join([*parts, *more])}"
+    return text
 
 
 def note_lines(report: ReloadReport, folder: str) -> Iterator[str]:

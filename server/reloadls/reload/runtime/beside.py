@@ -1,0 +1,39 @@
+"""Whether the program is run by a reloader of its own, which starts it anew at each save."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import FrameType
+from typing import Final
+
+__all__ = ["STARTED_ANEW", "other_reloader"]
+
+_RELOADERS: Final = {
+    "werkzeug._reloader": ("Flask's (or Werkzeug's) reloader", "leave out --debug, or add --no-reload"),
+    "django.utils.autoreload": ("Django's reloader", "add --noreload"),
+    "uvicorn.supervisors.basereload": ("uvicorn's reloader", "leave out --reload"),
+    "gunicorn.reloader": ("gunicorn's reloader", "leave out --reload"),
+    "watchfiles.run": ("watchfiles' reloader", "run the program without it"),
+    "hupper.reloader": ("hupper", "run the program without it"),
+    "tornado.autoreload": ("Tornado's reloader", "leave out autoreload or debug"),
+    "sanic.worker.reloader": ("Sanic's reloader", "leave out --dev or --reload"),
+    "jurigged.live": ("jurigged", "run the program without it"),
+}
+"""The module whose code waits for changes: what it is, and how to switch it off."""
+
+STARTED_ANEW: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
+"""Environment variables of a process that such a reloader has started."""
+
+
+def other_reloader() -> tuple[str, str] | None:
+    """What watches the program's files beside us, and how to switch that off: it is on the stack of some thread."""
+    ours = {each.ident for each in threading.enumerate() if each.name.startswith("reloadls-")}
+    for thread, top in list(sys._current_frames().items()):
+        frame: FrameType | None = None if thread in ours else top
+        while frame is not None:
+            name = frame.f_globals.get("__name__")
+            if type(name) is str and name in _RELOADERS:
+                return _RELOADERS[name]
+            frame = frame.f_back
+    return None

@@ -1,0 +1,104 @@
+"""What is said at the start: what is followed, and which reloader of the program's own is left alone."""
+
+from __future__ import annotations
+
+import os
+import pty
+import socket
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import environment, until
+from tests.reload.runtime.programs import TICKING, program, runtime_folder, write
+
+_WORD = "def word():\n    return '{}'\n"
+
+
+def test_says_what_is_followed_and_what_is_not(tmp_path: Path) -> None:
+    write(tmp_path, word=_WORD.format("one"), other="x = 1\n")
+    own = "import importlib.util as u\nspec = u.spec_from_file_location('other', 'other.py')\nimport sys\n"
+    own += "module = sys.modules['other'] = u.module_from_spec(spec)\nspec.loader.exec_module(module)\n"
+    write(tmp_path, app=own + TICKING)
+    with program(tmp_path) as running:
+        line = running.until_tells("following")
+    assert line == f"following {tmp_path}: 2 loaded files; not followed: other.py (not loaded by an ordinary import)"
+
+
+def test_says_what_is_not_below_a_root(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    write(tmp_path, word=_WORD.format("one"), app=TICKING)
+    with program(tmp_path, "--root", "lib") as running:
+        line = running.until_tells("following")
+    assert "word.py (not below a root)" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["-m", "flask", "--app", "app", "run", "--debug", "--port", "{port}"], "leave out --debug"),
+        (["-m", "uvicorn", "app:asgi", "--reload", "--port", "{port}"], "leave out --reload"),
+    ],
+    ids=["flask", "uvicorn"],
+)
+def test_leaves_a_reloader_alone(tmp_path: Path, arguments: list[str], advice: str) -> None:
+    pytest.importorskip(arguments[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    text = (
+        "import os, threading, time\nPARENT = os.getppid()\n\n\ndef follow_parent():\n"
+        "    while os.getppid() == PARENT:\n        time.sleep(0.1)\n    os._exit(0)\n\n\n"
+        "threading.Thread(target=follow_parent, daemon=True).start()\n"
+        "from flask import Flask\napp = Flask(__name__)\n\n\nasync def asgi(scope, receive, send):\n    pass\n"
+        "\n\nprint('loaded {}', flush=True)\n"
+    )
+    write(tmp_path, app=text.format("one"))
+    options = [each.format(port=port) for each in arguments]
+    with program(tmp_path, options[0], run=options[1], args=tuple(options[2:])) as running:
+        running.until_says("loaded one")
+        line = running.until_tells("starts the program anew at each save")
+        assert advice in line
+        write(tmp_path, app=text.format("two"))
+        running.until_says("loaded two")
+        assert not [line for line in running.running.err if line.startswith("reloaded")]
+
+
+def test_writes_nothing_into_a_terminal_that_the_program_draws_on(tmp_path: Path) -> None:
+    raw = "import tty, sys\ntty.setraw(0)\n"
+    write(tmp_path, word=_WORD.format("one"), app=raw + TICKING)
+    main, end = pty.openpty()
+    with runtime_folder() as runtime:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reloadls", "run", "app.py"],
+            cwd=tmp_path,
+            env=environment(XDG_RUNTIME_DIR=os.fspath(runtime)),
+            stdin=end,
+            stdout=subprocess.PIPE,
+            stderr=end,
+        )
+        try:
+            until(lambda: not termios.tcgetattr(end)[3] & termios.ICANON, "raw terminal")
+            until(lambda: any(runtime.rglob("*.json")), "the runtime")
+            assert process.stdout is not None
+            said = process.stdout.fileno()
+            write(tmp_path, word=_WORD.format("two"))
+            until(lambda: b"two" in os.read(said, 65536), "two")
+            os.set_blocking(main, False)
+            with pytest.raises(BlockingIOError):
+                os.read(main, 1)
+        finally:
+            process.kill()
+            process.communicate()
+            os.close(main)
+            os.close(end)
+
+
+def test_its_loop_says_nothing_in_the_programs_log(tmp_path: Path) -> None:
+    write(tmp_path, word=_WORD.format("one"), app="import logging\nlogging.basicConfig(level=10)\n" + TICKING)
+    with program(tmp_path) as running:
+        running.until_tells("following")
+        assert not [line for line in running.running.err if line.startswith("DEBUG:asyncio")]
