@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.reload.runtime.programs import program, write
+from tests.reload.runtime.programs import TICKING, program, write
 
 _HEAD = """import sys, time
 
@@ -137,3 +138,33 @@ def test_stderr_in_a_file_below_the_root_triggers_nothing(tmp_path: Path) -> Non
         assert client.until_report()["modules"][0]["name"] == "word"
         running.until_says("1 three 3")
         assert len(log.read_text().splitlines()) == 3
+
+
+def test_a_save_that_failed_on_a_missing_file_is_tried_again_when_that_comes(tmp_path: Path) -> None:
+    script = "import time\n\nimport word\n\nwhile True:\n    print(word.TEXT, flush=True)\n    time.sleep(0.01)\n"
+    write(tmp_path, app=script, word="TEXT = 'one'\n")
+    with program(tmp_path) as running:
+        running.until_says("one")
+        client = running.connect()
+        running.write(word=f"from pathlib import Path\n\nTEXT = Path({str(tmp_path / 'data.txt')!r}).read_text()\n")
+        assert client.until_report()["status"] == "failed"
+        (tmp_path / "data.txt").write_text("two")
+        running.until_says("two")
+
+
+def test_a_log_in_the_folder_does_not_repeat_a_failure(tmp_path: Path) -> None:
+    write(tmp_path, app=TICKING, word="def word():\n    return 'one'\n")
+    with program(tmp_path) as running:
+        running.until_says("one")
+        running.connect()
+        log = tmp_path / "log.txt"
+        log.write_text("begun")
+        running.write(word="import nowhere\n")
+        log.write_text("with it")
+        running.until_tells("No module named 'nowhere'")
+        for number in range(5):
+            log.write_text(str(number))
+            time.sleep(0.15)
+        running.write(word="def word():\n    return 'two'\n")
+        running.until_says("two")
+        assert sum("nowhere" in line for line in running.running.err) <= 2

@@ -184,7 +184,7 @@ class HotReloader:
             from .failures import describe  # noqa: PLC0415
 
             told = describe(error, self._modules)
-            self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"))
+            self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"), _missing(error))
             return replace(attempt.report("failed"), error=told)
         if attempt.refused:
             why = {each.path: each.why for each in attempt.refused}
@@ -204,10 +204,10 @@ class HotReloader:
         self._together = [batch for batch in self._together if batch not in batches]
         return sorted(found - set(paths))
 
-    def _wait_for(self, paths: Iterable[str], why: Callable[[str], _Waits]) -> None:
+    def _wait_for(self, paths: Iterable[str], why: Callable[[str], _Waits], also: Iterable[str] = ()) -> None:
         failed = [path for path in paths if self._modules.covers(path)]
         self._waiting.update({path: why(path) for path in failed})
-        self._together.append(frozenset(failed))
+        self._together.append(frozenset((*failed, *also)))
 
     def _still_waiting(self) -> list[ModuleReport]:
         found = []
@@ -230,6 +230,12 @@ class HotReloader:
                 self._on_report(report)
             except Exception:
                 _log.exception("what was to hear of a reload failed")
+
+
+def _missing(error: BaseException) -> tuple[str, ...]:
+    """The file whose absence made it fail: when it comes, it is time for another try."""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    return (os.path.realpath(name),) if isinstance(name, str) else ()
 
 
 def _here_and_now(step: Callable[[], None]) -> None:

@@ -235,17 +235,24 @@ class Live:
                 if self._away:
                     break
                 held, self._held = self._held, 0
-                await self._attempt(lambda changes=changes: self._reloader.apply(changes), held)  # type: ignore[misc]
+                retried = not any(change.path.suffix == ".py" for change in changes)
+                await self._attempt(
+                    lambda changes=changes: self._reloader.apply(changes),  # type: ignore[misc]
+                    held,
+                    retried=retried,
+                )
 
-    async def _attempt(self, apply: Callable[[], ReloadReport], held: int = 0) -> ReloadReport:
+    async def _attempt(
+        self, apply: Callable[[], ReloadReport], held: int = 0, *, retried: bool = False
+    ) -> ReloadReport:
         async with self._turn:
             report = await self._worker.run(_safely, apply)
-            told = self._tell_report(report, max(held, self._safe_point.held))
+            told = self._tell_report(report, max(held, self._safe_point.held), retried)
         await self._cover()
         return told
 
-    def _tell_report(self, report: ReloadReport, pinned: int) -> ReloadReport:
-        report, news = self._reports.take(report, pinned=pinned)
+    def _tell_report(self, report: ReloadReport, pinned: int, retried: bool = False) -> ReloadReport:
+        report, news = self._reports.take(report, pinned=pinned, retried=retried)
         if not news:
             return report
         if self._state in ("live", "failed", "restarting"):

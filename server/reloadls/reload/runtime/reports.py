@@ -40,7 +40,7 @@ class Reports:
         """How the program is."""
         return "failed" if self.last is not None and self.last.status == "failed" else "live"
 
-    def take(self, report: ReloadReport, *, pinned: int = 0) -> tuple[ReloadReport, bool]:
+    def take(self, report: ReloadReport, *, pinned: int = 0, retried: bool = False) -> tuple[ReloadReport, bool]:
         """The report with its clock, and whether it is news.
 
         That nothing has changed is news only where something was wrong before and no longer is: a file that could not
@@ -49,8 +49,10 @@ class Reports:
         Args:
             report: as the engine made it.
             pinned: how many pins it had to wait for.
+            retried: nobody has saved a source file: then the same failure again is no news.
         """
         news = report.status != "unchanged" or bool(report.notes) or (self._troubled() and not waits(report.modules))
+        news = news and not (retried and self._is_as_before(report))
         if news:
             self._count += 1
         sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)
@@ -58,6 +60,10 @@ class Reports:
         if news:
             self.last = report
         return report, news
+
+    def _is_as_before(self, report: ReloadReport) -> bool:
+        last = self.last
+        return last is not None and report.status == last.status == "failed" and report.error == last.error
 
     def _troubled(self) -> bool:
         return self.last is not None and (self.last.status in ("failed", "restartRequired") or waits(self.last.modules))
