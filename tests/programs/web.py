@@ -215,7 +215,6 @@ _FASTAPI = Program(
             "app/settings.py",
             '"Shop"',
             '"The Shop"',
-            fault="the instance keeps the old one",
         ),
         edit("the environment's file", ".env", "false", "true"),
         edit("a parameter of a route", "app/routers/items.py", "limit: int = 10", "limit: int = 1"),

@@ -20,7 +20,7 @@ def libraries(*requirements: str) -> Path:
     key = hashlib.sha256(" ".join([version, *requirements]).encode()).hexdigest()[:16]
     base = user_cache_path("reloadls", appauthor=False) / "libraries"
     base.mkdir(parents=True, exist_ok=True)
-    folder = base / key
+    folder = base / key / "site-packages"  # so that it is known for what is installed
     with FileLock(base / f"{key}.lock"):
         if not (folder / ".installed").exists():
             pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-qq"]

@@ -7,6 +7,7 @@ from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
 
+from .celery import CeleryAdapter
 from .click import ClickAdapter
 from .django import django_adapters
 from .fastapi import FastapiAdapter
@@ -36,5 +37,6 @@ def adapters() -> Iterable[Adapter]:
         TyperAdapter(),
         JinjaAdapter(),
         SqlalchemyAdapter(),
+        CeleryAdapter(),
         *django_adapters(),
     )

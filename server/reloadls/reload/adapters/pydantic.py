@@ -42,6 +42,11 @@ class PydanticAdapter(Adapter):
     def _end(self) -> None:
         self._spaces, self._changed = (), set()
 
+    def makes_values(self, cls: Any) -> bool:
+        """Settings say what their class and the environment do."""
+        settings = sys.modules.get("pydantic_settings.main")
+        return settings is not None and isinstance(cls, type) and issubclass(cls, settings.BaseSettings)
+
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """Have the schema made of the class that is kept, and then of all models that lead to it."""
         if double is not cls:

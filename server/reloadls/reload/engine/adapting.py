@@ -62,6 +62,10 @@ class Adapter:
         """The module whose names are the attributes of an object, if it is such a one."""
         return None
 
+    def makes_values(self, cls: Any) -> bool:
+        """Whether instances of a class have no state, so that they are made anew when the class changes."""
+        return False
+
     def file_changed(self, path: str, undo: Undo) -> bool:
         """A file that is no module of the program changed; whether the library had made something of it."""
         return False
@@ -82,6 +86,8 @@ class Adapters:
     def __init__(self, adapters: Iterable[Adapter]) -> None:
         self._all = tuple(adapters)
         self._behind = [each for each in self._all if type(each).module_behind is not Adapter.module_behind]
+
+        self._making = [each for each in self._all if type(each).makes_values is not Adapter.makes_values]
 
     def _there(self) -> list[Adapter]:
         return [adapter for adapter in self._all if adapter.library in sys.modules]
@@ -134,6 +140,10 @@ class Adapters:
         """See `Adapter.functions_changed`."""
         for adapter in self._there():
             adapter.functions_changed(functions, undo)
+
+    def makes_values(self, cls: Any) -> bool:
+        """See `Adapter.makes_values`."""
+        return any(adapter.makes_values(cls) for adapter in self._making if adapter.library in sys.modules)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """See `Adapter.file_changed`."""

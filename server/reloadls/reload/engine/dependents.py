@@ -222,7 +222,8 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
     if key[1].endswith(".*"):
         iterated = (chain for chain in reads.handed if isinstance(_value(module, chain), EnumMeta))
-        return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated))
+        made = (chain for chain in reads.calls if modules.makes_values(_value(module, chain)))
+        return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
         return True  # it hands the module on, and `getattr` may read any name of it
     return any(key in keys_of(modules, module, chain) for chain in reads.reads)

@@ -212,6 +212,8 @@ class Modules:
         self._count = 0
         self.module_behind: Callable[[Any], str | None] = lambda _: None
         """The module whose names are the attributes of an object, if it is such a one."""
+        self.makes_values: Callable[[Any], bool] = lambda _: False
+        """Whether what a class makes has no state, and says what the class does."""
 
     def __iter__(self) -> Iterator[LoadedModule]:
         with self._loaded:

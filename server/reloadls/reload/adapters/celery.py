@@ -1,0 +1,99 @@
+"""Celery: a task whose statement runs again is, for all who hold it, what that made; workers trace it anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.undo import Undo
+
+from .jinja import watch_made
+from .loading import when_loaded
+from .registry import function_of
+
+__all__ = ["CeleryAdapter"]
+
+
+class CeleryAdapter(Adapter):
+    """The tasks of applications, and the workers of this process that consume them."""
+
+    library: ClassVar[str] = "celery.app.base"
+
+    def __init__(self) -> None:
+        self._apps: WeakSet[Any] = WeakSet()
+        self._consumers: WeakSet[Any] = WeakSet()
+        self._before: list[tuple[Any, dict[str, Any]]] = []
+        when_loaded("celery.app.base", lambda module: watch_made(module.Celery, self._apps.add))
+        when_loaded("celery.worker.consumer.consumer", self._watch_consumers)
+
+    def _watch_consumers(self, module: ModuleType) -> None:
+        watch_made(module.Consumer, self._consumers.add)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Remember which tasks there are."""
+        self._before = [(app, dict(app._tasks)) for app in list(self._apps)]
+        undo.add(self._trace_anew)
+        for app, tasks in self._before:
+            undo.add(partial(_put_tasks, app, tasks))
+        undo.add(self._end)
+
+    def _end(self) -> None:
+        self._before = []
+
+    def forget(self, value: Any, undo: Undo) -> None:
+        """A task is known by its function: it is registered whenever the application is first used."""
+        local = sys.modules.get("celery.local")
+        if local is not None and issubclass(type(value), local.Proxy):
+            value = value._get_current_object()
+        function = value if isinstance(value, FunctionType) else _function_in(value)
+        for app in list(self._apps) if function is not None else ():
+            for name in [name for name, task in app._tasks.items() if _function_in(task) is function]:
+                del app._tasks[name]
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Have each task that was there be what was registered by its name."""
+        before, self._before = self._before, []
+        for app, tasks in before:
+            for pending in list(app._pending) if app.finalized else ():
+                pending.__maybe_evaluate__()
+            for name, old in tasks.items():
+                new = app._tasks.get(name)
+                if new is not None and new is not old:
+                    undo.add(partial(_put, old, type(old), vars(old)))
+                    _put(old, type(new), vars(new))
+                    app._tasks[name] = old
+        if before:
+            self._trace_anew()
+
+    def _trace_anew(self) -> None:
+        """A worker finds a task by its name, and by what it made of it when it began."""
+        for consumer in list(self._consumers):
+            consumer.update_strategies()  # messages come meanwhile
+            for name in consumer.strategies.keys() - consumer.app._tasks.keys():
+                del consumer.strategies[name]
+        trace = sys.modules.get("celery.app.trace")
+        for app in list(self._apps) if trace is not None and trace._localized else ():
+            for name, task in list(app._tasks.items()):
+                if task.__trace__ is None and trace is not None:
+                    task.__trace__ = trace.build_tracer(name, task, app.loader, trace._localized[1], app=app)
+
+
+def _function_in(task: Any) -> FunctionType | None:
+    """What a task runs."""
+    own = vars(type(task))
+    return function_of(own.get("_decorated_fun") or own.get("run"))
+
+
+def _put(task: Any, cls: type, values: dict[str, Any]) -> None:
+    task.__class__ = cls
+    task.__dict__ = values
+
+
+def _put_tasks(app: Any, tasks: dict[str, Any]) -> None:
+    app._tasks.clear()
+    app._tasks.update(tasks)
