@@ -348,14 +348,16 @@ def _add_filter(plain: Any) -> Any:
 def _start_thread(plain: Any) -> Any:
     def start(thread: Any) -> None:
         plain(thread)
-        stop = getattr(thread, "cancel", None)  # a Timer; a thread can't be stopped from outside
+        stops = callable(getattr(thread, "cancel", None))  # a Timer; a thread can't be stopped from outside
         pooled = str(type(thread).__module__) == "threading" and "_worker" in str(getattr(thread, "_target", ""))
+        weak = weakref.ref(thread)
 
         def lasting() -> str:
-            ends = callable(stop) or pooled or not thread.is_alive()
-            return "" if ends else f"the thread {thread.name} that it started is still running"
+            known = weak()
+            ends = stops or pooled or known is None or not known.is_alive()
+            return "" if ends or known is None else f"the thread {known.name} that it started is still running"
 
-        _note(Effect(stop if callable(stop) else None, lasting=lasting), sys._getframe(1))
+        _note(Effect(_cancel(weak) if stops else None, lasting=lasting), sys._getframe(1))
 
     return start
 
@@ -364,13 +366,28 @@ def _submit(plain: Any) -> Any:
     def submit(*args: Any, **kwargs: Any) -> Any:
         future = plain(*args, **kwargs)
 
-        def lasting() -> str:
-            return "a call that it gave to an executor is still running" if future.running() else ""
+        weak = weakref.ref(future)
 
-        _note(Effect(future.cancel, lasting=lasting), sys._getframe(1))
+        def lasting() -> str:
+            known = weak()
+            return (
+                "a call that it gave to an executor is still running" if known is not None and known.running() else ""
+            )
+
+        _note(Effect(_cancel(weak), lasting=lasting), sys._getframe(1))
         return future
 
     return submit
+
+
+def _cancel(weak: weakref.ref[Any]) -> Callable[[], object]:
+    """What cancels a thing if it is still there. It is not kept: it may hold results, processes, descriptors."""
+
+    def cancel() -> None:
+        if (known := weak()) is not None:
+            known.cancel()
+
+    return cancel
 
 
 def _start_process(plain: Any) -> Any:
@@ -392,7 +409,13 @@ def _create_task(plain: Any) -> Any:
     def create_task(*args: Any, **kwargs: Any) -> Any:
         task = plain(*args, **kwargs)
         if _running.stack:
-            _note(Effect(lambda: task.get_loop().call_soon_threadsafe(task.cancel)), sys._getframe(1))
+            weak = weakref.ref(task)
+
+            def cancel() -> None:
+                if (known := weak()) is not None:
+                    known.get_loop().call_soon_threadsafe(known.cancel)
+
+            _note(Effect(cancel), sys._getframe(1))
         return task
 
     return create_task
