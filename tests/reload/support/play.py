@@ -23,7 +23,7 @@ from tests.reload.support.scenario import Outcome, Scenario, Snippet, Step
 
 __all__ = ["Verdict", "play", "start_afresh"]
 
-DEADLINE = 30.0
+DEADLINE = 20.0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.reload.support.scenario import read
 
 __all__ = ["ENGINES", "Warm"]
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds for one scenario; far more than any takes."""
 OURS = "tests.reload.support.engines"
 ENGINES = {"reloadls": f"{OURS}:Reloadls", "nobody": f"{OURS}:Nobody", "naive": f"{OURS}:Naive"}
