@@ -18,16 +18,17 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
-	@echo "make test    every check and test; those of watching and reloading on every Python 3.11 to 3.13 found here"
+	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest Python 3.11 to 3.14 found here"
 	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
 	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"
 	@echo "make vsix    packs the extension, into client-vscode/dist"
 	@echo "make bench-reload  other reload engines beside ours, into docs/bench"
+	@echo "make bench-programs  the corpus of real programs, into docs/bench"
 	@echo "make bench   benchmarks, with the peers beside that make bench-peers installs, into docs/bench"
 	@echo "make clean   delete what these made"
 
@@ -56,7 +57,8 @@ test-main: $(CHECKS)
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
 	main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	.ci/interpreters | while read -r version python; do \
+	.ci/interpreters | awk -v main="$$main" '$$1 != main { lines[++n] = $$0 } END { \
+	    for (i = 1; i <= n; i++) if (i == 1 || i == n) print lines[i] }' | while read -r version python; do \
 	    [ "$$version" != "$$main" ] || continue; \
 	    venv=.venvs/$$version; \
 	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
@@ -106,6 +108,10 @@ e2e: vsix
 bench-reload: $(CHECKS)
 	@$(BIN)/python -m tests.benchmarks.reload_engines --install \
 	    --json docs/bench/reload.json --markdown docs/bench/reload.md
+
+# The corpus of real programs under reloadls, and under the reloaders that they have of their own.
+bench-programs: $(CHECKS)
+	@$(BIN)/python -m tests.benchmarks.programs --markdown docs/bench/programs.md
 
 # The same work for reloadls and its peers, into docs/bench: about ten minutes, so leave the machine alone meanwhile.
 bench: $(CHECKS)

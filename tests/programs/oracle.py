@@ -14,7 +14,7 @@ from .environment import make_folder
 from .program import Edit, Program
 from .running import RELOADLS, Running
 
-__all__ = ["Outcome", "Verdict", "play"]
+__all__ = ["Fresh", "Outcome", "Verdict", "play"]
 
 Verdict = Literal["live", "rolled back", "restarted", "noted", "wrong"]
 
@@ -43,7 +43,7 @@ class Outcome:
     why: str = ""
 
 
-class _Fresh:
+class Fresh:
     """The answers of fresh starts."""
 
     def __init__(self, program: Program) -> None:
@@ -63,7 +63,7 @@ def play(program: Program) -> Iterator[Outcome]:
 
     The program is started anew after each edit that was not made live.
     """
-    fresh = _Fresh(program)
+    fresh = Fresh(program)
     with tempfile.TemporaryDirectory(prefix="programs-") as place:
         folder = Path(place) / "project"
         make_folder(program, folder)
@@ -93,7 +93,7 @@ def _while_it_is_down(folder: Path, edit: Edit) -> Outcome:
     return Outcome(edit, "restarted")
 
 
-def _one(program: Program, folder: Path, running: Running, fresh: _Fresh, edit: Edit) -> Outcome:
+def _one(program: Program, folder: Path, running: Running, fresh: Fresh, edit: Edit) -> Outcome:
     counted = running.number() if program.state else 0
     before = len(running.said())
     for change in edit.changes:
