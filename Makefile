@@ -22,7 +22,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
-	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest Python 3.11 to 3.14 found here"
+	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest Python 3.11 to 3.13 found here"
 	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
 	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from .undo import Undo
 __all__ = ["Attempt"]
 
 _REST: Mapping[ReportStatus, ModuleStatus] = {"failed": "rolledBack", "unchanged": "unchanged"}
+_FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import[ \t]+(\([^)]*\)|[^\n(]*)", re.MULTILINE)
 _BINARY = (".so", ".pyd", ".dll", ".dylib")
 
 
@@ -109,6 +111,7 @@ class Attempt:
     def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
         with open(path, "rb") as file:
             text = read_text(file.read())
+        _check_future(text, path)
         if text != module.text or any(each.module is module for each in self._relocations):
             self._work.plans.append(plan_module(module, text))
         elif force:
@@ -186,6 +189,17 @@ class Attempt:
             if plan.module.path not in reasons:
                 rest = _REST.get(status, "skipped")
                 yield ModuleReport(name=plan.module.name, path=plan.module.path, status=rest)
+
+
+def _check_future(text: str, path: str) -> None:
+    """Raise SyntaxError for a `from __future__` that comes too late: statements are compiled one by one."""
+    found = [match.end() for match in _FUTURE.finditer(text)]
+    if found:
+        try:
+            compile(text[: found[-1]], path, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            if "__future__" in (error.msg or ""):
+                raise
 
 
 def _file_of(name: str) -> str | None:

@@ -57,6 +57,8 @@ def _of_template(error: BaseException) -> Place | None:
 def _of_frames(trace: TracebackType | None, modules: Modules) -> Place | None:
     found = None
     for frame, line in traceback.walk_tb(trace):
+        if frame.f_code.co_filename.startswith("<"):  # text that was run by `exec`
+            continue
         path = os.path.realpath(frame.f_code.co_filename)
         if modules.covers(path) and not path.startswith(_HERE):
             found = Place(path=path, line=line)
