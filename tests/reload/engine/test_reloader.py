@@ -205,6 +205,7 @@ def test_a_listener_hears_of_what_was_reloaded_only(folder: Path) -> None:
     assert heard == ["reloaded"]
 
 
+@pytest.mark.timeout(900)  # a timeout ends the whole worker, and beside others this takes minutes
 def test_a_thousand_reloads_leave_nothing_behind(folder: Path) -> None:
     text = "LIMIT = {0}\ndef f():\n    return {0}\nclass A:\n    size = {0}\n    def m(self):\n        return {0}\n"
     reloader = HotReloader([folder])

@@ -11,15 +11,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.reload.fuzz.held import Held, disagreements, taken
-from tests.reload.fuzz.observe import observed
-from tests.reload.fuzz.oracle import Oracle
+from tests.reload.fuzz.held import Held, Kept, disagreements, taken
+from tests.reload.fuzz.observe import forget_environment, observed
+from tests.reload.fuzz.oracle import PACKAGE, Answer, fresh_start
 from tests.reload.support.disk import write
 
-__all__ = ["Disagreement", "Duel", "dueling"]
+__all__ = ["TWIN", "Disagreement", "Duel", "dueling"]
 
 Sources = Mapping[str, str]
 """Module → the content of its file."""
+
+TWIN = f"{PACKAGE}.second"
+
+_TELLS_A_DIFFERENCE = {"stillHeld", "notUndone"}
 
 
 class Disagreement(Exception):
@@ -29,71 +33,106 @@ class Disagreement(Exception):
 class Duel:
     """One program under the engine, beside one that is started from scratch after each edit."""
 
-    def __init__(self, folder: str, sources: Sources, oracle: Oracle, random: Random) -> None:
+    def __init__(self, folder: str, sources: Sources, random: Random, *, twin: bool) -> None:
         self._folder = folder
-        self._modules = tuple(sources)
-        self._sources: dict[str, str] = {}
-        self._oracle = oracle
+        self._modules = (*sources, TWIN) if twin else tuple(sources)
+        self._disk: dict[str, str] = {}
+        self.live: dict[str, str] = dict(sources)
+        """What the program runs: not the same as the disk while a file there can't be taken up."""
         self._random = random
         self._held: list[Held] = []
+        self._kept = Kept()
         self._write(sources)
+        forget_environment()
         for module in self._modules:
             importlib.import_module(module)
         self.now = observed(self._modules)
         self._hold()
 
     def edit(self, sources: Sources, reloader: Any) -> str:
-        """Save these files, take them up, compare; return the report's status.
+        """Save these files, take them up, compare; return the report's status, or ``noted``.
 
         Raises:
             Disagreement: the program is not what it should be.
         """
         from reloadls.watch import FileChange
 
-        paths = self._write(sources)
-        if not paths:
+        changed = self._write(sources)
+        if not changed:
             return "unchanged"
-        right = self._oracle.ask()
+        right = fresh_start(self._folder, self._modules)
         try:
-            report = reloader.apply([FileChange(Path(path), "modified") for path in paths])
+            report = reloader.apply([FileChange(Path(_path(self._folder, each)), "modified") for each in changed])
         except BaseException as error:
             raise Disagreement(f"apply raised {type(error).__name__}: {error}") from error
+        if report.status in {"failed", "restartRequired"}:
+            self._compare_refused(right, changed, report)
+        elif isinstance(right, str) or any(each.status == "restartRequired" for each in report.modules):
+            return self._compare(self._partly(changed, report), report)
+        else:
+            self.live = dict(self._disk)
+            return self._compare(right, report)
         status: str = report.status
-        self._compare(right, status, report)
         return status
 
-    def _compare(self, right: dict[str, str] | str, status: str, report: Any) -> None:
-        if isinstance(right, str):
-            self._unchanged(f"a fresh start ends with {right}, the report says {status}", status == "failed")
-        elif status == "restartRequired":
-            self._unchanged("a restart is asked for", True)
-        elif status == "failed":
-            raise Disagreement(f"a fresh start works, the report says {report.error}")
-        else:
-            problems = [*differences(observed(self._modules), right), *disagreements(self._held, right)]
-            if problems:
-                raise Disagreement(f"status {status}\n" + "\n".join(problems[:6]))
-            self.now = right
-            self._held = [each for each in self._held if each.key in right]
-            if self._random.random() < 0.3:
-                self._hold()
+    def _compare(self, right: dict[str, str], report: Any) -> str:
+        problems = [*differences(observed(self._modules), right), *disagreements(self._held, right)]
+        lost = self._kept.lost(self.live, self._modules)
+        notes = [f"{each.code}: {each.message}" for each in report.notes if each.code in _TELLS_A_DIFFERENCE]
+        if lost or (problems and not notes):
+            raise Disagreement(f"status {report.status}\n" + "\n".join([*lost, *problems][:6]))
+        if notes and not problems:
+            raise Disagreement(f"status {report.status}, and notes without a difference\n" + "\n".join(notes))
+        if problems:
+            return "noted"
+        self.now = right
+        self._held = [each for each in self._held if each.key in right]
+        if self._random.random() < 0.3:
+            self._hold()
+        status: str = report.status
+        return status
 
-    def _unchanged(self, why: str, is_right: bool) -> None:
+    def _partly(self, changed: Sequence[str], report: Any) -> dict[str, str]:
+        """What must be now, where a fresh start fails, but the report says that something was taken up."""
+        waiting = {each.name for each in report.modules if each.status not in {"reloaded", "unchanged"}}
+        told = {each.name for each in report.modules if each.status in {"reloaded", "unchanged"}} | {*changed}
+        self.live.update({each: self._disk[each] for each in told - waiting if each in self._disk})
+        found = self._started(self.live)
+        if isinstance(found, str):
+            raise Disagreement(f"a fresh start of what is said to be live ends with {found}: {report}")
+        return found
+
+    def _compare_refused(self, right: Answer, changed: Sequence[str], report: Any) -> None:
+        if report.status == "failed" and not isinstance(right, str):
+            raise Disagreement(f"a fresh start works, the report says {report.error}")
+        if report.status == "failed":
+            alone = {**self.live, **{each: self._disk[each] for each in changed}}
+            if not isinstance(self._started(alone), str):
+                raise Disagreement(f"what was edited works with what is live, the report says {report.error}")
         problems = [*differences(observed(self._modules), self.now), *disagreements(self._held, self.now)]
-        if problems or not is_right:
-            raise Disagreement(f"{why}; the program must be what it was\n" + "\n".join(problems[:6]))
+        if problems := [*problems, *self._kept.lost(self.live, self._modules)]:
+            raise Disagreement(f"{report.status}; the program must be what it was\n" + "\n".join(problems[:6]))
+
+    def _started(self, sources: Sources) -> Answer:
+        for module, text in sources.items():
+            write(_path(os.path.join(self._folder, "live"), module), text)
+        return fresh_start(os.path.join(self._folder, "live"), self._modules)
 
     def _hold(self) -> None:
         new = taken(self._modules)
         self._held = [*self._held, *self._random.sample(new, min(len(new), 20))][-100:]
+        self._kept.put(self.live, self._modules)
 
     def _write(self, sources: Sources) -> list[str]:
-        changed = [module for module in sources if self._sources.get(module) != sources[module]]
-        self._sources.update(sources)
-        paths = [os.path.join(self._folder, module + ".py") for module in changed]
-        for module, path in zip(changed, paths, strict=True):
-            write(path, sources[module])
-        return paths
+        changed = [module for module in sources if self._disk.get(module) != sources[module]]
+        self._disk.update(sources)
+        for module in changed:
+            write(_path(self._folder, module), sources[module])
+        return changed
+
+
+def _path(folder: str, module: str) -> str:
+    return os.path.join(folder, PACKAGE, module + ".py")
 
 
 def differences(now: Mapping[str, str], right: Mapping[str, str]) -> list[str]:
@@ -106,19 +145,24 @@ def differences(now: Mapping[str, str], right: Mapping[str, str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def dueling(folder: str, history: Sequence[Sources], random: Random) -> Iterator[tuple[Duel, Any]]:
+def dueling(
+    folder: str, history: Sequence[Sources], random: Random, *, twin: bool = False
+) -> Iterator[tuple[Duel, Any]]:
     """A duel that has begun with the first of these, and its engine; all of it is taken back at the end."""
     from reloadls.reload import HotReloader
 
-    modules = tuple(history[0])
-    sys.path.insert(0, folder)
-    reloader: Any = HotReloader([folder])
+    modules = (*history[0], TWIN) if twin else tuple(history[0])
+    places = [os.path.join(folder, PACKAGE), folder]
+    for place in (folder, os.path.join(folder, "live")):
+        os.makedirs(os.path.join(place, PACKAGE))
+    sys.path[:0] = places
+    reloader: Any = HotReloader([places[0]])
     try:
         importlib.invalidate_caches()
-        with Oracle(folder, modules) as oracle:
-            yield Duel(folder, history[0], oracle, random), reloader
+        yield Duel(folder, history[0], random, twin=twin), reloader
     finally:
         reloader.close()
-        sys.path.remove(folder)
-        for module in modules:
+        for place in places:
+            sys.path.remove(place)
+        for module in (*modules, PACKAGE):
             sys.modules.pop(module, None)

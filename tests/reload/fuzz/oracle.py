@@ -1,66 +1,73 @@
-"""A process that starts the program from scratch, again and again, and says what it is; no engine is in it."""
+"""A process that starts programs from scratch, again and again, and says what they are; no engine is in it."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-from tests.reload.fuzz.observe import observed
+from tests.reload.fuzz.observe import forget_environment, observed
 
-__all__ = ["Oracle"]
+__all__ = ["Answer", "fresh_start"]
 
 REPOSITORY = Path(__file__).parents[3]
+PACKAGE = "twins"
+"""The folder of a program's files: its parent is on `sys.path`, too, so a file in it can be two modules."""
+
+Answer = dict[str, str] | str
+"""What a program is; or the type of the exception that its start ends with."""
 
 
-class Oracle:
-    """The process, seen from the test."""
-
-    def __init__(self, folder: str, modules: tuple[str, ...]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-B", "-W", "ignore", "-m", "tests.reload.fuzz.oracle", folder, *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=REPOSITORY,
-            text=True,
-        )
-
-    def ask(self) -> dict[str, str] | str:
-        """What a program started now is; or the type of the exception that its start ends with."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        answer: dict[str, str] | str = json.loads(self._process.stdout.readline())
-        return answer
-
-    def __enter__(self) -> Oracle:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.communicate()
+@functools.cache
+def _process() -> subprocess.Popen[str]:
+    """One for this process and those that it forks, which ask one after another."""
+    return subprocess.Popen(
+        [sys.executable, "-B", "-W", "ignore", "-m", "tests.reload.fuzz.oracle"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=REPOSITORY,
+        text=True,
+    )
 
 
-def started(modules: list[str]) -> dict[str, str] | str:
-    for module in modules:
+def fresh_start(folder: str, modules: tuple[str, ...]) -> Answer:
+    """What a program started now is."""
+    process = _process()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps([folder, modules]) + "\n")
+    process.stdin.flush()
+    answer: Answer = json.loads(process.stdout.readline())
+    return answer
+
+
+def started(folder: str, modules: list[str]) -> Answer:
+    places = [os.path.join(folder, PACKAGE), folder]
+    for module in (*modules, PACKAGE):
         sys.modules.pop(module, None)
+    forget_environment()
     importlib.invalidate_caches()
+    sys.path[:0] = places
     try:
         for module in modules:
             importlib.import_module(module)
+        return observed(modules)
     except BaseException as error:
         return type(error).__name__
-    return observed(modules)
+    finally:
+        del sys.path[: len(places)]
 
 
-def main(folder: str, *modules: str) -> None:
-    sys.path.insert(0, folder)
-    for _ in sys.stdin:
-        print(json.dumps(started(list(modules))), flush=True)
+def main() -> None:
+    for line in sys.stdin:
+        arguments: Any = json.loads(line)
+        print(json.dumps(started(*arguments)), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from tests.reload.fuzz.statements import FIRST, KINDS, Kind, Scope, written
+from tests.reload.fuzz.acts import ACTING, ACTS, CIRCLES
+from tests.reload.fuzz.statements import FIRST, KINDS, WRITERS, Kind, Scope
 
 __all__ = ["Program", "Statement", "begun", "edited", "rendered", "without"]
 
@@ -31,16 +32,25 @@ class Statement:
 
 @dataclass(frozen=True)
 class Program:
-    """Module → its statements; and the number that the next new one gets."""
+    """A program.
+
+    Attributes:
+        modules: module → its statements.
+        following: the number that the next new one gets.
+        kinds: what is written at random.
+        twin: one of the modules has a second name, under which its file is loaded, too.
+    """
 
     modules: Mapping[str, tuple[Statement, ...]]
     following: int = 0
+    kinds: tuple[Kind, ...] = KINDS
+    twin: bool = False
 
 
 def rendered(program: Program) -> dict[str, str]:
     """Module → the content of its file."""
     return {
-        name: "\n\n".join(statement.text for statement in statements) + "\n"
+        name: "\n\n".join(each.text for each in sorted(statements, key=lambda each: each.kind == "tail")) + "\n"
         for name, statements in program.modules.items()
     }
 
@@ -48,19 +58,24 @@ def rendered(program: Program) -> dict[str, str]:
 def begun(random: Random) -> Program:
     """A program that starts without an error."""
     first = tuple(Statement(number, kind, name, text) for number, (kind, name, text) in enumerate(FIRST))
-    program = Program({**dict.fromkeys(MODULES, ()), MODULES[0]: first}, len(first))
+    groups = random.sample(ACTING, random.choice((0, 2, 2, 3, 4))) if random.random() < 0.85 else CIRCLES
+    acting = tuple(kind for group in groups for kind in group * 2)
+    twin = random.random() < 0.1
+    program = Program({**dict.fromkeys(MODULES, ()), MODULES[0]: first}, len(first), (*KINDS, *acting), twin)
     for name in MODULES:
-        for kind in ("import", "number", *random.choices(KINDS, k=8), "function", "class", "class"):
+        begun_with = [kind for group in groups for kind in group]
+        for kind in ("import", "number", *random.choices(program.kinds, k=8), "function", "class", *begun_with):
             program = with_new(program, name, kind, random)
     return program
 
 
-def edited(program: Program, random: Random) -> Program:
-    """The same program after one save of one to three files."""
-    for name in random.sample(MODULES, random.choice((1, 1, 1, 2, 3))):
+def edited(program: Program, random: Random, leaving: Collection[str] = ()) -> Program:
+    """The same program after one save of one to three files, none of them of those to leave."""
+    names = [name for name in MODULES if name not in leaving]
+    for name in random.sample(names, min(len(names), 1 if "tail" in program.kinds else random.choice((1, 1, 1, 2, 3)))):
         program = _edited_module(program, name, random)
-    if random.random() < 0.1:
-        program = _broken(program, random.choice(MODULES), random)
+    if names and random.random() < 0.1:
+        program = _broken(program, random.choice(names), random)
     return program
 
 
@@ -70,7 +85,7 @@ def without(program: Program, numbers: Collection[int]) -> Program:
         name: tuple(each for each in statements if each.number not in numbers)
         for name, statements in program.modules.items()
     }
-    return Program(modules, program.following)
+    return replace(program, modules=modules)
 
 
 def with_new(program: Program, name: str, kind: Kind, random: Random, at: int | None = None) -> Program:
@@ -82,16 +97,41 @@ def with_new(program: Program, name: str, kind: Kind, random: Random, at: int | 
     if text is None:
         return program
     new = Statement(program.following, kind, bound, text)
-    return Program({**program.modules, name: (*statements[:at], new, *statements[at:])}, program.following + 1)
+    modules = {**program.modules, name: (*statements[:at], new, *statements[at:])}
+    return replace(program, modules=modules, following=program.following + 1)
+
+
+def written(kind: Kind, name: str, scope: Scope, random: Random) -> str | None:
+    """The text of a statement that binds this name; None if what it needs isn't there."""
+    writer = {**WRITERS, **ACTS}.get(kind)
+    return None if writer is None else writer(name, scope, random)
 
 
 def scope(program: Program, name: str, before: tuple[Statement, ...]) -> Scope:
     """What a statement after those can use."""
-    importable: dict[str, list[tuple[str, Kind]]] = {
-        other: [(each.name, each.kind) for each in program.modules[other] if each.kind != "import"]
-        for other in MODULES[: MODULES.index(name)]
+    names: dict[str, list[tuple[str, Kind]]] = {
+        other: [(each.name, each.kind) for each in program.modules[other] if each.kind not in _GIVES_NO_NAME]
+        for other in MODULES
     }
-    return Scope.of([(each.name, each.kind, each.text) for each in before], importable)
+    place = MODULES.index(name)
+    found = Scope.of(
+        [(each.name, each.kind, each.text) for each in before], {other: names[other] for other in MODULES[:place]}
+    )
+    later = {other: names[other] for other in MODULES[place + 1 :]}
+    tails = [each.text for each in program.modules[name] if each.kind == "tail"]
+    used = [used for text in tails for used in _from_tail(text, later)]
+    return Scope({**found.own, "tail": used}, found.importable, later, "tail" in program.kinds)
+
+
+_GIVES_NO_NAME = {"import", "tail", "late", "registered", "handler", "effect", "way", "demand"}
+
+
+def _from_tail(text: str, later: Mapping[str, list[tuple[str, Kind]]]) -> list[str]:
+    """Expressions that give a number by an import at the end of a module."""
+    *_, last = text.split()
+    if text.endswith(f"import {last}") and "from" in text:
+        return [last]
+    return [f"{last}.{name}" for name, kind in later.get(last, ()) if kind == "number"]
 
 
 def _edited_module(program: Program, name: str, random: Random) -> Program:
@@ -99,9 +139,9 @@ def _edited_module(program: Program, name: str, random: Random) -> Program:
     chance = random.random()
     at = random.randrange(len(statements))
     if chance < 0.12 or len(statements) < 6:
-        kind = random.choice(("import", *KINDS))
+        kind = random.choice(("import", *program.kinds))
         return with_new(program, name, kind, random, 0 if kind == "import" else random.randrange(len(statements) + 1))
-    if chance < 0.2:
+    if chance < 0.2 and statements[at].text != "import functools":  # what is defined in between needs it
         return without(program, {statements[at].number})
     if chance < 0.25:
         return _with(program, name, _moved(statements, at, random))
@@ -128,7 +168,7 @@ def _moved(statements: tuple[Statement, ...], at: int, random: Random) -> tuple[
 def _written_anew(program: Program, name: str, at: int, random: Random) -> Program:
     statements = program.modules[name]
     old = statements[at]
-    if old.kind in {"import", "decorator"}:
+    if old.kind in {"import", "decorator", "broken"}:
         return program
     text = written(old.kind, old.name, scope(program, name, statements[:at]), random)
     if text is None:
@@ -142,10 +182,10 @@ def _broken(program: Program, name: str, random: Random) -> Program:
     text = random.choice(
         ("def (:", "1 / 0", "raise SystemExit(3)", "import no_such_module", "from first import no_name", "x =")
     )
-    new = Statement(program.following, "import", f"error_{program.following}", text)
+    new = Statement(program.following, "broken", f"error_{program.following}", text)
     modules = {**program.modules, name: (*statements[:at], new, *statements[at:])}
-    return Program(modules, program.following + 1)
+    return replace(program, modules=modules, following=program.following + 1)
 
 
 def _with(program: Program, name: str, statements: tuple[Statement, ...]) -> Program:
-    return Program({**program.modules, name: statements}, program.following)
+    return replace(program, modules={**program.modules, name: statements})

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from tests.reload.fuzz.duel import Disagreement, dueling
+from tests.reload.fuzz.oracle import PACKAGE, fresh_start
 from tests.reload.fuzz.program import Program, begun, edited, rendered, without
+from tests.reload.support.disk import write
 
 __all__ = ["fuzz", "main"]
 
@@ -32,19 +34,21 @@ def fuzz(seed: str, edits: int) -> str:
 def one(seed: str, edits: int, counts: dict[str, int]) -> str:
     """Edit one program."""
     random = Random(seed)
-    good = begun(random)
+    good = started(random)
     history = [good]
     statuses = [""]
     folder = os.path.realpath(tempfile.mkdtemp(prefix="reloadls-fuzz-"))
     try:
-        with dueling(folder, [rendered(good)], Random(seed)) as (duel, reloader):
+        with dueling(folder, [rendered(good)], Random(seed), twin=good.twin) as (duel, reloader):
             for _ in range(edits):
                 program = following(good, history[-1], random)
                 history.append(program)
                 status = duel.edit(rendered(program), reloader)
                 statuses.append(status)
                 counts[status] = counts.get(status, 0) + 1
-                if status in {"reloaded", "unchanged"}:
+                if status == "noted":
+                    break
+                if rendered(program) == duel.live:
                     good = program
         return ""
     except Disagreement as error:
@@ -54,8 +58,25 @@ def one(seed: str, edits: int, counts: dict[str, int]) -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def started(random: Random) -> Program:
+    """A program that can be started."""
+    while True:
+        program = begun(random)
+        folder = os.path.realpath(tempfile.mkdtemp(prefix="reloadls-fuzz-"))
+        try:
+            os.mkdir(os.path.join(folder, PACKAGE))
+            for name, text in rendered(program).items():
+                write(os.path.join(folder, PACKAGE, name + ".py"), text)
+            if not isinstance(fresh_start(folder, tuple(program.modules)), str):
+                return program
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def following(good: Program, last: Program, random: Random) -> Program:
-    """What is saved next: after a failure something that mends it, mostly another edit of what was good."""
+    """What is saved next: after a failure mostly something that mends it, else edits of other files."""
+    if last is not good and random.random() < 0.3:
+        return edited(last, random, [name for name, module in last.modules.items() if module != good.modules[name]])
     program = edited(good, random)
     still = [name for name, module in program.modules.items() if module == last.modules[name] != good.modules[name]]
     return good if last is not good and (still or random.random() < 0.3) else program
@@ -101,7 +122,8 @@ def attempted(history: History, seed: str) -> bool:
     folder = os.path.realpath(tempfile.mkdtemp(prefix="reloadls-fuzz-"))
     at = 0
     try:
-        with dueling(folder, [rendered(history[0][0])], Random(seed)) as (duel, reloader):
+        first = history[0][0]
+        with dueling(folder, [rendered(first)], Random(seed), twin=first.twin) as (duel, reloader):
             for at, (program, status) in enumerate(history[1:], 1):
                 if duel.edit(rendered(program), reloader) != status and at < len(history) - 1:
                     return False

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-__all__ = ["FIRST", "KINDS", "Kind", "Scope", "written"]
+__all__ = ["FIRST", "KINDS", "WRITERS", "Kind", "Scope", "call", "value"]
 
-Kind = Literal[
-    "number", "series", "function", "factory", "class", "dataclass", "enum", "result", "object", "import", "decorator"
-]
+Kind = str
 KINDS: tuple[Kind, ...] = (
     *("number", "number", "series", "function", "function", "function", "factory", "class", "class"),
     *("dataclass", "enum", "result", "object"),
@@ -47,10 +45,14 @@ class Scope:
     Attributes:
         own: kind → expressions that give one: names of the module, or those of an imported module, dotted.
         importable: module → its names and their kinds.
+        later: the same of modules that import this one.
+        in_circles: modules may import each other.
     """
 
     own: Mapping[str, list[str]]
     importable: Mapping[str, list[tuple[str, Kind]]]
+    later: Mapping[str, list[tuple[str, Kind]]] = field(default_factory=dict)
+    in_circles: bool = False
 
     @classmethod
     def of(cls, before: Iterable[tuple[str, Kind, str]], importable: Mapping[str, list[tuple[str, Kind]]]) -> Scope:
@@ -78,18 +80,12 @@ def _imported(text: str, importable: Mapping[str, list[tuple[str, Kind]]]) -> li
     return [(alias or each, kind) for each, kind in names if each == name]
 
 
-def written(kind: Kind, name: str, scope: Scope, random: Random) -> str | None:
-    """The text of a statement that binds this name; None if what it needs isn't there."""
-    writer = WRITERS.get(kind)
-    return None if writer is None else writer(name, scope, random)
-
-
 def _number(name: str, scope: Scope, random: Random) -> str:
-    return f"{name} = {_value(scope, random, ())}"
+    return f"{name} = {value(scope, random, ())}"
 
 
 def _series(name: str, scope: Scope, random: Random) -> str:
-    values = [_value(scope, random, ()) for _ in range(random.randint(2, 4))]
+    values = [value(scope, random, ()) for _ in range(random.randint(2, 4))]
     form = random.choice(("({},)", "[{}]", "[each + 1 for each in ({},)]"))
     return f"{name} = {form.format(', '.join(values))}"
 
@@ -100,15 +96,15 @@ def _function(name: str, scope: Scope, random: Random) -> str:
         lines.append(f"@{plus}({random.randint(1, 9)})")
     elif chance < 0.25 and (twice := _decorator(scope, "twice")):
         lines.append(f"@{twice}")
-    default = _value(scope, random, ())
+    default = value(scope, random, ())
     lines.append(f"def {name}(x, y={default}):")
     if random.random() < 0.3:
         lines.append(f'    """Words {random.randint(0, 99)}."""')
     if random.random() < 0.4:
-        lines.append(f"    z = {_call(scope, random, ('x', 'y'))}")
-        lines.append(f"    return (z + {_value(scope, random, ('x', 'y', 'z'))}) % 1009")
+        lines.append(f"    z = {call(scope, random, ('x', 'y'))}")
+        lines.append(f"    return (z + {value(scope, random, ('x', 'y', 'z'))}) % 1009")
     else:
-        lines.append(f"    return {_call(scope, random, ('x', 'y'))} % 1009")
+        lines.append(f"    return {call(scope, random, ('x', 'y'))} % 1009")
     return "\n".join(lines)
 
 
@@ -119,7 +115,7 @@ def _decorator(scope: Scope, name: str) -> str | None:
 def _factory(name: str, scope: Scope, random: Random) -> str:
     return (
         f"def {name}(n):\n    k = n * 3\n\n    def inner(x, y=5):\n"
-        f"        return (k + {_call(scope, random, ('x', 'y'))}) % 1009\n\n    return inner"
+        f"        return (k + {call(scope, random, ('x', 'y'))}) % 1009\n\n    return inner"
     )
 
 
@@ -138,16 +134,16 @@ def _class(name: str, scope: Scope, random: Random) -> str | None:
 
 
 def _attributes(scope: Scope, random: Random) -> list[str]:
-    return [f"    a{number} = {_value(scope, random, ())}" for number in range(random.randint(0, 3))]
+    return [f"    a{number} = {value(scope, random, ())}" for number in range(random.randint(0, 3))]
 
 
 def _methods(scope: Scope, random: Random, *, has_super: bool) -> list[str]:
     lines = ["    def m0(self, x=1):", *_method_body(scope, random, has_super=has_super)]
     for number in range(1, random.randint(1, 4)):
         form = random.choice(("plain", "plain", "static", "class", "property"))
-        body = _call(scope, random, ("x",))
+        body = call(scope, random, ("x",))
         if form == "plain":
-            lines += [f"    def m{number}(self, x={_value(scope, random, ())}):"]
+            lines += [f"    def m{number}(self, x={value(scope, random, ())}):"]
             lines += _method_body(scope, random, has_super=has_super)
         elif form == "static":
             lines += ["    @staticmethod", f"    def m{number}(x=2):", f"        return {body} % 1009"]
@@ -161,36 +157,36 @@ def _methods(scope: Scope, random: Random, *, has_super: bool) -> list[str]:
             lines += [
                 "    @property",
                 f"    def p{number}(self):",
-                f"        return self.value + {_value(scope, random, ())}",
+                f"        return self.value + {value(scope, random, ())}",
             ]
     return lines
 
 
 def _method_body(scope: Scope, random: Random, *, has_super: bool) -> list[str]:
-    value = _call(scope, random, ("x", "self.value"))
+    result = call(scope, random, ("x", "self.value"))
     if has_super and random.random() < 0.5:
-        value += " + super().m0(x)"
-    return [f"        return ({value}) % 1009"]
+        result += " + super().m0(x)"
+    return [f"        return ({result}) % 1009"]
 
 
 def _dataclass(name: str, scope: Scope, random: Random) -> str:
     lines = ["from dataclasses import dataclass", random.choice(("@dataclass", "@dataclass", "@dataclass(order=True)"))]
     lines += [f"class {name}:", "    value: int = 4"]
-    lines += [f"    f{number}: int = {_value(scope, random, ())}" for number in range(random.randint(0, 3))]
+    lines += [f"    f{number}: int = {value(scope, random, ())}" for number in range(random.randint(0, 3))]
     return "\n".join([*lines, *_methods(scope, random, has_super=False)])
 
 
 def _enum(name: str, scope: Scope, random: Random) -> str:
     members = random.sample("ABCDEF", random.randint(1, 4))
-    values = random.sample(range(20), len(members))
+    numbers = random.sample(range(20), len(members))
     lines = ["from enum import Enum", f"class {name}(Enum):"]
-    lines += [f"    {member} = {value}" for member, value in zip(sorted(members), values, strict=True)]
+    lines += [f"    {member} = {number}" for member, number in zip(sorted(members), numbers, strict=True)]
     return "\n".join([*lines, "    def double(self):", f"        return self.value * {random.randint(2, 4)}"])
 
 
 def _result(name: str, scope: Scope, random: Random) -> str | None:
     function = scope.any("function", random)
-    return function and f"{name} = {function}({_value(scope, random, ())})"
+    return function and f"{name} = {function}({value(scope, random, ())})"
 
 
 def _object(name: str, scope: Scope, random: Random) -> str | None:
@@ -204,13 +200,14 @@ def _import(name: str, scope: Scope, random: Random) -> str | None:
     module = random.choice(list(scope.importable))
     names = scope.importable[module]
     one = random.choice(names)[0] if names else None
-    forms = [f"import {module}", f"from {module} import *"]
+    # Where modules import each other, a star import takes less from one that is not loaded to its end.
+    forms = [f"import {module}", f"import {module}" if scope.in_circles else f"from {module} import *"]
     if one:
         forms += [f"from {module} import {one}", f"from {module} import {one} as {one}_{name.rpartition('_')[2]}"]
     return random.choice(forms)
 
 
-def _value(scope: Scope, random: Random, locals_: tuple[str, ...]) -> str:
+def value(scope: Scope, random: Random, locals_: tuple[str, ...]) -> str:
     """An expression that is a number and calls nothing."""
     choices = [str(random.randint(0, 50)), *locals_]
     choices += [each for each in (scope.any("number", random), scope.any("result", random)) if each]
@@ -219,11 +216,13 @@ def _value(scope: Scope, random: Random, locals_: tuple[str, ...]) -> str:
     return random.choice((first, f"({first} {random.choice('+-*')} {second}) % 1009"))
 
 
-def _call(scope: Scope, random: Random, locals_: tuple[str, ...]) -> str:
+def call(scope: Scope, random: Random, locals_: tuple[str, ...]) -> str:
     """An expression that is a number, and may call what is there."""
-    argument = _value(scope, random, locals_)
+    argument = value(scope, random, locals_)
     choices = [argument]
     choices += [f"{name}({argument})" for name in [scope.any("function", random)] if name]
+    choices += [f"{name}({argument})" for name in [scope.any("cached", random)] if name]
+    choices += [f"{name}({argument})" for name in [scope.any("dispatch", random)] if name]
     choices += [f"{name}(2)({argument})" for name in [scope.any("factory", random)] if name]
     choices += [f"{name}({argument}).m0()" for name in [scope.any("class", random)] if name]
     choices += [f"{name}.m0({argument})" for name in [scope.any("object", random)] if name]

@@ -20,7 +20,7 @@ from .containers import CONTAINERS, content_of, entries, is_a, length
 from .process_state import PROCESS, read_process
 from .reach import LONGEST
 
-__all__ = ["Line", "lines_with_effects", "names_in", "snapshot", "starts_of"]
+__all__ = ["Line", "lines_with_effects", "names_in", "snapshot", "starts_of", "stored_in"]
 
 _ACTS = (
     "CALL",
@@ -34,6 +34,7 @@ _ACTS = (
 _EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
 _NAME = opcode.opmap["LOAD_NAME"]
 _SETS = opcode.opmap["STORE_ATTR"]
+_PUTS = opcode.opmap["STORE_SUBSCR"]
 _READS = opcode.opmap["LOAD_ATTR"]
 _SHIFT = 1 if sys.version_info >= (3, 12) else 0
 """The lowest bit says whether a method is loaded."""
@@ -50,6 +51,8 @@ class Line:
     acts: bool = False
     sets: bool = False
     """It sets an attribute."""
+    puts: bool = False
+    """It sets an item."""
     attributes: set[str] = field(default_factory=set)
     """The attributes that it reads."""
     stored: set[str] = field(default_factory=set)
@@ -81,6 +84,7 @@ def lines_with_effects(code: CodeType) -> dict[int, Line]:
         elif operation in _EFFECTS:
             each = found.setdefault(line, Line())
             each.acts, each.sets = True, each.sets or operation == _SETS
+            each.puts = each.puts or operation == _PUTS
             if operation == _SETS:
                 each.stored.add(code.co_names[argument])
         argument = 0
@@ -137,7 +141,7 @@ def snapshot(
         most: how many objects to look at.
         line: what the code that runs sets and reads: the attributes of any object may be set.
     """
-    found = Snapshot()
+    found, starts = Snapshot(), list(starts)
     walk = _Walk(found, owns, line or Line())
     waiting = deque((each, 0) for each in starts)
     seen = {id(each) for each, _ in waiting}
@@ -146,16 +150,32 @@ def snapshot(
     for each, _ in waiting if line is not None and line.sets else ():
         if (values := state_of(each)) is not None:
             found.add_attributes(each, values)
-    while waiting and most > 0:
-        each, depth = waiting.popleft()
+    urgent: deque[tuple[Any, int]] = deque()
+    while (waiting or urgent) and most > 0:
+        first = bool(urgent)
+        each, depth = urgent.popleft() if first else waiting.popleft()
         most -= 1
         for child in walk.visit(each, depth):
             if id(child) not in seen and not is_a(child, _Plain):
                 seen.add(id(child))
-                waiting.append((child, depth + 1))
+                if id(child) in walk.urgent or (first and not is_a(each, ModuleType) and len(urgent) < _URGENT):
+                    urgent.append((child, depth + 1))
+                else:
+                    waiting.append((child, depth + 1))
     walk.add_libraries()
+    if line is not None and (line.sets or line.puts):
+        inside = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
+        for each in (*starts, *inside):
+            found.expect(each, line.texts if is_a(each, dict) else line.stored)
+        if line.puts and "environ" in {*line.names, *line.attributes}:
+            found.expect(os.environ, line.texts)
     return found
 
+
+_RUN_FOR_CLASSES = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
+"""Methods that a class statement may run."""
+_URGENT = 20
+"""How many objects may wait that what a line names leads to; others come after them."""
 
 _DATA = frozenset(
     [
@@ -194,6 +214,9 @@ class _Walk:
         self._found = found
         self._owns = owns
         self._attributes = set(line.attributes)
+        self._line = line
+        self.urgent: set[int] = set()
+        """What is looked at before all else: what the line reads of the program's modules, and what it runs."""
         self._stored = line.stored | (line.texts if "setattr" in line.names else set())
         self._libraries: list[Any] = []
         """Objects and classes of libraries, which change of their own accord, too."""
@@ -214,7 +237,7 @@ class _Walk:
     def visit(self, each: Any, depth: int) -> Iterable[Any]:
         """Remember an object; what it leads to."""
         kinds: list[tuple[Any, Callable[[], Iterable[Any]]]] = [
-            (FunctionType, lambda: self._function(each)),
+            (FunctionType, lambda: self._function(each, depth)),
             (MethodType, lambda: (each.__self__, each.__func__)),
             (ModuleType, lambda: self._module(each, depth)),
             (type, lambda: self._class(each)),
@@ -224,13 +247,15 @@ class _Walk:
         ]
         return next((look() for kind, look in kinds if is_a(each, kind)), None) or self._instance(each)
 
-    def _function(self, function: FunctionType) -> Iterable[Any]:
+    def _function(self, function: FunctionType, depth: int) -> Iterable[Any]:
         space = function.__globals__
         own = self._owns(str(space.get("__name__")))
         if own:
             self._attributes.update(names_in(function.__code__))
             self._stored.update(stored_in(function.__code__))
         values = [space[name] for name in names_in(function.__code__) if name in space] if own else []
+        if depth == 0:
+            self.urgent.update(map(id, values))
         cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
         attributes = dict(vars(function))
         self._found.add_attributes(function, attributes)
@@ -242,6 +267,7 @@ class _Walk:
         values = dict(vars(module))
         self._found.add_attributes(module, values)
         own = self._owns(module.__name__)
+        self.urgent.update(id(values[name]) for name in self._line.attributes if own and name in values)
         if not own:
             self._modules.append(module)
         if not own and module.__name__.partition(".")[0] in _AT_WORK:
@@ -254,6 +280,7 @@ class _Walk:
             return ()
         values = attributes_of(cls) or {}
         self._found.add_attributes(cls, values)
+        self.urgent.update(id(value) for name, value in values.items() if name in _RUN_FOR_CLASSES)
         return [*values.values(), *cls.__mro__[1:], type(cls)]
 
     def _container(self, container: Any) -> Iterable[Any]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-from .containers import content_of, entries, is_a, put_back, refill, same_entries, set_content
+from .containers import content_of, entries, is_a, put_back, put_key, refill, same_entries, set_content
 from .process_state import PROCESS, read_process, set_process
 from .undo import MISSING
 
-__all__ = ["Change", "Snapshot", "attributes_of", "state_of"]
+__all__ = ["Change", "Snapshot", "attributes_of", "set_slot", "state_of"]
 
 
 _BY_VALUE = (str, int, float, bool)
@@ -30,6 +30,7 @@ class Snapshot:
         self._attributes: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._only: dict[int, set[str]] = {}
         self._whole: dict[int, tuple[Any, Any]] = {}
+        self._expected: dict[int, set[str]] = {}
         self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
         """Objects that did not exist, with the attributes that they began with."""
 
@@ -60,6 +61,10 @@ class Snapshot:
         """Remember the content of an object that holds no others."""
         self._whole.setdefault(id(owner), (owner, content))
 
+    def expect(self, owner: Any, names: Iterable[str]) -> None:
+        """Have keys or attributes count as set that had the same value before."""
+        self._expected.setdefault(id(owner), set()).update(names)
+
     def changes(self) -> list[Change]:
         """What is different now."""
         found: list[Change] = []
@@ -74,7 +79,22 @@ class Snapshot:
         for owner, known in (*self._attributes.values(), *self.made_since()):
             if change := _of_attributes(owner, known, self._only.get(id(owner))):
                 found.append(change)
-        return found
+        return [*found, *self._set_to_the_same()]
+
+    def _set_to_the_same(self) -> Iterator[Change]:
+        for names, (owner, before) in ((self._expected[key], self._known(key)) for key in self._expected):
+            for key, value in before.items() if names else ():
+                if type(key) is str and key in names:
+                    now = _value_of(owner, key)
+                    if _is_same(now, value):
+                        back = partial(set_slot, owner, key, value, attributes=not is_a(owner, dict))
+                        yield Change(owner, back, not is_a(owner, dict), replaced=[(key, value, now)])
+
+    def _known(self, key: int) -> tuple[Any, dict[Any, Any]]:
+        if key in self._attributes:
+            return self._attributes[key]
+        container, content = self._containers.get(key, (None, []))
+        return container, dict(content) if is_a(container, dict) else {}
 
 
 @dataclass(slots=True, eq=False)
@@ -96,14 +116,16 @@ class Change:
     """The content before and after, of an object that holds no others."""
     taken: list[int] = field(default_factory=list)
     """The places from which `take_out` has taken something."""
-    _inner: list[tuple[Any, list[Any]]] = field(default_factory=list)
+    inner: list[tuple[Any, list[Any]]] = field(default_factory=list)
     """Containers that it was given under a key, and what they held then: others may put theirs there, too."""
+    left: list[tuple[Any, Any]] = field(default_factory=list)
+    """Key and container, of those that `take_out` has left there for others."""
 
     def now(self) -> Callable[[], object]:
         """What brings the present state back."""
         if self.whole is not None:
             return partial(set_content, self.owner, content_of(self.owner))
-        inner: list[Callable[[], object]] = [partial(put_back, each, entries(each)) for each, _ in self._inner]
+        inner: list[Callable[[], object]] = [partial(put_back, each, entries(each)) for each, _ in self.inner]
         own = self._own_now()
 
         def back() -> None:
@@ -127,7 +149,7 @@ class Change:
 
         self.added = [(at, kept(entry)) for at, entry in self.added]
         self.replaced = [(key, old, kept(new)) for key, old, new in self.replaced]
-        self._inner = [(each, [kept(entry) for entry in content]) for each, content in self._inner]
+        self.inner = [(each, [kept(entry) for entry in content]) for each, content in self.inner]
 
     def take_out(self) -> bool:
         """Take out what was put in, and put back what was removed. False where that is impossible."""
@@ -149,7 +171,10 @@ class Change:
         for place, (key, value) in enumerate(content):
             if id(key) in added and not self._of_others(value):
                 self.taken.append(place)
-            elif id(key) in before and value is before[id(key)][1]:
+                continue
+            if id(key) in added:
+                self.left.append((key, value))
+            if id(key) in before and value is before[id(key)][1]:
                 kept.append((key, before[id(key)][0]))
             else:
                 kept.append((key, value))
@@ -161,7 +186,7 @@ class Change:
 
     def _of_others(self, value: Any) -> bool:
         """Whether others have put something in a container that was given. Then only the own entries go."""
-        own = next((content for each, content in self._inner if each is value), None)
+        own = next((content for each, content in self.inner if each is value), None)
         if own is None:
             return False
         known = {id(entry[0] if is_a(value, dict) else entry) for entry in own}
@@ -215,7 +240,7 @@ def _of_dict(container: Any, before: list[Any], now: list[Any]) -> Change:
     change.added = [(place, pair) for place, pair in enumerate(now) if id(pair[0]) not in old]
     change.removed = [(place, pair) for place, pair in enumerate(before) if id(pair[0]) not in new]
     given = [pair[1] for _, pair in change.added if is_a(pair[1], (list, dict, set))]
-    change._inner = [(value, entries(value)) for value in given]
+    change.inner = [(value, entries(value)) for value in given]
     change.replaced = [(key, old[id(key)], value) for key, value in now if id(key) in old and old[id(key)] is not value]
     return change
 
@@ -240,6 +265,12 @@ def _of_attributes(owner: Any, before: dict[str, Any], only: set[str] | None) ->
     if not (change.added or change.removed or change.replaced):
         return None  # only their order
     return change
+
+
+def _value_of(owner: Any, key: str) -> Any:
+    if is_a(owner, dict):
+        return dict(entries(owner)).get(key, MISSING)
+    return (state_of(owner) or {}).get(key, MISSING)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -352,3 +383,11 @@ def _take_out_attributes(change: Change) -> None:
     for _, (name, value) in change.removed:
         if name not in now:
             _set(change.owner, name, value)
+
+
+def set_slot(owner: Any, key: Any, value: Any, *, attributes: bool) -> None:
+    """Set a key of a dictionary or an attribute of another object, by what its base type does."""
+    if attributes:
+        _set(owner, key, value)
+    else:
+        put_key(owner, key, value)

@@ -55,10 +55,10 @@ class ClassBodies:
             tuple(each for each in difference.steps if each.way not in (Way.MOVE, Way.PATCH)), difference.removed
         )
         put = self._putter(cls, difference)
+        facts.place(step.statement.first)
         alone = statement_for_body(step.statement, reduced)
         made: tuple[CodeType, ...] = ()
         if alone is not None:
-            facts.place(step.statement.first)
             imported = module.source.imported()
             code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags, imported)
             made = inner_codes(code)

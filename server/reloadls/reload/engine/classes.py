@@ -23,10 +23,12 @@ from .statements import Statement, body_of
 from .undo import MISSING, Undo
 
 __all__ = [
+    "HOOKS",
     "CantBeLive",
     "adopt_class",
     "changed_body",
     "has_docstring",
+    "hooks_of",
     "is_plain",
     "kept_names",
     "patch_class",
@@ -44,6 +46,18 @@ Put = Callable[[str, Any], bool]
 
 def _put_nothing(_name: str, _value: Any) -> bool:
     return False
+
+
+HOOKS = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
+"""Methods that may run while a class is made."""
+
+
+def hooks_of(cls: type) -> Iterator[FunctionType]:
+    """The functions of a class that run while another is made."""
+    for name, value in type.__getattribute__(cls, "__dict__").items():
+        function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+        if name in HOOKS and isinstance(function, FunctionType):
+            yield function
 
 
 class CantBeLive(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .classes import CantBeLive
 from .codes import all_codes
 from .derived import refresh
 from .functions import Functions, clear_caches, set_code
+from .layers import out_of_order
 from .modules import LoadedModule, Modules
 from .plan import ModulePlan, Work, annotated
 from .relocation import imports_module
@@ -146,6 +148,8 @@ class Commit:
             self._schedule.push(module, statement)
         self._push_importers(names)
         for plan in self._shared.work.plans:
+            self._put_in_order(plan)
+        for plan in self._shared.work.plans:
             self._remove(plan)
         for due in self._schedule.edited():
             if due.step.before is not None:
@@ -153,6 +157,17 @@ class Commit:
         for plan in self._shared.work.plans:
             for name in plan.bodies:
                 self._body_changed(plan.module, name)
+
+    def _put_in_order(self, plan: ModulePlan) -> None:
+        """What statements did that have changed places is brought about again, in the order in which they are now."""
+        for step in reversed(out_of_order(plan.steps, plan.module.effects)):
+            if step.before is not None:
+                codes = self._shared.old_codes.get(step.before.facts, ())
+                self._shared.remember()
+                self._rerun.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
+                self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
+                self._schedule.whole.add(step.statement.facts)
+                self._schedule.push(plan.module, step.statement)
 
     def _push_importers(self, names: Collection[str]) -> None:
         """What imports a module by a name that it had must find out what that name means now."""
@@ -180,6 +195,9 @@ class Commit:
         module = plan.module
         self._shared.save(module)
         self._shared.old_codes.update(module.codes)
+        for step in plan.steps:
+            if step.before is not None:
+                self._shared.traces.lines_before[step.statement.facts] = step.before.first
         came_from = {step.statement.facts: step.before.facts for step in plan.steps if step.before}
         module.take(plan.text, plan.source, plan.codes, came_from)
         self._shared.compiled.update(plan.compiled)
@@ -203,6 +221,8 @@ class Commit:
         bound = {name for each in plan.source.statements for name in each.facts.uses.binds}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)
+            here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
+            self._rerun.clear(module, here, module.effects.get(statement.facts, ()))
             self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
             self._shared.told(module, [])
         for statement in plan.difference.removed:

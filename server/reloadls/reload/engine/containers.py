@@ -21,6 +21,7 @@ __all__ = [
     "keep_identity",
     "length",
     "put_back",
+    "put_key",
     "refill",
     "same_entries",
     "set_content",
@@ -137,3 +138,8 @@ _WHOLE: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], object]]] = 
 def keep_identity(values: Iterable[Any]) -> dict[int, Any]:
     """The values by their identity."""
     return {id(each): each for each in values}
+
+
+def put_key(container: Any, key: Any, value: Any) -> None:
+    """Set one key of a dictionary."""
+    _base(container).__setitem__(container, key, value)

@@ -17,7 +17,7 @@ from .modules import LoadedModule, Modules
 from .names import Chain, Reads
 from .statements import Statement
 
-__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "imported_from"]
+__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "dispatchers", "imported_from"]
 
 Key = tuple[str, str]
 Origin = tuple[LoadedModule, Statement]
@@ -52,7 +52,7 @@ def dependents(
         if each not in known:
             known.add(each)
             waiting.append(_changed(modules, *each))
-            for other in _of_class(modules.named(each[0][0]), each[0][1]) if each[1] else ():
+            for other in _of_function(modules.named(each[0][0]), each[0][1]) if each[1] else ():
                 follow(other)
 
     follow((key, body))
@@ -71,6 +71,21 @@ def dependents(
                 if on_function is not None:
                     on_function(module, name)
                 follow(((module.name, name), True))
+
+
+def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
+    """What a function that does something else makes different, too."""
+    if module is None:
+        return []
+    binders = (each for each in module.source.statements if name in each.facts.uses.binds)
+    found = [(key, True) for each in binders for key in dispatchers(module, each)]
+    return [*found, *_of_class(module, name)]
+
+
+def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
+    """The functions that call what a statement defines, since it was registered with them (`@area.register`)."""
+    owners = (_value(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
+    return [(each.__module__, each.__qualname__) for each in owners if isinstance(each, FunctionType)]
 
 
 _HOOKS: dict[str, Callable[[type], Iterable[type]]] = {
@@ -98,13 +113,13 @@ def _classes_made_by(modules: Modules, key: Key) -> Iterator[Origin]:
                     yield module, statement
 
 
-def _of_class(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
+def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
     """What a method that does something else makes different, too.
 
     An instance that is made and used at once, and the methods of subclasses that call it through `super()`.
     """
     outer, _, last = name.rpartition(".")
-    if module is None or not outer or "<locals>" in name or last == "*":
+    if not outer or "<locals>" in name or last == "*":
         return []
     found: list[tuple[Key, bool]] = [((module.name, f"{outer}.*"), False)]
     for cls in _subclasses(module.namespace.get(outer)):

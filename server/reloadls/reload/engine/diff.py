@@ -51,14 +51,26 @@ class Difference:
     removed: tuple[Statement, ...]
 
 
-def compare(old: Sequence[Statement], new: Sequence[Statement]) -> Difference:
-    """Pair the statements of two texts, each with the one it comes from."""
+def _binds(statement: Statement) -> bool:
+    return True
+
+
+def compare(
+    old: Sequence[Statement], new: Sequence[Statement], binds: Callable[[Statement], bool] = _binds
+) -> Difference:
+    """Pair the statements of two texts, each with the one it comes from.
+
+    Args:
+        old: the statements as they ran.
+        new: as they are now.
+        binds: whether a statement gives the names that it binds another value; it may change the value in place.
+    """
     before = _equals(old, new)
     _pair(old, new, before)
     steps = tuple(_step(statement, before.get(statement)) for statement in new)
     used = set(before.values())
     removed = tuple(each for each in old if each not in used)
-    return Difference(_in_order(steps, old, removed), removed)
+    return Difference(_in_order(steps, old, removed, binds), removed)
 
 
 def _equals(old: Sequence[Statement], new: Sequence[Statement]) -> dict[Statement, Statement]:
@@ -230,15 +242,18 @@ def header(node: ast.ClassDef) -> str:
     return dump([*node.decorator_list, *node.bases, *node.keywords, *getattr(node, "type_params", [])])
 
 
-def _in_order(steps: tuple[Step, ...], old: Sequence[Statement], removed: Iterable[Statement]) -> tuple[Step, ...]:
+def _in_order(
+    steps: tuple[Step, ...], old: Sequence[Statement], removed: Iterable[Statement], binds: Callable[[Statement], bool]
+) -> tuple[Step, ...]:
     """Have all statements run that bind a name which several bind, if one of them is run, gone, or in another place."""
     binders: defaultdict[str, list[int]] = defaultdict(list)
     for index, step in enumerate(steps):
         uses = step.statement.facts.uses
-        for name in uses.binds - uses.passing - {"_"}:
-            binders[name].append(index)
+        for name in uses.binds - uses.passing if binds(step.statement) else ():
+            if name != "_" or stands_alone(step.statement):
+                binders[name].append(index)
     place = {each: index for index, each in enumerate(old)}
-    gone = {name for each in removed for name in each.facts.uses.binds}
+    gone = {name for each in removed if binds(each) for name in each.facts.uses.binds}
     gone |= {
         name
         for step in steps

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from .changes import Change
@@ -13,7 +14,7 @@ from .modules import LoadedModule, Modules
 from .statements import Statement
 from .undo import Undo
 
-__all__ = ["place"]
+__all__ = ["later_changes", "later_statements", "place"]
 
 
 def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iterable[Change], undo: Undo) -> None:
@@ -63,25 +64,46 @@ def _are(content: list[Any], added: list[Any], *, pairs: bool) -> bool:
 
 
 def _before_later(modules: Modules, origin: Origin, owner: Any, content: list[Any]) -> int:
+    module, statement = origin
     later = (
         _find(content, entry, at, pairs=is_a(owner, dict))
-        for change in _later(modules, *origin)
-        if change.owner is owner
+        for change in later_changes(modules, module, statement.first, owner)
         for at, entry in change.added
     )
     return min((at for at in later if at is not None), default=len(content))
 
 
-def _later(modules: Modules, module: LoadedModule, statement: Statement) -> Iterable[Change]:
-    """What the statements did that come after this one in the order of the program."""
+def later_changes(modules: Modules, module: LoadedModule, line: int, owner: Any) -> Iterator[Change]:
+    """What statements did to an object that come after a line in the order of the program."""
     for other in modules:
-        if other.order < module.order or not (other.effects or other.noted):
+        if other.order < module.order or not any(each.owner is owner for each in _changes(other)):
             continue
         for each in other.source.statements:
-            if other is not module or each.first > statement.first:
+            if other is not module or each.first > line:
                 for effect in other.effects.get(each.facts, ()):
-                    if effect.change is not None:
+                    if effect.change is not None and effect.change.owner is owner:
                         yield effect.change
+
+
+def later_statements(
+    modules: Modules, module: LoadedModule, line: int
+) -> Iterator[tuple[LoadedModule, Statement, list[Change]]]:
+    """The statements after a line in the order of the program that have changed something, with what they did."""
+    for other in modules:
+        if other.order < module.order or not any(True for _ in _changes(other)):
+            continue
+        for each in other.source.statements:
+            if other is not module or each.first > line:
+                changes = [effect.change for effect in other.effects.get(each.facts, ()) if effect.change is not None]
+                if changes:
+                    yield other, each, changes
+
+
+def _changes(module: LoadedModule) -> Iterator[Change]:
+    noted = (effect for _, effect in module.noted)
+    for effect in chain(noted, *module.effects.values()):
+        if effect.change is not None:
+            yield effect.change
 
 
 def _find(content: list[Any], entry: Any, at: int, *, pairs: bool) -> int | None:

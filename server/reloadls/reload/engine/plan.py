@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 
 from .blocks import block_of_changes
 from .codes import all_codes, function_codes, inner_codes, is_class_body, pairs, same_but_lines, shifted
+from .containers import CONTAINERS, is_a
 from .diff import Difference, Step, Way, compare
 from .functions import Swap
 from .modules import Codes, LoadedModule
@@ -67,13 +68,23 @@ def plan_module(module: LoadedModule, text: str) -> ModulePlan:
         source = parse(text, module.path)
         difference = _all_again(before, source)
     else:
-        difference = compare(before.statements, source.statements)
+        difference = compare(
+            before.statements, source.statements, lambda each: not grows_in_place(each, module.namespace)
+        )
     kept = Source(source.lines, tuple(step.statement for step in difference.steps), source.flags)
     plan = ModulePlan(module, text, kept, difference, annotated_before=annotated(before))
     imported = kept.imported()
     steps = tuple(_plan_step(plan, step, imported) for step in difference.steps)
     plan.difference = Difference(steps, difference.removed)
     return plan
+
+
+def grows_in_place(statement: Statement, namespace: Mapping[str, object]) -> bool:
+    """Whether a statement changes the container that a name means (`NAMES += [...]`), and binds it to no other."""
+    [node, *others] = statement.facts.nodes
+    if others or not (isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)):
+        return False
+    return is_a(namespace.get(node.target.id), CONTAINERS)
 
 
 def annotated(source: Source) -> set[str]:

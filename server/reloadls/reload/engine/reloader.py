@@ -171,7 +171,7 @@ class HotReloader:
         if waiting and report.status in ("failed", "restartRequired"):
             # A file that still fails does not hold back the edits of others.
             alone = self._try(Attempt(self._modules, self._functions, self._adapters), paths, renamed, force)
-            return alone if alone.status == "reloaded" else report
+            return alone if alone.status in ("reloaded", "unchanged") else report
         return report
 
     def _try(self, attempt: Attempt, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:

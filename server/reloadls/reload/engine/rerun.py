@@ -6,23 +6,28 @@ import ast
 import gc
 import os
 from abc import ABCMeta
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import getmro
 from types import CodeType, FunctionType
 from typing import Any
 
 from .adopt import adopt_function, inner_functions
 from .blocks import annotation_only, block_of_changes
+from .candidates import stored_in
 from .class_body import ClassBodies, is_class
-from .classes import adopt_class, kept_names
+from .classes import HOOKS, adopt_class, hooks_of, kept_names
 from .codes import all_codes, function_codes, inner_codes
-from .dependents import dependents, depends
+from .containers import CONTAINERS, is_a
+from .dependents import Key, dependents, depends, dispatchers
 from .diff import Difference, Step, Way, stands_alone
+from .effects import Effect
 from .fields import field_names, fill_new_fields
+from .layers import clash, clash_at_end, slip_under
 from .modules import LoadedModule
-from .placing import place
-from .plan import codes_within, definitions
+from .placing import later_changes, later_statements, place
+from .plan import codes_within, definitions, grows_in_place
 from .schedule import Schedule
 from .stars import Stars
 from .statements import Facts, Statement, body_of
@@ -70,6 +75,9 @@ class Rerun:
         self._shared.save(module)
         self._shared.traces.taken = []
         triggered = step.before is not None and step.before.facts is step.statement.facts
+        if step.statement.facts in self._schedule.whole:
+            self._run_whole(module, step)
+            return
         if step.way is Way.ANNOTATE:
             self._execute(module, annotation_only(step.statement), step.statement)
             self._shared.told(module, sorted(step.statement.facts.uses.binds))
@@ -99,6 +107,7 @@ class Rerun:
         everything = dict(namespace) if statement.facts.uses.star else {}
         if step.before is not None:
             self._schedule.dispose(module, step.before)
+            self.clear(module, statement, module.effects.get(statement.facts, ()))
             codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
             self._shared.traces.take_back(module, step.before, codes, statement.facts)
         self._shared.told(module, [])
@@ -138,7 +147,45 @@ class Rerun:
         self._shared.execute(module, statement, code)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
+        slip_under(
+            shared.given, lambda owner: later_changes(shared.modules, module, statement.first, owner), shared.undo
+        )
+        given = [Effect(change=change) for change in shared.given]
+        self.clear(module, statement, given, has_run=True)
         place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+
+    def clear(
+        self, module: LoadedModule, statement: Statement, effects: Iterable[Effect], *, has_run: bool = False
+    ) -> None:
+        """Have later statements run again whose changes build on the same as these; theirs are taken back now.
+
+        Args:
+            module: whose statement it is.
+            statement: whose effects they are, where it stands now.
+            effects: what is about to be taken back.
+            has_run: they were brought about just now, instead.
+        """
+        mine = [effect.change for effect in effects if effect.change is not None]
+        if not mine:
+            return
+        shared, fits = self._shared, clash_at_end if has_run else clash
+        later = list(later_statements(shared.modules, module, statement.first))
+        clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
+        owners = {id(each.owner) for pair in clashing for each in pair}
+        for other, each, changes in reversed(later):
+            affected = any(id(change.owner) in owners for change in changes)
+            if not affected or each.facts.uses.value or self._schedule.is_running(other, each):
+                continue
+            if not has_run and not any(fits(one, change) for one in mine for change in changes):
+                continue
+            shared.save(other)
+            shared.remember()
+            codes = [*shared.old_codes.get(each.facts, ()), *other.codes.get(each.facts, ())]
+            taken, shared.traces.taken = shared.traces.taken, []
+            shared.traces.take_back(other, each, codes)
+            shared.traces.taken = taken
+            self._schedule.whole.add(each.facts)
+            self._schedule.push(other, each)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
         """Run a part of a statement; the code objects that it made."""
@@ -221,13 +268,15 @@ class Rerun:
     def _kept(self, ran: _Ran, name: str, old: Any, new: Any) -> Any:
         """Which object the name is to mean."""
         defined = name in ran.defined
+        # What a star import gave the name to belongs to another module.
+        foreign = ran.step.before is None and getattr(old, "__module__", "") != getattr(new, "__module__", "")
         if isinstance(old, FunctionType) and isinstance(new, FunctionType):
             same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
-            ours = defined or (id(new.__code__) in ran.codes and same_place)
+            ours = (defined and not foreign) or (id(new.__code__) in ran.codes and same_place)
             return adopt_function(old, new, self._shared.undo) if ours else new
         if isinstance(old, type) and isinstance(new, type) and not defined:
             return self._kept_made_class(ran, name, old, new)
-        if not defined:
+        if not defined or foreign:
             return new
         if isinstance(old, type) and isinstance(new, type):
             return self._kept_class(ran, old, new)
@@ -263,7 +312,7 @@ class Rerun:
     def _kept_class(self, ran: _Ran, old: type, new: type) -> type:
         before = ran.step.before
         body = body_of(before) if before is not None and is_class(before) else ()
-        made = {name for each in body for name in each.facts.uses.binds}
+        made = {name for each in body for name in each.facts.uses.binds} | self._made_by_hooks(old)
         keep = kept_names(ran.difference) if ran.difference else ()
         fields = field_names(old)
         kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep)
@@ -271,8 +320,31 @@ class Rerun:
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
         return kept
 
+    def _made_by_hooks(self, cls: type) -> set[str]:
+        """The attributes that the hooks of a class's bases may have set, when it was made."""
+        kinds = [each for each in (*cls.__mro__, *getmro(type(cls))) if self._shared.modules.owns(each.__module__)]
+        codes = [each.__code__ for kind in kinds for each in hooks_of(kind)]
+        names = {kind.__qualname__ for kind in kinds}
+        for known in self._shared.old_codes.values():
+            for code in all_codes(known):
+                outer, _, last = code.co_qualname.rpartition(".")
+                if last in HOOKS and outer in names:
+                    codes.append(code)
+        found: set[str] = set()
+        for code in codes:
+            found |= stored_in(code) | _texts(code)
+        return found
+
     def mutated(self, module: LoadedModule, statement: Statement) -> None:
         """A statement has changed things in place: what was computed from them follows."""
+        for key in dispatchers(module, statement):
+            self._schedule.emit(key, body=True)
+        changes = [*self._shared.given, *self._shared.traces.taken]
+        owners = {id(each.owner) for each in changes if is_a(each.owner, CONTAINERS)}
+        for other in self._shared.modules if owners else ():
+            for each, held in list(other.namespace.items()):
+                if id(held) in owners:
+                    self._push_readers(module, statement, (other.name, each))
         for node in statement.facts.nodes:
             if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
                 continue
@@ -285,11 +357,20 @@ class Rerun:
                 or (register and isinstance(value, ABCMeta))
                 or (read and hasattr(value, "__dict__"))
             ):
-                for other, each in dependents(self._shared.modules, (module.name, name)):
-                    later = other is not module or each.first >= statement.first
-                    later = later and each.facts is not statement.facts
-                    if later and each.facts.uses.value and not self._schedule.runs[each.facts]:
-                        self._schedule.push(other, each)
+                self._push_readers(module, statement, (module.name, name))
+
+    def _push_readers(self, module: LoadedModule, statement: Statement, key: Key) -> None:
+        for other, each in dependents(self._shared.modules, key):
+            later = other is not module or each.first >= statement.first
+            later = later and each.facts is not statement.facts
+            made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
+            if later and made and not self._schedule.runs[each.facts]:
+                self._schedule.push(other, each)
+
+
+def _texts(code: CodeType) -> set[str]:
+    """The words that a code may set an item or attribute by."""
+    return {each for each in code.co_consts if isinstance(each, str) and each.isidentifier()}
 
 
 def _fields(cls: Any) -> object:

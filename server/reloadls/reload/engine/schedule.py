@@ -14,7 +14,7 @@ from .changes import attributes_of
 from .dependents import Key, dependents
 from .diff import Step, Way, stands_alone
 from .modules import LoadedModule
-from .plan import Work
+from .plan import Work, grows_in_place
 from .statements import Facts, Statement
 from .transaction import Transaction
 from .undo import MISSING
@@ -48,6 +48,8 @@ class Schedule:
         self._line = list(_edited(shared.work))
         self._planned = {due.step.statement.facts for due in self._line}
         self.runs: Counter[Facts] = Counter()
+        self.whole: set[Facts] = set()
+        """Those that have to run as a whole, whatever was edited in them."""
         self.keys: set[Key] = set()
         """All values that changed."""
         self.unbound: dict[tuple[str, str], object] = {}
@@ -83,7 +85,7 @@ class Schedule:
     def push(self, module: LoadedModule, statement: Statement, known: frozenset[Statement] = frozenset()) -> None:
         """Have a statement run again, and those that bind the same name."""
         planned = statement.facts in self._planned and not self.runs[statement.facts]
-        if planned or self._is_running(module, statement):
+        if planned or self.is_running(module, statement):
             return
         step = Step(Way.RUN, statement, statement)
         heapq.heappush(self._line, Due(module.order, statement.first, module, step))
@@ -92,10 +94,11 @@ class Schedule:
         for other in module.source.statements:  # what binds the same name is one with it
             binds_it = other is not statement and not names.isdisjoint(other.facts.uses.binds)
             binds_it = binds_it and not (stands_alone(other) and stands_alone(statement))
+            binds_it = binds_it and not any(grows_in_place(each, module.namespace) for each in (statement, other))
             if binds_it and other not in known and (not self.runs[other.facts] or other.first > statement.first):
                 self.push(module, other, known | {statement})
 
-    def _is_running(self, module: LoadedModule, statement: Statement) -> bool:
+    def is_running(self, module: LoadedModule, statement: Statement) -> bool:
         """Whether it is not done yet: the one that a script lives in, and those after it."""
         line = _running_line(module)  # where it is now: the edit may have moved it
         return line is not None and statement.last >= line

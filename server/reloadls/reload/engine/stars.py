@@ -25,6 +25,7 @@ class Stars:
 
     def bound(self, module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
         """A star import has run: `before` are the names of its module from before."""
+        self._keep_own(module, statement, before)
         for name, value in list(module.namespace.items()):
             if not same_value(before.get(name, MISSING), value):
                 self._schedule.emit((module.name, name))
@@ -38,6 +39,14 @@ class Stars:
         for name in sorted(self.brought(module, statement) - given - own):
             self._schedule.unbind(module, name)
 
+    @staticmethod
+    def _keep_own(module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
+        """What later statements have bound counts, whatever a star import before them brings."""
+        later = {name for each in module.source.statements if each.first > statement.first for name in _given_by(each)}
+        for name in later & before.keys():
+            if module.namespace.get(name, MISSING) is not before[name]:
+                module.namespace[name] = before[name]
+
     def brought(self, module: LoadedModule, statement: Statement) -> set[str]:
         """Names that a star import has brought."""
         found: set[str] = set()
@@ -49,3 +58,9 @@ class Stars:
                     each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
                 }
         return found
+
+
+def _given_by(statement: Statement) -> set[str]:
+    """The names that a statement gives a value of its own, whatever they meant before."""
+    uses = statement.facts.uses
+    return set() if any(chain[0] in uses.binds for chain in uses.now.reads) else uses.binds

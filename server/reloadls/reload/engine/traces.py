@@ -16,8 +16,10 @@ from .changes import Change
 from .diff import stands_alone
 from .effects import Effect
 from .functions import Functions
+from .layers import give_way
 from .modules import LoadedModule, Modules
 from .mutations import undo_mutations, value_of
+from .placing import later_changes
 from .plan import definitions
 from .registrations import Registrations
 from .statements import Facts, Statement
@@ -41,6 +43,8 @@ class Traces:
         self._undo = undo
         self.taken: list[Change] = []
         """What was taken back for the statement that runs next."""
+        self.lines_before: dict[Facts, int] = {}
+        """Where the statements of edited modules were that are still there."""
         self.left: list[tuple[LoadedModule, Facts, str]] = []
         """What could not be taken back, and of which statement."""
 
@@ -55,9 +59,10 @@ class Traces:
             codes: of the functions that it has made.
             now: what it has become.
         """
+        line = self.line_now(module, statement, now or statement.facts)
         for facts in {statement.facts, now or statement.facts}:
             for effect in reversed(module.effects.pop(facts, [])):
-                self._take_back(module, now or statement.facts, effect)
+                self._take_back(module, now or statement.facts, effect, line)
         known = module.knows_changes_of(statement.facts)
         if not known:
             self._registrations.restore_with(self._undo)
@@ -65,12 +70,42 @@ class Traces:
         self._drop_registrations(module, statement, codes, known=known)
         self._cancel_tasks(module, statement)
 
-    def _take_back(self, module: LoadedModule, facts: Facts, effect: Effect) -> None:
+    def line_now(self, module: LoadedModule, statement: Statement, facts: Facts) -> int:
+        """Where a statement is; where it would be, if it is gone."""
+        for each in module.source.statements:
+            if each.facts is facts:
+                return each.first
+        before = (
+            each.first
+            for each in module.source.statements
+            if self.lines_before.get(each.facts, statement.first) < statement.first
+        )
+        return max(before, default=0)
+
+    def _take_back(self, module: LoadedModule, facts: Facts, effect: Effect, line: int) -> None:
+        change = effect.change
+        if change is not None:
+            give_way(change, later_changes(self._modules, module, line, change.owner), self._undo)
         left = effect.take_back(self._undo)
         if effect.change is not None:
             self.taken.append(effect.change)
+            for key, container in effect.change.left:
+                self._hand_on(effect.change.owner, key, container)
         if left:
             self.left.append((module, facts, left))
+
+    def _hand_on(self, owner: Any, key: Any, container: Any) -> None:
+        """A container that a statement has made stays for the sake of others: when they go, it goes."""
+        for module in self._modules:
+            for effects in list(module.effects.values()):
+                for effect in effects:
+                    change = effect.change
+                    if change is not None and change.owner is container:
+                        own = [entry for _, entry in change.added]
+                        pair = (0, (key, container))
+                        made = Change(owner, change.restore, added=[pair], inner=[(container, own)])
+                        effects.insert(effects.index(effect), Effect(change=made, line=effect.line))
+                        return
 
     def take_back_parts(
         self, module: LoadedModule, statement: Statement, block: Block, codes: Iterable[CodeType], now: Facts
@@ -88,7 +123,7 @@ class Traces:
         replaced = block.replaced()
         for effect in reversed(effects):
             if any(each.first <= effect.line <= each.last for each in replaced):
-                self._take_back(module, now, effect)
+                self._take_back(module, now, effect, self.line_now(module, statement, now))
                 effects.remove(effect)
         for step in block.kept:
             if step.before is not None:
