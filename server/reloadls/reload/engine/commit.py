@@ -166,8 +166,7 @@ class Commit:
                 self._shared.remember()
                 self._rerun.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
                 self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
-                self._schedule.whole.add(step.statement.facts)
-                self._schedule.push(plan.module, step.statement)
+                self._schedule.run_whole(plan.module, step.statement)
 
     def _push_importers(self, names: Collection[str]) -> None:
         """What imports a module by a name that it had must find out what that name means now."""

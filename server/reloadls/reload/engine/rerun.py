@@ -174,9 +174,12 @@ class Rerun:
         owners = {id(each.owner) for pair in clashing for each in pair}
         for other, each, changes in reversed(later):
             affected = any(id(change.owner) in owners for change in changes)
-            if not affected or each.facts.uses.value or self._schedule.is_running(other, each):
+            made = each.facts.uses.value and each.facts.uses.binds  # it is there for a value, which may have state
+            if not affected or made:
                 continue
             if not has_run and not any(fits(one, change) for one in mine for change in changes):
+                continue
+            if not self._schedule.run_whole(other, each):
                 continue
             shared.save(other)
             shared.remember()
@@ -184,8 +187,6 @@ class Rerun:
             taken, shared.traces.taken = shared.traces.taken, []
             shared.traces.take_back(other, each, codes)
             shared.traces.taken = taken
-            self._schedule.whole.add(each.facts)
-            self._schedule.push(other, each)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
         """Run a part of a statement; the code objects that it made."""

@@ -58,13 +58,24 @@ class Schedule:
 
     def __iter__(self) -> Iterator[Due]:
         """Each that is due; others may be added meanwhile."""
-        several = len(self._shared.work.plans) > 1
         while self._line:
             due = heapq.heappop(self._line)
             facts = due.step.statement.facts
-            if self.runs[facts] < (MOST_RUNS if due.triggered and several else 1):
+            if self.runs[facts] < self._most(due):
                 self.runs[facts] += 1
                 yield due
+
+    def _most(self, due: Due) -> int:
+        several = len(self._shared.work.plans) > 1 or due.step.statement.facts in self.whole
+        return MOST_RUNS if due.triggered and several else 1
+
+    def run_whole(self, module: LoadedModule, statement: Statement) -> bool:
+        """Have a statement run as a whole; False if that can't be any more."""
+        if self.runs[statement.facts] >= MOST_RUNS or self.is_running(module, statement):
+            return False
+        self.whole.add(statement.facts)
+        self.push(module, statement)
+        return True
 
     def environment_changed(self, before: dict[str, str]) -> None:
         """A statement has run: if it changed the process's environment, what was read from there follows."""
@@ -75,7 +86,8 @@ class Schedule:
         for module in self._shared.modules:
             for statement in module.source.statements if reads_environment(module.text) else ():
                 facts = statement.facts
-                if facts.uses.value and not names.isdisjoint(facts.words) and reads_environment(facts.text):
+                made = facts.uses.value and facts.uses.binds
+                if made and not names.isdisjoint(facts.words) and reads_environment(facts.text):
                     self.push(module, statement)
 
     def edited(self) -> list[Due]:
