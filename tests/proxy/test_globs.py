@@ -343,6 +343,27 @@ def test_a_glob_that_names_a_folder_matches_nothing(tmp_path: Path) -> None:
         assert not globs and "it can match nothing" in problems[0]
 
 
+def test_a_glob_with_a_nul_matches_nothing_and_leaves_others_alone(tmp_path: Path) -> None:
+    """To look for such a name fails, and would fail for all that is watched together."""
+    folder = os.fspath(tmp_path)
+    uri = to_uri(folder)
+    odd = (
+        "\0",
+        f"{folder}/\0/**",
+        f"{uri}/%00*.py",
+        "**/\0",
+        based(uri, "\0/*"),
+        based(f"{uri}/%00", "*"),
+        based(f"{folder}\0", "*"),
+    )
+    for glob in odd:
+        globs, problems = read_watchers([{"globPattern": glob}, {"globPattern": "**/*.py"}], [folder])
+        assert [each.pattern for each in globs] == ["**/*.py"], glob
+        assert len(problems) == 1 and "NUL" in problems[0]
+    globs, problems = read_watchers([{"globPattern": "{a,\0}"}], [folder])
+    assert [each.base for each in globs] == [f"{folder}/a"] and len(problems) == 1
+
+
 def test_many_wildcards_above_the_workspace_take_no_time() -> None:
     folder = "/x" * 500
     began = time.monotonic()

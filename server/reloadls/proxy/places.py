@@ -59,8 +59,15 @@ def places(pattern: Any, folders: Sequence[str]) -> tuple[list[tuple[str, str]],
         base = pattern.get("baseUri", pattern.get("base"))
         base = base.get("uri") if isinstance(base, dict) else base
         if isinstance(base, str):
+            _refuse_nul(base)
             return _relative(_base_path(base), _slashed(pattern["pattern"]), workspace)
     raise ValueError("its globPattern is neither a pattern nor a relative pattern")
+
+
+def _refuse_nul(*texts: str) -> None:
+    """No file can be called so, and to look for one fails."""
+    if any("\0" in text for text in texts):
+        raise ValueError(f"{MATCHES_NOTHING}: no name holds a NUL")
 
 
 def _each(starts: Iterator[_Start], folders: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -69,7 +76,9 @@ def _each(starts: Iterator[_Start], folders: Sequence[str]) -> tuple[list[tuple[
     for start in starts:
         for choice in alternatives("/".join(start.names)):
             try:
-                found += _within(_resolved(_Start(start.base, tuple(choice.split("/")))), start.base, folders)
+                place = _resolved(_Start(start.base, tuple(choice.split("/"))))
+                _refuse_nul(place.base, *place.names)
+                found += _within(place, start.base, folders)
             except ValueError as error:
                 wrong.append(str(error))
     return list(dict.fromkeys(found)), list(dict.fromkeys(wrong))
