@@ -102,3 +102,12 @@ def test_its_loop_says_nothing_in_the_programs_log(tmp_path: Path) -> None:
     with program(tmp_path) as running:
         running.until_tells("following")
         assert not [line for line in running.running.err if line.startswith("DEBUG:asyncio")]
+
+
+def test_says_that_nothing_is_reloaded_where_gevent_has_replaced_threads(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    write(tmp_path, app="from gevent import monkey\nmonkey.patch_all()\n" + TICKING, word=_WORD.format("one"))
+    with program(tmp_path) as running:
+        running.until_says("one")
+        running.until_tells("gevent has replaced threads")
+        assert not any("Traceback" in line for line in running.running.err)

@@ -84,7 +84,7 @@ class Runtime:
         Args:
             at_once: don't wait for a moment when the program has nothing to do.
         """
-        if self._thread is None:
+        if self._thread is None and not self._is_without_threads():
             args = (at_once,)
             self._thread = threading.Thread(target=self._run, args=args, name="reloadls-runtime", daemon=True)
             self._thread.start()
@@ -126,7 +126,7 @@ class Runtime:
     # -- on the thread
 
     def _run(self, at_once: bool) -> None:
-        if not at_once and not wait_for_a_quiet_moment(self._ending):
+        if (not at_once and not wait_for_a_quiet_moment(self._ending)) or self._is_without_threads():
             return
         try:
             from .own_loop import run  # noqa: PLC0415 - it imports asyncio
@@ -135,6 +135,16 @@ class Runtime:
         except Exception as error:
             if not self._ending.is_set():
                 say("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
+
+    def _is_without_threads(self) -> bool:
+        """Whether gevent has put its own in the place of threads, which then wait for each other; this is said."""
+        if not _is_of_gevent(threading.Lock):
+            return False
+        text = f"gevent has replaced threads in process {os.getpid()}, so nothing is reloaded there"
+        if self._thread is not None:  # its number is another one now, and it could not end without an error
+            vars(threading)["_active"].setdefault(threading.get_ident(), self._thread)
+        say("reloadls", f"{text}; while developing, start it with threads (gunicorn: -k gthread)", quiet=self._quiet)
+        return True
 
     async def _work(self) -> None:
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
@@ -183,3 +193,7 @@ def _folder() -> str:
         return os.getcwd()
     except OSError:
         return os.sep  # it was deleted
+
+
+def _is_of_gevent(kind: object) -> bool:
+    return str(getattr(kind, "__module__", "")).partition(".")[0] == "gevent"
