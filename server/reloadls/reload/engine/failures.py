@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
+import sys
+import tokenize
 import traceback
+from collections.abc import Iterator
 from types import TracebackType
 
 from reloadls.reload.report import Place, ReportError
@@ -20,12 +24,32 @@ _LONGEST = 10_000
 def describe(error: BaseException, modules: Modules) -> ReportError:
     """Type, message, place and traceback: the place is the innermost that lies in the program's own files."""
     place = _of_syntax(error) if isinstance(error, SyntaxError) else None
-    return ReportError(
-        type=type(error).__qualname__,
-        message=_message(error),
-        place=place or _of_template(error) or _of_frames(error.__traceback__, modules),
-        traceback=_text(error),
-    )
+    with _libraries():
+        return ReportError(
+            type=type(error).__qualname__,
+            message=_message(error),
+            place=place or _of_template(error) or _of_frames(error.__traceback__, modules),
+            traceback=_text(error),
+        )
+
+
+_LATE = {module.__name__: module for module in (linecache, tokenize)}
+"""What the standard library imports only when it reads a line of source."""
+
+
+@contextlib.contextmanager
+def _libraries() -> Iterator[None]:
+    """Have the standard library find its own modules, where the program has others by their names."""
+    programs = {name: sys.modules.get(name) for name in _LATE}
+    sys.modules.update(_LATE)
+    try:
+        yield
+    finally:
+        for name, module in programs.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
 def _message(error: BaseException) -> str:
