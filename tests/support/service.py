@@ -193,7 +193,9 @@ class Picture:
         assert answer["fresh"]
         self.files = {from_uri(change["uri"]) for change in answer["changes"]}
         self.clock = answer["clock"]
-        self._seen = len(self._client.messages)
+        # What came right behind it, perhaps in the same read, is still to be applied.
+        messages = self._client.messages
+        self._seen = 1 + next(at for at, arrived in enumerate(messages) if arrived.message.get("result") is answer)
 
     def apply(self) -> None:
         """Apply the batches that have come since this was last called."""

@@ -57,7 +57,7 @@ class Served:
         self._client: Client | None = None
 
     def ask(self, path: str, port: int | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port or self._port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self._port, timeout=60)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
