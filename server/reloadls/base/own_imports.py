@@ -67,7 +67,8 @@ class _Finder:
         while frame is not None:
             file = frame.f_code.co_filename
             if file.startswith(_OURS):
-                return file not in _FOR_THE_PROGRAM
+                # What these import themselves, while they are loaded, is ours.
+                return file not in _FOR_THE_PROGRAM or frame.f_code.co_name == "<module>"
             if not file.startswith(self._libraries):
                 return False
             frame = frame.f_back

@@ -193,7 +193,7 @@ def test_a_program_beside_its_own_asyncio_ends_as_always(folder: Path) -> None:
     assert ran(folder) == []
 
 
-@pytest.mark.parametrize("name", ["tokenize", "linecache", "inspect"])
+@pytest.mark.parametrize("name", ["tokenize", "linecache", "traceback", "inspect"])
 def test_errors_are_told_beside_a_module_of_the_program(folder: Path, name: str) -> None:
     app = _UNTOUCHED.replace("import word\n", f"import {name}\nassert {name}.OWN\nimport word\n")
     write(folder, app=app, word=_WORD.format("one"), **{name: "OWN = True\n"})
