@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.reload.adapters.live import Live
+from tests.reload.adapters.served import Edit, play, served
 
 pytest.importorskip("flask")
 
@@ -98,3 +99,29 @@ def test_what_is_inside_of_a_factory_changes_in_place(live: Live) -> None:
     assert live.edit(("app.py", 'return "inner"', 'return "within"')).status == "reloaded"
     assert answers(app)[2] == (200, "within")
     assert app.view_functions["inner"] is view
+
+
+MAIN = """\
+import sys
+from flask import Flask
+
+
+def main():
+    app = Flask(__name__)
+
+    @app.get("/")
+    def home():
+        return "home"
+
+    app.run(port=int(sys.argv[1]))
+
+
+main()
+"""
+
+
+def test_a_function_that_serves_what_it_made_is_not_called_again(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(MAIN)
+    with served(tmp_path, "app.py", "{port}", libraries=tmp_path) as server:
+        more = '    @app.get("/more")\n    def more():\n        return "more"\n\n    app.run('
+        play(server, [Edit("app.py", "    app.run(", more, "noted")], ["/"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from reloadls.reload.engine.classes import CantBeLive
 from reloadls.reload.engine.undo import Undo
 
 from .jinja import watch_made
@@ -34,12 +35,12 @@ class Factories:
     """The functions that make the applications of a library.
 
     Args:
-        library: the first part of its modules' names.
+        libraries: the first part of its modules' names.
         become: has the old application be what the new one is: `become(old, new, undo)`.
     """
 
-    def __init__(self, library: str, become: Callable[[Any, Any, Undo], object]) -> None:
-        self._library = library
+    def __init__(self, libraries: Collection[str], become: Callable[[Any, Any, Undo], object]) -> None:
+        self._libraries = libraries
         self._become = become
         self._made: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
         self._differ: set[FunctionType] = set()
@@ -53,7 +54,7 @@ class Factories:
         watch_made(cls, self._note)
 
     def _note(self, app: Any) -> None:
-        frame = _factory_frame(self._library)
+        frame = _factory_frame(self._libraries)
         function = None if frame is None else frame.f_globals.get(frame.f_code.co_name)
         if frame is None or not isinstance(function, FunctionType) or function.__code__ is not frame.f_code:
             return
@@ -92,12 +93,9 @@ class Factories:
         done = False
         for app, made in due.items():
             undo.add(lambda app=app, made=made: self._made.__setitem__(app, made))  # type: ignore[misc]
-            if made.factory not in called:
-                new = made.factory(*made.args, **made.kwargs)
-                if type(new) is type(app):
-                    self._become(app, new, undo)
-                    self._made.pop(new, None)
-                    done = True
+            if made.factory not in called and not _is_running(made.factory):
+                self._become(app, _make(made, type(app)), undo)
+                done = True
             self._made[app] = replace(made, told=_told(made.factory))
         return done
 
@@ -112,12 +110,39 @@ class Factories:
         return bool(self._classes) and any(each in self._classes for each in _classes_of(made.factory))
 
 
-def _factory_frame(library: str) -> FrameType | None:
+def _make(made: _Made, kind: type) -> Any:
+    """Raises CantBeLive for a function that makes something else, too."""
+    name = made.factory.__qualname__
+    if inspect.iscoroutinefunction(made.factory):
+        raise CantBeLive(f"{name} made an application, and a coroutine can't be run again while the program is held")
+    new = made.factory(*made.args, **made.kwargs)
+    if type(new) is not kind:
+        raise CantBeLive(f"{name} made an application that is served, but returns something else")
+    return new
+
+
+def _is_running(function: FunctionType) -> bool:
+    """Whether it has not returned yet: one that makes an application and serves it is not called a second time."""
+    frames: list[FrameType | None] = list(sys._current_frames().values())
+    while frames:
+        frame = frames.pop()
+        while frame is not None:
+            if frame.f_globals is function.__globals__ and frame.f_code.co_qualname == function.__code__.co_qualname:
+                return True
+            frame = frame.f_back
+    return False
+
+
+def _factory_frame(libraries: Collection[str]) -> FrameType | None:
     """The innermost function of the program that is running, but for those that make an object."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
-        if not name.startswith(_OURS) and name.partition(".")[0] != library and frame.f_code.co_name != "__init__":
+        if (
+            not name.startswith(_OURS)
+            and name.partition(".")[0] not in libraries
+            and frame.f_code.co_name != "__init__"
+        ):
             return None if frame.f_code.co_name == "<module>" else frame
         frame = frame.f_back
     return None

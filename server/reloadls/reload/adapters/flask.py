@@ -43,7 +43,7 @@ class FlaskAdapter(RegistryAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._applications = Applications(_is_application, lambda _old, _new: None)
-        self._factories = Factories("flask", self._become)
+        self._factories = Factories(("flask", "quart"), self._become)
         self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
         """What applications hold that were made again."""
         self._closed: list[tuple[Any, str]] = []
@@ -56,7 +56,7 @@ class FlaskAdapter(RegistryAdapter):
             if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
                 self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
                 self.register.wrap(cls, "endpoint", decorators=True)
-                if cls.__name__ == "Flask":
+                if cls.__name__ in ("Flask",):
                     self._factories.watch(cls)
                 for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
                     setattr(cls, name, _with_templates(vars(cls)[name]))

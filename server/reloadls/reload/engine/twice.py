@@ -14,7 +14,7 @@ __all__ = ["is_known_already"]
 _SAYS = re.compile(
     r"already\b.*\b(defined|registered|exists|exist|in use|used|added|been|has|present)"
     r"|(already (defined|registered|exist|in use|added|been|has|present|a member))"
-    r"|\bduplicate|\bconflict|\bexists\b|(defined|registered|added) (twice|more than once)",
+    r"|\bduplicate|\bfrozen\b|\bconflict|\bexists\b|(defined|registered|added) (twice|more than once)",
     re.IGNORECASE | re.DOTALL,
 )
 _RAISE = dis.opmap["RAISE_VARARGS"]
