@@ -7,6 +7,7 @@ from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
 
+from .aiohttp import AiohttpAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
 from .django import django_adapters
@@ -38,5 +39,6 @@ def adapters() -> Iterable[Adapter]:
         JinjaAdapter(),
         SqlalchemyAdapter(),
         CeleryAdapter(),
+        AiohttpAdapter(),
         *django_adapters(),
     )
