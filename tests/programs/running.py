@@ -113,9 +113,9 @@ class Running:
         with self._lock:
             return [line for line in self._errors if _SAID.match(line) or _NOTE.match(line)]
 
-    def wait_until_up(self) -> bool:
-        """Wait until it answers; false if it has ended before."""
-        deadline = time.monotonic() + _START_S
+    def wait_until_up(self, seconds: float = _START_S) -> bool:
+        """Wait until it answers; false if it has ended before. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.ended:
                 return False

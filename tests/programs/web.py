@@ -462,7 +462,6 @@ _FLASK = Program(
     fast=True,
     files=_BLOG,
     run=("-m", "flask", "--app", "blog", "run", "--port", "{port}"),
-    peers={"flask --debug": ("-m", "flask", "--app", "blog", "run", "--debug", "--port", "{port}")},
     asks=_BLOG_ASKS,
     edits=_BLOG_EDITS,
 )
