@@ -48,7 +48,7 @@ class FlaskAdapter(RegistryAdapter):
         """What applications hold that were made again."""
         self._closed: list[tuple[Any, str]] = []
         self._blueprints: dict[int, list[Any]] = {}
-        for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app"):
+        for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app", "quart.app"):
             when_loaded(name, self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -56,7 +56,7 @@ class FlaskAdapter(RegistryAdapter):
             if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
                 self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
                 self.register.wrap(cls, "endpoint", decorators=True)
-                if cls.__name__ in ("Flask",):
+                if cls.__name__ in ("Flask", "Quart"):
                     self._factories.watch(cls)
                 for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
                     setattr(cls, name, _with_templates(vars(cls)[name]))
@@ -189,8 +189,8 @@ def _with_nested(blueprint: Any) -> Iterable[Any]:
 
 
 def _is_application(value: Any) -> bool:
-    module = sys.modules.get("flask.app")
-    return module is not None and isinstance(type(value), type) and issubclass(type(value), module.Flask)
+    module = sys.modules.get("flask.sansio.app")
+    return module is not None and isinstance(type(value), type) and issubclass(type(value), module.App)
 
 
 def _is_blueprint(value: Any) -> bool:

@@ -1,0 +1,41 @@
+"""An application of Quart that a function made is made again while it is served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.reload.adapters.libraries import libraries
+from tests.reload.adapters.served import Edit, play, served
+
+QUART = """\
+import sys
+from quart import Quart
+
+
+def create_app():
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def home():
+        return "home"
+
+    return app
+
+
+create_app().run(port=int(sys.argv[1]), use_reloader=False)
+"""
+MORE = '    @app.get("/more")\n    async def more():\n        return "more"\n\n    return app\n'
+
+
+def test_an_application_of_quart(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(QUART)
+    with served(tmp_path, "app.py", "{port}", libraries=libraries("quart>=0.20")) as server:
+        play(
+            server,
+            [
+                Edit("app.py", '"home"', '"the home"'),
+                Edit("app.py", "    return app\n", MORE),
+                Edit("app.py", "/more", "/other"),
+            ],
+            ["/", "/more", "/other"],
+        )
