@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -52,22 +52,36 @@ class Feature:
     options: object = None
 
 
-class _Bound(Mapping[str, Handler]):
-    """The functions of `FEATURES`, each bound to a server when it is asked for: a method comes now and then."""
+class _Bound(MutableMapping[str, Handler]):
+    """The functions of `FEATURES`, each bound to a server when it is asked for: a method comes now and then.
 
-    __slots__ = ("_server",)
+    What a server is given beside them is its own.
+    """
+
+    __slots__ = ("_own", "_server")
 
     def __init__(self, server: ReloadServer) -> None:
         self._server = server
+        self._own: dict[str, Handler] | None = None
 
     def __getitem__(self, method: str) -> Handler:
+        if self._own is not None and method in self._own:
+            return self._own[method]
         return partial(FEATURES[method].handler, self._server)
 
+    def __setitem__(self, method: str, handler: Handler) -> None:
+        self._own = {**(self._own or {}), method: handler}
+
+    def __delitem__(self, method: str) -> None:
+        if self._own is None:
+            raise KeyError(method)
+        del self._own[method]
+
     def __iter__(self) -> Iterator[str]:
-        return iter(FEATURES)
+        return iter({**FEATURES, **(self._own or {})})
 
     def __len__(self) -> int:
-        return len(FEATURES)
+        return len({**FEATURES, **(self._own or {})})
 
 
 def register(server: ReloadServer) -> None:

@@ -29,6 +29,17 @@ class SettingsAdapter(Adapter):
 
     library: ClassVar[str] = "django.conf"
 
+    def __init__(self) -> None:
+        self._held: dict[str, Any] = {}
+        """The settings before any statement ran: ``INSTALLED_APPS += […]`` changes the very list that Django holds."""
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Note what the settings are."""
+        settings = sys.modules["django.conf"].settings
+        module = sys.modules.get(_module_of(settings) or "")
+        if module is not None and any(space is vars(module) for space in namespaces):
+            self._held = {name: _copy(value) for name, value in vars(settings._wrapped).items() if name.isupper()}
+
     def module_behind(self, value: Any) -> str | None:
         """The settings module."""
         if not isinstance(value, sys.modules["django.conf"].LazySettings):
@@ -41,13 +52,13 @@ class SettingsAdapter(Adapter):
         if _module_of(settings) != module:
             return
         space = vars(sys.modules[module])
-        held = vars(settings._wrapped)
         now = {name: value for name, value in space.items() if name.isupper()}
         gone = [name for name in settings._wrapped._explicit_settings if name not in now]
         for name in [*now, *gone]:
-            value = now.get(name, MISSING)
-            if held.get(name, MISSING) is not value and _differ(held.get(name, MISSING), value):
+            held, value = self._held.get(name, MISSING), now.get(name, MISSING)
+            if held is not value and _differ(held, value):
                 _change(settings, name, value, undo)
+                self._held[name] = _copy(value)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """What an application does when Django starts is not done again."""
@@ -65,6 +76,15 @@ def _module_of(settings: Any) -> str | None:
     wrapped = vars(settings).get("_wrapped")
     name = vars(wrapped).get("SETTINGS_MODULE") if type(wrapped).__module__ == "django.conf" else None
     return name if isinstance(name, str) else None
+
+
+def _copy(value: Any) -> Any:
+    """`value`, which nobody changes in place: lists and dictionaries are copied, all that is in them included."""
+    if type(value) in (list, tuple):
+        return type(value)(_copy(item) for item in value)
+    if type(value) is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    return set(value) if type(value) is set else value
 
 
 def _differ(one: Any, other: Any) -> bool:
