@@ -161,7 +161,7 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
     for _, statement in _that_mention(modules, frozenset(words)):
-        for node in _imports(statement):
+        for node in statement.facts.imports:
             words.update(
                 alias.asname for alias in node.names if alias.asname and alias.name.rpartition(".")[2] in words
             )
@@ -176,13 +176,6 @@ def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
             known = statement.facts.words
             if "*" in known or not words.isdisjoint(known):
                 yield module, statement
-
-
-def _imports(statement: Statement) -> Iterator[ast.ImportFrom | ast.Import]:
-    for node in statement.facts.nodes:
-        for each in ast.walk(node) if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ():
-            if isinstance(each, (ast.ImportFrom, ast.Import)):
-                yield each
 
 
 def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
@@ -209,7 +202,7 @@ def _functions_that_depend(
         outer = changed.key[1].partition(".<locals>")[0]
         if outer != changed.key[1] and _calls(modules, module, uses.now, (changed.key[0], outer), value=True):
             yield from uses.binds  # what a decorator or a factory made
-        for node in _imports(statement):
+        for node in statement.facts.imports:
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
                 yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
 
@@ -219,7 +212,7 @@ def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, n
     asked = modules.named(name)
     if asked is None or asked is module:
         return False
-    for node in _imports(statement):
+    for node in statement.facts.imports:
         if isinstance(node, ast.ImportFrom) and imported_from(module, node) == name:
             return any(alias.name != "*" and alias.name not in asked.namespace for alias in node.names)
     chains = (chain for chain in statement.facts.uses.now.reads if len(chain) > 1)
@@ -229,7 +222,7 @@ def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, n
 def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
     return any(
         imported_from(module, node) == key[0] and any(alias.name in (key[1], "*") for alias in node.names)
-        for node in _imports(statement)
+        for node in statement.facts.imports
         if isinstance(node, ast.ImportFrom)
     )
 

@@ -358,7 +358,11 @@ def _file_of(module: object) -> str | None:
 
 def _is_of(module: object, path: str) -> bool:
     file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
-    return isinstance(file, str) and os.path.realpath(file) == path
+    if not isinstance(file, str):
+        return False
+    if os.path.basename(file) != os.path.basename(path) and not os.path.islink(file):
+        return False  # most of them: where a path really leads costs a call to the system for each folder on the way
+    return os.path.realpath(file) == path
 
 
 def _under(path: str, folders: Iterable[str]) -> bool:

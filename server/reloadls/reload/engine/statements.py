@@ -64,6 +64,15 @@ class Facts:
             self.line = line
 
     @cached_property
+    def imports(self) -> tuple[ast.ImportFrom | ast.Import, ...]:
+        """The import statements in it, but for those in functions and classes."""
+        if "import" not in self.text:
+            return ()
+        nodes = [node for node in self.nodes if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+        found = (each for node in nodes for each in ast.walk(node))
+        return tuple(each for each in found if isinstance(each, (ast.ImportFrom, ast.Import)))
+
+    @cached_property
     def imported(self) -> frozenset[str]:
         """The names that it binds by importing, in the module's own scope."""
         return frozenset(_imported(self.nodes)) if "import" in self.text else frozenset()
