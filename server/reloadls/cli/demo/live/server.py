@@ -23,7 +23,7 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """The application under `reloadls run --restart-on-required`, on a port of its own.
+    """The application under `reloadls run --restart-on-required --keep stillRunning`, on a port of its own.
 
     Args:
         folder: where the application is.
@@ -39,7 +39,9 @@ class Server:
         pipe = asyncio.subprocess.PIPE
         served = ("uvicorn", "app:app", "--port", str(self.port), "--log-level", "warning")
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "reloadls", "run", "--restart-on-required", "-m", *served),
+            *(sys.executable, "-m", "reloadls", "run", "--restart-on-required"),
+            # A request that is under way in code just edited is noted, and ends by itself.
+            *("--keep", "stillRunning", "-m", *served),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=pipe,
