@@ -50,6 +50,10 @@ class Link:
             announce: tells of a report that is not the engine's.
         """
         self._announce = announce
+        # Before the program runs: it may begin with closing all descriptors, the one of an import under way too.
+        from .parent import die_with_parent  # noqa: PLC0415 - ctypes is for programs that have a supervisor
+
+        die_with_parent(self._supervisor)
         self._handover.install()
         threading.Thread(target=self._listen, name="reloadls-link", daemon=True).start()
 
@@ -79,9 +83,6 @@ class Link:
         self._channel.send({"type": "settled"})
 
     def _listen(self) -> None:
-        from .parent import die_with_parent  # noqa: PLC0415 - on this thread: the program does not wait for ctypes
-
-        die_with_parent(self._supervisor)
         while (messages := self._channel.receive()) is not None:
             for message, _ in messages:
                 self._take(message)
