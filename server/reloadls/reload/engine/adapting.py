@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .effects import Effect
 from .undo import Undo
 
-__all__ = ["Adapter", "Adapters", "Places"]
+if TYPE_CHECKING:
+    from reloadls.reload.report import NoteCode
+
+__all__ = ["Adapter", "Adapters", "Places", "Shortfall"]
 
 Places = Callable[[Effect], tuple[str, int] | None]
 """A noted effect -> the module and the first line of the statement that brought it about; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What an adapter could not make live, although the commit was good: a note of the report.
+
+    Attributes:
+        message: a sentence for people: what is not live, why, and what to do.
+        code: what kind of difference it is.
+        about: the function or class that it is about; the note leads to its definition.
+    """
+
+    message: str
+    code: NoteCode = "stillHeld"
+    about: FunctionType | type | None = None
 
 
 class Adapter:
@@ -75,6 +94,10 @@ class Adapter:
 
         `places` says where in the program a noted effect was brought about, as the files are now.
         """
+
+    def notes(self) -> Iterable[Shortfall]:
+        """What falls short of a fresh start, after all else; it is then forgotten."""
+        return ()
 
     def close(self) -> None:
         """The engine is closed: keep nothing of its program in mind. What another engine needs is found by `before`."""
@@ -154,6 +177,11 @@ class Adapters:
         """See `Adapter.after`."""
         for adapter in self._there():
             adapter.after(undo, places)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """See `Adapter.notes`."""
+        for adapter in self._there():
+            yield from adapter.notes()
 
     def close(self) -> None:
         """See `Adapter.close`."""

@@ -67,6 +67,7 @@ class Commit:
         self._shared.undo.finish()
         self._shared.before.clear()
         self._rerun.note_tuples()
+        self._note_what_is_held()
         return self._shared.changed
 
     def _run(self, relocate: Relocate | None) -> None:
@@ -96,6 +97,7 @@ class Commit:
             self._check_not_known_already(error, "what made an application")
             raise
         self._note_what_still_runs()
+        self._note_shortfalls()
         self._call_hooks()
 
     def _run_statement(self, due: Due) -> None:
@@ -237,6 +239,20 @@ class Commit:
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
         self._shared.told(module, [])
 
+    def _note_shortfalls(self) -> None:
+        """What adapters have to say."""
+        for each in self._shared.adapters.notes():
+            about = each.about
+            module = self._shared.modules.named(about.__module__) if about is not None else None
+            line = None if module is None or about is None else _first_line(module, about.__qualname__)
+            name = None if about is None else about.__qualname__
+            self._shared.notes.add(each.code, each.message, module=module, line=line, name=name)
+
+    def _note_what_is_held(self) -> None:
+        shared = self._shared
+        shared.given, shared.all_given, shared.traces.taken = [], [], []
+        shared.held.note(shared.notes)
+
     def _note_what_is_left(self) -> None:
         for module, facts, left in self._shared.traces.left:
             line = next((each.first for each in module.source.statements if each.facts is facts), None)
@@ -248,3 +264,9 @@ class Commit:
             if callable(hook):
                 self._shared.remember()
                 hook(self._shared.before[module])
+
+
+def _first_line(module: LoadedModule, qualname: str) -> int | None:
+    """Of the statement that defines something."""
+    name = qualname.partition(".")[0]
+    return next((each.first for each in module.source.statements if name in each.facts.uses.binds), None)

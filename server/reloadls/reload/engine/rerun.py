@@ -262,6 +262,8 @@ class Rerun:
                 shared.told(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.told(module, [name])
+            if kept is not old and old is not MISSING and last:
+                shared.held.add(module, ran.step.statement.first, name, old)
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)

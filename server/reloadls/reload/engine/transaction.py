@@ -15,6 +15,7 @@ from .candidates import names_in, snapshot, starts_of
 from .changes import Change, Snapshot
 from .effects import Effect, Recorder
 from .functions import Functions
+from .held import Held
 from .lines import Lines, can_watch
 from .modules import Codes, LoadedModule, Modules
 from .notes import Notes
@@ -52,6 +53,8 @@ class Transaction:
         self.changed: Changed = {}
         self.notes = Notes()
         """What will differ from a fresh start; dropped if the commit is taken back."""
+        self.held = Held()
+        """What names no longer mean."""
         self.stale: dict[str, Any] = {}
         """Caches of functions that use what changed, by the functions' names."""
         self._remembered = False

@@ -1,0 +1,139 @@
+"""Whether something still holds an object that a statement has made anew."""
+
+from __future__ import annotations
+
+import enum
+import gc
+import logging
+import os
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+from weakref import ref
+
+from .containers import CONTAINERS, is_a
+from .modules import LoadedModule
+from .notes import Notes
+
+__all__ = ["Held"]
+
+_VALUES = (
+    *(type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, enum.Enum, os.PathLike, frozenset, str, tuple),
+    *(logging.Logger, re.Pattern),
+)
+"""Those that are known by what they say, and those that their library keeps for good."""
+_OURS = __name__.partition(".")[0] + "."
+_SHOWN_NOT = ("builtins", "types", "functools", "weakref")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Replaced:
+    """A name that means another object now."""
+
+    module: LoadedModule
+    line: int
+    name: str
+    old: Callable[[], Any]
+    """Finds what it meant, if that is alive."""
+
+
+class Held:
+    """The objects of one commit that names no longer mean."""
+
+    def __init__(self) -> None:
+        self._replaced: list[_Replaced] = []
+
+    def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
+        """A statement has bound a name to another object than this one."""
+        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in ("builtins", typing.__name__):
+            return
+        try:
+            find: Callable[[], Any] = ref(old)
+        except TypeError:
+            find = partial(_object_at, id(old), type(old))
+        self._replaced.append(_Replaced(module, line, name, find))
+
+    def note(self, notes: Notes) -> None:
+        """Note those that are held by something else, once the commit itself holds nothing any more."""
+        waiting, self._replaced = [each for each in self._replaced if _is_replaced(each)], []
+        if waiting:
+            gc.collect()
+        noted: set[int] = set()
+        for each in waiting:
+            holder = None if id(each.old()) in noted else _holder(each.old)
+            if holder is not None:
+                noted.add(id(each.old()))
+                message = f"{each.name} was made anew, but {holder} still holds the old one; restart to replace it"
+                notes.add("stillHeld", message, module=each.module, line=each.line, name=each.name)
+
+
+def _is_replaced(each: _Replaced) -> bool:
+    """Whether the name does not mean it again, or one that is equal."""
+    old, new = each.old(), each.module.namespace.get(each.name)
+    if old is None or old is new:
+        return False
+    try:
+        return not bool(old == new)
+    except Exception:  # an __eq__ of the program's
+        return True
+
+
+def _holder(find: Callable[[], Any]) -> str | None:
+    """What holds an object, in words; None if nothing does but the engine's own notes."""
+    old = find()
+    if old is None:
+        return None
+    probe = _Probe()
+    base = sys.getrefcount(probe)
+    found = gc.get_referrers(old)
+    others = [each for each in found if not _is_ours(each, found)]
+    if sys.getrefcount(old) - base <= len(found) - len(others):
+        return None
+    return next((name for each in others for name in _named(each, old)), "something")
+
+
+def _object_at(address: int, kind: type) -> Any:
+    """An object without weak references; None if it is gone, or a value that holds nothing."""
+    return next((each for each in gc.get_objects() if id(each) == address and type(each) is kind), None)
+
+
+class _Probe:
+    """An object that one variable means."""
+
+
+def _is_ours(value: Any, *known: Any) -> bool:
+    if type(value).__module__.startswith(_OURS):
+        return True
+    if type(value) not in (list, tuple, dict) or "__name__" in value:
+        return False
+    holders = gc.get_referrers(value)
+    mine = {id(each) for each in (*known, holders)}
+    rest = [each for each in holders if id(each) not in mine and type(each).__name__ not in ("frame", "list_iterator")]
+    return bool(rest) and all(type(each).__module__.startswith(_OURS) for each in rest)
+
+
+def _named(value: Any, held: Any, depth: int = 3) -> Iterator[str]:
+    """What a holder is to be called."""
+    kind = type(value)
+    if kind is dict and isinstance(value.get("__name__"), str) and "__spec__" in value:
+        yield f"module {value['__name__']}"
+        return
+    if kind.__module__ not in _SHOWN_NOT and not isinstance(value, type):
+        if value is not held and vars_of(value) is not vars_of(held):
+            yield f"{kind.__module__}.{kind.__qualname__}"
+        return
+    if depth:
+        found = gc.get_referrers(value)
+        for each in found:
+            if each is not found and type(each).__name__ not in ("frame", "list_iterator", "generator"):
+                yield from _named(each, held, depth - 1)
+
+
+def vars_of(value: Any) -> Any:
+    """An object's attributes, or the object itself if it has none."""
+    return getattr(value, "__dict__", value)
