@@ -12,7 +12,20 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    SimpleNamespace,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from .changes import Snapshot, attributes_of, state_of
@@ -40,7 +53,12 @@ _SHIFT = 1 if sys.version_info >= (3, 12) else 0
 """The lowest bit says whether a method is loaded."""
 _CONST = opcode.opmap["LOAD_CONST"]
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
-_Plain = (str, bytes, int, float, complex, type(None), CodeType)
+_HEAP_TYPE = 1 << 9
+_Plain = (
+    *(str, bytes, int, float, complex, range, type(None), CodeType),
+    *(GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType),
+    *(WrapperDescriptorType, MethodWrapperType, ClassMethodDescriptorType),
+)
 
 
 @dataclass(slots=True)
@@ -151,15 +169,18 @@ def snapshot(
         if (values := state_of(each)) is not None:
             found.add_attributes(each, values)
     urgent: deque[tuple[Any, int]] = deque()
-    while (waiting or urgent) and most > 0:
+    late: deque[tuple[Any, int]] = deque()
+    while (waiting or urgent or late) and most > 0:
         first = bool(urgent)
-        each, depth = urgent.popleft() if first else waiting.popleft()
+        each, depth = (urgent or waiting or late).popleft()
         most -= 1
         for child in walk.visit(each, depth):
-            if id(child) not in seen and not is_a(child, _Plain):
+            if id(child) not in seen and not _leads_nowhere(child):
                 seen.add(id(child))
                 if id(child) in walk.urgent or (first and not is_a(each, ModuleType) and len(urgent) < _URGENT):
                     urgent.append((child, depth + 1))
+                elif is_a(child, ModuleType) and not owns(child.__name__):
+                    late.append((child, depth + 1))
                 else:
                     waiting.append((child, depth + 1))
     walk.add_libraries()
@@ -170,6 +191,13 @@ def snapshot(
         if line.puts and "environ" in {*line.names, *line.attributes}:
             found.expect(os.environ, line.texts)
     return found
+
+
+def _leads_nowhere(each: Any) -> bool:
+    """Whether nothing can be changed in an object or by it."""
+    if is_a(each, BuiltinFunctionType):
+        return is_a(each.__self__, (ModuleType, type, type(None)))
+    return is_a(each, _Plain) or (is_a(each, type) and not each.__flags__ & _HEAP_TYPE)
 
 
 _RUN_FOR_CLASSES = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
@@ -204,6 +232,8 @@ _DATA = frozenset(
     ]
 )
 """Modules of the standard library whose objects are data: what a program puts into them can be taken out again."""
+_OF_THE_IMPORT = frozenset(["__builtins__", "__loader__", "__spec__"])
+"""Names of a module that lead to the interpreter's own objects, and to so many that no other would be looked at."""
 _AT_WORK = frozenset(["_thread", "asyncio", "concurrent", "multiprocessing", "subprocess", "threading"])
 
 
@@ -239,6 +269,7 @@ class _Walk:
         kinds: list[tuple[Any, Callable[[], Iterable[Any]]]] = [
             (FunctionType, lambda: self._function(each, depth)),
             (MethodType, lambda: (each.__self__, each.__func__)),
+            (BuiltinFunctionType, lambda: (each.__self__,)),
             (ModuleType, lambda: self._module(each, depth)),
             (type, lambda: self._class(each)),
             ((*CONTAINERS, tuple, frozenset), lambda: [*self._container(each), *self._instance(each)]),
@@ -272,7 +303,8 @@ class _Walk:
             self._modules.append(module)
         if not own and module.__name__.partition(".")[0] in _AT_WORK:
             return ()  # what runs is listed there
-        return [each for each in values.values() if own or not is_a(each, (FunctionType, type, ModuleType))]
+        found = [value for name, value in values.items() if name not in _OF_THE_IMPORT]
+        return [each for each in found if own or not is_a(each, (FunctionType, type, ModuleType))]
 
     def _class(self, cls: Any) -> Iterable[Any]:
         if not self._owns(str(type.__getattribute__(cls, "__module__"))):

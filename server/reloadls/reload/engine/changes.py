@@ -143,13 +143,14 @@ class Change:
         """What it was given is another object now: id of a double -> the double, and what stands in its place."""
 
         def kept(value: Any) -> Any:
-            if is_a(value, tuple) and type(value) is tuple and len(value) == 2:
-                return tuple(kept(each) for each in value) if any(id(each) in doubles for each in value) else value
             return doubles[id(value)][1] if id(value) in doubles else value
 
-        self.added = [(at, kept(entry)) for at, entry in self.added]
+        if self.attributes or is_a(self.owner, dict):
+            self.added = [(at, (kept(key), kept(value))) for at, (key, value) in self.added]
+        else:
+            self.added = [(at, kept(entry)) for at, entry in self.added]
         self.replaced = [(key, old, kept(new)) for key, old, new in self.replaced]
-        self.inner = [(each, [kept(entry) for entry in content]) for each, content in self.inner]
+        self.inner = [(each, _all_kept(each, content, kept)) for each, content in self.inner]
 
     def take_out(self) -> bool:
         """Take out what was put in, and put back what was removed. False where that is impossible."""
@@ -209,6 +210,12 @@ class Change:
         for place, value in self.removed:
             content.insert(place, value)
         refill(self.owner, content)
+
+
+def _all_kept(container: Any, content: list[Any], kept: Callable[[Any], Any]) -> list[Any]:
+    if is_a(container, dict):
+        return [(kept(key), kept(value)) for key, value in content]
+    return [kept(entry) for entry in content]
 
 
 def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:

@@ -17,7 +17,7 @@ from .modules import LoadedModule, Modules
 from .names import Chain, Reads
 from .statements import Statement
 
-__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "dispatchers", "imported_from"]
+__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "dispatchers", "imported_from", "value_at"]
 
 Key = tuple[str, str]
 Origin = tuple[LoadedModule, Statement]
@@ -84,7 +84,7 @@ def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool
 
 def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
     """The functions that call what a statement defines, since it was registered with them (`@area.register`)."""
-    owners = (_value(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
+    owners = (value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
     return [(each.__module__, each.__qualname__) for each in owners if isinstance(each, FunctionType)]
 
 
@@ -216,7 +216,7 @@ def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, n
         if isinstance(node, ast.ImportFrom) and imported_from(module, node) == name:
             return any(alias.name != "*" and alias.name not in asked.namespace for alias in node.names)
     chains = (chain for chain in statement.facts.uses.now.reads if len(chain) > 1)
-    return any(_is_module(_value(module, chain[:-1]), name) and chain[-1] not in asked.namespace for chain in chains)
+    return any(_is_module(value_at(module, chain[:-1]), name) and chain[-1] not in asked.namespace for chain in chains)
 
 
 def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
@@ -229,8 +229,8 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
     if key[1].endswith(".*"):
-        iterated = (chain for chain in reads.handed if isinstance(_value(module, chain), EnumMeta))
-        made = (chain for chain in reads.calls if modules.makes_values(_value(module, chain)))
+        iterated = (chain for chain in reads.handed if isinstance(value_at(module, chain), EnumMeta))
+        made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
         return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
         return True  # it hands the module on, and `getattr` may read any name of it
@@ -242,7 +242,7 @@ def _is_module(value: Any, name: str) -> bool:
 
 
 def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
-    value = _value(module, chain)
+    value = value_at(module, chain)
     if not isinstance(value, type):
         return False
     return any((base.__module__, f"{base.__qualname__}.*") == key for base in value.__mro__)
@@ -250,11 +250,11 @@ def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
 
 def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
     for chain in reads.calls:
-        if len(chain) > 1 and not value and not isinstance(_value(module, chain[:-1]), (ModuleType, type)):
+        if len(chain) > 1 and not value and not isinstance(value_at(module, chain[:-1]), (ModuleType, type)):
             # A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement
             # that is there for what it does (`server.start()`) isn't done once more because the method was edited.
             continue
-        function = _value(module, chain)
+        function = value_at(module, chain)
         names = [(module.name, chain[0])] if len(chain) == 1 else list(keys_of(modules, module, chain))[1:]
         names += [(str(each.__globals__.get("__name__")), each.__code__.co_qualname) for each in _inside(function)]
         if key in names and _runs(function, chain, reads):
@@ -313,7 +313,7 @@ def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Ke
             return
 
 
-def _value(module: LoadedModule, chain: Chain) -> Any:
+def value_at(module: LoadedModule, chain: Chain) -> Any:
     """What a chain leads to now, without running any code of the program."""
     value: Any = module.namespace.get(chain[0])
     for name in chain[1:]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .changes import Change, set_slot
-from .containers import entries, is_a
+from .containers import entries, is_a, put_back, refill, same_entries
 from .undo import MISSING, Undo
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .effects import Effect
     from .statements import Facts
 
-__all__ = ["clash", "clash_at_end", "give_way", "out_of_order", "slip_under"]
+__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under"]
 
 _Slot = tuple[Any, Any, Any]
 """A key or an attribute's name, what it was, and what it became."""
@@ -65,6 +65,8 @@ def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:
         if above is not None:
             _rebase(above, key, old, undo)
             _forget(change, key, undo)
+            if old is MISSING:  # it comes from the later statement only
+                move_key(change.owner, key, rest[rest.index(above) + 1 :], undo)
 
 
 def slip_under(given: Iterable[Change], later: Callable[[Any], Iterable[Change]], undo: Undo) -> None:
@@ -89,9 +91,26 @@ def slip_under(given: Iterable[Change], later: Callable[[Any], Iterable[Change]]
                 seen[name] = old
                 below = next(was for other, was, _ in _slots(above) if _name(other) == _name(key))
                 _rebase(change, key, below, undo)
+                if below is MISSING:  # it comes from this statement now, with what else that has added
+                    move_key(change.owner, key, (), undo)
             _rebase(above, key, new, undo)
             undo.add(partial(set_slot, change.owner, key, new, attributes=change.attributes))
             set_slot(change.owner, key, seen[name], attributes=change.attributes)
+
+
+def move_key(owner: Any, key: Any, following: Iterable[Change], undo: Undo) -> None:
+    """Move a key of a dictionary to the end, or before the keys that these changes have added."""
+    if not is_a(owner, dict):
+        return
+    content = entries(owner)
+    own = [pair for pair in content if _name(pair[0]) == _name(key)]
+    rest = [pair for pair in content if _name(pair[0]) != _name(key)]
+    names = {_name(each) for change in following if change.owner is owner for _, (each, _) in change.added}
+    target = next((at for at, pair in enumerate(rest) if _name(pair[0]) in names), len(rest))
+    moved = [*rest[:target], *own, *rest[target:]]
+    if not same_entries(moved, content, pairs=True):
+        undo.add(partial(put_back, owner, content))
+        refill(owner, moved)
 
 
 def _slots(change: Change) -> Iterator[_Slot]:

@@ -76,11 +76,11 @@ class Registrations:
         Args:
             given: what statements have changed, which are to know what stands for the doubles.
         """
-        for change in given if self._doubles else ():
-            change.replace(self._doubles)
         if self._doubles:
             for container in self._containers():
                 _replace(container, self._doubles)
+            for change in given:
+                change.replace(self._doubles)
         for taken in reversed(self._taken):
             _put_back(taken)
         self._doubles, self._taken = {}, []
@@ -120,6 +120,7 @@ def _remove(taken: _Taken) -> None:
 
 def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
     content = entries(container)
+    _replace_tuples((part for pair in content for part in pair) if is_a(container, dict) else content, doubles)
     if is_a(container, dict):
         if any(id(part) in doubles for pair in content for part in pair):
             refill(container, [(_kept(key, doubles), _kept(value, doubles)) for key, value in content])
@@ -128,6 +129,15 @@ def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
         # One that was there before, and was not known to be this statement's, is enough.
         left = [each for each in content if id(each) not in doubles or id(_kept(each, doubles)) not in there]
         refill(container, [_kept(each, doubles) for each in left])
+
+
+def _replace_tuples(parts: Iterable[Any], doubles: dict[int, tuple[Any, Any]]) -> None:
+    """A tuple with a double in it is a double, too."""
+    for each in parts:
+        if type(each) is tuple and id(each) not in doubles:
+            _replace_tuples(each, doubles)
+            if any(id(part) in doubles for part in each):
+                doubles[id(each)] = (each, tuple(_kept(part, doubles) for part in each))
 
 
 def _kept(value: Any, doubles: dict[int, tuple[Any, Any]]) -> Any:

@@ -16,11 +16,12 @@ from typing import Any
 from .adopt import adopt_function, inner_functions
 from .blocks import annotation_only, block_of_changes
 from .candidates import stored_in
+from .changes import Change
 from .class_body import ClassBodies, is_class
-from .classes import HOOKS, adopt_class, hooks_of, kept_names
+from .classes import HOOKS, CantBeLive, adopt_class, hooks_of, kept_names
 from .codes import all_codes, function_codes, inner_codes
 from .containers import CONTAINERS, is_a
-from .dependents import Key, dependents, depends, dispatchers
+from .dependents import Key, dependents, depends, dispatchers, value_at
 from .diff import Difference, Step, Way, stands_alone
 from .effects import Effect
 from .fields import field_names, fill_new_fields
@@ -143,6 +144,7 @@ class Rerun:
         return any(name in each.facts.uses.binds and each.first > statement.first for each in module.source.statements)
 
     def _exec(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
+        self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
         self._shared.execute(module, statement, code)
         self._schedule.environment_changed(surroundings)
@@ -153,6 +155,18 @@ class Rerun:
         given = [Effect(change=change) for change in shared.given]
         self.clear(module, statement, given, has_run=True)
         place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+
+    def _check_names_are_its_own(self, module: LoadedModule, statement: Statement) -> None:
+        """Raise CantBeLive where a name that it reads has been given another value further below."""
+        uses = statement.facts.uses
+        for name in {chain[0] for chain in uses.now.reads} - uses.binds - {"_"}:
+            binders = [each for each in module.source.statements if _gives_value(each, name, module)]
+            before = [each for each in binders if each.first < statement.first]
+            after = [each for each in binders if each.first > statement.first]
+            if before and after and not any(self._schedule.runs[each.facts] for each in before[-1:]):
+                raise CantBeLive(
+                    f"line {statement.first} reads {name}, which line {after[0].first} has given another value since"
+                )
 
     def clear(
         self, module: LoadedModule, statement: Statement, effects: Iterable[Effect], *, has_run: bool = False
@@ -169,6 +183,8 @@ class Rerun:
         if not mine:
             return
         shared, fits = self._shared, clash_at_end if has_run else clash
+        if not has_run:
+            self._push_idle(module, statement, [each for each in mine if each.added])
         later = list(later_statements(shared.modules, module, statement.first))
         clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
         owners = {id(each.owner) for pair in clashing for each in pair}
@@ -187,6 +203,17 @@ class Rerun:
             taken, shared.traces.taken = shared.traces.taken, []
             shared.traces.take_back(other, each, codes)
             shared.traces.taken = taken
+
+    def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
+        """Have later statements run that have done nothing, since what is about to be taken back was there."""
+        owners = {id(each.owner) for each in mine if is_a(each.owner, (dict, set)) and not each.attributes}
+        for other in self._shared.modules if owners else ():
+            for each in other.source.statements if other.order >= module.order else ():
+                later = other is not module or each.first > statement.first
+                if later and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+                    chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
+                    if any(id(value_at(other, chain)) in owners for chain in chains):
+                        self._schedule.run_whole(other, each)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
         """Run a part of a statement; the code objects that it made."""
@@ -369,6 +396,18 @@ class Rerun:
             made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
             if later and made and not self._schedule.runs[each.facts]:
                 self._schedule.push(other, each)
+
+
+def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
+    """Whether a statement gives a name another value whenever it runs."""
+    [node, *others] = statement.facts.nodes
+    if others or name not in statement.facts.uses.binds or not isinstance(node, (ast.Assign, ast.AugAssign)):
+        return False
+    return not grows_in_place(statement, module.namespace)
+
+
+_IDLE = frozenset(["setdefault", "add", "update", "not"])
+"""Words of statements that may do nothing where something is there already."""
 
 
 def _texts(code: CodeType) -> set[str]:

@@ -16,7 +16,7 @@ from .changes import Change
 from .diff import stands_alone
 from .effects import Effect
 from .functions import Functions
-from .layers import give_way
+from .layers import give_way, move_key
 from .modules import LoadedModule, Modules
 from .mutations import undo_mutations, value_of
 from .placing import later_changes
@@ -97,10 +97,12 @@ class Traces:
     def _hand_on(self, owner: Any, key: Any, container: Any) -> None:
         """A container that a statement has made stays for the sake of others: when they go, it goes."""
         for module in self._modules:
-            for effects in list(module.effects.values()):
+            for each in module.source.statements:
+                effects = module.effects.get(each.facts, [])
                 for effect in effects:
                     change = effect.change
                     if change is not None and change.owner is container:
+                        move_key(owner, key, later_changes(self._modules, module, each.first, owner), self._undo)
                         own = [entry for _, entry in change.added]
                         pair = (0, (key, container))
                         made = Change(owner, change.restore, added=[pair], inner=[(container, own)])
