@@ -33,14 +33,17 @@ def command(*args: str | bytes) -> list[str | bytes]:
     return [sys.executable, "-m", "reloadls", *args]
 
 
-def finish(*args: str | bytes, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+def finish(
+    *args: str | bytes, cwd: Path | None = None, stdout: IO[str] | int = subprocess.PIPE, **more: str
+) -> subprocess.CompletedProcess[str]:
     """Run to the end."""
     return subprocess.run(
         command(*args),
         cwd=cwd,
         env=environment(**more),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         timeout=DEADLINE_S,
         check=False,
@@ -67,6 +70,8 @@ class Running:
         self.process = process
         self.out: list[str] = []
         self.err: list[str] = []
+        self.ready = False
+        """Whether the snapshot of `watch --json` has ended; that line is not among the others."""
         self._threads: list[threading.Thread] = []
         self._read(process.stderr, self.err)
         if reads:
@@ -107,7 +112,11 @@ class Running:
             assert stream is not None
             with contextlib.suppress(ValueError):
                 for line in stream:
-                    lines.append(line.decode().removesuffix("\n"))
+                    text = line.decode().removesuffix("\n")
+                    if text == '{"type": "ready"}':
+                        self.ready = True
+                    else:
+                        lines.append(text)
 
         thread = threading.Thread(target=pump, daemon=True)
         thread.start()

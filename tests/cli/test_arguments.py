@@ -12,7 +12,7 @@ import reloadls
 from tests.cli.running import finish
 
 BAD = {
-    "watch nope": ["PATH 'nope'", "existing file or folder"],
+    "status nope": ["PATH 'nope'", "existing file or folder"],
     "watch '' ": ["PATH ''", "existing file or folder"],
     "watch /dev/null": ["PATH '/dev/null'", "neither a file nor a folder"],
     "watch a.py/b": ["PATH 'a.py/b'", "existing file or folder"],
@@ -37,6 +37,11 @@ BAD = {
     "watch --exclude /": ["--exclude '/'", "matches nothing"],
     "watch --exclude #x": ["--exclude '#x'", "gitignore pattern"],
     "watch --unknown": ["--unknown"],
+    "watch --on-busy wait -- true": ["--on-busy 'wait'", "restart, queue, ignore"],
+    "watch --signal 99 -- true": ["--signal '99'", "SIGTERM"],
+    "watch --signal DFL -- true": ["--signal 'DFL'", "SIGTERM"],
+    "watch --stop-timeout 0 -- true": ["--stop-timeout '0'", "greater than 0"],
+    "watch --": ["COMMAND", "missing after '--'"],
     "watch --timeout": ["--timeout"],
     "watsh": ["watsh"],
     "--unknown": ["--unknown"],
@@ -61,7 +66,7 @@ def test_bad_arguments(tmp_path: Path, line: str) -> None:
     assert hint.startswith("Try 'reloadls")
 
 
-@pytest.mark.parametrize("line", ["watch nope", "watch --debounce-ms x", "watch --unknown", "watsh", "demo extra"])
+@pytest.mark.parametrize("line", ["status nope", "watch --debounce-ms x", "watch --unknown", "watsh", "demo extra"])
 def test_bad_arguments_under_json(tmp_path: Path, line: str) -> None:
     done = finish(*line.split(), "--json", cwd=tmp_path)
     assert done.returncode == 2
@@ -69,9 +74,18 @@ def test_bad_arguments_under_json(tmp_path: Path, line: str) -> None:
     assert json.loads(told) == {"error": done.stderr.splitlines()[0].removeprefix("reloadls: ")}
 
 
-def test_json_after_two_dashes_is_a_path(tmp_path: Path) -> None:
+def test_a_command_and_json_exclude_each_other(tmp_path: Path) -> None:
+    done = finish("watch", "--json", "--", "echo", "a b", cwd=tmp_path)
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {
+        "error": "COMMAND 'echo 'a b'': can't be used with --json: their outputs would be mixed"
+    }
+
+
+def test_json_after_two_dashes_is_a_command(tmp_path: Path) -> None:
     done = finish("watch", "--", "--json", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr.splitlines()[-1] == "reloadls: can't run --json: No such file or directory"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may enter every folder")

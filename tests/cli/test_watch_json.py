@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -152,5 +153,6 @@ def test_gitignore_can_be_left_aside(tmp_path: Path) -> None:
     (tmp_path / "ignored").touch()
     without = finish("watch", "--json", os.fspath(tmp_path), "--timeout", "0.01")
     with_them = finish("watch", "--json", os.fspath(tmp_path), "--timeout", "0.01", "--no-gitignore")
-    assert [line.count("ignored") > 0 for line in without.stdout.splitlines()] == [False]
-    assert len(with_them.stdout.splitlines()) == 2
+    assert [line.count("ignored") > 0 for line in without.stdout.splitlines()] == [False, False]
+    assert [line.count("ignored") > 0 for line in with_them.stdout.splitlines()] == [False, True, False]
+    assert json.loads(with_them.stdout.splitlines()[-1]) == {"type": "ready"}

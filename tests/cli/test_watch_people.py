@@ -53,11 +53,11 @@ def test_a_root_that_goes_and_comes_back(tmp_path: Path) -> None:
     with start("watch", "root", cwd=tmp_path) as running:
         running.until_watching()
         shutil.rmtree(root)
-        running.until(lambda: running.err[1:] == ["reloadls: root is gone; waiting for it to come back"], "problem")
+        running.until(lambda: running.err[1:] == ["reloadls: root is not there; waiting for it"], "problem")
         running.until(lambda: len(running.out) == 1, "deletion")
         root.mkdir()
         (root / "b").touch()
-        running.until(lambda: running.err[2:] == ["reloadls: root is back"], "end of the problem")
+        running.until(lambda: running.err[2:] == ["reloadls: root is there"], "end of the problem")
         running.until(lambda: len(running.out) == 2, "creation")
         assert [line.split("  ", 1)[1] for line in running.out] == ["deleted   root/a", "created   root/b"]
 
@@ -130,7 +130,7 @@ def test_names_are_never_sent_raw(tmp_path: Path, name: bytes, shown: str) -> No
 
 
 def test_names_in_error_messages_are_never_sent_raw() -> None:
-    done = finish("watch", "--json", b"\x1b[31m\xff\n\xe2\x80\xae")
+    done = finish("status", "--json", b"\x1b[31m\xff\n\xe2\x80\xae")
     assert done.returncode == 2
     assert r"PATH '\x1b[31m\xff\n\u202e'" in done.stderr
     assert "\x1b" not in done.stderr

@@ -75,6 +75,23 @@ def test_exclude_wins_over_gitignore(gitignore: str, scope: dict[str, Any], expe
     check(tmp_path, "a.py a.log", expected, **scope)
 
 
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ({"exclude": ["{}/one/a"]}, "one/b one/c/a two/a two/b two/one/a"),
+        ({"exclude": ["{}/one/c/"]}, "one/a one/b two/a two/b two/one/a"),
+        ({"exclude": ["{}/one/*", "!{}/one/b"]}, "one/b two/a two/b two/one/a"),
+        ({"exclude": ["{}/one"]}, "one/a one/b one/c/a two/a two/b two/one/a"),  # a root counts
+        ({"exclude": ["{}/on"]}, "one/a one/b one/c/a two/a two/b two/one/a"),
+        ({"exclude": ["/one/a"]}, "one/a one/b one/c/a two/a two/b"),  # relative to each root, as before
+        ({"include": ["{}/two/b"]}, "two/b"),
+    ],
+)
+def test_an_absolute_path_is_taken_for_its_own_root_alone(scope: Any, expected: str, tmp_path: Path) -> None:
+    scope = {name: [line.format(tmp_path) for line in lines] for name, lines in scope.items()}
+    check(tmp_path, "one/a one/b one/c/a two/a two/b two/one/a", expected, roots=("one", "two"), **scope)
+
+
 def test_gitignores_above_a_root_count_within_its_repository(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.outside")
     repository = tmp_path / "repository"

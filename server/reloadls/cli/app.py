@@ -57,13 +57,24 @@ def run_command_line(args: list[str]) -> int:
 
 
 def _run(args: list[str]) -> int:
+    args, command = _without_command(args)
     try:
-        job: Any = _app()(args, standalone_mode=False, prog_name="reloadls")
+        job: Any = _app()(args, standalone_mode=False, prog_name="reloadls", obj=command)
     except SystemExit as exc:  # typer's answer to a closed pipe while it prints help
         if isinstance(exc.__context__, OSError):
             return OK
         raise
     return int(job()) if callable(job) else OK
+
+
+def _without_command(args: list[str]) -> tuple[list[str], list[str]]:
+    """The arguments of `reloadls watch`, and the command after ``--``; typer would take one for the other."""
+    if args[:1] != [watch.__name__] or "--" not in args:
+        return args, []
+    at = args.index("--")
+    if not args[at + 1 :]:
+        raise BadArgument("COMMAND", "", "is missing after '--'")
+    return args[:at], args[at + 1 :]
 
 
 def _app() -> typer.Typer:

@@ -14,7 +14,7 @@ from reloadls.watch.patterns import Patterns, check_pattern
 
 from .text import quoted, shown
 
-__all__ = ["BadArgument", "existing_path", "one_of", "pattern", "seconds", "whole_number"]
+__all__ = ["BadArgument", "existing_path", "one_of", "pattern", "seconds", "watched_path", "whole_number"]
 
 T = TypeVar("T", bound=str)
 
@@ -69,13 +69,24 @@ def pattern(name: str, value: str) -> str:
 
 def existing_path(value: str) -> str:
     """Return `value` made absolute, if it is a file or folder that exists."""
+    return _path(value, missing=False)
+
+
+def watched_path(value: str) -> str:
+    """Return `value` made absolute, if it is a file or folder, or could become one."""
+    return _path(value, missing=True)
+
+
+def _path(value: str, *, missing: bool) -> str:
     try:
         mode = os.stat(value).st_mode
     except OSError as exc:
-        reason = "does not exist" if exc.errno == errno.ENOENT else f"can't be watched ({exc.strerror})"
-        raise BadArgument("PATH", value, f"{reason}; must be an existing file or folder") from None
-    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-        raise BadArgument("PATH", value, "is neither a file nor a folder; must be one of them")
+        if not missing or exc.errno != errno.ENOENT or not value:
+            reason = "does not exist" if exc.errno == errno.ENOENT else f"can't be watched ({exc.strerror})"
+            raise BadArgument("PATH", value, f"{reason}; must be an existing file or folder") from None
+    else:
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise BadArgument("PATH", value, "is neither a file nor a folder; must be one of them")
     try:
         return absolute(value)
     except OSError as exc:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import os
 import select
+import stat
 from collections.abc import Iterable
 
 from reloadls.watch.worker import Worker
 
-__all__ = ["Output"]
+__all__ = ["Output", "leads_to_own_output"]
 
 _CHUNK = 64 * 1024
 
@@ -50,6 +51,30 @@ class Output:
     async def _post(self, line: str) -> None:
         with contextlib.suppress(OSError):
             await self.write([line])
+
+
+def leads_to_own_output(path: str) -> bool:
+    """Whether `path` is the file that our standard output or error goes to: what we write there is no news."""
+    for fd in (1, 2):
+        try:
+            mine = os.fstat(fd)
+            if not stat.S_ISREG(mine.st_mode):
+                continue
+            # Its name first, where the system says it: no other path is looked at.
+            if os.path.basename(_name_of(fd) or path) == os.path.basename(path) and os.path.samestat(
+                mine, os.stat(path)
+            ):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _name_of(fd: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return None
 
 
 def _write_lines(fd: int, lines: Iterable[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -12,7 +14,8 @@ from reloadls.watch.flush import Pacing
 from reloadls.watch.scope import Scope
 from reloadls.watch.sources.make import SOURCE_NAMES
 
-from .arguments import BadArgument, existing_path, one_of, pattern, seconds, whole_number
+from .arguments import BadArgument, one_of, pattern, seconds, watched_path, whole_number
+from .watch_command import BUSY, CommandPlan, signal_number
 from .watch_lines import TYPES
 from .watch_run import Plan, run_watch
 
@@ -20,8 +23,14 @@ __all__ = ["watch"]
 
 
 def watch(
+    ctx: typer.Context,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH", help="Files and folders; this folder if none is given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH...] [-- COMMAND [ARGS...]]",
+            help="Files and folders, there already or not yet; this folder if none is given. After '--' what to run.",
+            show_default=False,
+        ),
     ] = None,
     *,
     json: Annotated[
@@ -53,12 +62,27 @@ def watch(
         str, typer.Option(metavar="N", show_default=True, help="Time between two looks, 50 to 60000.")
     ] = "300",
     source: Annotated[
-        str, typer.Option(metavar="S", show_default=True, help=f"What to be told by: {', '.join(SOURCE_NAMES)}.")
+        str, typer.Option(metavar="S", show_default=True, help=f"Where events come from: {', '.join(SOURCE_NAMES)}.")
     ] = "auto",
+    on_busy: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            show_default=True,
+            help="A change while COMMAND runs: restart it, queue one more run, or ignore the change.",
+        ),
+    ] = "restart",
+    signal: Annotated[
+        str, typer.Option(metavar="SIG", show_default=True, help="What COMMAND is sent to end, such as SIGINT.")
+    ] = "SIGTERM",
+    stop_timeout: Annotated[
+        str, typer.Option(metavar="S", show_default=True, help="How long COMMAND may take to end before it is killed.")
+    ] = "10",
+    clear: Annotated[bool, typer.Option("--clear", help="Clear the terminal before each run of COMMAND.")] = False,
 ) -> Callable[[], int]:
-    """Print what changes, until Ctrl-C.
+    """Print what changes, or run a command after each change, until Ctrl-C.
 
-    Each file is told once per quiet window, with its net change.
+    Each file is reported once per quiet window, with its net change.
 
     What git ignores is left out (.gitignore, .git/info/exclude, core.excludesFile), and so are version control
     folders, bytecode, virtual environments, node_modules and editors' temporary files.
@@ -70,18 +94,30 @@ def watch(
       reloadls watch src tests --include '*.py'
       reloadls watch --once --type modified && make
       reloadls watch --json --timeout 60 | jq -r 'select(.type == "created").path'
+      reloadls watch src tests --include '*.py' --on-busy queue -- pytest -q
+      reloadls watch docs --clear -- make html
 
-    With --json the first lines say what is there, {"type": "snapshot", "path": …, "uri": …}; then each change is
-    {"type": "created", "path": …, "uri": …, "at": "2026-01-31T12:00:00.123Z"}. Nothing is lost in between.
+    With --json the first lines say what is there, {"type": "snapshot", "path": …, "uri": …}, up to {"type": "ready"};
+    then each change is {"type": "created", "path": …, "uri": …, "at": "2026-01-31T12:00:00.123Z"}. Nothing is lost in
+    between.
+
+    COMMAND runs at the start and after each batch of changes, in a process group of its own that is ended as a whole,
+    with nothing on its standard input. RELOADLS_CHANGED holds the changed paths, one a line: none at the start, and
+    the watched paths themselves if it would be over 64 KiB or a name holds a line break. No shell reads COMMAND; for
+    one, use: -- sh -c '…'. What COMMAND writes itself starts it again, unless git ignores it or --exclude does. With
+    --once, --max-events and --timeout the exit code is COMMAND's.
     """
     debounce = whole_number("--debounce-ms", debounce_ms, low=1, high=60_000)
     used = one_of("--source", source, SOURCE_NAMES)
     scope = Scope(
-        [existing_path(path) for path in paths or ["."]],
+        [watched_path(path) for path in paths or ["."]],
         include=[pattern("--include", text) for text in include or ()],
         exclude=[pattern("--exclude", text) for text in exclude or ()],
         use_gitignore=not no_gitignore,
     )
+    command = _command(ctx.obj or (), scope, on_busy, signal, stop_timeout, clear=clear)
+    if command is not None and json:
+        raise BadArgument("COMMAND", shlex.join(ctx.obj), "can't be used with --json: their outputs would be mixed")
     plan = Plan(
         scope=scope,
         pacing=Pacing(
@@ -95,8 +131,22 @@ def watch(
         once=once,
         timeout=None if timeout is None else seconds("--timeout", timeout),
         max_events=None if max_events is None else whole_number("--max-events", max_events, low=1),
+        command=command,
     )
     return lambda: asyncio.run(run_watch(plan))
+
+
+def _command(
+    argv: Sequence[str], scope: Scope, on_busy: str, signal: str, stop_timeout: str, *, clear: bool
+) -> CommandPlan | None:
+    busy, number = one_of("--on-busy", on_busy, BUSY), signal_number("--signal", signal)
+    timeout = seconds("--stop-timeout", stop_timeout)
+    if not argv:
+        return None
+    clear = clear and sys.stdout.isatty()
+    return CommandPlan(
+        argv=argv, on_busy=busy, stop_signal=number, stop_timeout=timeout, clear=clear, roots=scope.roots
+    )
 
 
 def _max_wait(text: str | None, debounce: int) -> int:

@@ -61,6 +61,10 @@ class JsonLines:
         """One file that is there."""
         return json_line({"type": "snapshot", "path": unicode_path(path), "uri": self._to_uri(path)})
 
+    def ready(self) -> str:
+        """What was there has been listed: from here on there are changes."""
+        return json_line({"type": "ready"})
+
     def change(self, change: FileChange, at: datetime) -> str:
         """One change, with the time in UTC."""
         path = os.fspath(change.path)
@@ -102,14 +106,14 @@ def status_lines(before: Sequence[Problem], now: Sequence[Problem], folder: str)
 
 def _told(problem: Problem, folder: str) -> str:
     if problem.code == "missingPath" and problem.path is not None:
-        return f"{shown(relative(problem.path, folder))} is gone; waiting for it to come back"
+        return f"{shown(relative(problem.path, folder))} is not there; waiting for it"
     return shown(problem.message)
 
 
 def _over(problem: Problem, folder: str) -> str:
     name = "" if problem.path is None else shown(relative(problem.path, folder))
     if problem.code == "missingPath":
-        return f"{name} is back"
+        return f"{name} is there"
     if problem.code in _DENIED and name:
         return f"{name} can be read again, or is gone"
     return f"over: {shown(problem.message)}"

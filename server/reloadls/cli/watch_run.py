@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from reloadls.watch.scope import Scope
 from reloadls.watch.status import Problem, WatchStatus
 
 from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
-from .output import Output
+from .output import Output, leads_to_own_output
 from .text import fault_text, shown, wants_colour, working_folder
+from .watch_command import Command, CommandPlan
 from .watch_lines import HumanLines, JsonLines, header, status_lines
 
 __all__ = ["Plan", "run_watch"]
@@ -40,13 +42,14 @@ class Plan:
     once: bool
     timeout: float | None
     max_events: int | None
+    command: CommandPlan | None = None
 
 
 async def run_watch(plan: Plan) -> int:
     """Watch as planned and return the exit code."""
     out, err = Output(1, "stdout"), Output(2, "stderr")
     watch = _Watch(plan, out, err)
-    with _logged_to(err), when_told_to_end(watch.ended.set), when_reader_leaves(1, watch.ended.set):
+    with _logged_to(err), when_told_to_end(watch.end), when_reader_leaves(1, watch.end):
         work = asyncio.create_task(watch.run())
         ending = asyncio.create_task(watch.ended.wait())
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,11 +57,12 @@ async def run_watch(plan: Plan) -> int:
         if not work.done():
             work.cancel()
         await asyncio.wait({work})
+        code = await watch.end_command()
         await out.close(_LEAVE_S)
         await err.close(_LEAVE_S)
     failure = watch.failure or (None if work.cancelled() else work.exception())
     if failure is None or isinstance(failure, BrokenPipeError):
-        return OK
+        return code
     tell_error(fault_text(failure), as_json=plan.as_json)
     return FAILED
 
@@ -76,22 +80,48 @@ class _Watch:
         self._listed = not plan.as_json
         self._left = plan.max_events
         self._problems: tuple[Problem, ...] = ()
+        self._command = None if plan.command is None else Command(plan.command, out, err, self._folder)
+        self._told_to_end = False
+
+    def end(self) -> None:
+        """Somebody wants it to end, a second time at once."""
+        if self._told_to_end and self._command is not None:
+            self._command.hurry()
+        self._told_to_end = True
+        self.ended.set()
+
+    async def end_command(self) -> int:
+        """End the command, if there is one, and return the exit code."""
+        if self._command is None:
+            return OK
+        running = await self._command.end()
+        return self._command.exit_code if running or not self._told_to_end else OK
 
     async def run(self) -> None:
         """Watch until `ended`, or the time is over."""
         pipeline = Pipeline(self._plan.scope, self._deliver, pacing=self._plan.pacing, on_status=self._on_status)
         try:
             await pipeline.start()
-            self._err.post(header(pipeline.status, self._folder, endless=sys.stderr.isatty()))
+            line = header(pipeline.status, self._folder, endless=sys.stderr.isatty())
+            if self._command is None:
+                self._err.post(line)
+            else:  # before what the command says itself
+                with contextlib.suppress(OSError):
+                    await self._err.write([line])
             if self._json is not None:
                 files = await pipeline.files()
                 # Told before this line: in `files` already. After it: on top of them, once they are written.
                 self._listed = True
-                await self._out.write(map(self._json.snapshot, sorted(files)))
+                listed = (path for path in sorted(files) if not leads_to_own_output(path))
+                await self._out.write(map(self._json.snapshot, listed))
+                await self._out.write([self._json.ready()])
             self._open.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._plan.timeout):
-                    await self.ended.wait()
+                    if self._command is not None:
+                        await self._command.work()
+                    else:
+                        await self.ended.wait()
         finally:
             await asyncio.wait({asyncio.create_task(pipeline.stop())}, timeout=_STOP_S)
 
@@ -101,15 +131,21 @@ class _Watch:
             return
         await self._open.wait()
         at = datetime.now(UTC)
-        lines = [self._lines.change(change, at) for change in flush.changes if change.change_type in self._plan.types]
-        lines = lines[: self._left]
-        if not lines or self.ended.is_set():
+        changes = [change for change in flush.changes if change.change_type in self._plan.types]
+        changes = [change for change in changes if not leads_to_own_output(os.fspath(change.path))][: self._left]
+        if not changes or self.ended.is_set():
             return
-        await self._write(lines)
+        if self._command is not None:
+            self._command.change(os.fspath(change.path) for change in changes)
+        else:
+            await self._write(self._lines.change(change, at) for change in changes)
         if self._left is not None:
-            self._left -= len(lines)
+            self._left -= len(changes)
         if self._plan.once or self._left == 0:
-            self.ended.set()
+            if self._command is not None:
+                self._command.finish()
+            else:
+                self.ended.set()
 
     async def _write(self, lines: Iterable[str]) -> None:
         try:

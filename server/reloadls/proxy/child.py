@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+
+from reloadls.base.parent_death import signal_at_parent_death
 
 __all__ = ["CantStart", "Child", "end_like", "start"]
-
-_SET_PDEATHSIG: Final = 1
 
 
 class CantStart(Exception):
@@ -55,7 +52,7 @@ async def start(command: Sequence[str], *, own_group: bool = False) -> Child:
             *command,
             stdin=theirs_in,
             stdout=theirs_out,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=signal_at_parent_death(signal.SIGKILL),
             process_group=0 if own_group and os.name != "nt" else None,
         )
     except (OSError, ValueError) as error:
@@ -85,21 +82,3 @@ def end_like(code: int) -> int:
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     return 128 + number
-
-
-def _die_with_parent() -> Callable[[], Any] | None:
-    """What the child does before it becomes the server. All is looked up here: after a fork that might hang."""
-    if sys.platform != "linux":
-        return None
-    try:
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-    except (OSError, AttributeError):
-        return None
-    parent, getppid, leave, kill = os.getpid(), os.getppid, os._exit, int(signal.SIGKILL)
-
-    def set_signal() -> None:
-        prctl(_SET_PDEATHSIG, kill, 0, 0, 0)
-        if getppid() != parent:  # we died before it was set
-            leave(1)
-
-    return set_signal

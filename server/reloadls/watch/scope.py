@@ -41,7 +41,8 @@ class Scope:
     Args:
         roots: files or folders; relative ones are taken from the working directory.
         include: if any, only files that match, or lie in a folder that does, count.
-        exclude: what does not count, after the built-in ones.
+        exclude: what does not count, after the built-in ones. A pattern of either kind that begins with a root's own
+            path is taken as an absolute path, too.
         use_gitignore: whether git's files are honoured: .gitignore, nested ones and those above a root in its
             repository too, the repository's ``info/exclude``, and ``core.excludesFile``.
     """
@@ -87,7 +88,9 @@ class Scope:
             root: a root.
             gitignores: what git's files outside of it say; see `Rules`.
         """
-        return Rules(_base(root), self._exclude, self._include, gitignores, not self._include)
+        exclude = _as_seen_from(root, self.exclude, self._exclude, BUILT_IN_EXCLUDES)
+        include = _as_seen_from(root, self.include, self._include)
+        return Rules(_base(root), exclude, include, gitignores, not include)
 
     def takes_file(self, root: str) -> bool:
         """Whether `root`, taken as a file, counts."""
@@ -207,6 +210,25 @@ class Rules:
             if verdict is not None:
                 return verdict
         return False
+
+
+def _as_seen_from(root: str, lines: tuple[str, ...], patterns: Patterns, before: tuple[str, ...] = ()) -> Patterns:
+    """`patterns`, made of `before` and `lines`, and those of `lines` that name a path below `root` from the top."""
+    below = [(line, seen) for line in lines if (seen := _below(line, root)) is not None]
+    if not below:
+        return patterns
+    more = dict(below)
+    return Patterns((*before, *(each for line in lines for each in (line, more.get(line)) if each is not None)))
+
+
+def _below(line: str, root: str) -> str | None:
+    """The pattern for a path below `root` that `line` names from the top; None if it names none."""
+    mark = "!" if line.startswith("!") else ""
+    path = line[len(mark) :]
+    if os.sep != "/":
+        path = path.replace(os.sep, "/")
+    rest = path[_base(root) :]
+    return f"{mark}/{rest}" if rest and path.startswith(root.replace(os.sep, "/").rstrip("/") + "/") else None
 
 
 def _base(folder: str) -> int:
