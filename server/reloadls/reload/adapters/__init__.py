@@ -8,13 +8,16 @@ from functools import cache
 from reloadls.reload.engine.adapting import Adapter
 
 from .aiohttp import AiohttpAdapter
+from .bottle import BottleAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
+from .dash import DashAdapter
 from .django import django_adapters
 from .fastapi import FastapiAdapter
 from .flask import FlaskAdapter
 from .jinja import JinjaAdapter
 from .pydantic import PydanticAdapter
+from .serving import FalconAdapter, LitestarAdapter, TornadoAdapter
 from .sqlalchemy import SqlalchemyAdapter
 from .starlette import StarletteAdapter
 from .typer import TyperAdapter
@@ -40,5 +43,10 @@ def adapters() -> Iterable[Adapter]:
         SqlalchemyAdapter(),
         CeleryAdapter(),
         AiohttpAdapter(),
+        LitestarAdapter(),
+        TornadoAdapter(),
+        FalconAdapter(),
+        DashAdapter(),
+        BottleAdapter(),
         *django_adapters(),
     )

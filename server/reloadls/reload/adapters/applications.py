@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import MemberDescriptorType
 from typing import Any
 
-from reloadls.reload.engine.undo import Undo
+from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["Applications"]
 
@@ -62,14 +63,38 @@ class Applications:
 
     def become(self, old: Any, new: Any, undo: Undo) -> None:
         """From now on the two are one: what holds the new one, as its own closures do, sees what the old one sees."""
-        before = vars(old)
-        undo.add(partial(setattr, old, "__dict__", before))
         self._take(old, new)
-        vars(new).setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
-        old.__dict__ = vars(new)
+        _copy_slots(old, new, undo)
+        if hasattr(old, "__dict__"):
+            undo.add(partial(object.__setattr__, old, "__dict__", vars(old)))
+            vars(new).setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
+            object.__setattr__(old, "__dict__", vars(new))
 
     def _put_back(self, done: dict[int, tuple[Any, Any]]) -> None:
         for space in self._spaces:
             for name, value in list(space.items()):
                 if id(value) in done:
                     space[name] = done[id(value)][0]
+
+
+def _copy_slots(old: Any, new: Any, undo: Undo) -> None:
+    for slot in [each for cls in type(old).__mro__ for each in vars(cls).values()]:
+        if isinstance(slot, MemberDescriptorType):
+            before, value = _slot(slot, old), _slot(slot, new)
+            if before is not value:
+                undo.add(partial(_put_slot, slot, old, before))
+                _put_slot(slot, old, value)
+
+
+def _slot(slot: MemberDescriptorType, owner: Any) -> Any:
+    try:
+        return slot.__get__(owner)
+    except AttributeError:
+        return MISSING
+
+
+def _put_slot(slot: MemberDescriptorType, owner: Any, value: Any) -> None:
+    if value is MISSING:
+        slot.__delete__(owner)
+    else:
+        slot.__set__(owner, value)

@@ -6,9 +6,10 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from reloadls.reload.engine.classes import CantBeLive
 from reloadls.reload.engine.undo import Undo
@@ -31,6 +32,30 @@ class _Made:
     """What the factory did, but for the functions inside of it."""
 
 
+class _ByIdentity:
+    """Applications -> how they were made, for as long as they live; those that can't be referred to weakly stay."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[Callable[[], Any], _Made]] = {}
+
+    def __setitem__(self, app: Any, made: _Made) -> None:
+        key = id(app)
+        try:
+            find: Callable[[], Any] = ref(app, lambda _: self._entries.pop(key, None))
+        except TypeError:
+            find = partial(_itself, app)
+        self._entries[key] = find, made
+
+    def items(self) -> list[tuple[Any, _Made]]:
+        """Those that live."""
+        found = [(find(), made) for find, made in list(self._entries.values())]
+        return [(app, made) for app, made in found if app is not None]
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
 class Factories:
     """The functions that make the applications of a library.
 
@@ -42,7 +67,7 @@ class Factories:
     def __init__(self, libraries: Collection[str], become: Callable[[Any, Any, Undo], object]) -> None:
         self._libraries = libraries
         self._become = become
-        self._made: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
+        self._made = _ByIdentity()
         self._differ: set[FunctionType] = set()
         self._classes: set[type] = set()
         self._called: set[FunctionType] = set()
@@ -87,11 +112,11 @@ class Factories:
 
     def settle(self, undo: Undo) -> bool:
         """Make what differs again. Raises what a factory raises; whether anything was made."""
-        due = {app: made for app, made in list(self._made.items()) if self._is_due(made)}
+        due = [(app, made) for app, made in self._made.items() if self._is_due(made)]
         called = set(self._called)
         self.end()
         done = False
-        for app, made in due.items():
+        for app, made in due:
             undo.add(lambda app=app, made=made: self._made.__setitem__(app, made))  # type: ignore[misc]
             if made.factory not in called and not _is_running(made.factory):
                 self._become(app, _make(made, type(app)), undo)

@@ -85,6 +85,10 @@ class Adapter:
         """Whether instances of a class have no state, so that they are made anew when the class changes."""
         return False
 
+    def reads_class(self, cls: type) -> bool:
+        """Whether what is given a class, or an instance of it, looks at its members at once."""
+        return False
+
     def file_changed(self, path: str, undo: Undo) -> bool:
         """A file that is no module of the program changed; whether the library had made something of it."""
         return False
@@ -109,7 +113,7 @@ class Adapters:
     def __init__(self, adapters: Iterable[Adapter]) -> None:
         self._all = tuple(adapters)
         self._behind = [each for each in self._all if type(each).module_behind is not Adapter.module_behind]
-
+        self._reading = [each for each in self._all if type(each).reads_class is not Adapter.reads_class]
         self._making = [each for each in self._all if type(each).makes_values is not Adapter.makes_values]
 
     def _there(self) -> list[Adapter]:
@@ -167,6 +171,10 @@ class Adapters:
     def makes_values(self, cls: Any) -> bool:
         """See `Adapter.makes_values`."""
         return any(adapter.makes_values(cls) for adapter in self._making if adapter.library in sys.modules)
+
+    def reads_class(self, cls: type) -> bool:
+        """See `Adapter.reads_class`."""
+        return any(adapter.reads_class(cls) for adapter in self._reading if adapter.library in sys.modules)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """See `Adapter.file_changed`."""

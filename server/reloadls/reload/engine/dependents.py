@@ -158,6 +158,8 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if word == "*":
         word = key[1].split(".")[-2]
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
+    if key[1].endswith(".*"):
+        words.update(_names_of_instances(modules, key))
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
     for _, statement in _that_mention(modules, frozenset(words)):
@@ -166,6 +168,19 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
                 alias.asname for alias in node.names if alias.asname and alias.name.rpartition(".")[2] in words
             )
     return _Changed(key, body, frozenset(words))
+
+
+def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
+    """The names of objects whose class is looked at by what they are given to."""
+    module = modules.named(key[0])
+    cls: Any = None if module is None else module.namespace.get(key[1].removesuffix(".*"))
+    if isinstance(cls, type) and modules.reads_class(cls):
+        for each in modules:
+            yield from (
+                name
+                for name, value in list(each.namespace.items())
+                if isinstance(type(value), type) and issubclass(type(value), cls)
+            )
 
 
 def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
@@ -231,7 +246,9 @@ def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bo
     if key[1].endswith(".*"):
         iterated = (chain for chain in reads.handed if isinstance(value_at(module, chain), EnumMeta))
         made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
-        return any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made))
+        if any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made)):
+            return True
+        return any(_is_of(kind, key) and modules.reads_class(kind) for kind in _kinds_handed(module, reads))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
         return True  # it hands the module on, and `getattr` may read any name of it
     return any(key in keys_of(modules, module, chain) for chain in reads.reads)
@@ -243,9 +260,18 @@ def _is_module(value: Any, name: str) -> bool:
 
 def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
     value = value_at(module, chain)
-    if not isinstance(value, type):
-        return False
-    return any((base.__module__, f"{base.__qualname__}.*") == key for base in value.__mro__)
+    return isinstance(value, type) and _is_of(value, key)
+
+
+def _is_of(cls: type, key: Key) -> bool:
+    return any((base.__module__, f"{base.__qualname__}.*") == key for base in cls.__mro__)
+
+
+def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
+    """The classes that are handed on, and those of which instances are."""
+    for chain in reads.handed:
+        value = value_at(module, chain)
+        yield value if isinstance(value, type) else type(value)
 
 
 def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:

@@ -351,6 +351,9 @@ def _start_thread(plain: Any) -> Any:
         stops = callable(getattr(thread, "cancel", None))  # a Timer; a thread can't be stopped from outside
         pooled = str(type(thread).__module__) == "threading" and "_worker" in str(getattr(thread, "_target", ""))
         weak = weakref.ref(thread)
+        if (stop := _stop_of_log(thread)) is not None:
+            _note(Effect(stop), sys._getframe(1))
+            return
 
         def lasting() -> str:
             known = weak()
@@ -360,6 +363,20 @@ def _start_thread(plain: Any) -> Any:
         _note(Effect(_cancel(weak) if stops else None, lasting=lasting), sys._getframe(1))
 
     return start
+
+
+def _stop_of_log(thread: Any) -> Callable[[], object] | None:
+    """Ends a thread that hands log records on: what configures logging again starts another."""
+    listener = getattr(getattr(thread, "_target", None), "__self__", None)
+    if not hasattr(listener, "enqueue_sentinel"):  # a QueueListener
+        return None
+    weak = weakref.ref(thread)
+
+    def stop() -> None:
+        if listener is not None and listener._thread is weak():
+            listener.stop()
+
+    return stop
 
 
 def _submit(plain: Any) -> Any:

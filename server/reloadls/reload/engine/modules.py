@@ -213,6 +213,7 @@ class Modules:
         self.module_behind: Callable[[Any], str | None] = lambda _: None
         """The module whose names are the attributes of an object, if it is such a one."""
         self.makes_values: Callable[[Any], bool] = lambda _: False
+        self.reads_class: Callable[[type], bool] = lambda _: False
         """Whether what a class makes has no state, and says what the class does."""
 
     def __iter__(self) -> Iterator[LoadedModule]:

@@ -70,6 +70,7 @@ class HotReloader:
         self._modules = Modules(self.roots, follow=follow)
         self._modules.module_behind = self._adapters.module_behind
         self._modules.makes_values = self._adapters.makes_values
+        self._modules.reads_class = self._adapters.reads_class
         self._lock = threading.RLock()
         self._functions: Functions | None = None
         self._waiting: dict[str, _Waits] = {}

@@ -1,0 +1,64 @@
+"""Functions that a running application has called once, when it started: an edit of one has no effect."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from types import FunctionType
+from typing import Any
+
+from reloadls.reload.engine.adapting import Shortfall
+
+__all__ = ["Once"]
+
+
+class Once:
+    """The start-up functions of a library's applications, and what an edit leaves undone."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, str] = {}
+        """By module and name: when it was called."""
+        self._found: dict[Shortfall, None] = {}
+
+    def know(self, functions: Iterable[Any], when: str) -> None:
+        """An application calls these once."""
+        self._known.update(dict.fromkeys(map(_name_of, functions), when))
+
+    def compare(self, before: Iterable[Any], now: Iterable[Any], when: str) -> None:
+        """An application that runs has other functions than before."""
+        there = set(map(_name_of, before))
+        for each in now:
+            if _name_of(each) not in there:
+                self._add(each, f"{{}} runs only {when}, and has not been called in this process; restart to run it")
+        self.know(now, when)
+
+    def changed(self, functions: Sequence[FunctionType]) -> None:
+        """These run other code now."""
+        for each in functions:
+            if when := self._known.get(_name_of(each)):
+                self._add(each, f"{{}} runs only {when}, so this edit of it has no effect until a restart")
+
+    def _add(self, value: Any, message: str) -> None:
+        function = _function_of(value)
+        name = getattr(function or value, "__qualname__", None) or repr(value)
+        self._found[Shortfall(message.format(name), about=function)] = None
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self._found = {}
+
+    def take(self) -> list[Shortfall]:
+        """What was found, which is forgotten."""
+        found, self._found = list(self._found), {}
+        return found
+
+
+def _function_of(value: Any) -> FunctionType | None:
+    value = inspect.unwrap(value) if callable(value) else value
+    value = getattr(value, "__func__", value)
+    return value if isinstance(value, FunctionType) else None
+
+
+def _name_of(value: Any) -> object:
+    function = _function_of(value)
+    return value if function is None else (function.__module__, function.__qualname__)
