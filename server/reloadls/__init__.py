@@ -6,9 +6,9 @@ from reloadls._version import __version__
 
 TYPE_CHECKING = False  # not from typing: what a program has of that name must not be run
 if TYPE_CHECKING:
-    from reloadls.watch import FileChange, FileWatcher
+    from reloadls.watch import ChangeType, FileChange, FileWatcher, Problem, SourceName, WatchStatus
 
-__all__ = ["FileChange", "FileWatcher", "__version__"]
+__all__ = ["ChangeType", "FileChange", "FileWatcher", "Problem", "SourceName", "WatchStatus", "__version__"]
 
 
 def __getattr__(name: str) -> object:

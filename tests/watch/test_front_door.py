@@ -111,7 +111,7 @@ async def test_start_and_stop_are_idempotent_and_final(tmp_path: Path) -> None:
     assert len(told.batches) == 2
     await asyncio.gather(watcher.stop(), watcher.stop())
     await watcher.stop()
-    with pytest.raises(RuntimeError, match="can't be started again"):
+    with pytest.raises(RuntimeError, match="cannot be restarted"):
         await watcher.start()
     assert watcher.state == "stopped"
 
@@ -421,7 +421,7 @@ def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None
                 watcher.refresh_paths()
                 after = own(watcher)
                 await asyncio.sleep(0)
-                await asyncio.wait(watcher._refreshes)
+                await asyncio.wait(watcher._tasks)
                 with open("later.py", "a") as file: file.write("#")
                 async with asyncio.timeout(30):
                     while len(told) < 2: news.clear(); await news.wait()
@@ -464,7 +464,7 @@ def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
                             news.clear()
                             await news.wait()
                 async with asyncio.timeout(30):
-                    while watcher._refreshes: await asyncio.wait(watcher._refreshes)
+                    while watcher._tasks: await asyncio.wait(watcher._tasks)
                 told.clear(); written.clear()
                 for number in range(12): write(f"p{number}/m{number}.py")
                 async with asyncio.timeout(30):

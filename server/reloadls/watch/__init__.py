@@ -2,6 +2,17 @@
 
 from reloadls.watch.change import ChangeType, FileChange, collapse_changes
 from reloadls.watch.discovery import discover_user_modules
+from reloadls.watch.sources.make import SourceName
+from reloadls.watch.status import Problem, WatchStatus
 from reloadls.watch.watcher import FileWatcher
 
-__all__ = ["ChangeType", "FileChange", "FileWatcher", "collapse_changes", "discover_user_modules"]
+__all__ = [
+    "ChangeType",
+    "FileChange",
+    "FileWatcher",
+    "Problem",
+    "SourceName",
+    "WatchStatus",
+    "collapse_changes",
+    "discover_user_modules",
+]

@@ -6,13 +6,14 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from reloadls.base.paths import absolute
-from reloadls.watch.change import FileChange
+from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
@@ -24,20 +25,24 @@ __all__ = ["FileWatcher", "OnChange"]
 
 OnChange = Callable[[list[FileChange]], Awaitable[object] | object]
 
+_MAX_WAIT_MS = 2000.0
+
 _log = logging.getLogger(__name__)
 
 
 class FileWatcher:
-    """Calls `on_change` with the net changes of each quiet window, one per path.
+    """Calls `on_change` with the net changes of each quiet window, one per path; without it, ``async for`` gives them.
 
     `on_change` may be async or plain. It is never cancelled by a later change and never runs twice at once: what
-    changes meanwhile becomes the next batch. What it raises is logged, and watching goes on.
+    changes meanwhile becomes the next batch. What it raises is logged, and watching goes on. A reader of ``async for``
+    that is slow gets larger batches, not more: one change per path.
 
     Args:
         on_change: called on the event loop with the changes, in the order in which they were noticed.
         debounce_ms: quiet time after the last change before a batch, in milliseconds. It counts from when the file
             changed, not from when that was noticed.
-        max_wait_ms: the longest that a change waits in a busy tree, in milliseconds; at least `debounce_ms`.
+        max_wait_ms: the longest that a change waits in a busy tree, in milliseconds; at least `debounce_ms`. None:
+            2000, or `debounce_ms` if that is more.
         paths: files and folders to watch. None watches the user's own modules (see `discover_user_modules`). A path
             that does not exist yet is watched as soon as it does.
         include: gitignore-style patterns; if there are any, only what matches is told.
@@ -53,10 +58,10 @@ class FileWatcher:
 
     def __init__(
         self,
-        on_change: OnChange,
+        on_change: OnChange | None = None,
         *,
         debounce_ms: float = 200,
-        max_wait_ms: float = 2000,
+        max_wait_ms: float | None = None,
         paths: Iterable[str | os.PathLike[str]] | None = None,
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
@@ -68,8 +73,8 @@ class FileWatcher:
         for name, value in (("debounce_ms", debounce_ms), ("poll_delay_ms", poll_delay_ms)):
             if value <= 0:
                 raise ValueError(f"{name} must be greater than 0, not {value}")
-        if max_wait_ms == 2000:
-            max_wait_ms = max(max_wait_ms, debounce_ms)
+        if max_wait_ms is None:
+            max_wait_ms = max(_MAX_WAIT_MS, debounce_ms)
         if max_wait_ms < debounce_ms:
             raise ValueError(f"max_wait_ms ({max_wait_ms}) must be at least debounce_ms ({debounce_ms})")
         self._on_change = on_change
@@ -84,8 +89,15 @@ class FileWatcher:
         self._pipeline: Pipeline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begun: asyncio.Task[None] | None = None
-        self._refreshes: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._state: Literal["new", "running", "stopped"] = "new"
+        self._changes: list[FileChange] = []
+        """What nobody has been given yet."""
+        self._arrived = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._giving: asyncio.Task[Any] | None = None
+        self._is_paused = False
+        self._is_read = False
 
     @property
     def state(self) -> Literal["new", "running", "stopped"]:
@@ -103,7 +115,8 @@ class FileWatcher:
     def status(self) -> WatchStatus:
         """How watching goes: each path's state, and what is wrong with it."""
         if self._pipeline is not None:
-            return self._pipeline.status
+            status = self._pipeline.status
+            return replace(status, state="paused") if self._is_paused and status.state == "watching" else status
         return WatchStatus("starting" if self._state == "new" else "stopped", "native")
 
     async def start(self) -> None:
@@ -113,7 +126,7 @@ class FileWatcher:
             RuntimeError: the watcher was stopped; make a new one.
         """
         if self._state == "stopped":
-            raise RuntimeError("a FileWatcher that was stopped can't be started again; make a new one")
+            raise RuntimeError("a FileWatcher cannot be restarted; make a new one")
         if self._begun is None:
             self._begun = asyncio.create_task(self._begin(), name="reloadls-start")
         await asyncio.shield(self._begun)
@@ -125,13 +138,68 @@ class FileWatcher:
         """
         self._state = "stopped"
         begun, self._begun = self._begun, None
-        tasks = [task for task in (begun, *self._refreshes) if task is not None and not task.done()]
+        tasks = {task for task in (begun, *self._tasks) if task is not None and not task.done()}
+        tasks.discard(asyncio.current_task())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         if self._pipeline is not None:
             await self._pipeline.stop()
+        self._arrived.set()
+
+    async def sync(self) -> None:
+        """Return when every change made on disk before the call has been given to `on_change`, which has returned.
+
+        Without `on_change`: when it can be read with ``async for``. While paused: when it will come with `resume`.
+
+        Raises:
+            RuntimeError: the watcher is not running, or `on_change` itself awaits this, which would wait for itself.
+        """
+        if self._pipeline is None or self.state != "running":
+            raise RuntimeError(f"a FileWatcher that is {self.state} cannot sync; await start() first")
+        if self._giving is not None and self._giving is asyncio.current_task():
+            raise RuntimeError("on_change cannot await sync(): it would wait for itself")
+        await self._pipeline.sync()
+        await self._give()
+
+    def pause(self) -> None:
+        """Give no changes until `resume`; nothing is lost. What `on_change` is doing now goes on."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Give the net changes since `pause` at once, and what comes after as before."""
+        self._is_paused = False
+        if self._changes and self.state == "running":
+            self._arrived.set()
+            self._spawn(self._give(), "reloadls-resume")
+
+    def __aiter__(self) -> AsyncIterator[list[FileChange]]:
+        """Give each batch of changes until `stop`. One reader at a time; not with `on_change`.
+
+        Raises:
+            RuntimeError: the watcher has an `on_change`, is not running, or has a reader already.
+        """
+        if self._on_change is not None:
+            raise RuntimeError("a FileWatcher with an on_change gives its changes to that")
+        if self.state == "new":
+            raise RuntimeError("a FileWatcher must be started before it is read: use 'async with'")
+        return self._read()
+
+    async def _read(self) -> AsyncIterator[list[FileChange]]:
+        if self._is_read:
+            raise RuntimeError("this FileWatcher has a reader already")
+        self._is_read = True
+        try:
+            while True:
+                while self._is_paused or not self._changes:
+                    if self.state == "stopped":
+                        return
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                yield self._taken()
+        finally:
+            self._is_read = False
 
     def refresh_paths(self) -> None:
         """Discover the user's modules again, and watch those too that were imported meanwhile.
@@ -173,9 +241,7 @@ class FileWatcher:
 
     def _refresh(self) -> None:
         if self._pipeline is not None and self._state != "stopped":
-            task = asyncio.create_task(self._rescope(self._pipeline), name="reloadls-refresh")
-            self._refreshes.add(task)
-            task.add_done_callback(self._refreshes.discard)
+            self._spawn(self._rescope(self._pipeline), "reloadls-refresh")
 
     async def _rescope(self, pipeline: Pipeline) -> None:
         scope = self._scope()
@@ -185,11 +251,36 @@ class FileWatcher:
     def _scope(self) -> Scope:
         return Scope(self._paths, include=self._include, exclude=self._exclude, use_gitignore=self._use_gitignore)
 
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _deliver(self, flush: Flush) -> None:
-        if not flush.changes:
+        self._changes = net_changes([*self._changes, *flush.changes]) if self._changes else flush.changes
+        if self._changes:
+            self._arrived.set()
+            await self._give()
+
+    def _taken(self) -> list[FileChange]:
+        changes, self._changes = self._changes, []
+        return changes
+
+    async def _give(self) -> None:
+        """Call `on_change` with what nobody has been given yet, never twice at once."""
+        if self._on_change is None or (self._giving is not None and self._giving is asyncio.current_task()):
             return
+        async with self._turn:
+            if self._changes and not self._is_paused:
+                self._giving = asyncio.current_task()
+                try:
+                    await self._call(self._on_change)
+                finally:
+                    self._giving = None
+
+    async def _call(self, on_change: OnChange) -> None:
         try:
-            answer = self._on_change(flush.changes)
+            answer = on_change(self._taken())
             if inspect.isawaitable(answer):
                 await answer
         except asyncio.CancelledError:
