@@ -22,7 +22,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
-	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest Python 3.11 to 3.13 found here"
+	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest other Python 3.11 to 3.15 found here"
 	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
 	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"
@@ -61,18 +61,19 @@ test-others: $(CHECKS)
 	    for (i = 1; i <= n; i++) if (i == 1 || i == n) print lines[i] }' | while read -r version python; do \
 	    [ "$$version" != "$$main" ] || continue; \
 	    venv=.venvs/$$version; \
+	    case "$$python" in */.venvs/unstable/*) within=$${python%/*}/within;; *) within=;; esac; \
 	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
 	        echo "== installing into $$venv"; \
 	        if ! "$$python" -m venv --clear "$$venv" > /dev/null; then \
 	            echo "== passed over Python $$version: $$python can't make a virtual environment"; \
 	            continue; \
 	        fi; \
-	        "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
-	        "$$venv/bin/python" $(PIP) --editable . --group test; \
+	        $$within "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
+	        $$within "$$venv/bin/python" $(PIP) --editable . --group test; \
 	        touch "$$venv/.checks"; \
 	    fi; \
-	    echo "== pytest on $$("$$venv/bin/python" --version)"; \
-	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $(OTHERS) < /dev/null; \
+	    echo "== pytest on $$($$within "$$venv/bin/python" --version)"; \
+	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) $$within "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $(OTHERS) < /dev/null; \
 	done
 
 # The corpus: each program in an environment of its own in the user's cache.

@@ -8,6 +8,8 @@ from functools import reduce
 from operator import or_
 from typing import Any, get_args, get_origin
 
+from reloadls.reload.engine.lazy import own_annotations
+
 __all__ = ["Mentions", "instead"]
 
 
@@ -57,7 +59,7 @@ def _of_fields(cls: type) -> Iterable[Any]:
     elif "__dataclass_fields__" in own:
         yield from (each.type for each in own["__dataclass_fields__"].values() if not isinstance(each.type, str))
     elif hasattr(cls, "__total__") or hasattr(cls, "_fields"):  # a typed dictionary, a named tuple
-        yield from (each for each in getattr(cls, "__annotations__", {}).values() if not isinstance(each, str))
+        yield from (each for each in own_annotations(cls).values() if not isinstance(each, str))
 
 
 def _origin(annotation: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.classes import CantBeLive
+from reloadls.reload.engine.lazy import own_annotations
 from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["SqlalchemyAdapter"]
@@ -60,10 +61,10 @@ class SqlalchemyAdapter(Adapter):
         new, self._new = self._new, {}
         mapped = _mapped_names(cls)
         for name in annotations:
-            if name in mapped and annotations[name] != vars(cls).get("__annotations__", {}).get(name, MISSING):
+            if name in mapped and annotations[name] != own_annotations(cls).get(name, MISSING):
                 raise CantBeLive(f"{cls.__qualname__}.{name} is mapped, and can't be mapped to something else")
         for name, annotation in annotations.items():
-            differs = annotation != vars(cls).get("__annotations__", {}).get(name, MISSING)
+            differs = annotation != own_annotations(cls).get(name, MISSING)
             if differs and (name in _fields(cls) or (_fields(cls) and "ClassVar" not in str(annotation))):
                 raise CantBeLive(f"{cls.__qualname__}.{name} is a field, and more was made from it than the class")
             if annotation is not MISSING and name not in mapped and _says_mapped(annotation):
@@ -114,7 +115,7 @@ def _mapped_names(cls: type) -> set[str]:
         mapper = vars(each).get("__mapper__")
         if mapper is not None:
             found.update(mapper.attrs.keys() if mapper.configured else mapper._props)
-    own = {*vars(cls), *vars(cls).get("__annotations__", {})}
+    own = {*vars(cls), *own_annotations(cls)}
     return found if "__mapper__" in vars(cls) else found & own
 
 

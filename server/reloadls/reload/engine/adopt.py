@@ -13,11 +13,12 @@ from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from .functions import replace_code, set_code
+from .lazy import adopt_annotations
 from .undo import Undo
 
 __all__ = ["adopt_function", "inner_functions"]
 
-_PLAIN = ("__defaults__", "__kwdefaults__", "__annotations__", "__doc__", "__module__", "__name__", "__qualname__")
+_PLAIN = ("__defaults__", "__kwdefaults__", "__doc__", "__module__", "__name__", "__qualname__")
 
 
 def adopt_function(old: FunctionType, new: FunctionType, undo: Undo) -> FunctionType:
@@ -42,6 +43,7 @@ def _adopt_attributes(old: FunctionType, new: FunctionType, undo: Undo) -> None:
         value = getattr(new, name)
         if getattr(old, name) is not value:
             undo.set_attribute(old, name, value)
+    adopt_annotations(old, new, undo)
     before, after = dict(vars(old)), dict(vars(new))
     if before or after:
         undo.add(lambda: _set_vars(old, before))
@@ -56,7 +58,7 @@ def _set_vars(function: FunctionType, values: dict[str, Any]) -> None:
 def _adopt_cells(old: FunctionType, new: FunctionType, undo: Undo) -> None:
     """Give the old closure what the new one holds; functions inside keep their identity in the same way."""
     for name, one, other in zip(old.__code__.co_freevars, old.__closure__ or (), new.__closure__ or (), strict=True):
-        if one is other or name == "__class__":
+        if one is other or name in ("__class__", "__classdict__"):
             continue
         before, after = _content(one), _content(other)
         if before is after:

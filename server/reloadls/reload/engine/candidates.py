@@ -29,6 +29,7 @@ from types import (
 from typing import Any
 
 from .changes import Snapshot, attributes_of, state_of
+from .codes import CONDITIONAL
 from .containers import CONTAINERS, content_of, entries, is_a, length
 from .process_state import PROCESS, read_process
 from .reach import LONGEST
@@ -140,7 +141,7 @@ def stored_in(code: CodeType) -> frozenset[str]:
 
 def starts_of(names: Iterable[str], namespace: dict[str, Any]) -> list[Any]:
     """The values of a module's names that something may be done to."""
-    values = (namespace.get(name) for name in names)
+    values = (namespace.get(name) for name in names if name != CONDITIONAL)
     return [value for value in values if not is_a(value, _Plain)]
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
-from .classes import changed_body, has_docstring, is_plain, patch_class, statement_for_body
-from .codes import inner_codes, pairs, same_but_lines
+from .classes import annotations_differ, changed_body, has_docstring, is_plain, patch_class, statement_for_body
+from .codes import inner_codes, owner_of, pairs, same_but_lines
 from .dependents import classes_with, depends
 from .diff import Difference, Step, Way
 from .functions import Swap, set_code
+from .lazy import annotated_names, is_lazy
 from .modules import LoadedModule
 from .plan import codes_within, does_not_fit
 from .schedule import Schedule
@@ -50,13 +51,12 @@ class ClassBodies:
             set_code(function, swap.new, self._shared.undo)
         names = [_member(swap.new, cls) for swap in swaps if not swap.moved_only and _member(swap.new, cls)]
         depth = cls.__qualname__.count(".") + 1
-        kept = tuple(swap.new for swap in swaps if swap.new.co_qualname.count(".") == depth)
-        reduced = Difference(
-            tuple(each for each in difference.steps if each.way not in (Way.MOVE, Way.PATCH)), difference.removed
-        )
+        kept = tuple(swap.new for swap in swaps if owner_of(swap.new).count(".") == depth)
+        lazy = is_lazy(module.source.flags)
+        annotated = annotated_names(cls) if lazy and annotations_differ(difference) else None
         put = self._putter(cls, difference)
         facts.place(step.statement.first)
-        alone = statement_for_body(step.statement, reduced)
+        alone = statement_for_body(step.statement, difference, annotated)
         made: tuple[CodeType, ...] = ()
         if alone is not None:
             imported = module.source.imported()
@@ -64,17 +64,19 @@ class ClassBodies:
             made = inner_codes(code)
             self._shared.remember()
             with self._shared.noting(module, step.statement):
-                names += patch_class(cls, code, module.namespace, difference, self._shared.undo, put=put)
+                names += patch_class(cls, code, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
         elif difference.removed or step.way is Way.CLASS:
-            names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo, put=put)
+            names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
         if step.before is not None and has_docstring(step.before) and not has_docstring(step.statement):
             self._shared.undo.set_class_attribute(cls, "__doc__", None)
         module.codes[facts] = (*kept, *made)
         self._shared.adapters.class_changed(cls, cls, self._shared.undo)
         self.changed(module, cls, list(dict.fromkeys(names)))
 
-    def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool]:
-        """What puts an attribute into a class that its library has to know of."""
+    def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool] | None:
+        """What puts an attribute into a class that its library has to know of; None if none has."""
+        if not self._shared.adapters.takes_attributes(cls):
+            return None
         names = [name for step in difference.steps for name in _names_of(step.statement)]
         adapters, undo = self._shared.adapters, self._shared.undo
         return lambda name, value: adapters.put_attribute(cls, name, value, names, undo)

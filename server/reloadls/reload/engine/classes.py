@@ -17,8 +17,10 @@ from typing import Any
 from .adopt import adopt_function, inner_functions
 from .blocks import annotation_only
 from .changes import attributes_of
+from .codes import CONDITIONAL
 from .diff import Difference, Step, Way, compare, header, is_another
 from .enums import adopt_enum, is_enum
+from .lazy import CACHE, annotate_of, annotation_alone, annotations_in, evaluated
 from .statements import Statement, body_of
 from .undo import MISSING, Undo
 
@@ -26,6 +28,7 @@ __all__ = [
     "HOOKS",
     "CantBeLive",
     "adopt_class",
+    "annotations_differ",
     "changed_body",
     "has_docstring",
     "hooks_of",
@@ -35,17 +38,15 @@ __all__ = [
     "statement_for_body",
 ]
 
-_BY_ITSELF = frozenset({"__annotations__", "__static_attributes__", "__firstlineno__"})
+_BY_ITSELF = frozenset(
+    {"__annotations__", "__annotate_func__", CACHE, CONDITIONAL, "__static_attributes__", "__firstlineno__"}
+)
 _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", "_abc_impl", "__subclasshook__", "__firstlineno__"})
 _PLAIN_METACLASSES = (type, abc.ABCMeta)
 _MAKER = "__reloadls_body__"
 
 
 Put = Callable[[str, Any], bool]
-
-
-def _put_nothing(_name: str, _value: Any) -> bool:
-    return False
 
 
 HOOKS = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
@@ -115,12 +116,26 @@ def is_plain(cls: Any, before: Statement, after: Statement, *, takes_attributes:
     return not slots and not watched and "__slots__" not in vars(cls)
 
 
-def statement_for_body(statement: Statement, difference: Difference) -> tuple[ast.stmt, ...] | None:
-    """The class statement with no more than what has to run of its body; None if nothing has."""
+def statement_for_body(
+    statement: Statement, difference: Difference, annotated: Collection[object] | None = None
+) -> tuple[ast.stmt, ...] | None:
+    """The class statement with no more than what has to run of its body; None if nothing has.
+
+    Args:
+        statement: the class.
+        difference: of its body.
+        annotated: if annotations are lazy and some differ, the names that the class has them of. What evaluates them
+            knows them all, so that all are said again.
+    """
     [node] = statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
-    changed = [step for step in difference.steps if step.way is not Way.KEEP]
-    body = [each for step in changed for each in _to_run(step) if not _is_text(each)]
+    changed = [step for step in difference.steps if step.way not in _AS_IT_WAS]
+    body: list[ast.stmt] = []
+    for step in difference.steps:
+        if step.way not in _AS_IT_WAS:
+            body += [each for each in _to_run(step) if not _is_text(each)]
+        elif annotated is not None:
+            body += map(annotation_alone, _annotations_of(step.statement, annotated))
     if has_docstring(statement) and any(node.body[0] in step.statement.facts.nodes for step in changed):
         body.insert(0, node.body[0])
     if not body:
@@ -131,6 +146,22 @@ def statement_for_body(statement: Statement, difference: Difference) -> tuple[as
         alone.type_params = []
     ast.copy_location(alone, node)
     return (ast.fix_missing_locations(alone),)
+
+
+_AS_IT_WAS = (Way.KEEP, Way.MOVE, Way.PATCH)
+
+
+def _annotations_of(statement: Statement, annotated: Collection[object]) -> Iterator[ast.AnnAssign]:
+    for each in annotations_in(statement.facts.nodes):
+        if each in statement.facts.nodes or (isinstance(each.target, ast.Name) and each.target.id in annotated):
+            yield each
+
+
+def annotations_differ(difference: Difference) -> bool:
+    """Whether a body says something else of the types of its names, or says it of something else."""
+    changed = [step for step in difference.steps if step.way not in _AS_IT_WAS]
+    statements = [*difference.removed, *(each for step in changed for each in (step.statement, step.before) if each)]
+    return any(True for each in statements for _ in annotations_in(each.facts.nodes))
 
 
 def _to_run(step: Step) -> Sequence[ast.stmt]:
@@ -174,12 +205,22 @@ class _Maker:
         cell = body.pop("__classcell__", None)
         if cell is not None:
             cell.cell_contents = self._cls
+        names = body.pop("__classdictcell__", None)
+        if names is not None:
+            names.cell_contents = vars(self._cls)
         self.bound = {name: value for name, value in body.items() if name not in ("__module__", "__qualname__")}
         return self._cls
 
 
 def patch_class(
-    cls: type, code: CodeType, namespace: dict[str, Any], difference: Difference, undo: Undo, *, put: Put = _put_nothing
+    cls: type,
+    code: CodeType,
+    namespace: dict[str, Any],
+    difference: Difference,
+    undo: Undo,
+    *,
+    put: Put | None = None,
+    lazy: bool = False,
 ) -> list[str]:
     """Run the changed statements of a class's body in the class. Returns the names that differ now.
 
@@ -189,7 +230,8 @@ def patch_class(
         namespace: of the module.
         difference: of the body.
         undo: learns how to take it back.
-        put: asked first to put an attribute into the class, or MISSING; whether it did.
+        put: where a library has to know of attributes: puts one (or MISSING) into the class, or answers False.
+        lazy: annotations are evaluated when they are asked for.
     """
     maker = _Maker(cls)
     undo.set_item(namespace, _MAKER, maker)
@@ -199,18 +241,23 @@ def patch_class(
         namespace.pop(_MAKER, None)
     for name, value in maker.bound.items():
         made = name not in _OF_ITS_OWN and name not in _BY_ITSELF
-        if made and _is_last(difference, name) and not put(name, value):
+        if made and _is_last(difference, name) and not (put and put(name, value)):
             _put(cls, name, value, undo, instead=is_another(difference, name))
     gone = _gone(difference)
     for name in gone:
-        if not put(name, MISSING) and name in vars(cls):
+        if not (put and put(name, MISSING)) and name in vars(cls):
             undo.set_class_attribute(cls, name, MISSING)
     no_more = [*gone, *_annotated_no_more(difference)]
-    put("__annotations__", dict.fromkeys(no_more, MISSING) | maker.bound.get("__annotations__", {}))
-    _put_annotations(cls, maker.bound, no_more, undo)
+    if put:
+        annotations = _new_annotations(cls, maker.bound, difference)
+        put("__annotations__", dict.fromkeys(no_more, MISSING) | annotations)
+    if not lazy:
+        _put_annotations(cls, maker.bound, no_more, undo)
+    elif annotations_differ(difference):
+        undo.set_class_attribute(cls, "__annotate_func__", maker.bound.get("__annotate_func__", MISSING))
+        undo.set_class_attribute(cls, CACHE, MISSING)
     _after(cls, undo)
-    skipped = {"__annotations__", "__static_attributes__", "__firstlineno__", "__doc__", "__conditional_annotations__"}
-    return [*(name for name in maker.bound if name not in skipped), *gone]
+    return [*(name for name in maker.bound if name not in _BY_ITSELF and name != "__doc__"), *gone]
 
 
 def _is_last(difference: Difference, name: str) -> bool:
@@ -233,6 +280,16 @@ def _annotated_no_more(difference: Difference) -> set[str]:
 def _annotated(statements: Iterable[Statement]) -> set[str]:
     nodes = (node for each in statements for node in each.facts.nodes if isinstance(node, ast.AnnAssign))
     return {node.target.id for node in nodes if isinstance(node.target, ast.Name)}
+
+
+def _new_annotations(cls: type, bound: Mapping[str, Any], difference: Difference) -> dict[str, Any]:
+    """The annotations that statements of a body have made which ran."""
+    annotate = bound.get("__annotate_func__")
+    if annotate is None:
+        return dict(bound.get("__annotations__", {}))
+    ran = (step.statement for step in difference.steps if step.way not in _AS_IT_WAS)
+    names = _annotated(ran)
+    return {name: value for name, value in evaluated(annotate, cls).items() if name in names}
 
 
 def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str], undo: Undo) -> None:
@@ -324,6 +381,8 @@ def adopt_class(old: type, new: type, undo: Undo, *, made: Collection[str] = (),
     _adopt_bases(old, new, undo)
     for cell in _class_cells(new):
         undo.set_attribute(cell, "cell_contents", old)
+    for cell in _cells(new, "__classdict__"):
+        undo.set_attribute(cell, "cell_contents", vars(old))
     if is_enum(old):
         adopt_enum(old, new, undo)
     else:
@@ -347,7 +406,8 @@ def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: C
             continue
         if before is not value:
             _check_layout(old, name)
-        undo.set_class_attribute(old, name, _adopted(before, value, undo))
+        kept = value if name in _BY_ITSELF else _adopted(before, value, undo)
+        undo.set_class_attribute(old, name, kept)
 
 
 def _check(old: type, new: type) -> None:
@@ -378,13 +438,21 @@ def _adopt_bases(old: type, new: type, undo: Undo) -> None:
 
 def _class_cells(cls: type) -> Iterator[Any]:
     """The cells by which `super()` in methods finds the class."""
+    return (cell for cell in _cells(cls, "__class__") if cell.cell_contents is cls)
+
+
+def _cells(cls: type, wanted: str) -> Iterator[Any]:
+    """The cells by this name of the functions in a class, and of what evaluates annotations."""
     seen: set[int] = set()
     for value in vars(cls).values():
-        for function in inner_functions(value):
-            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
-                if name == "__class__" and id(cell) not in seen and cell.cell_contents is cls:
-                    seen.add(id(cell))
-                    yield cell
+        for each in inner_functions(value):
+            for function in (each, annotate_of(each)):
+                if function is None:
+                    continue
+                for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+                    if name == wanted and id(cell) not in seen:
+                        seen.add(id(cell))
+                        yield cell
 
 
 def _after(cls: type, undo: Undo) -> None:

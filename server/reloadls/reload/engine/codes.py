@@ -7,12 +7,44 @@ from types import CodeType
 
 from .matching import match
 
-__all__ = ["all_codes", "function_codes", "inner_codes", "is_class_body", "pairs", "same_but_lines", "shifted"]
+__all__ = [
+    "CONDITIONAL",
+    "all_codes",
+    "function_codes",
+    "inner_codes",
+    "is_annotate",
+    "is_class_body",
+    "is_of_module",
+    "owner_of",
+    "pairs",
+    "same_but_lines",
+    "shifted",
+]
 
 
 def inner_codes(code: CodeType) -> tuple[CodeType, ...]:
     """The code objects made directly by this one, in the order of the source."""
-    return tuple(each for each in code.co_consts if isinstance(each, CodeType))
+    return tuple(each for each in code.co_consts if isinstance(each, CodeType) and not is_of_module(each))
+
+
+def is_of_module(code: CodeType) -> bool:
+    """Whether a code object evaluates the annotations of a module, and so is of no statement (from Python 3.14 on)."""
+    return code.co_qualname == _ANNOTATE
+
+
+def is_annotate(code: CodeType) -> bool:
+    """Whether a code object evaluates annotations."""
+    return code.co_name == _ANNOTATE
+
+
+def owner_of(code: CodeType) -> str:
+    """The qualified name of the function or class whose code it is, or whose annotations it evaluates."""
+    return code.co_qualname.removesuffix(f".{_ANNOTATE}")
+
+
+_ANNOTATE = "__annotate__"
+CONDITIONAL = "__conditional_annotations__"
+"""The name under which a module keeps which of its annotations it has come by, from Python 3.14 on."""
 
 
 def all_codes(codes: Iterable[CodeType]) -> Iterator[CodeType]:

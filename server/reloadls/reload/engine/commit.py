@@ -90,6 +90,8 @@ class Commit:
             self._run_statement(due)
         shared.registrations.settle(shared.all_given)
         refresh(work.plans, shared.modules, shared.compiled, shared.undo)
+        for module, known in shared.annotations.items():
+            known.settle(module.source, module.path, shared.undo)
         self._note_what_is_left()
         try:
             shared.adapters.after(shared.undo, shared.place)
@@ -199,6 +201,7 @@ class Commit:
         for step in plan.steps:
             if step.before is not None:
                 self._shared.traces.lines_before[step.statement.facts] = step.before.first
+        self._shared.annotations_of(module).take(plan.steps, plan.source, self._shared.undo)
         came_from = {step.statement.facts: step.before.facts for step in plan.steps if step.before}
         module.take(plan.text, plan.source, plan.codes, came_from)
         self._shared.compiled.update(plan.compiled)

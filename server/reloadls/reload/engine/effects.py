@@ -329,10 +329,15 @@ def _add_handler(plain: Any) -> Any:
         new = all(each is not handler for each in logger.handlers)
         plain(logger, handler)
         if new:
-            effect = Effect(lambda: logger.removeHandler(handler), lambda: plain(logger, handler))
+            effect = Effect(lambda: _take_out(logger.handlers, handler), lambda: plain(logger, handler))
             _note(effect, sys._getframe(1))
 
     return add_handler
+
+
+def _take_out(handlers: list[Any], handler: Any) -> None:
+    """Not by `removeHandler`: in the newest Pythons, that gives the logger another list."""
+    handlers[:] = [each for each in handlers if each is not handler]
 
 
 def _add_filter(plain: Any) -> Any:

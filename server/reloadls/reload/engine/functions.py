@@ -19,7 +19,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
-from .codes import all_codes
+from .codes import all_codes, is_annotate
+from .lazy import annotate_of
 from .reach import reach
 from .running import REFERENCES, code_of_generator, codes_of_tasks, frames_of_threads
 from .undo import Undo
@@ -92,7 +93,7 @@ class Functions:
 
     def of(self, codes: Iterable[CodeType], spaces: Sequence[dict[str, Any]]) -> list[FunctionType]:
         """The live functions that run one of these codes, as far as the program's modules lead to them."""
-        wanted = {id(code) for code in all_codes(codes)}
+        wanted = {id(code) for code in all_codes(codes) if not is_annotate(code)}
         if not wanted:
             return []
         known = [function for code in wanted for each in self._known.get(code, ()) if (function := each()) is not None]
@@ -147,10 +148,15 @@ class _Found:
     def add(self, objects: Iterable[object]) -> None:
         for each in objects:
             if isinstance(each, FunctionType):
-                code = id(each.__code__)
-                if code in self._wanted and id(each) not in self._seen:
-                    self._seen.add(id(each))
-                    self.functions[code].append(each)
+                self._add(each)
+                if (annotate := annotate_of(each)) is not None:
+                    self._add(annotate)
+
+    def _add(self, function: FunctionType) -> None:
+        code = id(function.__code__)
+        if code in self._wanted and id(function) not in self._seen:
+            self._seen.add(id(function))
+            self.functions[code].append(function)
 
     def add_tasks(self) -> None:
         for code, _ in codes_of_tasks():

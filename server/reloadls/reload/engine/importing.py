@@ -200,8 +200,9 @@ def run_main(modules: Modules, path: str | None, name: str | None = None, *, cal
         __package__=None if spec is None else spec.parent,
         __loader__=SourceFileLoader(called, path) if spec is None else spec.loader,
         __builtins__=builtins,
-        __annotations__={},
     )
+    if sys.version_info < (3, 14):
+        vars(module)["__annotations__"] = {}
     sys.modules[called] = module
     loaded = modules.loading(called, os.path.realpath(path), module, text, code)
     note = _noting(loaded)

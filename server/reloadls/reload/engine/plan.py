@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from types import CodeType
 
 from .blocks import block_of_changes
-from .codes import all_codes, function_codes, inner_codes, is_class_body, pairs, same_but_lines, shifted
+from .codes import (
+    all_codes,
+    function_codes,
+    inner_codes,
+    is_annotate,
+    is_class_body,
+    owner_of,
+    pairs,
+    same_but_lines,
+    shifted,
+)
 from .containers import CONTAINERS, is_a
 from .diff import Difference, Step, Way, compare
 from .functions import Swap
@@ -154,13 +164,14 @@ def _patch(
         if same:
             continue
         fits = before.co_freevars == after.co_freevars
-        outer = after.co_qualname.partition(".<locals>")[0]
+        outer = owner_of(after).partition(".<locals>")[0]
         if not same_but_lines(before, after, inside=False):
-            plan.bodies.append(after.co_qualname if fits else outer)
+            plan.bodies.append(owner_of(after) if fits else outer)
         if outer not in plan.changed:
             plan.changed.append(outer)
     paired = {id(code) for pair in found for code in pair}
-    alone = [code for code in all_codes((*old, *new)) if id(code) not in paired and not is_class_body(code)]
+    alone = [code for code in all_codes((*old, *new)) if id(code) not in paired]
+    alone = [code for code in alone if not is_class_body(code) and not is_annotate(code)]
     lost = dict.fromkeys(code.co_qualname.partition(".<locals>")[0] for code in alone)
     plan.bodies += lost
     plan.changed += [name for name in lost if name not in plan.changed]

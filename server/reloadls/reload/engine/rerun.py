@@ -143,10 +143,12 @@ class Rerun:
     def _has_later(module: LoadedModule, statement: Statement, name: str) -> bool:
         return any(name in each.facts.uses.binds and each.first > statement.first for each in module.source.statements)
 
-    def _exec(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
+    def _exec(
+        self, module: LoadedModule, statement: Statement, code: CodeType, *, part: Sequence[ast.stmt] | None = None
+    ) -> None:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
-        self._shared.execute(module, statement, code)
+        self._shared.execute(module, statement, code, part=part)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
         slip_under(
@@ -223,7 +225,7 @@ class Rerun:
         nodes = tuple(ast.fix_missing_locations(node) for node in nodes)
         facts = Facts(nodes, statement.facts.text, statement.first)
         code = facts.compile(module.path, module.source.flags, module.source.imported())
-        self._exec(module, statement, code)
+        self._exec(module, statement, code, part=nodes)
         return inner_codes(code)
 
     def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import CodeType
@@ -16,6 +17,7 @@ from .changes import Change, Snapshot
 from .effects import Effect, Recorder
 from .functions import Functions
 from .held import Held
+from .lazy import ModuleAnnotations
 from .lines import Lines, can_watch
 from .modules import Codes, LoadedModule, Modules
 from .notes import Notes
@@ -59,6 +61,7 @@ class Transaction:
         """Caches of functions that use what changed, by the functions' names."""
         self._remembered = False
         self.all_given: list[Change] = []
+        self.annotations: dict[LoadedModule, ModuleAnnotations] = {}
         self.given: list[Change] = []
         """What the statement that runs has changed."""
         self._saved: set[LoadedModule] = set()
@@ -91,19 +94,27 @@ class Transaction:
 
         return Recorder.noting(module.namespace, note)
 
-    def execute(self, module: LoadedModule, statement: Statement, code: CodeType) -> None:
-        """Run a statement's code, and note what it changes; raises what it raises."""
+    def execute(
+        self, module: LoadedModule, statement: Statement, code: CodeType, *, part: Sequence[ast.stmt] | None = None
+    ) -> None:
+        """Run a statement's code, or that of a part of it, and note what it changes; raises what it raises."""
         self.remember()
         for name in self.stale.keys() & set(names_in(code)):
             self.stale.pop(name).cache_clear()
         self.given = []
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))
-        with self.noting(module, statement):
+        with self.noting(module, statement), self.annotations_of(module).running(statement, code, part=part):
             lines = Lines(module.namespace, self._changed(module), self.modules.owns, most=_MOST)
             if lines.run(code) and not module.recorded:
                 module.watched.add(statement.facts)
         self.adapters.ran(module.name, self.undo)
+
+    def annotations_of(self, module: LoadedModule) -> ModuleAnnotations:
+        """What is to be known of a module's annotations; made from the statements that it has when first asked for."""
+        if module not in self.annotations:
+            self.annotations[module] = ModuleAnnotations(module.namespace, module.source)
+        return self.annotations[module]
 
     def _changed(self, module: LoadedModule) -> Callable[[int, Change], None]:
         def changed(line: int, change: Change) -> None:
