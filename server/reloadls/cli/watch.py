@@ -57,7 +57,13 @@ def watch(
     max_wait_ms: Annotated[
         str | None, typer.Option(metavar="N", help="Longest wait in a busy tree.  [default: 2000]")
     ] = None,
-    poll: Annotated[bool, typer.Option("--poll", help="Look again and again; for network drives.")] = False,
+    poll: Annotated[
+        bool | None,
+        typer.Option(
+            "--poll/--no-poll",
+            help="Look again and again.  [default: only on network, FUSE and container file systems]",
+        ),
+    ] = None,
     poll_delay_ms: Annotated[
         str, typer.Option(metavar="N", show_default=True, help="Time between two looks, 50 to 60000.")
     ] = "300",
@@ -125,6 +131,7 @@ def watch(
             _max_wait(max_wait_ms, debounce) / 1000,
             whole_number("--poll-delay-ms", poll_delay_ms, low=50, high=60_000) / 1000,
             "polling" if poll else used,
+            polls_served=poll is None,
         ),
         as_json=json,
         types=frozenset(one_of("--type", text, TYPES) for text in types or TYPES),

@@ -72,7 +72,8 @@ class _Settings:
         """What the hub is asked for; `source` is used unless polling is asked for."""
         options = self.options
         times = (options.debounce_ms / 1000, options.max_wait_ms / 1000, options.poll_delay_ms / 1000)
-        return Wish(self.meant.scope, Pacing(*times, "polling" if options.force_polling else source))
+        use: SourceName = "polling" if options.force_polling else source
+        return Wish(self.meant.scope, Pacing(*times, use, polls_served=options.force_polling is None))
 
 
 class Session:

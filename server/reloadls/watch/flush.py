@@ -30,6 +30,7 @@ class Pacing:
         max_wait: the longest that a change waits.
         poll_delay: between two looks when polling.
         use: which source produces the hints.
+        polls_served: whether what lies on a network, FUSE or container file system is polled beside being watched.
         lead: how long it takes until what is told has its effect: the window closes so much earlier.
     """
 
@@ -37,6 +38,7 @@ class Pacing:
     max_wait: float = 2.0
     poll_delay: float = 0.3
     use: SourceName = "auto"
+    polls_served: bool = True
     lead: float = 0.0
 
     def window(self) -> Window:
@@ -50,7 +52,7 @@ class Pacing:
     @property
     def source(self) -> SourceOptions:
         """What of it the source needs to know."""
-        return SourceOptions(self.debounce, self.use, self.poll_delay)
+        return SourceOptions(self.debounce, self.use, self.poll_delay, self.polls_served)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,13 @@ class GuardedDisk:
         except TimedOut:
             raise TimedOut(path) from None
 
+    def is_served(self, path: str) -> bool:
+        """Whether `path`, at its real place, lies on a file system that a program or another machine serves.
+
+        Its kernel does not report what is written on the other side.
+        """
+        return bool(self._guards) and self._guard(self._really(path)) is not None
+
     def enter_root(self, root: str) -> None:
         """Find out where `root` is, links followed, so that calls for what is below it find their file system.
 

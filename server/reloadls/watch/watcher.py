@@ -48,7 +48,8 @@ class FileWatcher:
         include: gitignore-style patterns; if there are any, only what matches is told.
         exclude: gitignore-style patterns of what is left out, beside the built-in ones.
         use_gitignore: leave out what git ignores: .gitignore files, ``info/exclude`` and ``core.excludesFile``.
-        force_polling: look at everything again and again instead of using the system's notifications.
+        force_polling: look at everything again and again instead of using the system's notifications. None: only at
+            what lies on network, FUSE and container file systems, where the system does not see all that is written.
         source: what produces hints: ``"auto"``, ``"inotify"`` (Linux), ``"watchfiles"`` or ``"polling"``.
         poll_delay_ms: time between two looks when polling, in milliseconds.
 
@@ -66,7 +67,7 @@ class FileWatcher:
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
         use_gitignore: bool = True,
-        force_polling: bool = False,
+        force_polling: bool | None = None,
         poll_delay_ms: float = 300,
         source: SourceName = "auto",
     ) -> None:
@@ -81,7 +82,8 @@ class FileWatcher:
         if source not in SOURCE_NAMES:
             raise ValueError(f"source must be one of {', '.join(SOURCE_NAMES)}, not {source!r}")
         use: SourceName = "polling" if force_polling else source
-        self._pacing = Pacing(debounce_ms / 1000, max_wait_ms / 1000, poll_delay_ms / 1000, use)
+        times = (debounce_ms / 1000, max_wait_ms / 1000, poll_delay_ms / 1000)
+        self._pacing = Pacing(*times, use, polls_served=force_polling is None)
         self._include, self._exclude = tuple(include), tuple(exclude)
         self._use_gitignore = use_gitignore
         self._discovers = paths is None

@@ -65,7 +65,8 @@ _log = logging.getLogger(__name__)
 class InotifySource:
     """Watches for one snapshot.
 
-    A folder that the kernel won't watch is polled, with all below it: the user's table of watches is full, say.
+    A folder that the kernel won't watch is polled, with all below it: the user's table of watches is full, say. So is
+    one on a file system that a program or another machine serves: what is written there is not reported here.
 
     Args:
         emit: called with hints, on the event loop.
@@ -74,6 +75,7 @@ class InotifySource:
         make_polling: makes the source that looks again and again at the folders that a call names.
         kernel: gives the instance to use, shared or not.
         disk: how the disk is reached.
+        polls_served: whether what lies on a file system that is served by others is polled, too.
     """
 
     reports_loss = True
@@ -87,6 +89,7 @@ class InotifySource:
         kernel: Callable[[], Kernel],
         *,
         disk: GuardedDisk,
+        polls_served: bool = True,
     ) -> None:
         self._emit = emit
         self._concerns = concerns
@@ -105,6 +108,9 @@ class InotifySource:
         self._opened: dict[str, None] = {}
         """Files that are watched until they are closed."""
         self._unwatched: dict[str, OSError] = {}
+        self._polls_served = polls_served
+        self._served: dict[str, None] = {}
+        """Folders on file systems that others serve: watched, and polled."""
         self._polling: Source | None = None
         self._poll_due = False
         self._guard: asyncio.TimerHandle | None = None
@@ -118,7 +124,9 @@ class InotifySource:
     def backend(self) -> Backend:
         """See `Source.backend`."""
         trees = self._what.trees
-        return "polling" if self._unwatched and trees and trees <= self._unwatched.keys() else "native"
+        if not trees or not (self._unwatched or self._served):
+            return "native"
+        return "polling" if trees <= (self._unwatched.keys() | self._served.keys()) else "native"
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -137,8 +145,8 @@ class InotifySource:
         )
 
     def polls(self, path: str) -> bool:
-        """Whether the folder `path` is polled because the kernel does not watch it."""
-        return path in self._unwatched
+        """Whether the folder `path` is polled because the kernel does not watch it, or does not see all."""
+        return path in self._unwatched or path in self._served
 
     async def watch(self, what: WatchSet) -> None:
         """See `Source.watch`. Trees are watched as the snapshot enters their folders."""
@@ -154,7 +162,7 @@ class InotifySource:
 
     async def barrier(self, timeout: float) -> bool:
         """See `Source.barrier`: the kernel queues an event before the call that caused it returns."""
-        return self._kernel is not None and await self._kernel.drain() and not self._unwatched
+        return self._kernel is not None and await self._kernel.drain() and not self._polled()
 
     async def check_new_folders(self, timeout: float) -> None:
         """See `Source.check_new_folders`: a folder that can't be watched says so."""
@@ -196,6 +204,7 @@ class InotifySource:
             self._cannot_watch(path, error)
         else:
             self._can_watch(path)
+        self._note_served(path, path)
         for point in kernel.mounted_in(path):
             if not self._disk.is_dir(point):
                 self.enter_file(point)
@@ -207,6 +216,8 @@ class InotifySource:
             self._kernel.remove(watch)
         self._files.drop_folder(path)
         self._can_watch(path)
+        if self._served.pop(path, self) is None:
+            self._poll_soon()
 
     def enter_file(self, path: str) -> bool:
         """See `Attend.enter_file`."""
@@ -221,6 +232,7 @@ class InotifySource:
                 self._poll_instead(os.path.dirname(path), error)
             return False
         self._files.put(path, watch)
+        self._note_served(path, os.path.dirname(path))
         return watch is not old
 
     def _remove(self, watch: Watch) -> None:
@@ -251,24 +263,37 @@ class InotifySource:
         if self._unwatched.pop(path, None) is not None:
             self._poll_soon()
 
+    def _note_served(self, path: str, folder: str) -> None:
+        """Have `folder` polled as long as `path` lies on a file system that others serve."""
+        if not self._polls_served or (is_served := self._disk.is_served(path)) == (folder in self._served):
+            return
+        if is_served:
+            self._served[folder] = None
+        else:
+            del self._served[folder]
+        self._poll_soon()
+
+    def _polled(self) -> bool:
+        return bool(self._unwatched or self._served)
+
     def _poll_soon(self) -> None:
-        """What can't be watched has changed."""
+        """What is polled has changed."""
         if not self._poll_due:
             self._poll_due = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._poll)
 
     def _poll(self) -> None:
-        """Look again and again at what can't be watched, as long as there is anything."""
+        """Look again and again at what is polled, as long as there is anything."""
         self._poll_due = False
         if self._kernel is None:
             return
-        if self._unwatched and self._polling is None:
+        if self._polled() and self._polling is None:
             for problem in self.problems:
                 _log.warning("%s", problem.message)
-            self._polling = self._make_polling(self._outermost_unwatched)
+            self._polling = self._make_polling(self._outermost_polled)
             self._start(self._polling.watch(self._what))
-        elif self._polling is not None and not self._unwatched:
+        elif self._polling is not None and not self._polled():
             self._start(self._polling.stop())
             self._polling = None
         self._emit(Hints(at=time.monotonic()))  # the status has changed
@@ -423,6 +448,9 @@ class InotifySource:
 
     def _outermost_unwatched(self) -> list[str]:
         return sorted(outermost(self._unwatched.copy()))
+
+    def _outermost_polled(self) -> list[str]:
+        return sorted(outermost(self._unwatched.copy() | self._served.copy()))
 
     def _start(self, work: Any) -> None:
         task = self._loop.create_task(work)

@@ -41,11 +41,13 @@ class SourceOptions:
         debounce: the window's quiet time in seconds: watchfiles needs to look more often for a shorter one.
         use: which source.
         poll_delay: seconds between two looks when polling.
+        polls_served: whether what lies on a file system that is served by others is polled beside being watched.
     """
 
     debounce: float
     use: SourceName
     poll_delay: float
+    polls_served: bool = True
 
 
 class Disk(Protocol):
@@ -112,7 +114,9 @@ def _inotify(
 
         return PollingSource(emit, differences, delay=options.poll_delay, dated=_dated(disk))
 
-    return InotifySource(emit, disk.concerns, disk.run, part, kernel or Kernel, disk=disk.disk)
+    return InotifySource(
+        emit, disk.concerns, disk.run, part, kernel or Kernel, disk=disk.disk, polls_served=options.polls_served
+    )
 
 
 def _watchfiles(emit: Callable[[Hints], None], disk: Disk, options: SourceOptions) -> Source:
