@@ -123,7 +123,7 @@ async def test_nothing_happens_while_nothing_happens(tmp_path: Path) -> None:
     async with piping([tmp_path], pacing=Pacing(0.001, 0.1, 0.02, "inotify")):
         for _ in range(50):
             await asyncio.sleep(0)  # what start has left to do
-        woken = []
+        woken: list[int] = []
         while not woken or (woken[-1] > 5 and len(woken) < 20):  # threads of earlier tests may still be ending
             before = voluntary_switches()
             await asyncio.sleep(0.5)  # is what is tested
