@@ -87,6 +87,8 @@ class MountTable:
                     self._mounts = mounts_that_may_hang(self._read())
             except OSError:
                 self._close()
+            if self._users == 0:  # its last user has gone, while a thread of it was still reading
+                self._close()
             return self._mounts
 
     def _changed(self) -> bool:
