@@ -83,7 +83,6 @@ _AIOHTTP = Program(
             "handlers.py",
             '@routes.get("/item/{name}")',
             '@routes.get("/new")\nasync def new(request):\n    return web.Response(text="new")\n\n\n@routes.get("/item/{name}")',
-            fault="the router is frozen",
         ),
     ),
 )

@@ -309,7 +309,6 @@ _PLUGINS = Program(
             "plugins/extra.py",
             None,
             "from host.registry import command\n\n\n@command('extra')\ndef extra(x):\n    return x\n",
-            fault="nothing is said of a file that the program finds by itself",
         ),
         edit("a plugin deleted", "plugins/shout.py", None, None),
     ),

@@ -15,6 +15,10 @@ from quart import Quart
 def create_app():
     app = Quart(__name__)
 
+    @app.before_serving
+    async def prepare():
+        app.prepared = 1
+
     @app.get("/")
     async def home():
         return "home"
@@ -26,6 +30,8 @@ create_app().run(port=int(sys.argv[1]), use_reloader=False)
 """
 MORE = '    @app.get("/more")\n    async def more():\n        return "more"\n\n    return app\n'
 
+AGAIN = "    @app.before_serving\n    async def again():\n        pass\n\n    @app.before_serving\n"
+
 
 def test_an_application_of_quart(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(QUART)
@@ -36,6 +42,12 @@ def test_an_application_of_quart(tmp_path: Path) -> None:
                 Edit("app.py", '"home"', '"the home"'),
                 Edit("app.py", "    return app\n", MORE),
                 Edit("app.py", "/more", "/other"),
+                Edit(
+                    "app.py", "prepared = 1", "prepared = 2", "noted", "prepare runs only when the application starts"
+                ),
+                Edit(
+                    "app.py", "    @app.before_serving\n", AGAIN, "noted", "again runs only when the application starts"
+                ),
             ],
             ["/", "/more", "/other"],
         )

@@ -285,7 +285,78 @@ if __name__ == "__main__":
 )
 
 
-@pytest.mark.parametrize("case", [LITESTAR, TORNADO, BOTTLE, FALCON, DASH], ids=lambda case: case.name)
+FASTAPI = Case(
+    "FastAPI",
+    ("fastapi>=0.115", "uvicorn"),
+    ("-m", "uvicorn", "app:app", "--port", "{port}", "--log-level", "warning"),
+    {
+        "app.py": """\
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+FOUND = {}
+
+
+@asynccontextmanager
+async def lifespan(app):
+    FOUND["open"] = 1
+    yield
+    FOUND.clear()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/")
+def home():
+    return sorted(FOUND)
+""",
+    },
+    (
+        Edit("app.py", "return sorted(FOUND)", "return len(FOUND)"),
+        Edit("app.py", 'FOUND["open"] = 1', 'FOUND["open"] = FOUND["more"] = 1', "noted"),
+    ),
+    ("/",),
+)
+HOOKS = Case(
+    "FastAPI's hooks",
+    FASTAPI.requires,
+    FASTAPI.command,
+    {
+        "app.py": """\
+from fastapi import FastAPI
+
+app = FastAPI()
+found = {}
+
+
+@app.on_event("startup")
+def prepare():
+    found["open"] = 1
+
+
+@app.get("/")
+def home():
+    return sorted(found)
+""",
+    },
+    (
+        Edit("app.py", "return sorted(found)", "return len(found)"),
+        Edit("app.py", 'found["open"] = 1', 'found["open"] = found["more"] = 1', "noted", "prepare runs only when"),
+        Edit(
+            "app.py",
+            "",
+            '\n\n@app.on_event("startup")\ndef also():\n    found["also"] = 1\n',
+            "noted",
+            "also runs only when",
+        ),
+    ),
+    ("/",),
+)
+
+
+@pytest.mark.parametrize("case", [LITESTAR, TORNADO, BOTTLE, FALCON, DASH, FASTAPI, HOOKS], ids=lambda case: case.name)
 def test_what_is_served_follows(case: Case, tmp_path: Path) -> None:
     for path, text in case.files.items():
         (tmp_path / path).write_text(text)

@@ -14,6 +14,7 @@ __all__ = ["Applications"]
 _HELD = "_reloadls_held"
 
 Take = Callable[[Any, Any], object]
+Become = Callable[[Any, Any, Undo], object]
 
 
 class Applications:
@@ -22,11 +23,13 @@ class Applications:
     Args:
         are: whether a value is one.
         take: has the new one take over from the old one what lives longer than its statement.
+        become: has the old one be what the new one is, in another way than by its attributes.
     """
 
-    def __init__(self, are: Callable[[Any], bool], take: Take) -> None:
+    def __init__(self, are: Callable[[Any], bool], take: Take, become: Become | None = None) -> None:
         self._are = are
         self._take = take
+        self._how = become or self.become
         self._spaces: Sequence[dict[str, Any]] = ()
         self._named: list[tuple[dict[str, Any], str, Any]] = []
 
@@ -48,7 +51,7 @@ class Applications:
         for space, name, old in self._named:
             new = space.get(name)
             if new is not old and type(new) is type(old) and id(new) not in done and not self._lives(old):
-                self.become(old, new, undo)
+                self._how(old, new, undo)
                 done[id(new)] = (old, new)
         if done:
             self._put_back(done)

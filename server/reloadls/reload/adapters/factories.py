@@ -73,6 +73,7 @@ class Factories:
         self._called: set[FunctionType] = set()
         """Those that statements have called in this commit: what they made is used already."""
         self._statements_run = False
+        self._all_differ = False
 
     def watch(self, cls: type) -> None:
         """Know of each application of a class that is made from now on."""
@@ -106,6 +107,10 @@ class Factories:
         if isinstance(function, FunctionType):
             self._differ.add(function)
 
+    def all_differ(self) -> None:
+        """What any of them has read is different now."""
+        self._all_differ = True
+
     def class_changed(self, cls: type) -> None:
         """A factory may have read it."""
         self._classes.add(cls)
@@ -127,10 +132,10 @@ class Factories:
     def end(self) -> None:
         """Forget what changed."""
         self._differ, self._classes, self._called = set(), set(), set()
-        self._statements_run = False
+        self._statements_run = self._all_differ = False
 
     def _is_due(self, made: _Made) -> bool:
-        if made.factory in self._differ or made.told != _told(made.factory):
+        if self._all_differ or made.factory in self._differ or made.told != _told(made.factory):
             return True
         return bool(self._classes) and any(each in self._classes for each in _classes_of(made.factory))
 

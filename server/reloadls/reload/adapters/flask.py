@@ -10,12 +10,13 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.adapting import Places, Shortfall
 from reloadls.reload.engine.undo import Undo
 
 from .applications import Applications
 from .factories import Factories
 from .loading import when_loaded
+from .once import Once
 from .registering import Registration, Shelf, shelf_of
 from .registry import RegistryAdapter
 
@@ -32,6 +33,7 @@ _KEPT_IN = (
     *("template_context_processors", "url_value_preprocessors", "url_default_functions", "teardown_appcontext_funcs"),
     *("shell_context_processors", "blueprints", "_blueprints", "deferred_functions"),
 )
+_AT_START = "when the application starts"
 _CLOSED_BY = ("_got_first_request", "_got_registered_once")
 
 
@@ -42,10 +44,13 @@ class FlaskAdapter(RegistryAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._applications = Applications(_is_application, lambda _old, _new: None)
+        self._applications = Applications(_is_application, _keep_running)
         self._factories = Factories(("flask", "quart"), self._become)
         self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
         """What applications hold that were made again."""
+        self._once = Once()
+        self._started: list[tuple[Any, list[Any]]] = []
+        """Quart's applications that run, with what they called when they started."""
         self._closed: list[tuple[Any, str]] = []
         self._blueprints: dict[int, list[Any]] = {}
         for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app", "quart.app"):
@@ -84,6 +89,8 @@ class FlaskAdapter(RegistryAdapter):
         self._factories.begin()
         self._applications.remember(namespaces)
         self._closed, self._blueprints = [], {}
+        undo.add(self._once.clear)
+        self._started = [(app, list(app.before_serving_funcs)) for app in self._running()]
         for owner in self.register.owners():
             for name in _CLOSED_BY:
                 if getattr(owner, name, False):
@@ -116,9 +123,28 @@ class FlaskAdapter(RegistryAdapter):
             self._factories.settle(undo)
         for each in found:
             self._by_factory.setdefault(each.owner, []).append(each)
-        self._closed, self._blueprints = [], {}
+        for app, before in self._started:
+            self._once.compare(before, app.before_serving_funcs, _AT_START)
+        self._closed, self._blueprints, self._started = [], {}, []
+
+    def _running(self) -> list[Any]:
+        """Those of Quart that serve."""
+        return [each for each in self.register.owners() if hasattr(each, "before_serving_funcs") and _serves(each)]
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application has called when it started is not called again."""
+        undo.add(self._once.clear)
+        for app in self._running():
+            self._once.know(app.before_serving_funcs, _AT_START)
+        self._once.changed(functions)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """Functions that are called only at the start."""
+        return self._once.take()
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        if _serves(old):
+            self._once.compare(old.before_serving_funcs, new.before_serving_funcs, _AT_START)
         undo.add(partial(_put_known, self.register.known, dict(self.register.known)))
         self.register.leave(old)
         self._applications.become(old, new, undo)
@@ -160,6 +186,17 @@ class FlaskAdapter(RegistryAdapter):
                 if _is_application(registration.owner)
                 and any(id(each) in changed for given in registration.all_given() for each in _with_nested(given))
             )
+
+
+def _keep_running(old: Any, new: Any) -> None:
+    """What an application of Quart has made when it started."""
+    for name in [name for name in ("shutdown_event", "while_serving_gens") if name in vars(old) and _serves(old)]:
+        vars(new)[name] = vars(old)[name]
+
+
+def _serves(app: Any) -> bool:
+    """Whether it is an application of Quart that has started."""
+    return "shutdown_event" in vars(app)
 
 
 def _put_known(known: Any, before: dict[Any, Any]) -> None:

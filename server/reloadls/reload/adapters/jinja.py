@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterable
 from functools import partial
@@ -14,6 +15,8 @@ from reloadls.reload.engine.adapting import Adapter
 from reloadls.reload.engine.undo import Undo
 
 from .loading import when_loaded
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["JinjaAdapter"]
 
@@ -53,7 +56,10 @@ def watch_made(cls: type, then: Any) -> None:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         plain(self, *args, **kwargs)
         for each in listeners:
-            each(self)
+            try:
+                each(self)
+            except Exception:  # the program goes on; an edit of what it made may be reported as live though it is not
+                _log.warning("hot reload can't follow an object of %s", type(self).__qualname__, exc_info=True)
 
     __init__.__reloadls_listeners__ = listeners  # type: ignore[attr-defined]
     cls.__init__ = __init__  # type: ignore[misc]

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary, ref
 
 from reloadls.reload.engine.effects import Effect, Recorder
 
-__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "Shelf", "key_of", "shelf_of"]
+__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "Shelf", "caller", "key_of", "shelf_of"]
 
 MISSING: Any = object()
 """Stands for a key that was not there."""
@@ -204,7 +204,7 @@ class Register:
             return plain()
         finally:
             del self._calls()[id(owner)]
-            self._note(Registration(owner, *_caller(), plain, given, named, call.new_entries()))
+            self._note(Registration(owner, *caller(), plain, given, named, call.new_entries()))
 
     def _calls(self) -> dict[int, _Call]:
         """The calls that this thread is in, by their owners."""
@@ -314,7 +314,7 @@ def _restored_with_all() -> None:
     """What a failed reload took out is put back with everything else that its adapter saved before."""
 
 
-def _caller() -> tuple[str, int]:
+def caller() -> tuple[str, int]:
     """The module and line of the statement that is being run."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
+from weakref import ref
 
-from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.adapting import Places, Shortfall
 from reloadls.reload.engine.undo import Undo
 
 from .applications import Applications
+from .jinja import watch_made
 from .loading import when_loaded
+from .once import Once
 from .registering import Entry, Shelf, shelf_of
 from .registry import RegistryAdapter
 from .routes import keep_what_made, remake
@@ -21,6 +24,7 @@ __all__ = ["StarletteAdapter"]
 
 _OF_ROUTER = ("routes", "on_startup", "on_shutdown", "_low_priority_routes")
 _OF_APP = ("user_middleware", "exception_handlers", "dependency_overrides")
+_AT_START = "when the application starts"
 _OUTLIVES = ("state", "dependency_overrides")
 
 
@@ -34,14 +38,23 @@ class StarletteAdapter(RegistryAdapter):
         self._applications = Applications(_is_application, _keep_state)
         self.again: Callable[[Places], None] = lambda _: None
         """What FastAPI has to register once more."""
+        self._once = Once()
+        self._routers: dict[int, ref[Any]] = {}
+        self._started: list[tuple[Any, list[Any]]] = []
+        """The routers of applications that run, with what they called when they started."""
         self._stacks: list[tuple[Any, Any, list[Any], dict[Any, Any]]] = []
         when_loaded("starlette.routing", self._watch_routing)
         when_loaded("starlette.applications", self._watch_applications)
 
     def _watch_routing(self, module: ModuleType) -> None:
         self.register.wrap(module.Router, "add_route", "add_websocket_route", "mount", "host", "add_event_handler")
+        watch_made(module.Router, self._know_router)
         keep_what_made(module.Route)
         keep_what_made(module.WebSocketRoute)
+
+    def _know_router(self, router: Any) -> None:
+        key = id(router)  # some can't be hashed
+        self._routers[key] = ref(router, lambda _: self._routers.pop(key, None))
 
     def _watch_applications(self, module: ModuleType) -> None:
         self.register.wrap(module.Starlette, "add_middleware", "add_exception_handler")
@@ -98,6 +111,9 @@ class StarletteAdapter(RegistryAdapter):
         super().before(undo, namespaces)
         self._applications.remember(namespaces)
         self._stacks = []
+        undo.add(self._once.clear)
+        running = [app for app in filter(_is_application, self.register.owners()) if app.middleware_stack is not None]
+        self._started = [(app, list(_started_by(app))) for app in running]
         for app in filter(_is_application, self.register.owners()):
             self._stacks.append((app, app.middleware_stack, list(app.user_middleware), dict(app.exception_handlers)))
             undo.add(partial(setattr, app, "middleware_stack", app.middleware_stack))
@@ -112,6 +128,24 @@ class StarletteAdapter(RegistryAdapter):
                 app.middleware_stack = stack
         self._stacks = []
         self._applications.settle(undo)
+        for app, before in self._started:
+            self._once.compare(before, _started_by(app), _AT_START)
+        self._started = []
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application has called when it started is not called again."""
+        undo.add(self._once.clear)
+        for router in [router for each in list(self._routers.values()) if (router := each()) is not None]:
+            self._once.know(getattr(router, "on_startup", ()), _AT_START)
+        self._once.changed(functions)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """Functions that are called only at the start."""
+        return self._once.take()
+
+
+def _started_by(app: Any) -> list[Any]:
+    return list(getattr(app.router, "on_startup", ()))
 
 
 def _inner(value: Any) -> Any:

@@ -77,6 +77,10 @@ class Adapter:
     def ran(self, module: str, undo: Undo) -> None:
         """A statement of this module has run; what depends on it has not yet."""
 
+    def grown(self) -> Iterable[Any]:
+        """Objects that hold other things than before, so that statements which hand them on run again."""
+        return ()
+
     def module_behind(self, value: Any) -> str | None:
         """The module whose names are the attributes of an object, if it is such a one."""
         return None
@@ -157,6 +161,10 @@ class Adapters:
         """See `Adapter.ran`."""
         for adapter in self._there():
             adapter.ran(module, undo)
+
+    def grown(self) -> Iterable[Any]:
+        """See `Adapter.grown`."""
+        return [each for adapter in self._there() for each in adapter.grown()]
 
     def module_behind(self, value: Any) -> str | None:
         """See `Adapter.module_behind`."""

@@ -17,6 +17,7 @@ from .classes import CantBeLive
 from .commit import Changed, Commit
 from .dependents import imported_from
 from .diff import Way
+from .effects import lister
 from .functions import Functions
 from .modules import LoadedModule, Modules, read_text
 from .plan import ModulePlan, Work, plan_module
@@ -55,6 +56,8 @@ class Attempt:
         self._not_followed: tuple[Note, ...] = ()
         self.notes: tuple[Note, ...] = ()
         """What differs from a fresh start, once it was committed."""
+        self._listed: list[tuple[str, tuple[str, int]]] = []
+        """New files, and what has listed their folders."""
 
     def related(self, waiting: Iterable[str], paths: Iterable[str]) -> list[str]:
         """Those of the files that wait for a second try which import one that changed, or are imported by one."""
@@ -131,6 +134,8 @@ class Attempt:
         self._work.again += found
         if not os.path.isdir(path):
             self._work.files.append(path)
+        if path.endswith(".py") and self._modules.covers(path):
+            self._looked_for(path)
         if path.endswith(_BINARY):
             self.refused += [
                 _Reason(name, path, "a compiled extension module can't be loaded twice into one process")
@@ -139,6 +144,26 @@ class Attempt:
             ]
         elif force and not found:
             self._skipped.append(path)
+
+    def _looked_for(self, path: str) -> None:
+        """A new source file: statements that listed its folder run again; note that others have listed it."""
+        folder = os.path.dirname(path)
+        if os.path.basename(path) == "__init__.py":
+            folder = os.path.dirname(folder)
+        found = [(module, statement) for module in self._modules for statement in module.listers_of(folder)]
+        ready = [(module, each) for module, each in found if each is not module.running()]
+        self._work.again += [each for each in ready if each not in self._work.again]
+        if not ready and os.path.isfile(path) and (by := lister(folder)) is not None:
+            self._listed.append((path, by))
+
+    def _note_listed(self) -> None:
+        """Note new files that are not loaded although code of the program may look for them."""
+        for path, (lister_path, line) in self._listed:
+            if self._modules.at(path) is None:
+                where = f"{os.path.basename(lister_path)}:{line}"
+                message = f"it is new, and {where} has listed its folder before; restart if that is what loads it"
+                place = Place(path=path, line=1)
+                self._not_followed += (Note(code="later", message=message, place=place),)
 
     def commit(self) -> None:
         """Make it live: all of it, or raise and leave the program as it was. What can't be is then in `refused`."""
@@ -167,6 +192,7 @@ class Attempt:
 
     def report(self, status: ReportStatus) -> ReloadReport:
         """What is to be told, but for when and how long."""
+        self._note_listed()
         told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
         return ReloadReport(
             status=status, at="", duration_ms=0.0, modules=tuple(told), notes=(*self.notes, *self._not_followed)

@@ -25,7 +25,7 @@ from typing import Any
 from .changes import Change
 from .undo import Undo
 
-__all__ = ["Effect", "Note", "Recorder", "forget_execution", "was_executed", "watch_executions"]
+__all__ = ["Effect", "Note", "Recorder", "forget_execution", "lister", "was_executed", "watch_executions"]
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +37,8 @@ class Effect:
     """What brings it back; without it, the undoing waits until nothing can fail any more."""
     path: str | None = None
     """The file that was read, if that is what was done."""
+    folder: str | None = None
+    """The folder that was listed, if that is what was done."""
     at_once: bool = False
     """The user asked for it to be undone just before its statement runs again."""
     names: frozenset[str] = frozenset()
@@ -183,6 +185,9 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
         if isinstance(code, CodeType) and code.co_name == "<module>" and code.co_filename.endswith(".py"):
             _executed.add(os.path.abspath(code.co_filename))
         return
+    if event in _LISTS:
+        _on_list(args[0], sys._getframe(1))
+        return
     if event != "open" or not _running.stack:
         return
     path, mode = args[0], args[1]
@@ -190,6 +195,42 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
         name = os.fsdecode(path)
         if not name.endswith((".py", ".pyc")) and os.path.isfile(name := os.path.realpath(name)):
             _note(Effect(path=name), sys._getframe(1))
+
+
+_LISTS = ("os.listdir", "os.scandir")
+_MOST_LISTED = 2_000
+_listed: dict[str, tuple[str, int] | None] = {}
+"""Folders -> the file and line from which each was listed first; None if only the interpreter's own code did."""
+_OWN = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep)
+_SITE = ("site-packages", "dist-packages")
+
+
+def lister(folder: str) -> tuple[str, int] | None:
+    """The file and line of the program, or of a library, that first listed a folder: it may look for modules there."""
+    return next((found for each, found in list(_listed.items()) if found and os.path.realpath(each) == folder), None)
+
+
+def _on_list(path: Any, frame: FrameType | None) -> None:
+    if not isinstance(path, (str, type(None))):
+        return
+    if frame is not None and (frame.f_code.co_filename.startswith("<frozen importlib") or _is_metadata(frame)):
+        return  # how each import finds its file, and packages are found that are installed
+    if _running.stack:
+        _note(Effect(folder=os.path.realpath(path or os.curdir)), frame)
+    folder = os.path.abspath(path or os.curdir)
+    if folder in _listed or len(_listed) >= _MOST_LISTED:
+        return
+    while frame is not None and _is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    _listed[folder] = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _is_metadata(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("importlib")
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith(("<", *_OWN)) and not any(each in path for each in _SITE)
 
 
 # -- calls

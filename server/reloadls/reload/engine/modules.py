@@ -166,6 +166,12 @@ class LoadedModule:
             if any(effect.path == path for effect in self.effects.get(each.facts, ()))
         ]
 
+    def listers_of(self, folder: str) -> list[Statement]:
+        """Its statements that have listed a folder."""
+        statements = self.source.statements
+        listed = {facts for facts, effects in self.effects.items() if any(each.folder == folder for each in effects)}
+        return [each for each in statements if each.facts in listed]
+
     def line_of(self, effect: Effect) -> int | None:
         """The first line of the statement that brought an effect about."""
         for line, noted in self.noted:

@@ -391,6 +391,19 @@ class Rerun:
             ):
                 self._push_readers(module, statement, (module.name, name))
 
+        for grown in self._shared.adapters.grown():
+            self._push_takers(statement, grown)
+
+    def _push_takers(self, statement: Statement, value: Any) -> None:
+        """Have the statements run again that hand on what a library's object holds."""
+        modules = self._shared.modules
+        for other in modules:
+            for name in [name for name, held in list(other.namespace.items()) if held is value]:
+                for taker, each in dependents(modules, (other.name, name)):
+                    handed = any(value_at(taker, chain) is value for chain in each.facts.uses.now.handed)
+                    if handed and each.facts is not statement.facts and each is not taker.running():
+                        self._schedule.push(taker, each)
+
     def _push_readers(self, module: LoadedModule, statement: Statement, key: Key) -> None:
         for other, each in dependents(self._shared.modules, key):
             later = other is not module or each.first >= statement.first

@@ -83,7 +83,7 @@ def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple
             advice = "" if supervised else " (the program runs on with the old code; restart it to take this up)"
             return "restart", _reasons(report.modules, folder) + advice
         case "unchanged":
-            return "unchanged", "the files are again what the program runs"
+            return "unchanged", "nothing reloaded" if report.notes else "the files are again what the program runs"
 
 
 def followed_line(roots: Iterable[str], count: int, others: Sequence[tuple[str, str]]) -> str:
