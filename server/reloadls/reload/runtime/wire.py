@@ -1,4 +1,4 @@
-"""Bytes and plain data: a message and its frame, a report and a path as PROTOCOL has them.
+"""Bytes and plain data: a message and its frame, a report and a path as docs/protocol.md has them.
 
 Not `reloadls.protocol`: that is for services, and costs more to import than many a program to start.
 """
