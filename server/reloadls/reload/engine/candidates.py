@@ -30,11 +30,12 @@ from typing import Any
 
 from .changes import Snapshot, attributes_of, state_of
 from .codes import CONDITIONAL
-from .containers import CONTAINERS, content_of, entries, is_a, length
+from .containers import CONTAINERS, entries, is_a, length
+from .contents import content_of, is_iterator, leads_to
 from .process_state import PROCESS, read_process
 from .reach import LONGEST
 
-__all__ = ["Line", "lines_with_effects", "names_in", "snapshot", "starts_of", "stored_in"]
+__all__ = ["Line", "lines_with_effects", "may_act", "names_in", "snapshot", "starts_of", "stored_in"]
 
 _ACTS = (
     "CALL",
@@ -47,11 +48,15 @@ _ACTS = (
 )
 _EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
 _NAME = opcode.opmap["LOAD_NAME"]
+_SETS_GLOBAL = opcode.opmap["STORE_GLOBAL"]
 _SETS = opcode.opmap["STORE_ATTR"]
 _PUTS = opcode.opmap["STORE_SUBSCR"]
 _READS = opcode.opmap["LOAD_ATTR"]
 _SHIFT = 1 if sys.version_info >= (3, 12) else 0
 """The lowest bit says whether a method is loaded."""
+_LOOKS = opcode.opmap.get("BINARY_SUBSCR", -1)
+_OPERATES = opcode.opmap["BINARY_OP"]
+_SUBSCRIPT = next((at for at, (name, _) in enumerate(opcode._nb_ops) if name == "NB_SUBSCR"), -1)  # type: ignore[attr-defined]
 _CONST = opcode.opmap["LOAD_CONST"]
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
 _HEAP_TYPE = 1 << 9
@@ -68,6 +73,8 @@ class Line:
 
     names: dict[str, None] = field(default_factory=dict)
     acts: bool = False
+    looks: bool = False
+    """It reads an item, which a container may add for that."""
     sets: bool = False
     """It sets an attribute."""
     puts: bool = False
@@ -100,6 +107,8 @@ def lines_with_effects(code: CodeType) -> dict[int, Line]:
         elif operation == _CONST and isinstance(inner := code.co_consts[argument], CodeType):
             if inner.co_name.startswith("<") or not inner.co_flags & 1:
                 found.setdefault(line, Line()).names.update(dict.fromkeys(names_in(inner)))
+        elif operation == _LOOKS or (operation == _OPERATES and argument == _SUBSCRIPT):
+            found.setdefault(line, Line()).looks = True
         elif operation in _EFFECTS:
             each = found.setdefault(line, Line())
             each.acts, each.sets = True, each.sets or operation == _SETS
@@ -107,7 +116,15 @@ def lines_with_effects(code: CodeType) -> dict[int, Line]:
             if operation == _SETS:
                 each.stored.add(code.co_names[argument])
         argument = 0
-    return {line: each for line, each in found.items() if each.acts and line}
+    return {line: each for line, each in found.items() if (each.acts or each.looks) and line}
+
+
+def may_act(line: Line, namespace: dict[str, Any]) -> bool:
+    """Whether a line may change something: reading an item does where the container's class has a method for that."""
+    if line.acts:
+        return True
+    kinds = [type(namespace.get(name)) for name in line.names]
+    return any(hasattr(kind, "__missing__") or (kind.__flags__ & _HEAP_TYPE) for kind in kinds)
 
 
 def names_in(code: CodeType) -> Iterator[str]:
@@ -139,6 +156,19 @@ def stored_in(code: CodeType) -> frozenset[str]:
     return frozenset(found)
 
 
+@functools.lru_cache(maxsize=1024)
+def _globals_set_by(code: CodeType) -> frozenset[str]:
+    """The names of its module that running a function may set."""
+    found: set[str] = set()
+    argument = 0
+    for at in range(0, len(code.co_code), 2):
+        argument = argument << 8 | code.co_code[at + 1]
+        if code.co_code[at] == _SETS_GLOBAL:
+            found.add(code.co_names[argument])
+        argument = argument if code.co_code[at] == _EXTENDED else 0
+    return frozenset(found)
+
+
 def starts_of(names: Iterable[str], namespace: dict[str, Any]) -> list[Any]:
     """The values of a module's names that something may be done to."""
     values = (namespace.get(name) for name in names if name != CONDITIONAL)
@@ -165,7 +195,7 @@ def snapshot(
     waiting = deque((each, 0) for each in starts)
     seen = {id(each) for each, _ in waiting}
     if waiting:
-        _add_tables(found)
+        _add_tables(found, lists=line is not None and not _LISTS_OF_LOGGERS.isdisjoint(line.attributes))
     for each, _ in waiting if line is not None and line.sets else ():
         if (values := state_of(each)) is not None:
             found.add_attributes(each, values)
@@ -213,6 +243,7 @@ _DATA = frozenset(
         "cmd",
         "collections",
         "configparser",
+        "contextlib",
         "decimal",
         "email",
         "gettext",
@@ -252,6 +283,8 @@ class _Walk:
         self._libraries: list[Any] = []
         """Objects and classes of libraries, which change of their own accord, too."""
         self._modules: list[ModuleType] = []
+        self._direct: set[int] = set()
+        """Iterators that the program's own modules, functions and objects hold; a library uses its own as it likes."""
 
     def add_libraries(self) -> None:
         """Remember those attributes of libraries' objects that the program's own code sets."""
@@ -273,11 +306,11 @@ class _Walk:
             (BuiltinFunctionType, lambda: (each.__self__,)),
             (ModuleType, lambda: self._module(each, depth)),
             (type, lambda: self._class(each)),
-            ((*CONTAINERS, tuple, frozenset), lambda: [*self._container(each), *self._instance(each)]),
+            ((*CONTAINERS, tuple, frozenset), lambda: [*self._container(each), *self._instance(each, depth)]),
             (functools.partial, lambda: (each.func, *each.args, *each.keywords.values())),
             ((staticmethod, classmethod), lambda: (each.__func__,)),
         ]
-        return next((look() for kind, look in kinds if is_a(each, kind)), None) or self._instance(each)
+        return next((look() for kind, look in kinds if is_a(each, kind)), None) or self._instance(each, depth)
 
     def _function(self, function: FunctionType, depth: int) -> Iterable[Any]:
         space = function.__globals__
@@ -286,26 +319,45 @@ class _Walk:
             self._attributes.update(names_in(function.__code__))
             self._stored.update(stored_in(function.__code__))
         values = [space[name] for name in names_in(function.__code__) if name in space] if own else []
+        if not own and (names := _globals_set_by(function.__code__)):
+            self._add_names(str(space.get("__name__")), space, names)
         if depth == 0:
             self.urgent.update(map(id, values))
+        self._hold(values)
         cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
         attributes = dict(vars(function))
         self._found.add_attributes(function, attributes)
         return [*values, *cells, *attributes.values(), *(function.__defaults__ or ())]
 
+    def _hold(self, values: Iterable[Any]) -> None:
+        self._direct.update(id(each) for each in values if is_iterator(each))
+
+    def _add_names(self, name: str, space: dict[str, Any], names: frozenset[str]) -> None:
+        """Remember the names of a library's module that a function of it sets."""
+        module = sys.modules.get(name)
+        if is_a(module, ModuleType) and vars(module) is space:
+            self._found.add_attributes(module, dict(space), only=set(names))
+
     def _module(self, module: ModuleType, depth: int) -> Iterable[Any]:
-        if depth > 1 or module.__name__ in ("builtins", "typing", "__main__"):
+        if depth > 1 or module.__name__ in ("typing", "__main__"):
             return ()
         values = dict(vars(module))
+        if module.__name__ == "builtins":
+            self._found.add_attributes(module, values)
+            return ()
         self._found.add_attributes(module, values)
         own = self._owns(module.__name__)
         self.urgent.update(id(values[name]) for name in self._line.attributes if own and name in values)
         if not own:
             self._modules.append(module)
+        else:
+            self._hold(values.values())
         if not own and module.__name__.partition(".")[0] in _AT_WORK:
             return ()  # what runs is listed there
-        found = [value for name, value in values.items() if name not in _OF_THE_IMPORT]
-        return [each for each in found if own or not is_a(each, (FunctionType, type, ModuleType))]
+        found = {name: value for name, value in values.items() if name not in _OF_THE_IMPORT}
+        used = self._line.attributes if depth == 0 else ()
+        kinds = (FunctionType, type, ModuleType)
+        return [each for name, each in found.items() if own or name in used or not is_a(each, kinds)]
 
     def _class(self, cls: Any) -> Iterable[Any]:
         if not self._owns(str(type.__getattribute__(cls, "__module__"))):
@@ -326,14 +378,20 @@ class _Walk:
             return [part for pair in content for part in pair]
         return content
 
-    def _instance(self, each: Any) -> Iterable[Any]:
-        content = content_of(each)
+    def _instance(self, each: Any, depth: int) -> Iterable[Any]:
+        content = content_of(each) if not is_iterator(each) or depth == 0 or id(each) in self._direct else None
         if content is not None:
             self._found.add_whole(each, content)
+            return ()
+        if is_a(each, (threading.Event, threading.Semaphore)):
+            self._found.add_attributes(each, vars(each), only={"_flag", "_value"})
             return ()
         if is_a(each, threading.local):
             self._found.add_attributes(each, dict(each.__dict__))
             return list(each.__dict__.values())
+        return leads_to(each) or self._plain_instance(each)
+
+    def _plain_instance(self, each: Any) -> Iterable[Any]:
         module = str(type(each).__module__)
         package = module.partition(".")[0]
         own = self._owns(module) or is_a(each, SimpleNamespace)
@@ -342,6 +400,8 @@ class _Walk:
         values = state_of(each)
         if values is None:
             return (type(each),)
+        if own:
+            self._hold(values.values())
         if own or package in _DATA:
             self._found.add_attributes(each, values)
         else:
@@ -360,21 +420,39 @@ def _is_filled(cell: Any) -> bool:
 _LISTS = ((sys, "path"), (sys, "meta_path"), (sys, "path_hooks"), (warnings, "filters"))
 
 
-def _add_tables(found: Snapshot) -> None:
-    """What the interpreter keeps for the whole process."""
+_LISTS_OF_LOGGERS = frozenset(["handlers", "filters"])
+_NEW_LOGGER = {"level": logging.NOTSET, "propagate": True, "disabled": False}
+_OF_WARNINGS = {"showwarning", "formatwarning", "_showwarning_orig", "defaultaction"}
+
+
+def _add_tables(found: Snapshot, *, lists: bool) -> None:
+    """What the interpreter keeps for the whole process.
+
+    Args:
+        found: is given it.
+        lists: the loggers' lists of handlers and filters, too. What their own methods do is known from these.
+    """
     for module, name in _LISTS:
         value = vars(module).get(name)
         if is_a(value, list):
             found.add_container(value)
     found.add_attributes(sys, vars(sys))
+    found.add_attributes(warnings, vars(warnings), only=_OF_WARNINGS)
     found.add_attributes(os.environ, dict(os.environ))
     found.add_attributes(PROCESS, read_process())
     found.add_attributes(logging.root, vars(logging.root))
     for logger in _loggers():
         found.add_attributes(logger, vars(logger))
+    for logger in [logging.root, *_loggers()] if lists else ():
+        found.add_container(logger.handlers)
+        found.add_container(logger.filters)
     found.made_since = lambda: [
-        (logger, {**vars(logger), "level": logging.NOTSET}) for logger in _loggers() if id(logger) not in found
+        (logger, {**vars(logger), **_NEW_LOGGER}) for logger in _loggers() if id(logger) not in found
     ]
+    if lists:
+        found.filled_since = lambda: [
+            each for logger in _loggers() if id(logger) not in found for each in (logger.handlers, logger.filters)
+        ]
 
 
 def _loggers() -> list[Any]:

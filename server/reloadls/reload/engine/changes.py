@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-from .containers import content_of, entries, is_a, put_back, put_key, refill, same_entries, set_content
+from .containers import entries, is_a, put_back, put_key, refill, same_entries
+from .contents import content_of, goes_on, set_content
 from .process_state import PROCESS, read_process, set_process
 from .undo import MISSING
 
@@ -33,6 +35,8 @@ class Snapshot:
         self._expected: dict[int, set[str]] = {}
         self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
         """Objects that did not exist, with the attributes that they began with."""
+        self.filled_since: Callable[[], Iterable[Any]] = tuple
+        """Containers that did not exist, and began empty."""
 
     def __bool__(self) -> bool:
         return bool(self._containers or self._attributes or self._whole)
@@ -71,7 +75,8 @@ class Snapshot:
         for owner, content in self._whole.values():
             if (now := content_of(owner)) != content:
                 found.append(Change(owner, partial(set_content, owner, content), whole=(content, now)))
-        for container, before in self._containers.values():
+        new: list[tuple[Any, list[Any]]] = [(each, []) for each in self.filled_since()]
+        for container, before in (*self._containers.values(), *new):
             now = entries(container)
             pairs = is_a(container, dict)
             if not same_entries(before, now, pairs=pairs):
@@ -155,7 +160,9 @@ class Change:
     def take_out(self) -> bool:
         """Take out what was put in, and put back what was removed. False where that is impossible."""
         if self.whole is not None:
-            return bool(content_of(self.owner) == self.whole[1]) and set_content(self.owner, self.whole[0])
+            if content_of(self.owner) != self.whole[1]:
+                return goes_on(self.owner)
+            return set_content(self.owner, self.whole[0])
         if self.attributes:
             _take_out_attributes(self)
         elif is_a(self.owner, dict):
@@ -361,6 +368,13 @@ def _set(owner: Any, name: str, value: Any) -> None:
         values[name] = value
     elif name in values:
         del values[name]
+    _follow(owner, name)
+
+
+def _follow(owner: Any, name: str) -> None:
+    """What has to be done once an attribute was set past its owner's methods."""
+    if owner is os.environ and name == "TZ" and hasattr(time, "tzset"):
+        time.tzset()
     if name == "level" and is_a(owner, logging.Logger):
         logging.root.manager._clear_cache()  # type: ignore[attr-defined]
 

@@ -8,8 +8,10 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapters
+from .changes import Change
 from .classes import CantBeLive
 from .codes import all_codes
+from .contents import is_overwritten
 from .derived import refresh
 from .functions import Functions, clear_caches, set_code
 from .layers import out_of_order
@@ -257,9 +259,26 @@ class Commit:
         shared.held.note(shared.notes)
 
     def _note_what_is_left(self) -> None:
-        for module, facts, left in self._shared.traces.left:
+        for module, facts, left, change in self._shared.traces.left:
+            if change is not None and self._does_not_matter(change):
+                continue
             line = next((each.first for each in module.source.statements if each.facts is facts), None)
             self._shared.notes.add("notUndone", f"could not be taken back: {left}", module=module, line=line)
+
+    def _does_not_matter(self, change: Change) -> bool:
+        """Whether what could not be taken back was set anew, or is of an object that the program has dropped."""
+        if change.whole is None:
+            return False
+        owner = change.owner
+        if is_overwritten(owner) and any(each.owner is owner for each in self._shared.all_given):
+            return True
+        names = [
+            (module, name)
+            for module, space in self._shared.before.items()
+            for name, value in space.items()
+            if value is owner
+        ]
+        return bool(names) and all(module.namespace.get(name) is not owner for module, name in names)
 
     def _call_hooks(self) -> None:
         for module in list(self._shared.changed):

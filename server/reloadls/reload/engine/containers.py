@@ -6,16 +6,12 @@ set that off.
 
 from __future__ import annotations
 
-from array import array
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
-from io import BytesIO, StringIO
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
     "CONTAINERS",
-    "content_of",
     "entries",
     "is_a",
     "keep_identity",
@@ -24,7 +20,6 @@ __all__ = [
     "put_key",
     "refill",
     "same_entries",
-    "set_content",
 ]
 
 CONTAINERS = (list, dict, set, deque)
@@ -72,67 +67,39 @@ def refill(container: Any, content: Iterable[Any]) -> None:
     if base is list:
         list.__setitem__(container, slice(None), content)
         return
-    base.clear(container)
     if issubclass(base, dict):
-        for key, value in content:
-            base.__setitem__(container, key, value)
-    elif base is set:
+        _refill_keys(base, container, content)
+        return
+    base.clear(container)
+    if base is set:
         set.update(container, content)
     else:
         deque.extend(container, content)
+
+
+def _refill_keys(base: Any, container: Any, content: list[Any]) -> None:
+    """What stays where it is is never missing: other threads read it, and the interpreter its own built-in names."""
+    now = entries(container)
+    same = 0
+    while same < min(len(now), len(content)) and now[same][0] is content[same][0]:
+        same += 1
+    for (_, before), (key, value) in zip(now, content[:same], strict=False):
+        if before is not value:
+            base.__setitem__(container, key, value)
+    kept = {id(key) for key, _ in content[same:]}
+    ordered = [id(key) for key, _ in now[same:] if id(key) in kept]
+    in_order = ordered == [id(key) for key, _ in content[same : same + len(ordered)]]
+    for key, _ in now[same:]:
+        if not in_order or id(key) not in kept:
+            base.__delitem__(container, key)
+    for key, value in content[same:]:
+        base.__setitem__(container, key, value)
 
 
 def put_back(container: Any, before: Sequence[Any]) -> None:
     """Have it hold what it held, if it doesn't."""
     if not same_entries(entries(container), before, pairs=is_a(container, dict)):
         refill(container, before)
-
-
-def content_of(value: Any) -> Any:
-    """The whole content of an object that is changed in place but holds no objects; None of any other."""
-    if issubclass(type(value), bytearray):
-        return bytearray.__getitem__(value, slice(None))
-    found = _WHOLE.get(type(value))
-    return None if found is None else found[0](value)
-
-
-def set_content(value: Any, content: Any) -> bool:
-    """Have it hold that instead; whether it can."""
-    if content is _UNSET:
-        return False
-    if issubclass(type(value), bytearray):
-        bytearray.__setitem__(value, slice(None), content)
-    else:
-        _WHOLE[type(value)][1](value, content)
-    return True
-
-
-def _text(value: StringIO) -> Any:
-    return None if value.closed else (value.getvalue(), value.tell())
-
-
-def _set_text(value: Any, content: Any) -> None:
-    if not value.closed:
-        value.seek(0)
-        value.truncate()
-        value.write(content[0])
-        value.seek(content[1])
-
-
-def _value(variable: ContextVar[Any]) -> Any:
-    try:
-        return variable.get()
-    except LookupError:
-        return _UNSET
-
-
-_UNSET = object()
-_WHOLE: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], object]]] = {
-    array: (lambda value: value[:], lambda value, content: value.__setitem__(slice(None), content)),
-    StringIO: (_text, _set_text),
-    BytesIO: (lambda value: None if value.closed else (value.getvalue(), value.tell()), _set_text),
-    ContextVar: (_value, lambda variable, content: variable.set(content)),
-}
 
 
 def keep_identity(values: Iterable[Any]) -> dict[int, Any]:

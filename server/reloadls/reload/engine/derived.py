@@ -67,7 +67,9 @@ def _touched(plan: ModulePlan) -> Iterator[ast.stmt]:
 
 def _makes_kinds(node: ast.stmt) -> bool:
     decorated = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and bool(node.decorator_list)
-    return decorated or isinstance(node, ast.ClassDef)
+    call = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    registers = isinstance(call, ast.Attribute) and call.attr == "register"
+    return decorated or registers or isinstance(node, ast.ClassDef)
 
 
 def _is_class(module: LoadedModule, name: str) -> bool:

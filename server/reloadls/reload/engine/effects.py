@@ -6,8 +6,12 @@ the interpreter are noted, with the line they were made from. What a file was op
 
 from __future__ import annotations
 
+import _thread
 import abc
 import atexit
+import codecs
+import functools
+import gc
 import importlib
 import logging
 import os
@@ -47,6 +51,8 @@ class Effect:
     """Where in its statement it was done, from 1."""
     change: Change | None = None
     """What it changed in a container or object."""
+    forks: bool = False
+    """It made another process of this one: the statement must not run a second time."""
     lasting: Callable[[], str] = str
     """What is left of it now that can't be undone; nothing by default."""
 
@@ -188,7 +194,12 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     if event in _LISTS:
         _on_list(args[0], sys._getframe(1))
         return
-    if event != "open" or not _running.stack:
+    if not _running.stack:
+        return
+    if event in _NOTED:
+        _NOTED[event](sys._getframe(1), *args)
+        return
+    if event != "open":
         return
     path, mode = args[0], args[1]
     if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
@@ -233,6 +244,67 @@ def _is_own(path: str) -> bool:
     return path.startswith(("<", *_OWN)) and not any(each in path for each in _SITE)
 
 
+# -- what the interpreter itself reports
+
+
+def _put_variable(frame: FrameType, name: Any, value: Any = None) -> None:
+    """`os.putenv`; what is done through `os.environ` is seen there."""
+    if frame.f_globals.get("__name__") == "os":
+        return
+    before = _variables.get(os.fsdecode(name), os.environ.get(os.fsdecode(name)))
+    after = None if value is None else os.fsdecode(value)
+    key = os.fsdecode(name)
+    _variables[key] = after
+    _note(Effect(partial(_set_variable, key, before), partial(_set_variable, key, after)), frame)
+
+
+_variables: dict[str, str | None] = {}
+"""What statements have put past `os.environ`."""
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    _variables[name] = value
+    if value is None:
+        os.unsetenv(name)
+    else:
+        os.putenv(name, value)
+
+
+def _set_limit(frame: FrameType, which: int, limits: Any) -> None:
+    module: Any = sys.modules["resource"]
+    before = module.getrlimit(which)
+    after = tuple(limits)
+    left: list[str] = []
+
+    def set_to(value: Any) -> None:
+        left.clear()
+        try:
+            module.setrlimit(which, value)
+        except (OSError, ValueError):  # a hard limit can't be raised again
+            left.append("a limit of the process's resources")
+
+    _note(Effect(partial(set_to, before), partial(set_to, after), lasting=lambda: "".join(left)), frame)
+
+
+def _add_audit_hook(frame: FrameType, *_: Any) -> None:
+    _note(Effect(lasting=lambda: "an audit hook, which can't be removed"), frame)
+
+
+def _fork(frame: FrameType, *_: Any) -> None:
+    _note(Effect(forks=True), frame)
+
+
+_NOTED: dict[str, Callable[..., None]] = {
+    "os.putenv": _put_variable,
+    "os.unsetenv": _put_variable,
+    "resource.setrlimit": _set_limit,
+    "sys.addaudithook": _add_audit_hook,
+    "os.fork": _fork,
+    "os.forkpty": _fork,
+}
+"""Audit event -> what notes it, given the frame that caused it."""
+
+
 # -- calls
 
 
@@ -242,6 +314,20 @@ def _begin() -> None:
         _in_force += 1
         if _in_force == 1:
             _replace(atexit, "register", _register_exit)
+            _replace(atexit, "unregister", partial(_lasts, "exit functions were unregistered"))
+            _replace(os, "umask", _set_mask)
+            _replace(gc, "freeze", _freeze)
+            _replace(_thread, "start_new_thread", _start_new_thread)
+            _replace(codecs, "register", _register_codec)
+            _replace(codecs, "register_error", _register_error_handler)
+            for name in ("nice", "setpriority", "sched_setaffinity", "setsid", "setuid", "setgid", "chroot"):
+                if hasattr(os, name):
+                    _replace(os, name, partial(_lasts, f"os.{name}(...)"))
+            for name in ("pthread_sigmask", "siginterrupt", "set_wakeup_fd"):
+                if hasattr(signal, name):
+                    _replace(signal, name, partial(_lasts, f"signal.{name}(...)"))
+            if hasattr(os, "register_at_fork"):
+                _replace(os, "register_at_fork", _register_at_fork)
             _replace(abc.ABCMeta, "register", _register_class)
             _replace(signal, "signal", _set_signal)
             _replace(logging.Logger, "addHandler", _add_handler)
@@ -287,6 +373,99 @@ def _replace(owner: Any, name: str, noting: Callable[[Any], Any]) -> None:
     plain = getattr(owner, name)
     _plain.append((owner, name, plain))
     setattr(owner, name, noting(plain))
+
+
+def _lasts(what: str, plain: Any) -> Any:
+    """A call that nothing takes back."""
+
+    @functools.wraps(plain)
+    def call(*args: Any, **named: Any) -> Any:
+        found = plain(*args, **named)
+        _note(Effect(lasting=lambda: what), sys._getframe(1))
+        return found
+
+    return call
+
+
+def _set_mask(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def umask(mask: int) -> int:
+        before: int = plain(mask)
+        _note(Effect(lambda: plain(before), lambda: plain(mask)), sys._getframe(1))
+        return before
+
+    return umask
+
+
+def _freeze(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def freeze() -> None:
+        plain()
+        _note(Effect(gc.unfreeze, plain), sys._getframe(1))
+
+    return freeze
+
+
+def _start_new_thread(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def start_new_thread(function: Any, *args: Any) -> int:
+        number: int = plain(function, *args)
+        code = getattr(function, "__code__", None)
+
+        def lasting() -> str:
+            frame = sys._current_frames().get(number)
+            while frame is not None and frame.f_back is not None:
+                frame = frame.f_back
+            runs = frame is not None and (code is None or frame.f_code is code)
+            return "a thread that it started is still running" if runs else ""
+
+        caller = sys._getframe(1)
+        if caller.f_globals.get("__name__") != "threading":
+            _note(Effect(lasting=lasting), caller)
+        return number
+
+    return start_new_thread
+
+
+def _register_codec(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def register(search: Any) -> None:
+        plain(search)
+        _note(Effect(lambda: codecs.unregister(search), lambda: plain(search)), sys._getframe(1))
+
+    return register
+
+
+def _register_error_handler(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def register_error(name: str, handler: Any) -> None:
+        try:
+            before = codecs.lookup_error(name)
+        except LookupError:
+            before = partial(_no_handler, name)
+        plain(name, handler)
+        _note(Effect(lambda: plain(name, before), lambda: plain(name, handler)), sys._getframe(1))
+
+    return register_error
+
+
+def _no_handler(name: str, _: UnicodeError) -> Any:
+    raise LookupError(f"unknown error handler name '{name}'")
+
+
+def _register_at_fork(plain: Any) -> Any:
+    @functools.wraps(plain)
+    def register_at_fork(**calls: Any) -> None:
+        switches = {name: _AtExit(each, (), {}) for name, each in calls.items()}
+        plain(**switches)
+
+        def turn(*, off: bool) -> None:
+            for each in switches.values():
+                each.turn(off=off)
+
+        _note(Effect(partial(turn, off=True), partial(turn, off=False)), sys._getframe(1))
+
+    return register_at_fork
 
 
 def _register_exit(plain: Any) -> Any:

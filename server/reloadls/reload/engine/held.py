@@ -50,7 +50,7 @@ class Held:
 
     def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
         """A statement has bound a name to another object than this one."""
-        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in ("builtins", typing.__name__):
+        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in ("builtins", "itertools", typing.__name__):
             return
         try:
             find: Callable[[], Any] = ref(old)
@@ -109,7 +109,7 @@ class _Probe:
 def _is_ours(value: Any, *known: Any) -> bool:
     if type(value).__module__.startswith(_OURS):
         return True
-    if type(value) not in (list, tuple, dict) or "__name__" in value:
+    if type(value) not in (list, tuple, dict, partial) or (type(value) is dict and "__name__" in value):
         return False
     holders = gc.get_referrers(value)
     mine = {id(each) for each in (*known, holders)}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from .candidates import Line, lines_with_effects, snapshot, starts_of
+from .candidates import Line, lines_with_effects, may_act, snapshot, starts_of
 from .changes import Change, Snapshot
 
 __all__ = ["Lines", "can_watch"]
@@ -60,7 +60,7 @@ class Lines:
     def _line(self, number: int, lines: dict[int, Line]) -> bool:
         """A line is about to run. Returns whether to go on reporting it."""
         self._close()
-        if found := lines.get(number):
+        if (found := lines.get(number)) and may_act(found, self._namespace):
             starts = starts_of(found.names, self._namespace)
             taken = snapshot(starts, self._owns, most=self._most, line=found)
             self._pending = (number, taken) if taken else None

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from .undo import MISSING
+
 __all__ = ["PROCESS", "read_process", "set_process"]
 
 
@@ -47,6 +49,7 @@ _ALWAYS: dict[str, _Access] = {
         lambda found: gc.set_threshold(*map(int, found.split())),
     ),
     "profile function": (sys.getprofile, sys.setprofile),
+    "longest number in a text": (sys.get_int_max_str_digits, sys.set_int_max_str_digits),
 }
 
 
@@ -77,7 +80,18 @@ def _of_decimal(module: Any) -> dict[str, _Access]:
     def of(name: str) -> _Access:
         return (lambda: getattr(module.getcontext(), name), lambda found: setattr(module.getcontext(), name, found))
 
-    return {f"decimal context's {name}": of(name) for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")}
+    def traps() -> str:
+        return " ".join(sorted(each.__name__ for each, on in module.getcontext().traps.items() if on))
+
+    def set_traps(found: str) -> None:
+        table = module.getcontext().traps
+        for each in list(table):
+            table[each] = each.__name__ in found.split()
+
+    settings = {
+        f"decimal context's {name}": of(name) for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    }
+    return {**settings, "decimal context's traps": (traps, set_traps)}
 
 
 def _of_asyncio(module: Any) -> dict[str, _Access]:
@@ -87,12 +101,27 @@ def _of_asyncio(module: Any) -> dict[str, _Access]:
     return {"event loop policy": (lambda: module._event_loop_policy, put)}
 
 
+def _of_faults(module: Any) -> dict[str, _Access]:
+    return {"fault handler": (module.is_enabled, lambda on: module.enable() if on else module.disable())}
+
+
+def _of_tracing(module: Any) -> dict[str, _Access]:
+    return {"tracing of memory": (module.is_tracing, lambda on: module.start() if on else module.stop())}
+
+
+def _of_csv(module: Any) -> dict[str, _Access]:
+    return {"longest field of csv": (module.field_size_limit, module.field_size_limit)}
+
+
 _IF_LOADED: dict[str, Callable[[Any], dict[str, _Access]]] = {
     "socket": _of_socket,
     "logging": _of_logging,
     "locale": _of_locale,
     "decimal": _of_decimal,
     "asyncio.events": _of_asyncio,
+    "faulthandler": _of_faults,
+    "tracemalloc": _of_tracing,
+    "_csv": _of_csv,
 }
 
 
@@ -117,11 +146,27 @@ def read_process() -> dict[str, Any]:
             found[name] = get()
         except Exception:  # noqa: S112 - a module of that name that isn't the library's, or is only half loaded
             continue
+    if (csv := sys.modules.get("_csv")) is not None:
+        found.update({_DIALECT + str(name): csv.get_dialect(name) for name in csv.list_dialects()})
     return found
 
 
+_DIALECT = "csv dialect "
+
+
 def set_process(name: str, value: Any) -> None:
-    """Change one."""
+    """Change one; MISSING for one that was not there."""
+    if name.startswith(_DIALECT):
+        _set_dialect(name.removeprefix(_DIALECT), value)
+        return
     access = _accesses().get(name)
-    if access is not None:
+    if access is not None and value is not MISSING:
         access[1](value)
+
+
+def _set_dialect(name: str, value: Any) -> None:
+    csv = sys.modules["_csv"]
+    if value is not MISSING:
+        csv.register_dialect(name, value)
+    elif name in csv.list_dialects():
+        csv.unregister_dialect(name)

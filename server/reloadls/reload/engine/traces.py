@@ -45,7 +45,7 @@ class Traces:
         """What was taken back for the statement that runs next."""
         self.lines_before: dict[Facts, int] = {}
         """Where the statements of edited modules were that are still there."""
-        self.left: list[tuple[LoadedModule, Facts, str]] = []
+        self.left: list[tuple[LoadedModule, Facts, str, Change | None]] = []
         """What could not be taken back, and of which statement."""
 
     def take_back(
@@ -92,7 +92,7 @@ class Traces:
             for key, container in effect.change.left:
                 self._hand_on(effect.change.owner, key, container)
         if left:
-            self.left.append((module, facts, left))
+            self.left.append((module, facts, left, effect.change))
 
     def _hand_on(self, owner: Any, key: Any, container: Any) -> None:
         """A container that a statement has made stays for the sake of others: when they go, it goes."""
