@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ __all__ = ["Held"]
 
 _VALUES = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, enum.Enum, os.PathLike, frozenset, str, tuple),
-    *(logging.Logger, re.Pattern),
+    *(logging.Logger, re.Pattern, threading.Thread),
 )
-"""Those that are known by what they say, and those that their library keeps for good."""
+"""Those that are known by what they say, those that their library keeps for good, and threads, of which it is said
+whether they still run."""
+_KINDS = ("builtins", "itertools", "_asyncio", "asyncio.tasks", "asyncio.futures", typing.__name__)
 _OURS = __name__.partition(".")[0] + "."
 _SHOWN_NOT = ("builtins", "types", "functools", "weakref")
 
@@ -50,7 +53,7 @@ class Held:
 
     def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
         """A statement has bound a name to another object than this one."""
-        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in ("builtins", "itertools", typing.__name__):
+        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in _KINDS:
             return
         try:
             find: Callable[[], Any] = ref(old)
