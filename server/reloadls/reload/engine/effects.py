@@ -291,7 +291,9 @@ def _add_audit_hook(frame: FrameType, *_: Any) -> None:
 
 
 def _fork(frame: FrameType, *_: Any) -> None:
-    _note(Effect(forks=True), frame)
+    name = str(frame.f_globals.get("__name__"))
+    if name != "os" and name.partition(".")[0] != "multiprocessing":  # those begin something else in the child
+        _note(Effect(forks=True, lasting=lambda: "a process that it forked"), frame)
 
 
 _NOTED: dict[str, Callable[..., None]] = {

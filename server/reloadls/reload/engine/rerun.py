@@ -75,6 +75,7 @@ class Rerun:
         """Run a statement; raises what it raises."""
         self._shared.save(module)
         self._shared.traces.taken = []
+        self._check_has_not_forked(module, step)
         triggered = step.before is not None and step.before.facts is step.statement.facts
         if step.statement.facts in self._schedule.whole:
             self._run_whole(module, step)
@@ -93,6 +94,11 @@ class Rerun:
             self._classes.patch(module, step, difference)
         else:
             self._run_whole(module, step, difference)
+
+    def _check_has_not_forked(self, module: LoadedModule, step: Step) -> None:
+        facts = {step.statement.facts, *([] if step.before is None else [step.before.facts])}
+        if any(effect.forks for each in facts for effect in module.effects.get(each, ())):
+            raise CantBeLive(f"line {step.statement.first} has forked the process, which a reload does not do again")
 
     def _run_whole(self, module: LoadedModule, step: Step, difference: Difference | None = None) -> None:
         statement = step.statement

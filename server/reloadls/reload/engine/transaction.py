@@ -14,6 +14,7 @@ from typing import Any
 from .adapting import Adapters
 from .candidates import names_in, snapshot, starts_of
 from .changes import Change, Snapshot
+from .classes import CantBeLive
 from .effects import Effect, Recorder
 from .functions import Functions
 from .held import Held
@@ -83,6 +84,8 @@ class Transaction:
         facts = statement.facts
 
         def note(line: int, effect: Effect) -> None:
+            if effect.forks:
+                raise CantBeLive(f"line {line} forks the process, which a reload does not do")
             effect.line = line - statement.first + 1
             module.effects.setdefault(facts, []).append(effect)
             if effect.change is not None:
