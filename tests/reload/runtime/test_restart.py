@@ -425,3 +425,25 @@ def test_signals_reach_the_program_and_rmtree_stays_safe(tmp_path: Path) -> None
         for name in ("ALRM", "VTALRM", "PROF", "CONT", "WINCH", "TTIN", "USR1", "RTMIN", "RTMAX"):
             os.kill(running.pid, getattr(signal, f"SIG{name}"))
             running.until_says(f"got {name}")
+
+
+def test_old_code_that_ends_in_a_moment_is_no_reason_for_a_restart(tmp_path: Path) -> None:
+    script = "import os, sys, time\nimport work\nsys.stdout.reconfigure(line_buffering=True)\nwhile True:\n"
+    script += "    print(os.getpid(), work.work())\n"
+    text = "import time\n\n\ndef work():\n    for _ in range({}):\n        time.sleep(0.01)\n    return {!r}\n"
+    write(tmp_path, app=script, work=text.format(20, "one"))
+    with program(tmp_path, _RESTART) as running:
+        running.running.until(lambda: any(line.endswith(" one") for line in running.running.out), "works")
+        first = running.running.out[-1].split()[0]
+        client = running.connect(int(first))
+        running.write(work=text.format(20, "two"))
+        report = client.until_report()
+        assert (report["status"], report.get("notes", [])) == ("reloaded", [])
+        running.running.until(lambda: f"{first} two" in running.running.out, "goes on as it is")
+        running.write(work=text.format(1_000_000, "three").replace("    for", "    print('long')\n    for"))
+        assert client.until_report().get("notes", []) == []
+        running.running.until(lambda: "long" in running.running.out, "enters the long loop")
+        running.write(work=text.format(20, "four"))
+        assert [note["code"] for note in client.until_report()["notes"]] == ["stillRunning"]
+        running.running.until(lambda: any(line.endswith(" four") for line in running.running.out), "is another program")
+        assert running.running.out[-1].split()[0] != first

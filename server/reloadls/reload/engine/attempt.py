@@ -22,6 +22,7 @@ from .functions import Functions
 from .modules import LoadedModule, Modules, read_text
 from .plan import ModulePlan, Work, plan_module
 from .relocation import Relocation, find_relocations, missed
+from .running import Noted
 from .undo import Undo
 
 __all__ = ["Attempt"]
@@ -54,6 +55,8 @@ class Attempt:
         self.changed: Changed = {}
         """What runs new code, once it was committed."""
         self._not_followed: tuple[Note, ...] = ()
+        self.still_running: list[Noted] = []
+        """The old code that was running when it was committed."""
         self.notes: tuple[Note, ...] = ()
         """What differs from a fresh start, once it was committed."""
         self._listed: list[tuple[str, tuple[str, int]]] = []
@@ -175,6 +178,7 @@ class Attempt:
             self.changed = commit.run(self._relocate if self._relocations else None)
             self._files_taken = commit.files_taken
             self.notes = commit.notes
+            self.still_running = commit.still_running
         except CantBeLive as error:  # the commit has taken all of it back
             module = commit.at_work or self._work.plans[0].module
             self.refused.append(_Reason(module.name, module.path, str(error)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from .adapting import Adapters
 from .changes import Change
@@ -19,7 +20,7 @@ from .modules import LoadedModule, Modules
 from .plan import ModulePlan, Work, annotated
 from .relocation import imports_module
 from .rerun import Rerun
-from .running import codes_of_tasks, frames_of_threads, old_code
+from .running import Noted, codes_of_tasks, frames_of_threads, old_code
 from .schedule import Due, Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
@@ -45,6 +46,8 @@ class Commit:
         self._rerun = Rerun(self._shared, self._schedule, self._stars)
         self._suspended: list[CodeType] = []
         """The old code that generators and coroutines wait in."""
+        self.still_running: list[Noted] = []
+        """The old code that was running at the end."""
         self.files_taken: list[str] = []
         """Those of the other files that a library has made something of."""
         self.at_work: LoadedModule | None = None
@@ -131,13 +134,14 @@ class Commit:
                 effect = "; the edit applies from its next call" if new else ""
                 if kept := self._keep_names(plan.module, old):
                     effect += f"; until then {', '.join(kept)} stays for it"
-                self._shared.notes.add(
+                note = self._shared.notes.add(
                     "stillRunning",
                     f"{old.co_qualname}: {why}{effect}",
                     module=plan.module,
                     line=new.co_firstlineno if new else None,
                     name=old.co_qualname,
                 )
+                self.still_running.append(Noted(note, ref(old), id(old) in suspended))
 
     def _keep_names(self, module: LoadedModule, running: CodeType) -> list[str]:
         """Give a module names back that were removed, but that code which still runs would look for."""

@@ -31,8 +31,8 @@ class Notes:
         module: LoadedModule | None = None,
         line: int | None = None,
         name: str | None = None,
-    ) -> None:
-        """Add a note. One that is known already is not added twice.
+    ) -> Note:
+        """Add a note, and return it. One that is known already is not added twice.
 
         Args:
             code: what kind of difference it is.
@@ -42,7 +42,9 @@ class Notes:
             name: the qualified name of what it is about.
         """
         place = None if module is None else Place(path=module.path, line=line or 1)
-        self._notes[Note(code=code, message=message, place=place, name=name)] = None
+        note = Note(code=code, message=message, place=place, name=name)
+        self._notes[note] = None
+        return note
 
     def clear(self) -> None:
         """Drop all notes."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .attempt import Attempt
     from .functions import Functions
+    from .running import Noted
 
 __all__ = ["HotReloader"]
 
@@ -75,6 +76,8 @@ class HotReloader:
         self._functions: Functions | None = None
         self._waiting: dict[str, _Waits] = {}
         """The files that could not be taken up."""
+        self._still_running: list[Noted] = []
+        """The old code that was running when the last commit ended."""
         self._together: list[frozenset[str]] = []
         """Files that failed in one batch."""
         adopt_loaded(self._modules)
@@ -150,6 +153,15 @@ class HotReloader:
         found = [os.path.realpath(os.fspath(path)) for path in paths]
         return self._apply(found, renamed={}, force=True)
 
+    def without_ended(self, report: ReloadReport) -> ReloadReport:
+        """The last report without the notes of old code that has come to its end meanwhile."""
+        if not self._still_running:
+            return report
+        from .running import ended  # noqa: PLC0415
+
+        gone = ended(self._still_running)
+        return replace(report, notes=tuple(note for note in report.notes if note not in gone))
+
     def _apply(self, paths: list[str], *, renamed: dict[str, str], force: bool = False) -> ReloadReport:
         began = time.perf_counter()
         with self._lock:
@@ -193,6 +205,7 @@ class HotReloader:
             alone = "it changed together with others"
             self._wait_for(paths, lambda path: _Waits("restartRequired", why.get(path, alone)))
             return attempt.report("restartRequired")
+        self._still_running = attempt.still_running
         for path in paths:
             self._waiting.pop(path, None)
         report = attempt.report("reloaded" if attempt.did_something else "unchanged")

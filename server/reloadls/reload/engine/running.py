@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from .codes import all_codes, is_class_body, same_but_lines
 from .modules import LoadedModule
 
-__all__ = ["REFERENCES", "Running", "code_of_generator", "codes_of_tasks", "frames_of_threads", "old_code"]
+if TYPE_CHECKING:
+    from reloadls.reload.report import Note
+
+__all__ = [
+    "REFERENCES",
+    "Noted",
+    "Running",
+    "code_of_generator",
+    "codes_of_tasks",
+    "ended",
+    "frames_of_threads",
+    "old_code",
+]
 
 Running = tuple[CodeType, dict[str, Any]]
 """A code object that is being run, and the namespace of its module."""
@@ -88,6 +102,27 @@ def _references() -> int:
     waiting = wait()
     next(waiting)
     return sys.getrefcount(wait.__code__) - before
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """Old code that was still running when a commit ended, and the note that says so. It does not keep the code."""
+
+    note: Note
+    code: ref[CodeType]
+    suspended: bool
+    """It waits in a generator or coroutine."""
+
+
+def ended(noted: Iterable[Noted]) -> set[Note]:
+    """The notes of code that no longer runs."""
+    running = {id(code) for code, _ in (*frames_of_threads(), *codes_of_tasks())}
+    found = set()
+    for each in noted:
+        code = each.code()
+        if code is None or not (each.suspended or id(code) in running):
+            found.add(each.note)
+    return found
 
 
 REFERENCES = _references()

@@ -226,6 +226,9 @@ class _Gated:
         with self._gate.work():
             return self._reloader.trigger(paths)
 
+    def without_ended(self, report: ReloadReport) -> ReloadReport:
+        return self._reloader.without_ended(report)
+
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
         return self._reloader.survey()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.reload.report import ReloadReport
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "Reloader", "Supervision"]
 
+_ENDING_S: Final = 1.0
+"""How long old code that still runs is given before the program is started anew for it."""
+_ENDING_LOOK_S: Final = 0.02
 _FIRST_LOOK_S: Final = 1.0
 """After how long it is said what is followed, in seconds."""
 _LOOK_S: Final = 2.0
@@ -51,6 +55,9 @@ class Reloader(Protocol):
 
     def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
         """Take these files up, changed or not."""
+
+    def without_ended(self, report: ReloadReport) -> ReloadReport:
+        """The last report without the notes of old code that has come to its end meanwhile."""
 
     def loaded_paths(self) -> tuple[str, ...]:
         """The files that count."""
@@ -247,9 +254,23 @@ class Live:
     ) -> ReloadReport:
         async with self._turn:
             report = await self._worker.run(_safely, apply)
+            report = await self._once_it_has_ended(report)
             told = self._tell_report(report, max(held, self._safe_point.held), retried)
         await self._cover()
         return told
+
+    async def _once_it_has_ended(self, report: ReloadReport) -> ReloadReport:
+        """Give old code a moment to come to its end before the program is started anew for it: a request, mostly."""
+        supervision = self._supervision
+        others = replace(report, notes=tuple(note for note in report.notes if note.code != "stillRunning"))
+        if supervision is None or others == report or supervision.restarts_for(others):
+            return report
+        for _ in range(round(_ENDING_S / _ENDING_LOOK_S)):
+            report = self._reloader.without_ended(report)
+            if not supervision.restarts_for(report):
+                break
+            await asyncio.sleep(_ENDING_LOOK_S)
+        return report
 
     def _tell_report(self, report: ReloadReport, pinned: int, retried: bool = False) -> ReloadReport:
         report, news = self._reports.take(report, pinned=pinned, retried=retried)
