@@ -8,18 +8,25 @@ from functools import cache
 from reloadls.reload.engine.adapting import Adapter
 
 from .aiohttp import AiohttpAdapter
+from .blinker import BlinkerAdapter
 from .bottle import BottleAdapter
+from .cattrs import CattrsAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
 from .dash import DashAdapter
+from .discord import DiscordAdapter
 from .django import django_adapters
 from .fastapi import FastapiAdapter
 from .flask import FlaskAdapter
 from .jinja import JinjaAdapter
+from .marshmallow import MarshmallowAdapter
+from .msgspec import MsgspecAdapter
+from .pluggy import PluggyAdapter
 from .pydantic import PydanticAdapter
 from .serving import FalconAdapter, LitestarAdapter, TornadoAdapter
 from .sqlalchemy import SqlalchemyAdapter
 from .starlette import StarletteAdapter
+from .textual import TextualAdapter
 from .typer import TyperAdapter
 
 __all__ = ["Adapter", "adapters"]
@@ -48,5 +55,12 @@ def adapters() -> Iterable[Adapter]:
         FalconAdapter(),
         DashAdapter(),
         BottleAdapter(),
+        MarshmallowAdapter(),
+        CattrsAdapter(),
+        MsgspecAdapter(),
+        BlinkerAdapter(),
+        PluggyAdapter(),
+        TextualAdapter(),
+        DiscordAdapter(),
         *django_adapters(),
     )

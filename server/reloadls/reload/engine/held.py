@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -31,6 +31,8 @@ _VALUES = (
 whether they still run."""
 _KINDS = ("builtins", "itertools", "_asyncio", "asyncio.tasks", "asyncio.futures", typing.__name__)
 _OURS = __name__.partition(".")[0] + "."
+_INNER = (list, tuple, dict, partial, CellType)
+_PASSING = ("frame", "list_iterator", "generator")
 _SHOWN_NOT = ("builtins", "types", "functools", "weakref")
 
 
@@ -109,15 +111,23 @@ class _Probe:
     """An object that one variable means."""
 
 
-def _is_ours(value: Any, *known: Any) -> bool:
-    if type(value).__module__.startswith(_OURS):
+def _is_ours(value: Any, *known: Any, depth: int = 5) -> bool:
+    """Whether a holder is the engine's, or a container that only the engine holds, or code that is running."""
+    if type(value).__module__.startswith(_OURS) or getattr(_function(value), "__module__", "").startswith(_OURS):
         return True
-    if type(value) not in (list, tuple, dict, partial) or (type(value) is dict and "__name__" in value):
+    if type(value) not in _INNER or (type(value) is dict and "__name__" in value) or not depth:
         return False
     holders = gc.get_referrers(value)
-    mine = {id(each) for each in (*known, holders)}
-    rest = [each for each in holders if id(each) not in mine and type(each).__name__ not in ("frame", "list_iterator")]
-    return bool(rest) and all(type(each).__module__.startswith(_OURS) for each in rest)
+    mine = {id(each) for each in (known, holders, *known)}
+    rest = [each for each in holders if id(each) not in mine and type(each).__name__ not in _PASSING]
+    return all(_is_ours(each, holders, rest, depth=depth - 1) for each in rest)
+
+
+def _function(value: Any) -> Any:
+    """What is called by something, if it is a function, a method, or one with some arguments."""
+    value = value.func if type(value) is partial else value
+    value = value.__func__ if type(value) is MethodType else value
+    return value if type(value) is FunctionType else None
 
 
 def _named(value: Any, held: Any, depth: int = 3) -> Iterator[str]:
@@ -133,7 +143,7 @@ def _named(value: Any, held: Any, depth: int = 3) -> Iterator[str]:
     if depth:
         found = gc.get_referrers(value)
         for each in found:
-            if each is not found and type(each).__name__ not in ("frame", "list_iterator", "generator"):
+            if each is not found and type(each).__name__ not in _PASSING:
                 yield from _named(each, held, depth - 1)
 
 

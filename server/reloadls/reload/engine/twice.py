@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import errno
 import os
 import re
 from types import TracebackType
@@ -23,7 +24,9 @@ _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def is_known_already(error: BaseException, modules: Modules) -> bool:
     """Whether an error of a library says so, for a statement that had run before."""
-    if isinstance(error, (OSError, SyntaxError, NameError, ImportError)) or not _raised_by_library(error, modules):
+    if isinstance(error, OSError):
+        return error.errno == errno.EADDRINUSE  # by what the statement made when it ran before
+    if isinstance(error, (SyntaxError, NameError, ImportError)) or not _raised_by_library(error, modules):
         return False
     try:
         return _SAYS.search(f"{type(error).__name__}: {error}") is not None

@@ -1,0 +1,100 @@
+"""Blinker: who receives a signal goes and comes with the statements that connect it."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from reloadls.reload.engine.adapting import Adapter
+from reloadls.reload.engine.effects import Effect, Recorder
+from reloadls.reload.engine.undo import Undo
+
+from .loading import when_loaded
+
+__all__ = ["BlinkerAdapter"]
+
+_STATE = ("receivers", "_by_receiver", "_by_sender", "_weak_senders")
+
+
+@dataclass
+class _Given:
+    """What a statement has connected."""
+
+    receiver: Any
+    connect: Callable[[Any], object]
+    """Connects another in the same way."""
+
+
+class BlinkerAdapter(Adapter):
+    """The signals that the program's statements connect."""
+
+    library: ClassVar[str] = "blinker.base"
+
+    def __init__(self) -> None:
+        self._signals: WeakSet[Any] = WeakSet()
+        self._given: dict[tuple[int, int], _Given] = {}
+        """A signal and a receiver that a statement connected -> how."""
+        when_loaded("blinker.base", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        plain = module.Signal.connect
+
+        @functools.wraps(plain)
+        def connect(signal: Any, receiver: Any, *args: Any, **kwargs: Any) -> Any:
+            found = plain(signal, receiver, *args, **kwargs)
+            self._signals.add(signal)
+            given = _Given(receiver, lambda other: plain(signal, other, *args, **kwargs))
+            effect = Effect(lambda: self._disconnect(signal, given.receiver), _restored_with_all)
+            if Recorder.note(effect):
+                self._given[id(signal), id(receiver)] = given
+            return found
+
+        module.Signal.connect = connect
+
+    def _disconnect(self, signal: Any, receiver: Any) -> None:
+        self._given.pop((id(signal), id(receiver)), None)
+        module = sys.modules["blinker.base"]
+        known = module.make_id(receiver)
+        for sender in [*signal._by_receiver.get(known, ()), module.ANY_ID]:
+            signal._disconnect(known, sender)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Have all signals as they are on failure."""
+        undo.add(partial(_put, self._given, dict(self._given)))
+        for signal in list(self._signals):
+            undo.add(partial(_restore, signal, {name: _copy(vars(signal)[name]) for name in _STATE}))
+
+    def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
+        """Connect what is kept instead."""
+        for signal in list(self._signals):
+            found = self._given.get((id(signal), id(double)))
+            if found is not None:
+                self._disconnect(signal, double)
+                undo.add(partial(setattr, found, "receiver", double))
+                found.receiver = kept
+                found.connect(kept)
+                self._given[id(signal), id(kept)] = found
+
+
+def _restored_with_all() -> None:
+    """What a failed reload took out is put back with everything else that was saved before."""
+
+
+def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:
+    mapping.clear()
+    mapping.update(values)
+
+
+def _copy(mapping: Any) -> dict[Any, Any]:
+    return {key: set(value) if isinstance(value, set) else value for key, value in mapping.items()}
+
+
+def _restore(signal: Any, values: dict[str, dict[Any, Any]]) -> None:
+    for name, content in values.items():
+        _put(vars(signal)[name], content)

@@ -1,0 +1,354 @@
+"""Libraries whose objects others hold: marshmallow, cattrs, msgspec, blinker, pluggy, Textual, discord.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.reload.adapters.inside import Change, outcomes
+from tests.reload.adapters.libraries import libraries
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program, its edits, and how what became of each begins."""
+
+    name: str
+    requires: tuple[str, ...]
+    files: dict[str, str]
+    edits: tuple[tuple[Change, str], ...] = field(default=())
+
+
+MARSHMALLOW = Case(
+    "marshmallow",
+    ("marshmallow>=3.20",),
+    {
+        "app.py": """\
+from schemas import Team, User, user
+
+
+def hold():
+    return user, Team(), User(many=True)
+
+
+def describe(held):
+    one, team, many = held
+    ann = {"name": "ann", "age": 7}
+    return one.dump(ann), team.dump({"lead": ann}), many.dump([ann]), sorted(one.validate({}))
+""",
+        "schemas.py": """\
+from marshmallow import Schema, fields
+
+
+class User(Schema):
+    name = fields.Str()
+
+
+class Team(Schema):
+    lead = fields.Nested(User)
+
+
+user = User()
+""",
+    },
+    (
+        (("schemas.py", "name = fields.Str()", "name = fields.Str()\n    age = fields.Int()"), "live"),
+        (("schemas.py", "age = fields.Int()", "age = fields.Str(required=True)"), "live"),
+        (("schemas.py", "user = User()", 'user = User(exclude=["name"])'), "live"),
+        (("schemas.py", "    age = fields.Str(required=True)\n", ""), "live"),
+        (("schemas.py", "name = fields.Str()", "name = 1 / 0"), "failed: ZeroDivisionError"),
+    ),
+)
+
+CATTRS = Case(
+    "cattrs",
+    ("cattrs>=24", "attrs"),
+    {
+        "app.py": """\
+from shapes import Point, converter
+
+
+def hold():
+    return converter
+
+
+def describe(held):
+    return held.unstructure(Point(1)), held.structure({"x": 1}, Point)
+""",
+        "shapes.py": """\
+from attrs import define
+from cattrs import Converter
+
+
+@define(slots=False)
+class Point:
+    x: int
+    y: int = 0
+
+
+converter = Converter()
+
+
+@converter.register_unstructure_hook
+def whole(value: int) -> str:
+    return f"i{value}"
+""",
+    },
+    (
+        (("shapes.py", 'f"i{value}"', 'f"n{value}"'), "live"),
+        (("shapes.py", "y: int = 0", "y: int = 0\n    z: int = 5"), "live"),
+        (("shapes.py", "Converter()", "Converter(omit_if_default=True)"), "live"),
+        (("shapes.py", "@converter.register_unstructure_hook\n", ""), "noted: a converter of cattrs keeps the hook"),
+    ),
+)
+
+MSGSPEC = Case(
+    "msgspec",
+    ("msgspec>=0.18",),
+    {
+        "app.py": """\
+import msgspec
+
+from shapes import Point, decoder
+
+
+def hold():
+    return decoder
+
+
+def describe(held):
+    return held.decode(b'{"x": 1}'), Point(1).label(), msgspec.structs.fields(Point)
+""",
+        "shapes.py": """\
+import msgspec
+
+
+class Point(msgspec.Struct):
+    x: int
+    y: int = 0
+
+    def label(self):
+        return "point"
+
+
+decoder = msgspec.json.Decoder(Point)
+""",
+    },
+    (
+        (("shapes.py", '"point"', '"a point"'), "live"),
+        (("shapes.py", "    def label", "    def more(self):\n        return 1\n\n    def label"), "live"),
+        (("shapes.py", "y: int = 0", "y: int = 7"), "restart: the field Point.y changed"),
+    ),
+)
+
+BLINKER = Case(
+    "blinker",
+    ("blinker>=1.7",),
+    {
+        "app.py": """\
+import receivers
+from signals import changed
+
+
+def hold():
+    return changed
+
+
+def describe(held):
+    return sorted(str(answer) for _, answer in held.send("me")), len(held.receivers)
+""",
+        "signals.py": "from blinker import Signal\n\nchanged = Signal()\n",
+        "receivers.py": """\
+from signals import changed
+
+
+@changed.connect
+def one(sender):
+    return "one"
+
+
+@changed.connect_via("me")
+def two(sender):
+    return "two"
+
+
+class Listener:
+    def hear(self, sender):
+        return "heard"
+
+
+listener = Listener()
+changed.connect(listener.hear)
+""",
+    },
+    (
+        (("receivers.py", '"one"', '"first"'), "live"),
+        (("receivers.py", "def two(sender)", "def two(sender, more=1)"), "live"),
+        (("receivers.py", 'connect_via("me")', 'connect_via("you")'), "live"),
+        (("receivers.py", "@changed.connect\n", ""), "live"),
+        (("receivers.py", "changed.connect(listener.hear)", "listener.hear"), "live"),
+        (("receivers.py", 'connect_via("you")\n', "connect_via(1 / 0)\n"), "failed"),
+    ),
+)
+
+PLUGGY = Case(
+    "pluggy",
+    ("pluggy>=1.5",),
+    {
+        "app.py": """\
+import pluggy
+
+import plugin
+from spec import Spec
+
+manager = pluggy.PluginManager("program")
+manager.add_hookspecs(Spec)
+manager.register(plugin)
+
+
+def hold():
+    if not manager.has_plugin("counter"):
+        manager.register(plugin.Counter(), "counter")
+    return manager
+
+
+def describe(held):
+    found = sorted(vars(held.hook))
+    return [(name, getattr(held.hook, name)(number=2)) for name in found if name[0] != "_"], len(held.get_plugins())
+""",
+        "spec.py": """\
+import pluggy
+
+specifies = pluggy.HookspecMarker("program")
+
+
+class Spec:
+    @specifies
+    def count(self, number): ...
+""",
+        "plugin.py": """\
+import pluggy
+
+implements = pluggy.HookimplMarker("program")
+
+
+@implements
+def count(number):
+    return number
+
+
+class Counter:
+    @implements
+    def count(self, number):
+        return -number
+""",
+    },
+    (
+        (("plugin.py", "return number", "return number + 1"), "live"),
+        (("plugin.py", "@implements\ndef count", "@implements(tryfirst=True)\ndef count"), "live"),
+        (("plugin.py", "", "\n    @implements\n    def total(self, number):\n        return 9\n"), "live"),
+        (("spec.py", "", "\n    @specifies\n    def total(self, number): ...\n"), "live"),
+        (("plugin.py", "    @implements\n    def count", "    def count"), "live"),
+        (("plugin.py", "@implements(tryfirst=True)\ndef count", "@implements(1 / 0)\ndef count"), "failed"),
+    ),
+)
+
+TEXTUAL = Case(
+    "Textual",
+    ("textual>=1",),
+    {
+        "app.py": """\
+import asyncio
+
+from textual.app import App
+from textual.widgets import Static
+
+
+class Main(App):
+    CSS = "Static { width: 10; }"
+    TITLE = "one"
+
+    def compose(self):
+        yield Static("hello", id="first")
+
+    def label(self):
+        return "label"
+
+
+def hold():
+    loop, app = asyncio.new_event_loop(), Main()
+    test = app.run_test()
+    loop.run_until_complete(test.__aenter__())
+    return loop, app, test
+
+
+def describe(held):
+    _, app, _ = held
+    return app.label(), app.title, len(app.query("Static")), str(app.query_one("#first").styles.width)
+""",
+    },
+    (
+        (("app.py", '"label"', '"the label"'), "live"),
+        (("app.py", "width: 10", "width: 12"), "noted: Main.CSS is read when a Main is made"),
+        (("app.py", 'TITLE = "one"', 'TITLE = "two"'), "noted: Main."),
+        (("app.py", '"hello"', '"bye"'), "noted: Main.compose runs only when a Main is mounted"),
+    ),
+)
+
+DISCORD = Case(
+    "discord.py",
+    ("discord.py>=2.3", "audioop-lts; python_version >= '3.13'"),
+    {
+        "app.py": """\
+import asyncio
+
+import discord
+from discord.ext import commands
+
+
+class Bot(commands.Bot):
+    async def setup_hook(self):
+        await self.load_extension("greetings")
+
+
+def hold():
+    bot = Bot(command_prefix="!", intents=discord.Intents.none())
+    asyncio.run(bot.setup_hook())
+    return bot
+
+
+def describe(held):
+    found = [(name, each) for name, each in held.all_commands.items() if name != "help"]
+    return sorted((name, asyncio.run(each.callback(each.cog, None))) for name, each in found)
+""",
+        "greetings.py": """\
+from discord.ext import commands
+
+
+class Greetings(commands.Cog):
+    @commands.command()
+    async def hello(self, ctx):
+        return "hello"
+
+
+async def setup(bot):
+    await bot.add_cog(Greetings())
+""",
+    },
+    (
+        (("greetings.py", '"hello"', '"hi"'), "live"),
+        (("greetings.py", "@commands.command()", '@commands.command(name="hey")'), "noted: the bot keeps the commands"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "case", [MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD], ids=lambda case: case.name
+)
+def test_what_is_held_follows_or_is_noted(case: Case) -> None:
+    found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])
+    wrong = [(said, wanted) for said, (_, wanted) in zip(found, case.edits, strict=True) if not said.startswith(wanted)]
+    assert not wrong, "\n".join(f"{said}\n    instead of {wanted}" for said, wanted in wrong)
