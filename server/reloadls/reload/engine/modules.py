@@ -355,7 +355,10 @@ def _installed_folders(roots: Iterable[str]) -> tuple[str, ...]:
 def _own_folders() -> set[str]:
     """Where the interpreter keeps its own modules, and what is installed."""
     paths = sysconfig.get_paths()
-    return {os.path.realpath(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    # Debian's interpreters have a link to a file below /etc.
+    custom = [os.path.join(paths["stdlib"], each) for each in ("sitecustomize.py", "usercustomize.py")]
+    folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return {os.path.realpath(each) for each in (*folders, *custom)}
 
 
 def _file_of(module: object) -> str | None:

@@ -9,12 +9,17 @@ import sysconfig
 __all__ = ["folders_of_commands", "is_installed"]
 
 
+_CUSTOM = ("sitecustomize.py", "usercustomize.py")
+"""Debian has links by these names in the interpreter's folder, to files below /etc."""
+
+
 def is_installed(path: str) -> bool:
     """Whether a file or folder is the interpreter's, or of a package that was installed."""
     paths = sysconfig.get_paths()
     folders = [os.path.realpath(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
     parts = path.split(os.sep)
     inside = any(path == folder or path.startswith(folder + os.sep) for folder in folders)
+    inside = inside or any(path == os.path.realpath(os.path.join(folders[0], each)) for each in _CUSTOM)
     return inside or "site-packages" in parts or "dist-packages" in parts
 
 

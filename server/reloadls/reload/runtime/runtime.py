@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .moment import wait_for_a_quiet_moment
+from .moment import Flag, wait_for_a_quiet_moment
 from .pin import Pins, pins
 from .place import Place
 from .telling import note_lines, report_line, say
@@ -74,7 +75,7 @@ class Runtime:
         self._early: list[ReloadReport] = []
         self._stop: Callable[[], object] | None = None
         self._forget_loop: Callable[[], object] = lambda: None
-        self._ending = threading.Event()
+        self._ending = Flag()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -133,12 +134,13 @@ class Runtime:
 
             run(self._work())
         except Exception as error:
-            if not self._ending.is_set():
+            # The program may have put gevent in the place of threads meanwhile.
+            if not self._ending.is_set() and not self._is_without_threads():
                 say("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
 
     def _is_without_threads(self) -> bool:
         """Whether gevent has put its own in the place of threads, which then wait for each other; this is said."""
-        if not _is_of_gevent(threading.Lock):
+        if not (_is_of_gevent(threading.Lock) or _is_being_patched()):
             return False
         text = f"gevent has replaced threads in process {os.getpid()}, so nothing is reloaded there"
         if self._thread is not None:  # its number is another one now, and it could not end without an error
@@ -193,6 +195,11 @@ def _folder() -> str:
         return os.getcwd()
     except OSError:
         return os.sep  # it was deleted
+
+
+def _is_being_patched() -> bool:
+    """Whether gevent has begun to put its own in the place of threads: it begins with what `threading` is made of."""
+    return "_thread" in getattr(sys.modules.get("gevent.monkey"), "saved", ())
 
 
 def _is_of_gevent(kind: object) -> bool:
