@@ -345,8 +345,143 @@ async def setup(bot):
 )
 
 
+FLASK = Case(
+    "Flask's configuration",
+    ("flask>=3", "flask-sqlalchemy>=3"),
+    {
+        "app.py": """\
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+import config
+
+database = SQLAlchemy()
+app = Flask(__name__)
+app.config.from_object(config.Config)
+app.config["KEPT"] = 1
+other = Flask("other")
+other.config.from_object("config.Other")
+third = Flask("third")
+third.config.from_object(config)
+database.init_app(app)
+
+
+def hold():
+    return app.config, other.config, third.config
+
+
+def describe(held):
+    names = ("NAME", "LIMIT", "KEPT", "NEW")
+    return [{name: value for name, value in each.items() if name in names} for each in held]
+""",
+        "config.py": """\
+LIMIT = 9
+
+
+class Base:
+    LIMIT = 1
+
+
+class Config(Base):
+    NAME = "one"
+    KEPT = 0
+    SQLALCHEMY_DATABASE_URI = "sqlite:///a.db"
+
+
+class Other:
+    NAME = "other"
+""",
+    },
+    (
+        (("config.py", '"one"', '"two"'), "live"),
+        (("config.py", "    LIMIT = 1", "    LIMIT = 2"), "live"),
+        (("config.py", "LIMIT = 9", "LIMIT = 8"), "live"),
+        (("config.py", '"other"', '"others"\n    NEW = 1'), "live"),
+        (("config.py", "\n    NEW = 1", ""), "live"),
+        (("config.py", "KEPT = 0", "KEPT = 5"), "live"),
+        (("config.py", "a.db", "b.db"), "noted: the setting SQLALCHEMY_DATABASE_URI changed"),
+        (("app.py", '["KEPT"] = 1', '["KEPT"] = 1 / 0'), "failed"),
+    ),
+)
+
+
+DJANGO = Case(
+    "Django REST framework",
+    ("django>=5", "djangorestframework>=3.15"),
+    {
+        "app.py": """\
+import io
+import os
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "conf"
+django.setup()
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+import middleware
+
+
+class Words(APIView):
+    def get(self, request):
+        return Response({"word": settings.WORD})
+
+
+def hold():
+    return WSGIHandler()
+
+
+def describe(held):
+    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": "/words/", "SERVER_NAME": "here", "SERVER_PORT": "1"}
+    asked |= {"wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO()}
+    found = []
+    body = b"".join(held(asked, lambda status, headers, error=None: found.extend([status, dict(headers)["X-Mark"]])))
+    return found, body
+""",
+        "conf.py": """\
+SECRET_KEY = "secret"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
+ROOT_URLCONF = "urls"
+MIDDLEWARE = ["middleware.Mark"]
+REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"], "UNAUTHENTICATED_USER": None}
+WORD = "word"
+""",
+        "urls.py": "import app\nfrom django.urls import path\n\nurlpatterns = [path('words/', app.Words.as_view())]\n",
+        "middleware.py": """\
+from django.conf import settings
+
+LIMIT = 3
+
+
+class Mark:
+    def __init__(self, get_response):
+        self.get_response = get_response
+        self.mark = f"{LIMIT} {settings.WORD}"
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        response["X-Mark"] = self.mark
+        return response
+""",
+    },
+    (
+        (("conf.py", 'WORD = "word"', 'WORD = "words"'), "live"),
+        (("middleware.py", "LIMIT = 3", "LIMIT = 4"), "live"),
+        (
+            ("conf.py", "renderers.JSONRenderer", "renderers.BrowsableAPIRenderer"),
+            "restart: the setting REST_FRAMEWORK",
+        ),
+    ),
+)
+
+
 @pytest.mark.parametrize(
-    "case", [MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD], ids=lambda case: case.name
+    "case", [MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD, FLASK, DJANGO], ids=lambda case: case.name
 )
 def test_what_is_held_follows_or_is_noted(case: Case) -> None:
     found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])

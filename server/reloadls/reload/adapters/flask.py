@@ -15,6 +15,7 @@ from reloadls.reload.engine.undo import Undo
 
 from .applications import Applications
 from .factories import Factories
+from .flask_config import Configurations
 from .loading import when_loaded
 from .once import Once
 from .registering import Registration, Shelf, shelf_of
@@ -49,6 +50,8 @@ class FlaskAdapter(RegistryAdapter):
         self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
         """What applications hold that were made again."""
         self._once = Once()
+        self._configurations = Configurations()
+        when_loaded("flask.config", self._configurations.watch)
         self._started: list[tuple[Any, list[Any]]] = []
         """Quart's applications that run, with what they called when they started."""
         self._closed: list[tuple[Any, str]] = []
@@ -90,6 +93,8 @@ class FlaskAdapter(RegistryAdapter):
         self._applications.remember(namespaces)
         self._closed, self._blueprints = [], {}
         undo.add(self._once.clear)
+        undo.add(self._configurations.clear)
+        self._configurations.remember(filter(_is_application, self.register.owners()))
         self._started = [(app, list(app.before_serving_funcs)) for app in self._running()]
         for owner in self.register.owners():
             for name in _CLOSED_BY:
@@ -123,6 +128,8 @@ class FlaskAdapter(RegistryAdapter):
             self._factories.settle(undo)
         for each in found:
             self._by_factory.setdefault(each.owner, []).append(each)
+        self._configurations.settle(undo)
+        self._configurations.compare()
         for app, before in self._started:
             self._once.compare(before, app.before_serving_funcs, _AT_START)
         self._closed, self._blueprints, self._started = [], {}, []
@@ -139,8 +146,8 @@ class FlaskAdapter(RegistryAdapter):
         self._once.changed(functions)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Functions that are called only at the start."""
-        return self._once.take()
+        """Functions that are called only at the start, and settings that are read only then."""
+        return [*self._once.take(), *self._configurations.take()]
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         if _serves(old):

@@ -16,6 +16,7 @@ from reloadls.reload.engine.undo import Undo
 
 __all__ = ["MiddlewareAdapter"]
 
+_VALUES = (str, bytes, int, float, tuple, list, dict, set, frozenset)
 _CHAIN = ("_view_middleware", "_template_response_middleware", "_exception_middleware", "_middleware_chain")
 
 
@@ -81,4 +82,18 @@ def _told(factory: Any) -> object:
         return id(factory)
     code = function.__code__
     consts = tuple(repr(each) for each in code.co_consts if not isinstance(each, CodeType))
-    return id(factory), code.co_code, code.co_names, code.co_varnames, consts, repr(function.__defaults__)
+    told = id(factory), code.co_code, code.co_names, code.co_varnames, consts, repr(function.__defaults__)
+    return (*told, _values_read(function))
+
+
+def _values_read(function: FunctionType) -> object:
+    """What the constants of its module and the settings say that a function reads: it may keep them."""
+    settings = sys.modules["django.conf"].settings
+    found = []
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if value is None and name.isupper():
+            value = getattr(settings, name, None)
+        if isinstance(value, _VALUES):
+            found.append((name, repr(value)))
+    return found

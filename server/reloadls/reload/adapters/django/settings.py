@@ -13,6 +13,8 @@ from reloadls.reload.engine.adapting import Adapter
 from reloadls.reload.engine.classes import CantBeLive
 from reloadls.reload.engine.undo import MISSING, Undo
 
+from .readers import read_at_import
+
 __all__ = ["SettingsAdapter"]
 
 _AT_START = frozenset(
@@ -97,6 +99,8 @@ def _differ(one: Any, other: Any) -> bool:
 def _change(settings: Any, name: str, value: Any, undo: Undo) -> None:
     if name in _AT_START:
         raise CantBeLive(f"the setting {name} changed, and Django reads it only when it starts")
+    if (reader := read_at_import(name)) is not None:
+        raise CantBeLive(f"the setting {name} changed, and {reader} read it when it was imported")
     importlib.import_module("django.test.signals")  # what Django itself derives from settings is made anew there
     before = vars(settings._wrapped).get(name, MISSING)
     explicit = settings._wrapped._explicit_settings
