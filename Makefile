@@ -18,7 +18,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 help:
 	@echo "make demo    see it at work, on a copy of a real project"
@@ -26,6 +26,7 @@ help:
 	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
 	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
 	@echo "make e2e     the extension in a real VS Code"
+	@echo "make docs    the docs site, into .site"
 	@echo "make vsix    packs the extension, into client-vscode/dist"
 	@echo "make bench-reload  other reload engines beside ours, into docs/bench"
 	@echo "make bench-programs  the corpus of real programs, into docs/bench"
@@ -101,6 +102,15 @@ test-lowest: $(CHECKS)
 vsix: $(CHECKS)
 	@$(BIN)/python client-vscode/scripts/pack.py
 
+# The docs site, with warnings as errors.
+docs: $(CHECKS)
+	@echo "== the docs site, into .site"
+	@[ -e .venvs/docs/.installed ] && [ ! pyproject.toml -nt .venvs/docs/.installed ] || { \
+	    $(BIN)/python -m venv --clear .venvs/docs && \
+	    .venvs/docs/bin/python $(PIP) --upgrade 'pip>=25.1' && \
+	    .venvs/docs/bin/python $(PIP) --editable . --group docs && touch .venvs/docs/.installed; }
+	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --quiet
+
 # In a real VS Code, which is installed into the user's cache; Debian's Chromium through apt-get where that is allowed.
 e2e: vsix
 	@$(BIN)/python client-vscode/scripts/run_e2e.py
@@ -144,7 +154,7 @@ picture: $(INSTALLED)
 	@$(BIN)/reloadls demo --picture docs/demo.svg
 
 clean:
-	@rm -rf .venv .venvs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venvs .site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

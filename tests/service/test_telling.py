@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,8 @@ class TestChanges:
         # Polling this rarely gives no hint of its own within the test.
         async with serving(tmp_path, debounceMs=20, forcePolling=True, pollDelayMs=60_000) as client:
             (tmp_path / "a").touch()
-            text = str(params).replace("URI", uri(tmp_path / "a"))
-            client.notify(method, eval(text))
+            text = json.dumps(params).replace("URI", uri(tmp_path / "a"))
+            client.notify(method, json.loads(text))
             assert changes(await client.wait_for("reload/didChange")) == {"a": "created"}
 
     async def test_a_hint_that_is_no_file_harms_nothing(self, tmp_path: Path) -> None:

@@ -64,9 +64,6 @@ def refuse(verdict: Verdict, otherwise: str) -> None:
 
 @named(SCENARIOS)
 def test_live(scenario: Scenario, warmed: Warmed) -> None:
-    pytest.importorskip("reloadls.reload")
-    if not hasattr(sys.modules["reloadls.reload"], "HotReloader"):
-        pytest.skip("there is no engine yet")
     accept(scenario, warmed(scenario).play(scenario.path, "reloadls"))
 
 
