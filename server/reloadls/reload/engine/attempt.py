@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -42,7 +42,10 @@ class _Reason:
 class Attempt:
     """Files that changed, and what becomes of them. `prepare` first, then `commit`, then `report`."""
 
-    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters) -> None:
+    def __init__(
+        self, modules: Modules, functions: Functions, adapters: Adapters, created: Collection[str] = ()
+    ) -> None:
+        self._created = created
         self._modules = modules
         self._functions = functions
         self._adapters = adapters
@@ -88,6 +91,7 @@ class Attempt:
 
     def prepare(self, paths: list[str], renamed: Mapping[str, str], *, force: bool) -> None:
         """Find out what is to be done. Raises SyntaxError, ValueError, OSError for a file that can't be taken up."""
+        paths = [path for path in paths if not self._is_gone_by_hand(path)]
         self._relocations, accounted = find_relocations(self._modules, paths, dict(renamed))
         texts = {each.module: str(each.spec.origin) for each in self._relocations if each.spec}
         gone = {each.module for each in self._relocations}
@@ -102,6 +106,16 @@ class Attempt:
             self._plan(module, path, force)
         for plan in self._work.plans:
             self.refused += _beyond_what_runs(plan)
+
+    def _is_gone_by_hand(self, path: str) -> bool:
+        """Whether a file was deleted that the program has loaded by its place: what it does then is its own affair."""
+        module = self._modules.at(path)
+        if module is None or not module.by_hand or os.path.isfile(path):
+            return False
+        message = f"{module.module.__name__} was loaded from a file that is gone; restart to be without it"
+        place = Place(path=path, line=1)
+        self._not_followed += (Note(code="notFollowed", message=message, place=place, name=module.name),)
+        return True
 
     def _note_others(self, path: str) -> None:
         """Note the modules of a file that no edit of it reaches."""
@@ -137,7 +151,7 @@ class Attempt:
         self._work.again += found
         if not os.path.isdir(path):
             self._work.files.append(path)
-        if path.endswith(".py") and self._modules.covers(path):
+        if path.endswith(".py") and self._modules.covers(path) and (path in self._created or not os.path.isfile(path)):
             self._looked_for(path)
         if path.endswith(_BINARY):
             self.refused += [

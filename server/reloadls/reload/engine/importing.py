@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib.util
 import os
 import sys
@@ -19,7 +20,7 @@ from .effects import Effect, Note, Recorder, forget_execution, watch_executions
 from .lines import Lines
 from .modules import LoadedModule, Modules, read_text
 
-__all__ = ["Finder", "Loader", "adopt_loaded", "run_main"]
+__all__ = ["Finder", "Loader", "adopt_loaded", "follow_loaders", "forget_loaders", "run_main"]
 
 
 class Finder:
@@ -84,27 +85,64 @@ class Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module; raises what its statements raise."""
-        text, code = self._text_and_code()
-        loaded = self._modules.loading(self.name, os.path.realpath(self.path), module, text, code)
-        failed = True
-        try:
-            note = _noting(loaded)
-            with Recorder.noting(vars(module), note):
-                loaded.recorded = _lines(self._modules, vars(module), note).run(code)
-            failed = False
-        finally:
-            self._modules.loaded(loaded, failed=failed)
-            forget_execution(self.path)
+        _execute(self, module, self._modules, by_hand=False)
 
-    def _text_and_code(self) -> tuple[str, CodeType]:
-        """The text and the code of one and the same state of the file."""
-        before = self.path_stats(self.path)
-        data = self.get_data(self.path)
-        code = self.get_code(self.name)
-        if code is None or self.path_stats(self.path) != before:
-            data = self.get_data(self.path)
-            code = self.source_to_code(data, self.path)
-        return read_text(data), code
+
+def _execute(loader: SourceFileLoader, module: ModuleType, modules: Modules, *, by_hand: bool) -> None:
+    text, code = _text_and_code(loader)
+    path = os.path.realpath(loader.path)
+    loaded = modules.loading(loader.name, path, module, text, code, by_hand=by_hand)
+    failed = True
+    try:
+        note = _noting(loaded)
+        with Recorder.noting(vars(module), note):
+            loaded.recorded = _lines(modules, vars(module), note).run(code)
+        failed = False
+    finally:
+        modules.loaded(loaded, failed=failed)
+        forget_execution(loader.path)
+
+
+def _text_and_code(loader: SourceFileLoader) -> tuple[str, CodeType]:
+    """The text and the code of one and the same state of the file."""
+    before = loader.path_stats(loader.path)
+    data = loader.get_data(loader.path)
+    code = loader.get_code(loader.name)
+    if code is None or loader.path_stats(loader.path) != before:
+        data = loader.get_data(loader.path)
+        code = loader.source_to_code(data, loader.path)
+    return read_text(data), code
+
+
+_following: list[Modules] = []
+"""Those that are told of modules that programs run by a loader of their own making, the last first."""
+
+
+def follow_loaders(modules: Modules) -> None:
+    """Know of files that the program loads by their place (`spec_from_file_location`), from now on."""
+    _following.append(modules)
+    if len(_following) == 1:
+        SourceFileLoader.exec_module = _exec_by_hand  # type: ignore[method-assign, assignment]
+
+
+def forget_loaders(modules: Modules) -> None:
+    """Know of no more of them."""
+    if modules in _following:
+        _following.remove(modules)
+        if not _following:
+            del SourceFileLoader.exec_module
+
+
+def _exec_by_hand(self: SourceFileLoader, module: ModuleType) -> None:
+    """Run a module that was found in another way than by `Finder`."""
+    found = None
+    if type(self) is SourceFileLoader and isinstance(self.path, str):
+        path = os.path.realpath(self.path)
+        found = next((each for each in reversed(_following) if each.covers(path)), None)
+    if found is None:
+        super(SourceFileLoader, self).exec_module(module)
+    else:
+        _execute(self, module, found, by_hand=True)
 
 
 _MOST_NOTED = 1_000
@@ -135,7 +173,7 @@ def _lines(modules: Modules, namespace: dict[str, Any], note: Note) -> Lines:
 def adopt_loaded(modules: Modules) -> None:
     """Take in what is loaded already, as the files are now."""
     seen: set[int] = set()
-    for name, module in list(sys.modules.items()):
+    for name, module in [*sys.modules.items(), *_modules_by_hand()]:
         path = _source_path(module)
         if path is None or not modules.covers(path) or id(module) in seen:  # multiprocessing names __main__ twice
             continue
@@ -156,6 +194,12 @@ def adopt_loaded(modules: Modules) -> None:
             found.loading_in = threading.main_thread().ident
         if running is not None and running is _code_in(sys._getframe(), vars(module)):
             Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
+
+
+def _modules_by_hand() -> list[tuple[str, ModuleType]]:
+    """The modules that are only held by the program."""
+    known = {id(module) for module in sys.modules.values()}
+    return [(each.__name__, each) for each in gc.get_objects() if type(each) is ModuleType and id(each) not in known]
 
 
 def _code_that_runs(namespace: dict[str, Any]) -> CodeType | None:

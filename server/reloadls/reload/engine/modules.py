@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import sysconfig
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
 from tokenize import detect_encoding
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .effects import Effect, was_executed
@@ -22,6 +23,8 @@ __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _LAST = 1 << 40
+_MOST_BY_HAND = 16
+"""How many modules of one file are followed that the program runs by hand."""
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
@@ -57,6 +60,8 @@ class LoadedModule:
     """As it was loaded, until its statements are first asked for."""
     order: int
     """Its place among the modules by when they had been loaded."""
+    by_hand: bool = False
+    """The program has run it past the import system: it need not be in `sys.modules`, and others may have its name."""
     loading_in: int | None = None
     """The thread that runs its statements for the first time."""
     noted: list[tuple[int, Effect]] = field(default_factory=list)
@@ -149,6 +154,11 @@ class LoadedModule:
     def knows_changes_of(self, facts: Facts) -> bool:
         """Whether all that a statement changed is among its effects."""
         return self.recorded or facts in self.watched
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether its statements have changed anything outside of it."""
+        return bool(self.noted) or any(self.effects.values())
 
     def files_read(self) -> set[str]:
         """The files that its statements have opened."""
@@ -259,7 +269,7 @@ class Modules:
     def named(self, name: str) -> LoadedModule | None:
         """The module with this name, if it is loaded and the program's own."""
         found = self._by_name.get(name)
-        return found if found is not None and sys.modules.get(name) is found.module else None
+        return found if found is not None and (found.by_hand or _is_imported(found)) else None
 
     def of(self, module: object) -> LoadedModule | None:
         """What is known of a module object."""
@@ -269,11 +279,11 @@ class Modules:
 
     def at(self, path: str) -> LoadedModule | None:
         """The module that was loaded from a file."""
-        return next((each for each in self if each.path == path and sys.modules.get(each.name) is each.module), None)
+        return next(iter(self.all_at(path)), None)
 
     def all_at(self, path: str) -> list[LoadedModule]:
         """All modules that were loaded from a file: a script may be `__main__` and imported by its name, too."""
-        return [each for each in self if each.path == path and sys.modules.get(each.name) is each.module]
+        return [each for each in self if each.path == path and (_is_imported(each) or self._is_held(each))]
 
     def not_followed(self, path: str) -> list[str]:
         """The names under which a file is loaded in ways that no edit of it reaches."""
@@ -298,14 +308,39 @@ class Modules:
         """All their names."""
         return frozenset(self._by_name)
 
-    def loading(self, name: str, path: str, module: ModuleType, text: str, code: CodeType) -> LoadedModule:
+    def _is_held(self, module: LoadedModule) -> bool:
+        """Whether the program still has a module that it has run by hand; else it is dropped."""
+        if not module.by_hand:
+            return False
+        held = module.has_effects or _is_held(module)
+        if not held:
+            self.drop(module)
+        return held
+
+    def loading(
+        self, name: str, path: str, module: ModuleType, text: str, code: CodeType, *, by_hand: bool = False
+    ) -> LoadedModule:
         """A module begins to run."""
         with self._loaded:
             self._count += 1
+            if by_hand and sys.modules.get(name) is not module:
+                name = self._free_name(name, path)
             # Until it is loaded it comes after all that it imports, a script for as long as its program runs.
-            found = LoadedModule(name, path, module, text, code, _LAST - self._count, get_ident())
+            order = _LAST - self._count
+            found = LoadedModule(name, path, module, text, code, order, loading_in=get_ident(), by_hand=by_hand)
             self._by_name[name] = found
             return found
+
+    def _free_name(self, name: str, path: str) -> str:
+        """A name that no other module has: of those that the program has run by hand and holds no more, one is free."""
+        alike = [each for each in self._by_name.values() if each.by_hand and each.path == path]
+        for each in alike[: len(alike) - _MOST_BY_HAND + 1] if len(alike) >= _MOST_BY_HAND else ():
+            del self._by_name[each.name]
+        number, free = 1, name
+        while free in self._by_name or (free in sys.modules and number == 1):
+            number += 1
+            free = f"{name} ({number})"
+        return free
 
     def loaded(self, module: LoadedModule, *, failed: bool = False) -> None:
         """A module has run, or failed to."""
@@ -319,7 +354,7 @@ class Modules:
 
     def add(self, name: str, path: str, module: ModuleType, text: str, code: CodeType) -> LoadedModule:
         """A module that was loaded before anybody looked."""
-        found = self.loading(name, path, module, text, code)
+        found = self.loading(name, path, module, text, code, by_hand=sys.modules.get(name) is not module)
         self.loaded(found)
         return found
 
@@ -359,6 +394,40 @@ def _own_folders() -> set[str]:
     custom = [os.path.join(paths["stdlib"], each) for each in ("sitecustomize.py", "usercustomize.py")]
     folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
     return {os.path.realpath(each) for each in (*folders, *custom)}
+
+
+def _own_references() -> int:
+    class Holder:
+        value = object()
+
+    holder = Holder()
+    holder.value = object()
+    return sys.getrefcount(holder.value)
+
+
+_OWN_REFERENCES = _own_references()
+
+
+def _is_imported(module: LoadedModule) -> bool:
+    return sys.modules.get(module.name) is module.module
+
+
+def _is_held(module: LoadedModule) -> bool:
+    """Whether anything but the engine holds a module, or a function or class of it."""
+    if sys.getrefcount(module.module) > _OWN_REFERENCES:
+        return True
+    values = module.namespace
+    for name in list(values):
+        value = values[name]
+        if isinstance(value, FunctionType) and sys.getrefcount(value) > _OWN_REFERENCES:
+            return True
+        if isinstance(value, type) and value.__module__ == module.module.__name__:
+            inner = (id(values), id(value.__mro__))
+            for each in gc.get_referrers(value):
+                kind = type(each)
+                if kind is value or (id(each) not in inner and kind.__name__ not in ("frame", "getset_descriptor")):
+                    return True
+    return False
 
 
 def _file_of(module: object) -> str | None:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from .adapting import Adapter, Adapters
-from .importing import Finder, adopt_loaded, run_main
+from .importing import Finder, adopt_loaded, follow_loaders, forget_loaders, run_main
 from .modules import Modules
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class HotReloader:
         self._functions: Functions | None = None
         self._waiting: dict[str, _Waits] = {}
         """The files that could not be taken up."""
+        self._created: set[str] = set()
+        """The files of the last batch that are new."""
         self._still_running: list[Noted] = []
         """The old code that was running when the last commit ended."""
         self._together: list[frozenset[str]] = []
@@ -83,11 +85,13 @@ class HotReloader:
         adopt_loaded(self._modules)
         self._finder = Finder(self._modules)
         sys.meta_path.insert(0, self._finder)
+        follow_loaders(self._modules)
 
     def close(self) -> None:
         """Load modules as if there were no engine from now on. What was made live stays. Does nothing a second time."""
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
+            forget_loaders(self._modules)
             self._adapters.close()
 
     def loaded_paths(self) -> tuple[str, ...]:
@@ -139,6 +143,7 @@ class HotReloader:
             for each in found
             if each.renamed_from is not None
         }
+        self._created = {os.path.realpath(each.path) for each in found if each.change_type == "created"}
         return self._apply([os.path.realpath(each.path) for each in found], renamed=renamed)
 
     def trigger(self, paths: Iterable[str | os.PathLike[str]] | None = None) -> ReloadReport:
@@ -178,12 +183,14 @@ class HotReloader:
         from .functions import Functions  # noqa: PLC0415
 
         self._functions = self._functions or Functions()
-        attempt = Attempt(self._modules, self._functions, self._adapters)
+        attempt = Attempt(self._modules, self._functions, self._adapters, self._created)
         waiting = self._waiting_for(attempt, paths)
         report = self._try(attempt, [*paths, *waiting], renamed, force)
         if waiting and report.status in ("failed", "restartRequired"):
             # A file that still fails does not hold back the edits of others.
-            alone = self._try(Attempt(self._modules, self._functions, self._adapters), paths, renamed, force)
+            alone = self._try(
+                Attempt(self._modules, self._functions, self._adapters, self._created), paths, renamed, force
+            )
             return alone if alone.status in ("reloaded", "unchanged") else report
         return report
 

@@ -178,5 +178,6 @@ def _forget_new_modules(modules: Modules, before: set[str]) -> None:
     for name in modules.names() - before:
         found = modules.named(name)
         if found is not None:
-            sys.modules.pop(name, None)
+            if sys.modules.get(name) is found.module:
+                del sys.modules[name]
             modules.drop(found)
