@@ -306,11 +306,14 @@ async def test_our_own_log_is_not_told(tmp_path: Path) -> None:
 
 
 async def test_after_shutdown_nothing_is_told_but_everything_answered(tmp_path: Path) -> None:
-    async with between(tmp_path) as both:
-        await both.initialize()
-        await both.register("**/*.py")
+    async with between(tmp_path) as both, between(tmp_path) as other:
+        for each in (both, other):
+            await each.initialize()
+            await each.register("**/*.py")
         await both.client.request("shutdown")
-        both.write("a.py")
+        for name in ("a.py", "b.py", "c.py"):  # the other one says when each was found
+            both.write(name)
+            await other.told((name, CREATED))
         await both.unregister()
         await both.register("**/*.md", id="w2")
         assert not [got for got in both.client.received("test/got") if got.get("method") == WATCHED_FILES]
