@@ -11,7 +11,7 @@ import pytest
 
 from reloadls.protocol import from_uri, to_uri
 from tests.support.clients import RecordingClient, RpcError
-from tests.support.service import SERVE, TRANSPORTS, Picture, Transport, hello, serving
+from tests.support.service import SERVE, TRANSPORTS, Picture, Service, Transport, hello, serving
 
 Json = dict[str, Any]
 over_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -241,6 +241,32 @@ class TestPause:
             ]
             states = [status["state"] for status in client.received("reload/didChangeStatus")]
             assert states[:3] == ["watching", "paused", "watching"]
+
+    async def test_nothing_is_sent_meanwhile_whatever_the_client_changes(self, tmp_path: Path) -> None:
+        async with (
+            Service.start("tcp") as service,
+            service.session(tmp_path, debounceMs=20) as one,
+            service.session(tmp_path, debounceMs=20) as other,
+        ):
+            await one.request("reload/pause")
+            for number in range(3):
+                (tmp_path / f"f{number}").touch()
+                (tmp_path / "passing").touch() if number == 0 else (tmp_path / "passing").unlink(missing_ok=True)
+                await other.request("reload/sync")  # it shares the watching, and has been sent all that there is
+                settings = {"reloadls": {"debounceMs": 21 + number}}
+                one.notify("workspace/didChangeConfiguration", {"settings": settings})
+                assert (await one.request("reload/status"))["state"] == "paused"
+                while (await one.request("reload/status"))["debounceMs"] != 21 + number:
+                    pass
+            assert one.received("reload/didChange") == []
+            assert one.received("workspace/didChangeWatchedFiles") == []
+            await one.request("reload/resume")
+            assert [changes(batch) for batch in one.received("reload/didChange")] == [
+                {"f0": "created", "f1": "created", "f2": "created"}
+            ]
+            (tmp_path / "after").touch()
+            await one.request("reload/sync")
+            assert changes(one.received("reload/didChange")[-1]) == {"after": "created"}
 
     async def test_twice_is_once(self, tmp_path: Path) -> None:
         async with serving(tmp_path, debounceMs=20) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import attrs
@@ -26,7 +26,7 @@ from reloadls.service.host import Host
 from reloadls.service.targets_session import SessionTargets
 from reloadls.service.telling import PART, encode_since, to_root, to_status
 from reloadls.service.workspace import Meant, scope_of
-from reloadls.watch.change import FileChange
+from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause, Pacing
 from reloadls.watch.hub import Channel, Wish
 from reloadls.watch.journal import Batch, Cursor
@@ -95,6 +95,8 @@ class Session:
         self._settings = self._settle(parse_options(options), None if folders is None else tuple(folders))
         self._channel: Channel | None = None
         self._cursor: Cursor | None = None
+        self._kept: Batch | None = None
+        """What came while paused, by channels that this session has left."""
         self._begun = Event()
         self._failure: BaseException | None = None
         self._paused = self._ended = False
@@ -281,7 +283,10 @@ class Session:
         after, cursor = await self._host.hub.join(wish, self)
         async with self._telling:
             await before.pipeline.sync()
-            await self._send_pending()
+            if self._paused:
+                self._kept = self._taken()  # the cursor is about to be another channel's
+            else:
+                await self._send_pending()
             self._channel, self._cursor = after, cursor
         await self._host.hub.leave(before, self)
 
@@ -325,9 +330,17 @@ class Session:
 
         What comes meanwhile is for the next time: in a busy tree this would not end.
         """
-        batch = None if self._cursor is None else self._cursor.take()
+        batch, self._kept = self._taken(), None
         if batch is not None:
             await self._send(batch)
+
+    def _taken(self) -> Batch | None:
+        """What the cursor is behind with, and what was kept, as one batch."""
+        batch = None if self._cursor is None else self._cursor.take()
+        if batch is None or self._kept is None:
+            return batch or self._kept
+        changes = tuple(net_changes([*self._kept.changes, *batch.changes]))
+        return replace(batch, since=self._kept.since, changes=changes) if changes else None
 
     async def _send(self, batch: Batch) -> None:
         watched_files = self._settings.options.watched_files
