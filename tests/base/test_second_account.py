@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from reloadls.reload.runtime.server import _is_ours
+from reloadls.service.targets_line import _peer
 from tests.support.clients import RecordingClient
 from tests.support.peers import ProcessPeer, StreamPeer
 from tests.support.service import COMMAND, hello
@@ -137,3 +140,33 @@ def test_what_is_open_to_another_user_is_seen(home: Path) -> None:
     (home / "open" / "token").chmod(0o604)
     acts = {(str(path).rpartition("/")[2], act) for path, act, _ in tried([f"{home}/open", f"{home}/open/token"])}
     assert {("open", "list"), ("open", "enter"), ("open", "make within"), ("token", "open")} <= acts
+
+
+_CONNECT = """
+import os, socket, sys
+
+os.setgroups([]), os.setgid(int(sys.argv[1])), os.setuid(int(sys.argv[1]))
+with socket.socket(socket.AF_UNIX) as client:
+    client.connect(sys.argv[2])
+    sys.stdout.write("connected\\n"), sys.stdout.flush(), sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel says who is at the other end")
+@pytest.mark.parametrize(("user", "let_in"), [(OTHER, False), (0, True)])
+def test_who_reaches_a_programs_socket_all_the_same_is_asked_of_the_kernel(home: Path, user: int, let_in: bool) -> None:
+    """As where somebody has given the folder another mode."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(home / "socket"))
+        os.chmod(home / "socket", 0o777)
+        listener.listen()
+        command = [sys.executable, "-c", _CONNECT, str(user), os.fspath(home / "socket")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            connection, _ = listener.accept()
+            with connection:
+                assert _is_ours(connection) is let_in
+                seen = _peer(connection)
+                assert seen is not None
+                assert seen[1] == user
+                assert seen[0] == other.pid
+            other.communicate(timeout=60)

@@ -84,3 +84,26 @@ async def test_who_asks_is_told_at_once(ask: Callable[[pipeline_module.Pipeline]
         assert hasattr(answer, "__await__")
         await answer
         assert told.net() == {str(tmp_path / "a"): "created"}
+
+
+@pytest.mark.skipif("inotify" not in SOURCES, reason="another source can't say that it has passed everything on")
+async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Writes(Hold):
+        """Something is written between the last look at the lock and what follows from it."""
+
+        asked = 0
+
+        def held(self, locks: object, now: float) -> bool:
+            self.asked += 1
+            if self.asked == 3:
+                (tmp_path / "last").write_text("1")
+            return self.asked < 3
+
+    monkeypatch.setattr(pipeline_module, "Hold", Writes)
+    (tmp_path / ".git").mkdir()
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20, source="inotify") as told:
+        (tmp_path / "first").write_text("1")
+        await told.until({str(tmp_path / "first"): "created", str(tmp_path / "last"): "created"})
+        assert len(told.batches) == 1
