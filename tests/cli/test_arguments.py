@@ -114,3 +114,23 @@ def test_watch_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert not {"pygls", "lsprotocol", "rich", "cattrs"} & loaded
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("reloadls wa", ["watch"]),
+        ("reloadls watch --on", ["--once", "--on-busy"]),
+        ("reloadls run --re", ["--restart-on-required"]),
+    ],
+)
+def test_shells_complete(typed: str, completed: list[str]) -> None:
+    words = typed.split()
+    done = finish(COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _RELOADLS_COMPLETE="complete_bash")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, completed, "")
+
+
+def test_completion_can_be_shown_for_a_shell() -> None:
+    done = finish("--show-completion", "bash", SHELL="/bin/bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert done.returncode == 0
+    assert "complete -o default -F" in done.stdout

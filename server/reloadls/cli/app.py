@@ -80,7 +80,7 @@ def _without_command(args: list[str]) -> tuple[list[str], list[str]]:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="reloadls",
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
