@@ -210,7 +210,8 @@ class Attempt:
 
     def report(self, status: ReportStatus) -> ReloadReport:
         """What is to be told, but for when and how long."""
-        self._note_listed()
+        if status != "failed":  # what a commit that failed had loaded is no longer there
+            self._note_listed()
         told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
         return ReloadReport(
             status=status, at="", duration_ms=0.0, modules=tuple(told), notes=(*self.notes, *self._not_followed)

@@ -117,6 +117,8 @@ class Change:
     replaced: list[tuple[Any, Any, Any]] = field(default_factory=list)
     """Key, what it was, what it became."""
     reordered: bool = False
+    at_end: bool = True
+    """What it was given came behind all that was there."""
     whole: tuple[Any, Any] | None = None
     """The content before and after, of an object that holds no others."""
     taken: list[int] = field(default_factory=list)
@@ -243,6 +245,7 @@ def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:
     change.added = [each for each in given if id(each[1]) not in old]
     change.removed = [each for each in lost if id(each[1]) not in new]
     stayed = [id(value) for _, value in lost if id(value) in new]
+    change.at_end = end == 0 or not change.added
     change.reordered = stayed != [id(value) for _, value in given if id(value) in old]
     return change
 

@@ -188,4 +188,5 @@ def _by_target(steps: Iterable[Step], effects: Mapping[Facts, Sequence[Effect]])
 def _targets(change: Change) -> Iterable[Hashable]:
     if change.attributes:
         return [(id(change.owner), _name(key)) for key, _, _ in _slots(change)]
-    return [] if is_a(change.owner, set) else [(id(change.owner), None)]
+    inner = [(id(each), None) for each, _ in change.inner if not is_a(each, set)]
+    return inner if is_a(change.owner, set) else [(id(change.owner), None), *inner]

@@ -64,6 +64,8 @@ class LoadedModule:
     """The program has run it past the import system: it need not be in `sys.modules`, and others may have its name."""
     loading_in: int | None = None
     """The thread that runs its statements for the first time."""
+    importers: list[tuple[LoadedModule, int]] = field(default_factory=list)
+    """The modules in the middle of which it was loaded, with the line on which each was."""
     noted: list[tuple[int, Effect]] = field(default_factory=list)
     """Line -> what was done there while it was loaded."""
     effects: dict[Facts, list[Effect]] = field(default_factory=dict)
@@ -204,6 +206,22 @@ class LoadedModule:
                 frame = frame.f_back  # ends as None: a frame that knew itself would live on
         return None if line is None else self._now(line)
 
+    def comes_after(self, line: int, other: LoadedModule, place: int) -> bool:
+        """Whether a statement on a line of this module runs after the one on a line of another, at a fresh start."""
+        if other is self:
+            return line > place
+        if (within := other.imported_on(self)) is not None:
+            return line > within
+        if (within := self.imported_on(other)) is not None:
+            return place < within
+        return self.order > other.order
+
+    def imported_on(self, importer: LoadedModule) -> int | None:
+        """The line where the statement of a module is now that had this one loaded; None if none of it did."""
+        begun = next((line for each, line in self.importers if each is importer), None)
+        statement = importer._now(begun) if begun is not None else None
+        return None if statement is None else statement.first
+
     def _now(self, line: int) -> Statement | None:
         """The statement that stood on a line when the module was loaded, where it is now."""
         source = self.source
@@ -328,8 +346,22 @@ class Modules:
             # Until it is loaded it comes after all that it imports, a script for as long as its program runs.
             order = _LAST - self._count
             found = LoadedModule(name, path, module, text, code, order, loading_in=get_ident(), by_hand=by_hand)
+            found.importers = self._in_the_middle(found)
             self._by_name[name] = found
             return found
+
+    def _in_the_middle(self, module: LoadedModule) -> list[tuple[LoadedModule, int]]:
+        """The modules whose statements run on this thread, each with the line of the outermost."""
+        spaces = {id(each.namespace): each for each in self._by_name.values() if each.loading_in == get_ident()}
+        spaces.pop(id(module.namespace), None)
+        found: dict[LoadedModule, int] = {}
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and spaces:
+            each = spaces.get(id(frame.f_globals))
+            if each is not None and frame.f_code.co_name == "<module>":
+                found[each] = frame.f_lineno
+            frame = frame.f_back
+        return list(found.items())
 
     def _free_name(self, name: str, path: str) -> str:
         """A name that no other module has: of those that the program has run by hand and holds no more, one is free."""

@@ -68,7 +68,7 @@ def _before_later(modules: Modules, origin: Origin, owner: Any, content: list[An
     later = (
         _find(content, entry, at, pairs=is_a(owner, dict))
         for change in later_changes(modules, module, statement.first, owner)
-        for at, entry in change.added
+        for at, entry in (change.added if change.at_end else ())
     )
     return min((at for at in later if at is not None), default=len(content))
 
@@ -76,10 +76,10 @@ def _before_later(modules: Modules, origin: Origin, owner: Any, content: list[An
 def later_changes(modules: Modules, module: LoadedModule, line: int, owner: Any) -> Iterator[Change]:
     """What statements did to an object that come after a line in the order of the program."""
     for other in modules:
-        if other.order < module.order or not any(each.owner is owner for each in _changes(other)):
+        if not any(each.owner is owner for each in _changes(other)):
             continue
         for each in other.source.statements:
-            if other is not module or each.first > line:
+            if each.facts in other.effects and other.comes_after(each.first, module, line):
                 for effect in other.effects.get(each.facts, ()):
                     if effect.change is not None and effect.change.owner is owner:
                         yield effect.change
@@ -90,10 +90,10 @@ def later_statements(
 ) -> Iterator[tuple[LoadedModule, Statement, list[Change]]]:
     """The statements after a line in the order of the program that have changed something, with what they did."""
     for other in modules:
-        if other.order < module.order or not any(True for _ in _changes(other)):
+        if not any(True for _ in _changes(other)):
             continue
         for each in other.source.statements:
-            if other is not module or each.first > line:
+            if each.facts in other.effects and other.comes_after(each.first, module, line):
                 changes = [effect.change for effect in other.effects.get(each.facts, ()) if effect.change is not None]
                 if changes:
                     yield other, each, changes

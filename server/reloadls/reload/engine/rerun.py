@@ -25,6 +25,7 @@ from .dependents import Key, dependents, depends, dispatchers, value_at
 from .diff import Difference, Step, Way, stands_alone
 from .effects import Effect
 from .fields import field_names, fill_new_fields
+from .hiding import later_hidden, read_by
 from .layers import clash, clash_at_end, slip_under
 from .modules import LoadedModule
 from .placing import later_changes, later_statements, place
@@ -154,7 +155,9 @@ class Rerun:
     ) -> None:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
-        self._shared.execute(module, statement, code, part=part)
+        self._clear_idle(module, statement)
+        with later_hidden(self._shared.modules, module, statement, self._shared.undo):
+            self._shared.execute(module, statement, code, part=part)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
         slip_under(
@@ -163,6 +166,27 @@ class Rerun:
         given = [Effect(change=change) for change in shared.given]
         self.clear(module, statement, given, has_run=True)
         place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+
+    def _clear_idle(self, module: LoadedModule, statement: Statement) -> None:
+        """Have later statements that add only what is missing give way to one that may add it before them."""
+        if _IDLE.isdisjoint(statement.facts.words) or statement.facts.uses.value:
+            return
+        owners = read_by(module, statement)
+        for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
+            mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
+            if mine and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+                self._give_way(other, each)
+
+    def _give_way(self, module: LoadedModule, statement: Statement) -> None:
+        """Take back what a statement did, and have it run again, if it still can."""
+        shared = self._shared
+        if self._schedule.run_whole(module, statement):
+            shared.save(module)
+            shared.remember()
+            codes = [*shared.old_codes.get(statement.facts, ()), *module.codes.get(statement.facts, ())]
+            taken, shared.traces.taken = shared.traces.taken, []
+            shared.traces.take_back(module, statement, codes)
+            shared.traces.taken = taken
 
     def _check_names_are_its_own(self, module: LoadedModule, statement: Statement) -> None:
         """Raise CantBeLive where a name that it reads has been given another value further below."""
@@ -203,21 +227,14 @@ class Rerun:
                 continue
             if not has_run and not any(fits(one, change) for one in mine for change in changes):
                 continue
-            if not self._schedule.run_whole(other, each):
-                continue
-            shared.save(other)
-            shared.remember()
-            codes = [*shared.old_codes.get(each.facts, ()), *other.codes.get(each.facts, ())]
-            taken, shared.traces.taken = shared.traces.taken, []
-            shared.traces.take_back(other, each, codes)
-            shared.traces.taken = taken
+            self._give_way(other, each)
 
     def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
         """Have later statements run that have done nothing, since what is about to be taken back was there."""
         owners = {id(each.owner) for each in mine if is_a(each.owner, (dict, set)) and not each.attributes}
         for other in self._shared.modules if owners else ():
-            for each in other.source.statements if other.order >= module.order else ():
-                later = other is not module or each.first > statement.first
+            for each in other.source.statements:
+                later = other.comes_after(each.first, module, statement.first)
                 if later and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
                     chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
                     if any(id(value_at(other, chain)) in owners for chain in chains):
