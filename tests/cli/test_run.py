@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipapp
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,44 @@ def test_gets_its_signals(tmp_path: Path, options: list[str], number: signal.Sig
         running.signal(number)
         assert running.wait() == 9
         assert running.out == ["here", f"got {int(number)}"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_gets_a_signal_to_its_group_once(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "app.py").write_text(
+        "import os, signal, sys\n"
+        f"signal.signal({int(number)}, lambda n, f: print('got', n, flush=True))\n"
+        "signal.signal(signal.SIGUSR1, lambda n, f: (print('end', flush=True), sys.exit(9)))\n"
+        "print('here', flush=True)\nwhile True: signal.pause()\n"
+    )
+    # The first process of a group of its own, since the tests' own is not to be sent anything.
+    leads = "import os, sys; os.setsid(); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", leads, sys.executable, "-m", "reloadls", "run", "--restart-on-required", "app.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        os.killpg(process.pid, number)
+        assert process.stdout.readline() == f"got {int(number)}\n"
+        process.send_signal(number)  # to the supervisor alone, which passes it on
+        assert process.stdout.readline() == f"got {int(number)}\n"
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout.read() == "end\n"
+        assert process.wait() == 9
+
+
+def test_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").write_text(_SEES + "import other\nprint(other.WORD, __file__)\n")
+    (tmp_path / "app" / "other.py").write_text("WORD = 'one'\n")
+    zipapp.create_archive(tmp_path / "app", tmp_path / "app.pyz")
+    for flags in ((), ("-P",)):
+        plain, ours = _python(*flags, "app.pyz", "a", cwd=tmp_path), _run("app.pyz", "a", cwd=tmp_path, flags=flags)
+        assert plain.returncode == 0, plain.stderr
+        left_out = ('"__cached__"', '"__loader__"')
+        assert _but(ours.stdout, left_out) == _but(plain.stdout, left_out)
+        assert (ours.stderr, ours.returncode) == (plain.stderr, 0)
 
 
 @pytest.mark.parametrize("options", [[], ["--restart-on-required"]], ids=["alone", "supervised"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import socket
 import subprocess
 import sys
@@ -93,6 +94,39 @@ def test_writes_nothing_into_a_terminal_that_the_program_draws_on(tmp_path: Path
         finally:
             process.kill()
             process.communicate()
+            os.close(main)
+            os.close(end)
+
+
+def test_a_prompt_is_no_screen(tmp_path: Path) -> None:
+    write(tmp_path, word=_WORD.format("one"), app="import readline, word\nwhile input(word.word()): pass\n")
+    main, end = pty.openpty()
+    with runtime_folder() as runtime:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reloadls", "run", "app.py"],
+            cwd=tmp_path,
+            env=environment(XDG_RUNTIME_DIR=os.fspath(runtime), TERM="xterm"),
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        )
+        try:
+            seen = b""
+
+            def shows(text: bytes) -> bool:
+                nonlocal seen
+                if select.select([main], [], [], 0)[0]:
+                    seen += os.read(main, 65536)
+                return text in seen
+
+            until(lambda: shows(b"one"), "the prompt")
+            until(lambda: not termios.tcgetattr(end)[3] & termios.ICANON, "edited line")
+            until(lambda: any(runtime.rglob("*.json")), "the runtime")
+            write(tmp_path, word=_WORD.format("two"))
+            until(lambda: shows(b"word.py: word"), "the report")
+        finally:
+            process.kill()
+            process.wait()
             os.close(main)
             os.close(end)
 

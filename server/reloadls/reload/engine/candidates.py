@@ -383,8 +383,9 @@ class _Walk:
         if content is not None:
             self._found.add_whole(each, content)
             return ()
-        if is_a(each, (threading.Event, threading.Semaphore)):
-            self._found.add_attributes(each, vars(each), only={"_flag", "_value"})
+        known = attributes_of(each) if is_a(each, (threading.Event, threading.Semaphore)) else None
+        if known is not None:  # gevent's have none
+            self._found.add_attributes(each, known, only={"_flag", "_value"})
             return ()
         if is_a(each, threading.local):
             self._found.add_attributes(each, dict(each.__dict__))

@@ -274,6 +274,8 @@ class Modules:
                 continue
             if not path.endswith(".py"):
                 others[path] = "compiled"
+            elif not os.path.exists(path) and os.path.isfile(os.path.dirname(path)):
+                others[path] = "in an archive"
             elif self.covers(path):
                 others[path] = "not loaded by an ordinary import"
             elif not _under(path, tuple(_own_folders())):

@@ -31,7 +31,7 @@ Commit = Callable[[Callable[[], None]], None]
 """Runs the step that changes the program."""
 Engine = TypeVar("Engine", bound="Reloader")
 
-_FORK_S = 2.0
+_FORK_S = 10.0
 """How long a fork may wait for a reload that is under way, in seconds."""
 _IMPORTS_S = 5.0
 """How long a fork may wait for what our threads import, in seconds."""

@@ -85,7 +85,8 @@ def _run(options: RunOptions, link: Link | None) -> int:
     if link is not None:
         link.begin(here.runtime.announce)
     try:
-        return run(here.reloader, options.program, script)
+        failed = (lambda: None) if link is None else link.import_failed
+        return run(here.reloader, options.program, script, on_import_failed=failed)
     except KeyboardInterrupt:
         # The interpreter forgets that it is to end by the signal when another thread imports at that time.
         here.runtime.stop()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib.util
 import os
 import sys
 import traceback
-from types import TracebackType
-from typing import Protocol
+import zipimport
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 __all__ = ["CantRun", "Runner", "find_program", "run"]
 
@@ -62,6 +69,10 @@ def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str
     except OSError as error:
         raise CantRun(f"can't open file {os.path.abspath(program)!r}: {error.strerror}", 2) from None
     sys.argv[:] = [program, *args]
+    if _archive(script) is not None:
+        script = os.path.abspath(script)
+        sys.path[: 0 if sys.flags.safe_path else 1] = [script]
+        return script
     _set_first_path(os.path.dirname(os.path.realpath(script)))
     return os.path.abspath(script)
 
@@ -72,13 +83,14 @@ def _set_first_path(folder: str) -> None:
         sys.path[:1] = [folder]
 
 
-def run(runner: Runner, program: str, script: str) -> int:
+def run(runner: Runner, program: str, script: str, *, on_import_failed: Callable[[], None] = lambda: None) -> int:
     """Run it, and return the exit code. An uncaught exception is shown as always, without our own frames.
 
     Args:
         runner: the engine.
         program: the module's name, where `script` is empty.
         script: the script's path.
+        on_import_failed: called if it ended by what an import of its modules raised.
 
     Raises:
         SystemExit: as the program does.
@@ -86,7 +98,9 @@ def run(runner: Runner, program: str, script: str) -> int:
         CantRun: there is no such module.
     """
     try:
-        if script:
+        if script and (archive := _archive(script)) is not None:
+            _run_archive(archive)
+        elif script:
             runner.run_path(script)
         else:
             sys.argv[0] = _module_path(program)
@@ -94,6 +108,8 @@ def run(runner: Runner, program: str, script: str) -> int:
     except (SystemExit, CantRun):
         raise
     except BaseException as error:
+        if _is_of_import(error):
+            on_import_failed()
         _show(error)
         if isinstance(error, KeyboardInterrupt):
             # The interpreter ends by the signal then, as a shell expects, and would show it a second time.
@@ -101,6 +117,45 @@ def run(runner: Runner, program: str, script: str) -> int:
             raise KeyboardInterrupt from None
         return 1
     return 0
+
+
+def _is_of_import(error: BaseException) -> bool:
+    """Whether it comes of a file that can't be loaded: once that is right, the program could begin."""
+    if isinstance(error, (ImportError, SyntaxError)):
+        return True
+    trace = error.__traceback__ if isinstance(error, Exception) else None
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        loaded = frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__"
+        if loaded and not frame.f_code.co_filename.startswith((_PACKAGE, "<frozen")):
+            return True
+    return False
+
+
+def _archive(path: str) -> zipimport.zipimporter | None:
+    """A file that is an archive of modules, as `zipapp` makes them."""
+    if path.endswith(".py"):
+        return None
+    try:
+        return zipimport.zipimporter(path)
+    except zipimport.ZipImportError:
+        return None
+
+
+def _run_archive(archive: zipimport.zipimporter) -> None:
+    """Run what is `__main__` in it. Nothing in an archive is a file that could be edited."""
+    try:
+        code = archive.get_code("__main__")
+    except zipimport.ZipImportError:
+        raise CantRun(f"can't find '__main__' module in {archive.archive!r}", 1) from None
+    module = ModuleType("__main__")
+    place = os.path.join(archive.archive, "__main__.py")
+    spec = ModuleSpec("__main__", cast("Loader", archive), origin=place)
+    vars(module).update(__file__=place, __package__="", __loader__=archive, __spec__=spec, __builtins__=builtins)
+    if sys.version_info < (3, 14):
+        vars(module)["__annotations__"] = {}
+    sys.modules["__main__"] = module
+    exec(code, vars(module))  # noqa: S102 - it is the program
 
 
 def _module_path(name: str) -> str:

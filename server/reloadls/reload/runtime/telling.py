@@ -17,6 +17,8 @@ _MOST_NAMES: Final = 5
 _MOST_MODULES: Final = 3
 _MOST_NOTES: Final = 10
 _LONGEST: Final = 300
+_PROMPTS: Final = frozenset({"readline", "_pyrepl"})
+_SCREENS: Final = frozenset({"_curses", "textual", "urwid", "prompt_toolkit", "blessed", "asciimatics"})
 _COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart": "33"}
 
 
@@ -41,11 +43,17 @@ def _is_anothers() -> bool:
             return False
         import termios  # noqa: PLC0415 - not on Windows
 
-        return not termios.tcgetattr(descriptor)[3] & termios.ICANON
+        modes = termios.tcgetattr(descriptor)[3]
+        return not modes & termios.ICANON and not (modes & termios.ISIG and _is_prompt())
     except (ImportError, OSError, ValueError):
         return False
     except termios.error:
         return False
+
+
+def _is_prompt() -> bool:
+    """Whether it is a line that is edited, by what can show it again below another line, rather than a drawn screen."""
+    return bool(_PROMPTS & sys.modules.keys()) and not _SCREENS & sys.modules.keys()
 
 
 def wants_colour() -> bool:

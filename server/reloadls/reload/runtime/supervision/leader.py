@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Collection
 from typing import Final
@@ -13,6 +14,8 @@ from reloadls.reload.runtime.following import connect
 from reloadls.reload.runtime.wire import Framer, frame
 
 __all__ = ["Leader"]
+
+_log = logging.getLogger("reloadls.reload")
 
 _ANSWER_S: Final = 2.0
 _ID: Final = 1
@@ -46,6 +49,7 @@ class Leader:
         with contextlib.suppress(OSError, ValueError):  # it is being replaced already, or ends
             connection = connect(self._pid, targets_folder())
             if connection is None:
+                _log.warning("process %d, the program's first, can't be asked for a restart: restart it", self._pid)
                 return
             with connection:
                 connection.settimeout(_ANSWER_S)

@@ -78,6 +78,10 @@ class Link:
         """Changes are taken up from now on."""
         self._channel.send({"type": "ready"})
 
+    def import_failed(self) -> None:
+        """The program ends by what an import of its modules raised."""
+        self._channel.send({"type": "importFailed"})
+
     def settled(self) -> None:
         """No restart is wanted any more."""
         self._channel.send({"type": "settled"})

@@ -27,6 +27,10 @@ class Looking:
         before, self._known = self._known, self._look()
         return before != self._known
 
+    def changed_since(self, begun_at: float) -> bool:
+        """Whether some Python file was written since then, in seconds since the epoch, and before the last look."""
+        return any(stamp[0] > begun_at * 1e9 for path, stamp in self._known.items() if path.endswith(".py"))
+
     def _look(self) -> dict[str, Stamp]:
         found: dict[str, Stamp] = {}
         for path, stamp in self._files():

@@ -24,6 +24,8 @@ class Process:
     changed: list[list[str]] = field(default_factory=list)
     """The modules that made it necessary: name and path."""
     begun: float = field(default_factory=time.monotonic)
+    begun_at: float = field(default_factory=time.time)
+    """The same, since the epoch."""
     listens: set[Key] = field(default_factory=set)
     taken_at: float | None = None
     """When it first listened on something that was handed over."""
@@ -32,6 +34,8 @@ class Process:
     up: bool = False
     """Whether it does the program's work."""
     connected: bool = True
+    import_failed: bool = False
+    """Whether it ended by what an import of its modules raised."""
     terminate_at: float | None = None
     kill_at: float | None = None
     status: int | None = None
@@ -41,6 +45,13 @@ class Process:
         """Send it a signal, unless it has ended."""
         if self.status is None:
             os.kill(self.pid, number)
+
+    def is_in_our_group(self) -> bool:
+        """Whether what is sent to this process's group is sent to that one, too."""
+        try:
+            return os.getpgid(self.pid) == os.getpgrp()
+        except ProcessLookupError:
+            return False
 
     def reap(self) -> bool:
         """Whether it has ended."""

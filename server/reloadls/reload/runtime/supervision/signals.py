@@ -6,7 +6,9 @@ import os
 import signal
 from typing import Any
 
-__all__ = ["Signals", "came_from_terminal"]
+from .group import Group
+
+__all__ = ["Signals"]
 
 _NAMES = (
     *("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"),
@@ -20,6 +22,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
+        self._group = Group([*_passed_on()])
         self._read, self._write = os.pipe()
         for fd in (self._read, self._write):
             os.set_blocking(fd, False)
@@ -33,6 +36,10 @@ class Signals:
                 signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
+    def watch_group(self) -> None:
+        """From now on it is known which were sent to the whole group."""
+        self._group.begin()
+
     def fileno(self) -> int:
         """What becomes readable."""
         return self._read
@@ -43,6 +50,10 @@ class Signals:
             return [number for number in os.read(self._read, 4096) if number != signal.SIGCHLD]
         except BlockingIOError:
             return []
+
+    def is_the_groups(self, number: int) -> bool:
+        """Whether one that has come was sent to the program, too."""
+        return self._group.has(number) or came_from_terminal(number)
 
     def hold(self) -> None:
         """Let none in, until `release`: a child must not take its parent's."""
@@ -55,6 +66,7 @@ class Signals:
     def restore(self) -> None:
         """In the child: everything is as it was before."""
         signal.set_wakeup_fd(-1)
+        self._group.forget()
         for number, before in self._before.items():
             signal.signal(number, before if before is not None else signal.SIG_DFL)
         os.close(self._read)

@@ -20,7 +20,7 @@ from .channel import Channel, Message, move_up
 from .handover import Handover, Key
 from .looking import Looking
 from .process import Process, describe_status, end_like
-from .signals import Signals, came_from_terminal
+from .signals import Signals
 
 if TYPE_CHECKING:
     from reloadls.reload.runtime.arguments import RunOptions
@@ -65,6 +65,7 @@ class Supervisor:
         self._signals.begin()
         if (link := self._start()) is not None:
             return link
+        self._signals.watch_group()  # after the program, which need not wait for it
         while True:
             self._wait()
             for number in self._signals.take():
@@ -73,7 +74,7 @@ class Supervisor:
             self._reap()
             if (link := self._go_on()) is not None:
                 return link
-            if not self._processes and (self._ending is not None or self._retry_at is None):
+            if not self._processes and (self._ending is not None or (self._retry_at is None and self._looking is None)):
                 return end_like(self._last_status)
 
     # -- what happens
@@ -103,8 +104,9 @@ class Supervisor:
             self._retry_at = None
             if not self._processes:
                 self._last_status = number  # as if a program had been ended by it
-        if not came_from_terminal(number):
-            for process in self._processes:
+        of_group = self._signals.is_the_groups(number)
+        for process in self._processes:
+            if not (of_group and process.is_in_our_group()):
                 process.signal(number)
 
     def _listen(self) -> None:
@@ -125,6 +127,8 @@ class Supervisor:
                 process.listens.discard(_key(message))
                 if process is self._current and self._next is None:
                     self._drop_socket(_key(message))
+            case "importFailed":
+                process.import_failed = True
             case "ready":
                 process.ready = True
             case "restart":
@@ -249,7 +253,7 @@ class Supervisor:
         else:
             self._last_status = process.status
             self._current, self._next = self._next, None
-            crashed = process.status != 0 and process.begun and self._count > 1
+            crashed = process.status != 0 and (process.import_failed or self._count > 1)
             if self._current is None and self._ending is None and not self._wanted and crashed:
                 self._crashed(process)
 
@@ -261,10 +265,13 @@ class Supervisor:
         goes_on = "the one before runs on; " if self._current is not None else ""
         how = describe_status(process.status)
         text = f"the program ended with {how}; {goes_on}next try in {wait:g} s, or when a file changes"
+        self._looking = Looking(self._roots())
+        if process.import_failed and self._current is None:  # it will fail again, until a file is another one
+            self._retry_at = now if self._looking.changed_since(process.begun_at) else None
+            text = f"the program could not be loaded; {goes_on}next try when a file changes"
         say("crashed", text, quiet=self._options.quiet)
         if self._current is not None:
             self._current.channel.send({"type": "restartFailed", "reason": f"it ended with {how}"})
-        self._looking = Looking(self._roots())
 
     def _roots(self) -> tuple[str, ...]:
         from reloadls.reload.runtime.main import roots_of  # noqa: PLC0415 - only after a crash
