@@ -314,11 +314,22 @@ class Rerun:
                 shared.told(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.told(module, [name])
-            if kept is not old and old is not MISSING and last:
+            given_back = name in ran.defined and self._is_anothers(ran, old)
+            if kept is not old and old is not MISSING and last and not given_back:
                 shared.held.add(module, ran.step.statement.first, name, old)
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
+
+    def _is_anothers(self, ran: _Ran, value: Any) -> bool:
+        """Whether another statement has made an object, so that it is not made anew: a decorator gave it back."""
+        for module, space in self._shared.before.items():
+            names = {name for name, held in space.items() if held is value}
+            for each in module.source.statements if names else ():
+                own = each.facts is ran.step.statement.facts
+                if not own and not each.facts.imports and not names.isdisjoint(each.facts.uses.binds):
+                    return True
+        return False
 
     def _kept(self, ran: _Ran, name: str, old: Any, new: Any) -> Any:
         """Which object the name is to mean."""
