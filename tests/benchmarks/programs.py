@@ -32,22 +32,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", metavar="WORD", default="", help="only programs whose names contain this")
     parser.add_argument("--markdown", metavar="FILE", help="write the tables")
     options = parser.parse_args(arguments)
-    rows, wrong = [], []
-    for program in (each for each in PROGRAMS if options.only in each.name):
+    programs = [each for each in PROGRAMS if options.only in each.name]
+    rows: dict[str, list[str]] = {}
+    wrong: list[str] = []
+    total: Counter[Verdict] = Counter()
+
+    def write() -> str:
+        """A run that is interrupted has what it came to."""
+        text = _text([row for each in rows.values() for row in each], total, wrong)
+        if options.markdown:
+            Path(options.markdown).write_text(text, encoding="utf-8")
+        return text
+
+    for program in programs:
         print(f"== {program.name}", file=sys.stderr)
         outcomes = list(play(program))
-        rows.append(_row(program.name, "reloadls run", Counter(each.verdict for each in outcomes)))
+        counted = Counter(each.verdict for each in outcomes)
+        total += counted
+        rows[program.name] = [_row(program.name, "reloadls run", counted)]
         wrong += [f"- {program.name}, {each.edit.what}: {each.why}" for each in outcomes if each.verdict == "wrong"]
+        write()
+    for program in programs:
         for name, command in program.peers.items():
-            print(f"   {name}", file=sys.stderr)
-            rows.append(_row(program.name, name, Counter(_play_peer(program, command))))
-    text = _HEAD + "\n".join(rows) + "\n"
+            print(f"== {program.name}, {name}", file=sys.stderr)
+            rows[program.name].append(_row(program.name, name, Counter(_play_peer(program, command))))
+            write()
+    print(write())
+    return 0
+
+
+def _text(rows: Sequence[str], total: Counter[Verdict], wrong: Sequence[str]) -> str:
+    text = _HEAD + "\n".join([*rows, _row("**all**", "reloadls run", total)]) + "\n"
     if wrong:
         text += "\nWrong under reloadls:\n\n" + "\n".join(wrong) + "\n"
-    print(text)
-    if options.markdown:
-        Path(options.markdown).write_text(text, encoding="utf-8")
-    return 0
+    return text
 
 
 _HEAD = """# Real programs

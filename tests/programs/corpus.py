@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import frameworks, scripts, web
+from . import applications, frameworks, others, scripts, web
 
 __all__ = ["PROGRAMS"]
 
-PROGRAMS = (*scripts.PROGRAMS, *web.PROGRAMS, *frameworks.PROGRAMS)
+PROGRAMS = (*scripts.PROGRAMS, *web.PROGRAMS, *frameworks.PROGRAMS, *others.PROGRAMS, *applications.PROGRAMS)

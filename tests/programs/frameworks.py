@@ -129,7 +129,7 @@ _LITESTAR = Program(
         }
     ),
     run=("-m", "uvicorn", "app.main:app", "--port", "{port}", "--log-level", "warning"),
-    asks=("/", "/items/3", "/more"),
+    asks=("/", "/items/3", "/more", "/things/3", "/things/all"),
     edits=(
         edit("a function that a handler calls", "app/service.py", "{PREFIX} {name}", "{PREFIX} {name}!"),
         edit("a constant", "app/service.py", '"dear"', '"hello"'),
@@ -137,6 +137,16 @@ _LITESTAR = Program(
         edit("a method of a controller", "app/controllers.py", '{"number": number}', '{"number": number + 1}'),
         edit("a syntax error", "app/service.py", "def label(", "def label(("),
         edit("that mended", "app/service.py", "def label((", "def label("),
+        edit("a handler's path", "app/controllers.py", '@get("/")\nasync def home', '@get("/more")\nasync def home'),
+        edit("a controller's path", "app/controllers.py", 'path = "/items"', 'path = "/things"'),
+        edit(
+            "a method added to a controller",
+            "app/controllers.py",
+            '    @get("/{number:int}")',
+            '    @get("/all")\n    async def all(self) -> str:\n        return "all"\n\n    @get("/{number:int}")',
+        ),
+        edit("a handler removed from the application", "app/main.py", "[home, Items]", "[Items]"),
+        edit("a start-up hook", "app/main.py", "openapi_config=None", "openapi_config=None, on_startup=[print]"),
     ),
 )
 
