@@ -292,7 +292,10 @@ _CELERY = Program(
                     return f"{PREFIX} {text}"
             """,
             "ask.py": """
-                from jobs import app
+                from celery import Celery
+
+                app = Celery(broker="filesystem://", backend="file://results")
+                app.conf.broker_transport_options = dict.fromkeys(["data_folder_in", "data_folder_out"], "queue")
 
                 for name, given in (("jobs.add", (2, 3)), ("named", ("x",))):
                     print(app.send_task(name, given).get(timeout=20))

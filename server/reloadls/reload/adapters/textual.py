@@ -49,7 +49,7 @@ class TextualAdapter(Adapter):
             now, before = _said_by(kind), self._read.get(kind, {})
             for name in [name for name in now if now[name] != before.get(name)]:
                 name_of = kind.__qualname__
-                text = f"{name_of}.{name} is read when a {name_of} is made; those on the screen keep it"
+                text = f"{name_of}.{name} is read when a {name_of} is made; restart to see the edit"
                 self._found[Shortfall(text, about=cls)] = None
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
@@ -58,7 +58,7 @@ class TextualAdapter(Adapter):
         for each in functions:
             owner, _, name = each.__qualname__.rpartition(".")
             if name in _CALLED and any(_has(type(node), owner, each) for node in list(self._nodes)):
-                text = f"{each.__qualname__} runs only when a {owner} is mounted; those on the screen stay as they are"
+                text = f"{each.__qualname__} runs only when a {owner} is mounted; restart to see the edit"
                 self._found[Shortfall(text, about=each)] = None
 
     def notes(self) -> Iterable[Shortfall]:

@@ -178,7 +178,7 @@ class Attempt:
         for path, (lister_path, line) in self._listed:
             if self._modules.at(path) is None:
                 where = f"{os.path.basename(lister_path)}:{line}"
-                message = f"it is new, and {where} has listed its folder before; restart if that is what loads it"
+                message = f"a new file; {where} has listed its folder already, so restart if that is what loads it"
                 place = Place(path=path, line=1)
                 self._not_followed += (Note(code="later", message=message, place=place),)
 

@@ -57,6 +57,8 @@ class Held:
         """A statement has bound a name to another object than this one."""
         if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in _KINDS:
             return
+        if not gc.is_tracked(old):  # a value, such as a timedelta: who holds it can't be found, and need not
+            return
         try:
             find: Callable[[], Any] = ref(old)
         except TypeError:
