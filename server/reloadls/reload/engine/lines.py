@@ -80,7 +80,11 @@ class Lines:
 
 def can_watch() -> bool:
     """Whether code can be watched now."""
-    return _tool() is not None if sys.version_info >= (3, 12) else sys.gettrace() is None
+    return _tool() is not None if sys.version_info >= (3, 12) else _may_trace()
+
+
+def _may_trace() -> bool:
+    return getattr(sys.gettrace(), "__module__", __name__) == __name__
 
 
 OnLine = Callable[[int], bool]
@@ -135,7 +139,8 @@ if sys.version_info >= (3, 12):
 @contextmanager
 def _traced(code: CodeType, line: OnLine) -> Iterator[bool]:
     """The same for Python 3.11. A debugger or a measurement that traces already goes first."""
-    if sys.gettrace() is not None:
+    outer = sys.gettrace()
+    if not _may_trace():
         yield False
         return
 
@@ -153,4 +158,4 @@ def _traced(code: CodeType, line: OnLine) -> Iterator[bool]:
         yield True
     finally:
         if sys.gettrace() is on_call:
-            sys.settrace(None)
+            sys.settrace(outer)  # of the module that imports this one
