@@ -138,7 +138,7 @@ def test_ends_as_under_python_when_it_is_supervised(tmp_path: Path, name: str) -
         (["-m"], 2, "-m needs the name of a module"),
         (["nowhere.py"], 2, "can't open file"),
         (["-m", "nowhere"], 1, "No module named nowhere"),
-        (["-m", "json"], 1, "'json' is a package and can't be run directly"),
+        (["-m", "email"], 1, "'email' is a package and can't be run directly"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
