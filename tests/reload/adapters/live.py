@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -89,10 +90,15 @@ class Live:
         own = self._forget()
         finders, sys.meta_path[:] = list(sys.meta_path), [each for each in sys.meta_path if isinstance(each, type)]
         written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        followed = vars(SourceFileLoader).get("exec_module")  # what the engine has put there: it knows of loaders, too
+        if followed is not None:
+            del SourceFileLoader.exec_module
         try:
             importlib.invalidate_caches()
             yield importlib.import_module(name)
         finally:
+            if followed is not None:
+                SourceFileLoader.exec_module = followed  # type: ignore[method-assign]
             sys.dont_write_bytecode = written
             sys.meta_path[:] = finders
             self._forget()
