@@ -33,7 +33,7 @@ STATUS: Final = "reload/didChangeWatching"
 """Tells a follower how watching goes."""
 _AT_ONCE: Final = 1000
 """How many files are told in one message, and asked for in one."""
-_COMES_S: Final = 3.0
+_COMES_S: Final = 6.0
 """How long a leader that does not listen yet is waited for, in seconds: it may be starting itself."""
 _STEP_S: Final = 0.02
 _LATE_S: Final = 1.0
