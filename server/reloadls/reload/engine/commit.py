@@ -99,7 +99,7 @@ class Commit:
             known.settle(module.source, module.path, shared.undo)
         self._note_what_is_left()
         try:
-            shared.adapters.after(shared.undo, shared.place)
+            shared.adapters.after(shared.undo, shared.places())
         except Exception as error:
             self._check_not_known_already(error, "what made an application")
             raise

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
 from tokenize import detect_encoding
@@ -184,15 +185,15 @@ class LoadedModule:
         listed = {facts for facts, effects in self.effects.items() if any(each.folder == folder for each in effects)}
         return [each for each in statements if each.facts in listed]
 
-    def line_of(self, effect: Effect) -> int | None:
-        """The first line of the statement that brought an effect about."""
-        for line, noted in self.noted:
-            if noted is effect:
-                return line
+    def lines_of_effects(self) -> Iterator[tuple[Effect, int]]:
+        """Each effect, and the first line of the statement that brought it about."""
+        first = {id(each.facts): each.first for each in reversed(self.source.statements)}
         for facts, effects in self.effects.items():
-            if any(each is effect for each in effects):
-                return next((each.first for each in self.source.statements if each.facts is facts), None)
-        return None
+            if (line := first.get(id(facts))) is not None:
+                for effect in effects:
+                    yield effect, line
+        for line, effect in self.noted:
+            yield effect, line
 
     def running(self) -> Statement | None:
         """The statement that is being run: of a script, the one that the program lives in."""
@@ -308,9 +309,7 @@ class Modules:
     def not_followed(self, path: str) -> list[str]:
         """The names under which a file is loaded in ways that no edit of it reaches."""
         known = {id(each.module) for each in self.all_at(path)}
-        others = [
-            name for name, module in list(sys.modules.items()) if id(module) not in known and _is_of(module, path)
-        ]
+        others = [name for name, module in _of_file(path) if id(module) not in known]
         if not known and not others and was_executed(path):
             others = [os.path.basename(path).removesuffix(".py")]  # by `runpy`, or by a loader without `sys.modules`
         replaced = [each.name for each in self if each.path == path and id(each.module) not in known]
@@ -469,13 +468,27 @@ def _file_of(module: object) -> str | None:
     return os.path.realpath(file) if isinstance(file, str) else None
 
 
-def _is_of(module: object, path: str) -> bool:
-    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
-    if not isinstance(file, str):
-        return False
-    if os.path.basename(file) != os.path.basename(path) and not os.path.islink(file):
-        return False  # most of them: where a path really leads costs a call to the system for each folder on the way
-    return os.path.realpath(file) == path
+def _of_file(path: str) -> Iterator[tuple[str, ModuleType]]:
+    """The modules of `sys.modules` that were loaded from a file, which may be a link to `path`."""
+    ending = os.sep + os.path.basename(path)
+    there: list[tuple[str, object]] = list(sys.modules.items())  # a program may put anything there
+    for name, module in there:
+        if not isinstance(module, ModuleType):
+            continue
+        file = vars(module).get("__file__")
+        # Where a path really leads costs a call to the system for each folder on the way: few are asked.
+        if (
+            isinstance(file, str)
+            and ((os.sep + file).endswith(ending) or _is_link(file))
+            and os.path.realpath(file) == path
+        ):
+            yield name, module
+
+
+@lru_cache(maxsize=8192)
+def _is_link(file: str) -> bool:
+    """Whether the file that a module was loaded from is a link; asked once, since every edit asks it of all modules."""
+    return os.path.islink(file)
 
 
 def _under(path: str, folders: Iterable[str]) -> bool:

@@ -152,13 +152,18 @@ class Transaction:
         self.compiled.clear()
         self.old_codes.clear()
 
-    def place(self, effect: Effect) -> tuple[str, int] | None:
-        """Which statement brought an effect about: its module and first line."""
-        for module in self.modules:
-            line = module.line_of(effect)
-            if line is not None:
-                return module.name, line
-        return None
+    def places(self) -> Callable[[Effect], tuple[str, int] | None]:
+        """Which statement has brought an effect about, as things are now: its module and first line."""
+        found: dict[int, tuple[Effect, tuple[str, int]]] = {}
+        for module in reversed(list(self.modules)):
+            for effect, line in module.lines_of_effects():
+                found[id(effect)] = effect, (module.name, line)
+
+        def place(effect: Effect) -> tuple[str, int] | None:
+            known = found.get(id(effect))
+            return known[1] if known is not None and known[0] is effect else None
+
+        return place
 
 
 def _restore(before: Snapshot) -> None:
