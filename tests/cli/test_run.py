@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import DEADLINE_S, environment, finish, start
+from tests.cli.running import DEADLINE_S, environment, finish, start, until
 
 _SEES = """
 import json, os, sys
@@ -172,11 +173,23 @@ def test_gets_its_signals(tmp_path: Path, options: list[str], number: signal.Sig
         assert running.out == ["here", f"got {int(number)}"]
 
 
+def _stands_by(group: int) -> bool:
+    """Whether the process is there by which the supervisor knows of a group's signals: no child of another in it."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            state = Path("/proc", name, "stat").read_text().rpartition(")")[2].split() if name.isdigit() else []
+            if state and int(state[2]) == group:
+                parents[int(name)] = int(state[1])
+    return any(pid != group and parent not in parents for pid, parent in parents.items())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_gets_a_signal_to_its_group_once(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "app.py").write_text(
         "import os, signal, sys\n"
         f"signal.signal({int(number)}, lambda n, f: print('got', n, flush=True))\n"
+        "signal.signal(signal.SIGUSR2, lambda n, f: print('seen', flush=True))\n"
         "signal.signal(signal.SIGUSR1, lambda n, f: (print('end', flush=True), sys.exit(9)))\n"
         "print('here', flush=True)\nwhile True: signal.pause()\n"
     )
@@ -188,8 +201,11 @@ def test_gets_a_signal_to_its_group_once(tmp_path: Path, number: signal.Signals)
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
+        until(lambda: _stands_by(process.pid), "process that stands by")
         os.killpg(process.pid, number)
         assert process.stdout.readline() == f"got {int(number)}\n"
+        process.send_signal(signal.SIGUSR2)  # once this has come, the supervisor has seen to the one before
+        assert process.stdout.readline() == "seen\n"
         process.send_signal(number)  # to the supervisor alone, which passes it on
         assert process.stdout.readline() == f"got {int(number)}\n"
         process.send_signal(signal.SIGUSR1)

@@ -30,6 +30,8 @@ _FOR_THE_PROGRAM = tuple(
     for parts in (("runtime", "program.py"), ("runtime", "roots.py"), ("engine", "importing.py"))
 )
 """Modules that import on behalf of the program."""
+_IN_BETWEEN = "_exec_by_hand"
+"""A function of these that stands on the stack below every module that is loaded, whoever imports it."""
 _INSTALLED = ("site-packages", "dist-packages")
 _NEEDED = ("anyio", "idna", "sniffio", "typing_extensions", "watchfiles")
 """The libraries outside of the standard one that the runtime imports."""
@@ -66,6 +68,9 @@ class _Finder:
         """Whether the innermost code on the stack that isn't a library's is ours."""
         while frame is not None:
             file = frame.f_code.co_filename
+            if frame.f_code.co_name == _IN_BETWEEN and file in _FOR_THE_PROGRAM:
+                frame = frame.f_back
+                continue
             if file.startswith(_OURS):
                 # What these import themselves, while they are loaded, is ours.
                 return file not in _FOR_THE_PROGRAM or frame.f_code.co_name == "<module>"
