@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,14 @@ TEXTS = st.sampled_from(["", "one", "two", "three\n" * 50])
 
 _RACY_S = 0.05
 """A file that was written this shortly before it was looked at may be told again (DESIGN: racy)."""
+
+
+def _stamps_of(paths: Iterable[str]) -> dict[str, float]:
+    stamps = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            stamps[path] = os.stat(path).st_ctime
+    return stamps
 
 
 class Teller(Protocol):
@@ -95,12 +103,15 @@ class DiskMachine(RuleBasedStateMachine):
     paused: int
     """How many more operations are done before what was paused is resumed."""
     looked: float
+    stamped: dict[str, float]
+    """When each file's inode changed last, of those that were there."""
     on_synced: Callable[[], object]
 
     def begin(self, disk: Disk, teller: Teller, on_synced: Callable[[], object]) -> None:
         self.disk, self.teller, self.on_synced = disk, teller, on_synced
         self.paused = 0
         self.before = state_of(disk.root)
+        self.stamped = _stamps_of(self.before)
         self.looked = time.time()
         assert teller.picture == set(self.before)
 
@@ -118,11 +129,16 @@ class DiskMachine(RuleBasedStateMachine):
         missed = {path for path in changed if path not in self.teller.told}
         assert not missed, f"changed, but not told: {missed}"
         same = (self.teller.told.keys() & now.keys() & self.before.keys()) - changed
-        invented = {path for path in same if self.before[path][0] / 1e9 < self.looked - _RACY_S}
+        invented = {path for path in same if self._written(path) < self.looked - _RACY_S}
         assert not invented, f"told, but not changed: {invented}"
         self.teller.told.clear()
         self.before = now
+        self.stamped = _stamps_of(now)
         self.looked = time.time()
+
+    def _written(self, path: str) -> float:
+        """When a file was written, or given another time of its own, before it was looked at, as far as is known."""
+        return max(self.before[path][0] / 1e9, self.stamped.get(path, 0.0))
 
     def _do(self, method: str, *args: Any, **options: Any) -> None:
         os.makedirs(self.disk.root, exist_ok=True)
