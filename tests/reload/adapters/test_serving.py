@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -356,7 +357,16 @@ def home():
 )
 
 
-@pytest.mark.parametrize("case", [LITESTAR, TORNADO, BOTTLE, FALCON, DASH, FASTAPI, HOOKS], ids=lambda case: case.name)
+NOT_ON_3_11 = pytest.mark.xfail(
+    sys.version_info < (3, 12), reason="a fault: there, what an edited statement had registered stays", strict=True
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [LITESTAR, TORNADO, BOTTLE, pytest.param(FALCON, marks=NOT_ON_3_11), DASH, FASTAPI, HOOKS],
+    ids=lambda case: case.name,
+)
 def test_what_is_served_follows(case: Case, tmp_path: Path) -> None:
     for path, text in case.files.items():
         (tmp_path / path).write_text(text)
