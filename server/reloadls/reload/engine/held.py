@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
@@ -33,6 +33,8 @@ _KINDS = ("builtins", "itertools", "_asyncio", "asyncio.tasks", "asyncio.futures
 _OURS = __name__.partition(".")[0] + "."
 _INNER = (list, tuple, dict, partial, CellType)
 _PASSING = ("frame", "list_iterator", "generator")
+_DEPTH = 5
+"""How many containers deep it is looked for who holds an object."""
 _SHOWN_NOT = ("builtins", "types", "functools", "weakref")
 
 
@@ -71,8 +73,9 @@ class Held:
         if waiting:
             gc.collect()
         noted: set[int] = set()
+        holders = _Holders(each.old for each in waiting)
         for each in waiting:
-            holder = None if id(each.old()) in noted else _holder(each.old)
+            holder = None if id(each.old()) in noted else _holder(each.old, holders)
             if holder is not None:
                 noted.add(id(each.old()))
                 message = f"{each.name} was made anew, but {holder} still holds the old one; restart to replace it"
@@ -90,18 +93,56 @@ def _is_replaced(each: _Replaced) -> bool:
         return True
 
 
-def _holder(find: Callable[[], Any]) -> str | None:
+class _Holders:
+    """Who holds what. Each look goes through all objects that are alive, so it is made for many objects at once.
+
+    Args:
+        finds: what finds the objects that are asked for first; those that hold them are looked at with them.
+    """
+
+    def __init__(self, finds: Iterable[Callable[[], Any]]) -> None:
+        self._of: dict[int, list[Any]] = {}
+        self._lists: set[int] = set()
+        """Our own lists of holders: they hold, too."""
+        level = [old for find in finds if (old := find()) is not None]
+        for _ in range(_DEPTH + 1):
+            if not level:
+                break
+            self._look(level)
+            level = [each for value in level for each in self._of[id(value)] if _passes_on(each)]
+            level = [each for each in {id(each): each for each in level}.values() if id(each) not in self._of]
+
+    def of(self, value: Any) -> list[Any]:
+        """What holds an object."""
+        if id(value) not in self._of:
+            self._look([value])
+        return self._of[id(value)]
+
+    def _look(self, values: list[Any]) -> None:
+        for value in values:
+            holders: list[Any] = []
+            self._of[id(value)] = holders
+            self._lists.add(id(holders))
+        found = gc.get_referrers(*values)
+        for each in found:
+            if each is not values and id(each) not in self._lists:
+                for held in {id(held) for held in gc.get_referents(each)} & self._of.keys():
+                    if each is not found and not any(each is known for known in self._of[held]):
+                        self._of[held].append(each)
+
+
+def _holder(find: Callable[[], Any], holders: _Holders) -> str | None:
     """What holds an object, in words; None if nothing does but the engine's own notes."""
     old = find()
     if old is None:
         return None
     probe = _Probe()
     base = sys.getrefcount(probe)
-    found = gc.get_referrers(old)
-    others = [each for each in found if not _is_ours(each, found)]
+    found = holders.of(old)
+    others = [each for each in found if not _is_ours(each, holders)]
     if sys.getrefcount(old) - base <= len(found) - len(others):
         return None
-    return next((name for each in others for name in _named(each, old)), "something")
+    return next((name for each in others for name in _named(each, old, holders)), "something")
 
 
 def _object_at(address: int, kind: type) -> Any:
@@ -113,16 +154,19 @@ class _Probe:
     """An object that one variable means."""
 
 
-def _is_ours(value: Any, *known: Any, depth: int = 5) -> bool:
+def _passes_on(value: Any) -> bool:
+    """Whether what holds a value holds what is in it."""
+    return type(value) in _INNER and not (type(value) is dict and "__name__" in value)
+
+
+def _is_ours(value: Any, holders: _Holders, depth: int = _DEPTH) -> bool:
     """Whether a holder is the engine's, or a container that only the engine holds, or code that is running."""
     if type(value).__module__.startswith(_OURS) or getattr(_function(value), "__module__", "").startswith(_OURS):
         return True
-    if type(value) not in _INNER or (type(value) is dict and "__name__" in value) or not depth:
+    if not depth or not _passes_on(value):
         return False
-    holders = gc.get_referrers(value)
-    mine = {id(each) for each in (known, holders, *known)}
-    rest = [each for each in holders if id(each) not in mine and type(each).__name__ not in _PASSING]
-    return all(_is_ours(each, holders, rest, depth=depth - 1) for each in rest)
+    rest = [each for each in holders.of(value) if type(each).__name__ not in _PASSING]
+    return all(_is_ours(each, holders, depth - 1) for each in rest)
 
 
 def _function(value: Any) -> Any:
@@ -132,7 +176,7 @@ def _function(value: Any) -> Any:
     return value if type(value) is FunctionType else None
 
 
-def _named(value: Any, held: Any, depth: int = 3) -> Iterator[str]:
+def _named(value: Any, held: Any, holders: _Holders, depth: int = 3) -> Iterator[str]:
     """What a holder is to be called."""
     kind = type(value)
     if kind is dict and isinstance(value.get("__name__"), str) and "__spec__" in value:
@@ -143,10 +187,9 @@ def _named(value: Any, held: Any, depth: int = 3) -> Iterator[str]:
             yield f"{kind.__module__}.{kind.__qualname__}"
         return
     if depth:
-        found = gc.get_referrers(value)
-        for each in found:
-            if each is not found and type(each).__name__ not in _PASSING:
-                yield from _named(each, held, depth - 1)
+        for each in holders.of(value):
+            if type(each).__name__ not in _PASSING:
+                yield from _named(each, held, holders, depth - 1)
 
 
 def vars_of(value: Any) -> Any:
