@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-import pytest
 
 from tests.reload.adapters.libraries import libraries
 from tests.reload.adapters.served import Edit, play, served
@@ -147,9 +144,6 @@ def test_a_table_of_routes_that_a_factory_reads(tmp_path: Path) -> None:
         play(server, edits, PATHS)
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 12), reason="a fault: there, what an edited statement had registered stays", strict=True
-)
 def test_routes_of_an_application_that_a_statement_made(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(MODULE)
     (tmp_path / "pages.py").write_text(TABLES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -357,14 +356,9 @@ def home():
 )
 
 
-NOT_ON_3_11 = pytest.mark.xfail(
-    sys.version_info < (3, 12), reason="a fault: there, what an edited statement had registered stays", strict=True
-)
-
-
 @pytest.mark.parametrize(
     "case",
-    [LITESTAR, TORNADO, BOTTLE, pytest.param(FALCON, marks=NOT_ON_3_11), DASH, FASTAPI, HOOKS],
+    [LITESTAR, TORNADO, BOTTLE, FALCON, DASH, FASTAPI, HOOKS],
     ids=lambda case: case.name,
 )
 def test_what_is_served_follows(case: Case, tmp_path: Path) -> None:

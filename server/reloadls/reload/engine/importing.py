@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 import threading
+from _ast import PyCF_ONLY_AST
 from _imp import is_frozen
 from collections.abc import Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 
 from .changes import Change
 from .effects import Effect, Note, Recorder, forget_execution, watch_executions
-from .lines import Lines
+from .lines import Lines, can_watch
 from .modules import LoadedModule, Modules, read_text
 
 __all__ = ["Finder", "Loader", "adopt_loaded", "follow_loaders", "forget_loaders", "run_main"]
@@ -251,13 +252,20 @@ def run_main(modules: Modules, path: str | None, name: str | None = None, *, cal
     loaded = modules.loading(called, os.path.realpath(path), module, text, code)
     note = _noting(loaded)
     with Recorder.noting(vars(module), note):
-        loaded.recorded = sys.version_info >= (3, 12)  # tracing would slow the whole program down
-        if loaded.recorded:
-            _lines(modules, vars(module), note).run(code)
-        else:
-            exec(code, vars(module))  # noqa: S102
+        _run_script(loaded, _lines(modules, vars(module), note), code)
     modules.loaded(loaded)
     return module
+
+
+def _run_script(loaded: LoadedModule, lines: Lines, code: CodeType) -> None:
+    """Run the code of a script; on Python 3.11 its last statement, in which the program lives, is not traced."""
+    loaded.recorded = sys.version_info >= (3, 12)
+    if loaded.recorded or not can_watch():
+        lines.run(code)
+        return
+    tree: Any = compile(loaded.text, loaded.path, "exec", PyCF_ONLY_AST, dont_inherit=True)
+    loaded.recorded_to = tree.body[-1].lineno if tree.body else 0
+    lines.run(code, until=loaded.recorded_to, ended=loaded.end_recording)
 
 
 def _main_spec(name: str) -> ModuleSpec:

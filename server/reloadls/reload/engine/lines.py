@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
@@ -43,14 +44,29 @@ class Lines:
         self._pending: tuple[int, Snapshot] | None = None
         self._counts: Counter[int] = Counter()
 
-    def run(self, code: CodeType) -> bool:
-        """Run it; False if it could not be watched. Raises what it raises."""
+    def run(
+        self, code: CodeType, *, until: int | None = None, ended: Callable[[int], object] = lambda _line: None
+    ) -> bool:
+        """Run it; False if it could not be watched. Raises what it raises.
+
+        Args:
+            code: of the module.
+            until: the line from which on it is not watched, where watching would slow the program down (Python 3.11).
+            ended: given the line that runs for so long that watching ends there, for the same reason.
+        """
         lines = lines_with_effects(code)
 
         def line(number: int) -> bool:
             return self._line(number, lines)
 
-        with _watching(code, line) as watched:
+        def stop(number: int) -> None:
+            if until is not None and number >= until:
+                self._close()
+            else:
+                self._pending = None  # what a line has done so far is not all that it does
+                ended(number)
+
+        with _watching(code, line, until, stop) as watched:
             try:
                 exec(code, self._namespace)  # noqa: S102 - the source is the program's own
             finally:
@@ -91,12 +107,12 @@ OnLine = Callable[[int], bool]
 
 
 @contextmanager
-def _watching(code: CodeType, line: OnLine) -> Iterator[bool]:
+def _watching(code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> Iterator[bool]:
     if sys.version_info >= (3, 12):
         with _monitored(code, line) as watched:
             yield watched
     else:
-        with _traced(code, line) as watched:
+        with _traced(code, line, until, stop) as watched:
             yield watched
 
 
@@ -136,26 +152,70 @@ if sys.version_info >= (3, 12):
         return sys.monitoring.DISABLE
 
 
+_LONG_S = 2.0
+"""A script's line that runs for longer is where its program lives: to trace all that it calls would slow it down."""
+
+
 @contextmanager
-def _traced(code: CodeType, line: OnLine) -> Iterator[bool]:
+def _traced(code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> Iterator[bool]:
     """The same for Python 3.11. A debugger or a measurement that traces already goes first."""
     outer = sys.gettrace()
     if not _may_trace():
         yield False
         return
-
-    def on_call(frame: FrameType, _event: str, _argument: object) -> Any:
-        return on_line if frame.f_code is code else None
-
-    def on_line(frame: FrameType, event: str, _argument: object) -> Any:
-        if event == "line" and going_on.get(frame.f_lineno, True):
-            going_on[frame.f_lineno] = line(frame.f_lineno)
-        return on_line
-
-    going_on: dict[int, bool] = {}
-    sys.settrace(on_call)
+    trace = _Trace(code, line, until, stop)
+    sys.settrace(trace.on_call)
     try:
         yield True
     finally:
-        if sys.gettrace() is on_call:
+        if sys.gettrace() == trace.on_call:
             sys.settrace(outer)  # of the module that imports this one
+
+
+class _Trace:
+    """What `sys.settrace` calls for one code object; see `_traced`."""
+
+    def __init__(self, code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> None:
+        self._code = code
+        self._line = line
+        self._until = until
+        self._stop = stop
+        self._going_on: dict[int, bool] = {}
+        self._number = 0
+        self._long_from = float("inf")
+
+    def on_call(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        """A frame begins."""
+        if frame.f_code is self._code:
+            return self._on_line
+        if self._long_from < monotonic():
+            if _is_importing(frame):
+                self._long_from = monotonic() + _LONG_S
+            else:
+                self._end(self._number)
+        return None
+
+    def _on_line(self, frame: FrameType, event: str, _argument: object) -> Any:
+        number = frame.f_lineno
+        if event != "line":
+            return self._on_line
+        if self._until is not None:
+            if number >= self._until:
+                self._end(number)
+                return None
+            self._number, self._long_from = number, monotonic() + _LONG_S
+        if self._going_on.get(number, True):
+            self._going_on[number] = self._line(number)
+        return self._on_line
+
+    def _end(self, number: int) -> None:
+        sys.settrace(None)
+        self._stop(number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False

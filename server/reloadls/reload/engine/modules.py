@@ -72,8 +72,10 @@ class LoadedModule:
     effects: dict[Facts, list[Effect]] = field(default_factory=dict)
     recorded: bool = False
     """What its statements changed was noted while it was loaded."""
+    recorded_to: int = 0
+    """The first line of which it was not noted, where that was so of a part only."""
     watched: set[Facts] = field(default_factory=set)
-    """Statements of which that was noted when they ran again."""
+    """Statements of which that was noted in another way: in that part, or when they ran again."""
     _source: Source | None = None
     _at_load: Source | None = None
     """Its statements as they were loaded: a frame that runs them knows those lines, wherever edits have moved them."""
@@ -153,6 +155,13 @@ class LoadedModule:
                 effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
+        self.watched.update(each.facts for each in source.statements if each.last < self.recorded_to)
+
+    def end_recording(self, line: int) -> None:
+        """What its statements change is noted up to a line of its text as it was loaded, and no further."""
+        self.recorded_to = line
+        later = [each.facts for each in self._at_load.statements if each.last >= line] if self._at_load else []
+        self.watched.difference_update(self._became[facts] for facts in later if facts in self._became)
 
     def knows_changes_of(self, facts: Facts) -> bool:
         """Whether all that a statement changed is among its effects."""
