@@ -18,9 +18,9 @@ import pytest
 
 from reloadls.protocol import frame
 from reloadls.proxy.amend import Registered
+from reloadls.proxy.orders import Settings
 from reloadls.proxy.pipes import Outlet
 from reloadls.proxy.session import Session
-from reloadls.proxy.supply import Settings
 from tests.cli.running import until
 from tests.proxy.between import SCRIPTED, between
 from tests.proxy.servers import PROXY

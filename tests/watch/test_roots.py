@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reloadls.watch.roots import Root, RootIndex, inside
+from reloadls.base.paths import prefix_of
+from reloadls.watch.roots import Root, RootIndex
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
 
@@ -16,7 +17,9 @@ _PATHS = st.lists(st.sampled_from(["a", "b", "ab", "a.b"]), max_size=4).map(lamb
 
 @given(st.lists(_PATHS, unique=True), _PATHS)
 def test_a_path_finds_the_roots_at_above_and_below_it(paths: list[str], path: str) -> None:
-    related = [root for root in paths if path == root or root.startswith(inside(path)) or path.startswith(inside(root))]
+    related = [
+        root for root in paths if path == root or root.startswith(prefix_of(path)) or path.startswith(prefix_of(root))
+    ]
     assert [root.path for root in RootIndex(map(Root, paths)).related(path)] == related
 
 

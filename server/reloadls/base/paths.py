@@ -1,10 +1,11 @@
-"""One spelling for each path."""
+"""Paths as text: one spelling for each, and which lies below which. Nothing here asks the disk."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
-__all__ = ["absolute"]
+__all__ = ["absolute", "ancestors", "is_within", "outermost", "prefix_of"]
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
@@ -15,3 +16,26 @@ def absolute(path: str | os.PathLike[str]) -> str:
     """
     made = os.path.abspath(os.fspath(path))
     return made[1:] if os.name == "posix" and made.startswith("//") else made
+
+
+def prefix_of(folder: str) -> str:
+    """Return the prefix that every path below `folder` has."""
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def is_within(path: str, folders: Iterable[str]) -> bool:
+    """Return whether `path` is one of `folders` or lies below one."""
+    return any(path == folder or path.startswith(prefix_of(folder)) for folder in folders)
+
+
+def outermost(paths: Iterable[str]) -> set[str]:
+    """Return `paths` without those that lie below another of them."""
+    all_of_them = set(paths)
+    return {path for path in all_of_them if all_of_them.isdisjoint(ancestors(path))}
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """Yield each folder above `path`, the nearest first."""
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent

@@ -15,7 +15,7 @@ import typer
 from reloadls._version import __version__
 
 from .arguments import BadArgument
-from .demo import demo
+from .demo.command import demo
 from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, tell_error
 from .proxy import proxy
 from .run import run

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from reloadls.watch.change import FileChange
-from reloadls.watch.status import Problem, WatchStatus
+from reloadls.watch.problems import Problem
+from reloadls.watch.status import WatchStatus
 
 from .text import json_line, relative, shown, unicode_path
 

@@ -14,8 +14,9 @@ from typing import Final
 
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.problems import Problem
 from reloadls.watch.scope import Scope
-from reloadls.watch.status import Problem, WatchStatus
+from reloadls.watch.status import WatchStatus
 
 from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
 from .output import Output, leads_to_own_output

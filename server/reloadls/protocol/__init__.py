@@ -14,7 +14,7 @@ from . import methods
 
 if TYPE_CHECKING:
     from .changes import encode_change_batch, encode_watched_files
-    from .convert import explain, make_converter, structure_params
+    from .convert import explain, make_converter, paths_from, structure_params
     from .endpoint import SafeProtocol
     from .errors import (
         ConnectionLost,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .options import OptionProblem, Options, parse_options
     from .outbound import Encoded, encode_notification
     from .report import ModuleReport, Note, NoteCode, ReloadReport, ReportError, SessionCounts
-    from .uris import from_uri, one_spelling, paths_from, to_uri
+    from .uris import from_uri, one_spelling, to_uri
 
 __all__ = [
     # the endpoint
@@ -118,7 +118,7 @@ __all__ = [
 
 _HOME: Final = {
     "changes": ("encode_change_batch", "encode_watched_files"),
-    "convert": ("explain", "make_converter", "structure_params"),
+    "convert": ("explain", "make_converter", "paths_from", "structure_params"),
     "endpoint": ("SafeProtocol",),
     "errors": (
         "ConnectionLost",
@@ -156,7 +156,7 @@ _HOME: Final = {
     "options": ("OptionProblem", "Options", "parse_options"),
     "outbound": ("Encoded", "encode_notification"),
     "report": ("ModuleReport", "Note", "NoteCode", "ReloadReport", "ReportError", "SessionCounts"),
-    "uris": ("from_uri", "one_spelling", "paths_from", "to_uri"),
+    "uris": ("from_uri", "one_spelling", "to_uri"),
 }
 """Module → what is taken from it."""
 _MODULES: Final = {name: module for module, names in _HOME.items() for name in names}

@@ -26,8 +26,9 @@ from .errors import InvalidParams, Mismatch
 from .explain import Step, camel, explain, locate
 from .jsonio import show
 from .messages import PARAMS_TYPES
+from .uris import from_uri
 
-__all__ = ["explain", "make_converter", "structure_initialize", "structure_params"]
+__all__ = ["explain", "make_converter", "paths_from", "structure_initialize", "structure_params"]
 
 _log = logging.getLogger(__name__)
 _MAX_UNKNOWN_CAPABILITIES: Final = 100
@@ -233,3 +234,18 @@ def _literal_hook(cls: Any) -> Hook:
 
 def _one_of(values: collections.abc.Sequence[object], value: object) -> str:
     return f"must be one of {', '.join(map(show, values))}, not {show(value)}"
+
+
+def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:
+    """Return the paths of a list of URIs that came in the params field `field`.
+
+    Raises:
+        InvalidParams: naming the first one that is no file URI.
+    """
+    paths = []
+    for index, uri in enumerate(uris):
+        try:
+            paths.append(from_uri(uri))
+        except ValueError as exc:
+            raise InvalidParams(f"{field}[{index}]", str(exc)) from None
+    return paths

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .jsonio import show
 
-__all__ = ["from_uri", "one_spelling", "paths_from", "to_uri"]
+__all__ = ["from_uri", "one_spelling", "to_uri"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 _DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
@@ -58,23 +58,6 @@ def one_spelling(uri: str) -> str:
         return to_uri("/" + path.lstrip("/") if os.name != "nt" else path)
     except ValueError:
         return uri
-
-
-def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:
-    """Return the paths of a list of URIs that came in the params field `field`.
-
-    Raises:
-        InvalidParams: naming the first one that is no file URI.
-    """
-    paths = []
-    for index, uri in enumerate(uris):
-        try:
-            paths.append(from_uri(uri))
-        except ValueError as exc:
-            from .errors import InvalidParams  # noqa: PLC0415 - imports pygls, which most who want a URI do not need
-
-            raise InvalidParams(f"{field}[{index}]", str(exc)) from None
-    return paths
 
 
 @lru_cache(maxsize=4096)

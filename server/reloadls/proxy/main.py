@@ -17,9 +17,9 @@ from reloadls.base.logs import SafeFormatter
 from reloadls.base.text import shown
 from reloadls.proxy.child import CantStart, Child, end_like, start
 from reloadls.proxy.duplex import open_both
+from reloadls.proxy.orders import Settings
 from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.proxy.session import Session
-from reloadls.proxy.supply import Settings
 
 if TYPE_CHECKING:
     from reloadls.proxy.beside import Beside

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reloadls.proxy import amend
 from reloadls.proxy.messages import Message, MessageStream, Noise, Part, framed, message_of
+from reloadls.proxy.orders import Order, Settings
 from reloadls.proxy.pipes import Outlet
-from reloadls.proxy.supply import Order, Settings, Supply
+from reloadls.proxy.supply import Supply
 
 if TYPE_CHECKING:
     from reloadls.proxy.beside import Beside

@@ -15,13 +15,14 @@ from reloadls.protocol.uris import from_uri, to_uri
 from reloadls.proxy.amend import WATCHED_FILES, Registered
 from reloadls.proxy.doubles import Doubles
 from reloadls.proxy.interest import Interest, read_watchers
+from reloadls.proxy.orders import Order
 from reloadls.proxy.spelling import Spelling, folder_paths
-from reloadls.proxy.supply import Order
 from reloadls.watch.change import ChangeType, FileChange
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.problems import Problem
 from reloadls.watch.scope import Scope
-from reloadls.watch.status import Problem, WatchStatus
+from reloadls.watch.status import WatchStatus
 
 __all__ = ["CHUNK", "Watching"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from lsprotocol import types
 
@@ -32,7 +32,9 @@ from reloadls.protocol import (
 from reloadls.service.workspace import changed_folders, nameable
 
 if TYPE_CHECKING:
-    from reloadls.service.server import ReloadServer
+    from pygls.protocol import LanguageServerProtocol
+
+    from reloadls.service.session import Session
 
 __all__ = ["FEATURES", "register"]
 
@@ -42,6 +44,34 @@ _EVERY_FILE = types.FileOperationRegistrationOptions(
 )
 
 Handler = Callable[..., object]
+
+
+class Server(Protocol):
+    """What the handlers use of a server."""
+
+    @property
+    def protocol(self) -> LanguageServerProtocol:
+        """The connection's end, which keeps the handlers."""
+
+    @property
+    def session(self) -> Session:
+        """The client's session; raises RequestFailed before `initialize`."""
+
+    @property
+    def watching_session(self) -> Session:
+        """The client's session; raises RequestFailed before `initialized`."""
+
+    def open_session(self, params: types.InitializeParams) -> None:
+        """Open the client's session."""
+
+    async def begin(self) -> None:
+        """Begin to watch."""
+
+    async def end(self) -> None:
+        """Stop watching."""
+
+    async def pull_configuration(self) -> None:
+        """Ask the client for its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +90,7 @@ class _Bound(MutableMapping[str, Handler]):
 
     __slots__ = ("_own", "_server")
 
-    def __init__(self, server: ReloadServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._own: dict[str, Handler] | None = None
 
@@ -84,7 +114,7 @@ class _Bound(MutableMapping[str, Handler]):
         return len({**FEATURES, **(self._own or {})})
 
 
-def register(server: ReloadServer) -> None:
+def register(server: Server) -> None:
     """Give `server` everything that it answers, LSP's own life cycle included.
 
     The functions are all servers' own: one for each of a thousand clients would be most of what a client costs.
@@ -98,34 +128,34 @@ def register(server: ReloadServer) -> None:
 # -- the life cycle ----------------------------------------------------------------------------------------
 
 
-def _initialize(server: ReloadServer, params: types.InitializeParams) -> None:
+def _initialize(server: Server, params: types.InitializeParams) -> None:
     server.open_session(params)
 
 
-async def _initialized(server: ReloadServer, _params: types.InitializedParams) -> None:
+async def _initialized(server: Server, _params: types.InitializedParams) -> None:
     await server.begin()
 
 
-async def _shutdown(server: ReloadServer, _params: None = None) -> None:
+async def _shutdown(server: Server, _params: None = None) -> None:
     await server.end()
 
 
 # -- requests ----------------------------------------------------------------------------------------------
 
 
-def _status(server: ReloadServer, params: StatusParams) -> ReloadStatus:
+def _status(server: Server, params: StatusParams) -> ReloadStatus:
     return server.session.status(metrics=params.metrics)
 
 
-async def _sync(server: ReloadServer, params: SyncParams) -> SyncResult:
+async def _sync(server: Server, params: SyncParams) -> SyncResult:
     return await server.watching_session.sync(params.timeout_ms / 1000)
 
 
-async def _since(server: ReloadServer, params: SinceParams) -> Encoded:
+async def _since(server: Server, params: SinceParams) -> Encoded:
     return await server.watching_session.since(params.clock)
 
 
-async def _refresh_paths(server: ReloadServer, params: RefreshPathsParams) -> RefreshPathsResult:
+async def _refresh_paths(server: Server, params: RefreshPathsParams) -> RefreshPathsResult:
     for index, path in enumerate(params.paths or ()):
         if not path or "\0" in path:
             raise InvalidParams(f"paths[{index}]", "must not be empty or hold a NUL")
@@ -139,15 +169,15 @@ async def _refresh_paths(server: ReloadServer, params: RefreshPathsParams) -> Re
     return await server.watching_session.refresh_paths(params.paths)
 
 
-async def _pause(server: ReloadServer, _params: NoParams) -> ReloadStatus:
+async def _pause(server: Server, _params: NoParams) -> ReloadStatus:
     return await server.watching_session.pause()
 
 
-async def _resume(server: ReloadServer, _params: NoParams) -> ReloadStatus:
+async def _resume(server: Server, _params: NoParams) -> ReloadStatus:
     return await server.watching_session.resume()
 
 
-async def _trigger(server: ReloadServer, params: TriggerParams) -> tuple[ReloadReport, ...]:
+async def _trigger(server: Server, params: TriggerParams) -> tuple[ReloadReport, ...]:
     # Spelled as all of ours: programs know of one spelling.
     uris = tuple(map(to_uri, paths_from(params.uris or (), field="uris")))
     return await server.watching_session.trigger(None if params.uris is None else uris)
@@ -156,34 +186,34 @@ async def _trigger(server: ReloadServer, params: TriggerParams) -> tuple[ReloadR
 # -- hints -------------------------------------------------------------------------------------------------
 
 
-async def _did_save(server: ReloadServer, params: types.DidSaveTextDocumentParams) -> None:
+async def _did_save(server: Server, params: types.DidSaveTextDocumentParams) -> None:
     await server.session.look(_paths([params.text_document.uri]), "save")
 
 
-def _did_change_watched_files(server: ReloadServer, params: types.DidChangeWatchedFilesParams) -> None:
+def _did_change_watched_files(server: Server, params: types.DidChangeWatchedFilesParams) -> None:
     server.session.hint(_paths(change.uri for change in params.changes))
 
 
-def _did_create_files(server: ReloadServer, params: types.CreateFilesParams) -> None:
+def _did_create_files(server: Server, params: types.CreateFilesParams) -> None:
     server.session.hint(_paths(file.uri for file in params.files))
 
 
-def _did_delete_files(server: ReloadServer, params: types.DeleteFilesParams) -> None:
+def _did_delete_files(server: Server, params: types.DeleteFilesParams) -> None:
     server.session.hint(_paths(file.uri for file in params.files))
 
 
-def _did_rename_files(server: ReloadServer, params: types.RenameFilesParams) -> None:
+def _did_rename_files(server: Server, params: types.RenameFilesParams) -> None:
     server.session.hint(_paths(uri for file in params.files for uri in (file.old_uri, file.new_uri)))
 
 
 # -- the workspace -----------------------------------------------------------------------------------------
 
 
-async def _did_change_workspace_folders(server: ReloadServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+async def _did_change_workspace_folders(server: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
     await server.session.move(lambda folders: changed_folders(folders, params.event))
 
 
-async def _did_change_configuration(server: ReloadServer, params: types.DidChangeConfigurationParams) -> None:
+async def _did_change_configuration(server: Server, params: types.DidChangeConfigurationParams) -> None:
     settings = params.settings
     if isinstance(settings, dict) and "reloadls" in settings:
         await server.session.configure(settings["reloadls"])

@@ -30,8 +30,9 @@ from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause, Pacing
 from reloadls.watch.hub import Channel, Wish
 from reloadls.watch.journal import Batch, Cursor
+from reloadls.watch.problems import RootStatus
 from reloadls.watch.sources.make import SourceName
-from reloadls.watch.status import RootStatus, WatchStatus
+from reloadls.watch.status import WatchStatus
 
 __all__ = ["Client", "Session"]
 

@@ -26,7 +26,7 @@ from reloadls.protocol import (
 )
 from reloadls.watch.change import FileChange
 from reloadls.watch.journal import Batch
-from reloadls.watch.status import RootStatus as WatchedRoot
+from reloadls.watch.problems import RootStatus as WatchedRoot
 from reloadls.watch.status import WatchStatus
 
 __all__ = ["PART", "encode_part", "encode_since", "to_root", "to_status"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from reloadls.base.paths import prefix_of
 from reloadls.watch.folder import Folder
-from reloadls.watch.roots import Root, RootIndex, inside
+from reloadls.watch.roots import Root, RootIndex
 from reloadls.watch.scope import GITIGNORE
 from reloadls.watch.vcs import MARKS
 
@@ -26,14 +27,14 @@ def concerns(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool
 
 
 def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
-    if path == root.path or root.path.startswith(inside(path)):
+    if path == root.path or root.path.startswith(prefix_of(path)):
         return True
-    if not path.startswith(inside(root.path)):
+    if not path.startswith(prefix_of(root.path)):
         return False
     folder, at = root.folder, root.path
     if folder is None:
         return root.entry is None
-    *parents, last = path[len(inside(at)) :].split(os.sep)
+    *parents, last = path[len(prefix_of(at)) :].split(os.sep)
     for name in parents:
         rules, sub = folder.rules, folder.folders.get(name)
         at = os.path.join(at, name)

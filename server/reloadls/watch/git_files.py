@@ -20,8 +20,8 @@ from reloadls.watch.git_config import configured, global_files, system_file
 from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import link_chain
 from reloadls.watch.patterns import Patterns
+from reloadls.watch.problems import Problem
 from reloadls.watch.scope import GITIGNORE
-from reloadls.watch.status import Problem
 from reloadls.watch.vcs import git_folder
 from reloadls.watch.wildcards import LONGEST_PATTERN
 

@@ -12,9 +12,9 @@ from reloadls.watch.folder import Entry
 from reloadls.watch.guarded import TimedOut
 from reloadls.watch.journal import Batch, Journal
 from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.problems import Problem
 from reloadls.watch.scope import Scope
 from reloadls.watch.state import Saved, StateBusy, StateFailed, StateFile
-from reloadls.watch.status import Problem
 
 __all__ = ["Keeper"]
 

@@ -6,8 +6,8 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable
 
+from reloadls.base.paths import ancestors
 from reloadls.watch.guarded import TimedOut
-from reloadls.watch.roots import folders_above
 from reloadls.watch.spelling import folded
 
 __all__ = ["Links", "link_chain"]
@@ -82,14 +82,14 @@ class Links:
         self._chains[link] = chain
         for path in map(folded, chain):
             self._dependents.setdefault(path, set()).add(link)
-            self._above.update(folders_above(path))
+            self._above.update(ancestors(path))
 
     def drop(self, link: str) -> None:
         """Forget `link`."""
         chain = self._chains.pop(link, ())
         self.changes += len(chain) > 0
         for path in map(folded, chain):
-            self._above.subtract(folders_above(path))
+            self._above.subtract(ancestors(path))
             dependents = self._dependents.get(path, set())
             dependents.discard(link)
             if not dependents:

@@ -20,13 +20,14 @@ from reloadls.watch.flush import Cause, Flush, Pacing
 from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.health import Health
 from reloadls.watch.pending import Pending
+from reloadls.watch.problems import RootStatus, denied_problems
 from reloadls.watch.reader import Reader, View
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.scope import Scope
 from reloadls.watch.sources.base import Hints
 from reloadls.watch.sources.make import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
-from reloadls.watch.status import RootStatus, State, WatchStatus, denied_problems
+from reloadls.watch.status import State, WatchStatus
 from reloadls.watch.vcs import Hold
 
 if TYPE_CHECKING:

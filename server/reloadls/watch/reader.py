@@ -11,11 +11,11 @@ from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.denials import Denial
 from reloadls.watch.folder import Entry
 from reloadls.watch.guarded import GuardedDisk
+from reloadls.watch.problems import Problem, RootStatus
 from reloadls.watch.renames import Trail
 from reloadls.watch.roots import WatchSet, planned_watch_set
 from reloadls.watch.scope import Scope
 from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.status import Problem, RootStatus
 from reloadls.watch.vcs import Lock, find_locks
 from reloadls.watch.worker import Worker
 

@@ -11,9 +11,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from reloadls.base.paths import ancestors
 from reloadls.watch.differences import Differences
 from reloadls.watch.folder import LINK, Entry
-from reloadls.watch.roots import folders_above
 
 __all__ = ["Trail", "renames"]
 
@@ -153,7 +153,7 @@ class _Before:
     def _last(moves: Mapping[str, list[int]], path: str, limit: int) -> tuple[int, str]:
         """The last move before `limit` of `path` or a folder above it, and which of these it was; -1 if none."""
         last = (-1, "")
-        for part in (path, *folders_above(path)):
+        for part in (path, *ancestors(path)):
             numbers = moves.get(part)
             if numbers is not None and (index := bisect_left(numbers, limit)) > 0:
                 last = max(last, (numbers[index - 1], part))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reloadls.base.paths import ancestors, outermost, prefix_of
 from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.guarded import GuardedDisk
 
@@ -17,9 +18,6 @@ __all__ = [
     "RootIndex",
     "RootState",
     "WatchSet",
-    "folders_above",
-    "inside",
-    "outermost",
     "planned_watch_set",
     "watch_set",
 ]
@@ -76,8 +74,8 @@ class RootIndex:
 
     def related(self, path: str) -> list[Root]:
         """The roots that are `path`, lie below it or hold it, in their own order."""
-        paths = {at for at in (path, *folders_above(path)) if at in self._by_path}
-        prefix = inside(path)
+        paths = {at for at in (path, *ancestors(path)) if at in self._by_path}
+        prefix = prefix_of(path)
         for number in range(bisect_left(self._paths, prefix), len(self._paths)):
             if not self._paths[number].startswith(prefix):
                 break
@@ -139,27 +137,9 @@ def _kind(path: str, disk: GuardedDisk) -> Literal["file", "directory"]:
         return "directory"
 
 
-def inside(path: str) -> str:
-    """The prefix of every path below `path`."""
-    return path if path.endswith(os.sep) else path + os.sep
-
-
-def outermost(paths: Iterable[str]) -> set[str]:
-    """`paths` without those that lie below another of them."""
-    all_of_them = set(paths)
-    return {path for path in all_of_them if not any(above in all_of_them for above in folders_above(path))}
-
-
-def folders_above(path: str) -> Iterator[str]:
-    """Each folder above `path`, the nearest first."""
-    while (parent := os.path.dirname(path)) != path:
-        yield parent
-        path = parent
-
-
 def _is_in(path: str, folders: Collection[str]) -> bool:
     """Whether `path` is one of `folders`, a set, or lies below one."""
-    return path in folders or any(above in folders for above in folders_above(path))
+    return path in folders or any(above in folders for above in ancestors(path))
 
 
 def _nearest_folder(path: str, is_dir: Callable[[str], bool]) -> str:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from reloadls.base.paths import prefix_of
 from reloadls.watch.attend import Attend
 from reloadls.watch.denials import Denial, denial_of
 from reloadls.watch.differences import Differences
@@ -20,7 +21,6 @@ from reloadls.watch.folder import LINK, RACY, Entry, Folder, differs, entry_of, 
 from reloadls.watch.git_files import GitFiles, IgnoreFile, Outside
 from reloadls.watch.guarded import DirEntry, GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
-from reloadls.watch.roots import inside
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
 from reloadls.watch.spelling import Spellings
 from reloadls.watch.vcs import MARKS, Repositories
@@ -190,7 +190,7 @@ class Scan:
 
     def deny(self, path: str, error: Exception) -> None:
         """`path` can't be read; nor can the rest of its file system, if that does not answer."""
-        if isinstance(error, TimedOut) and path.startswith(inside(error.filename)):
+        if isinstance(error, TimedOut) and path.startswith(prefix_of(error.filename)):
             path = error.filename
         self.denied[path] = denial_of(error)
 

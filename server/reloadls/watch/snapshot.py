@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
+from reloadls.base.paths import ancestors, outermost, prefix_of
 from reloadls.watch.attend import NOBODY, Attend
 from reloadls.watch.change import FileChange
 from reloadls.watch.concern import concerns
@@ -23,12 +24,12 @@ from reloadls.watch.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, e
 from reloadls.watch.git_files import GitFiles
 from reloadls.watch.guarded import GuardedDisk, TimedOut
 from reloadls.watch.links import Links, link_chain
+from reloadls.watch.problems import Problem, RootStatus, missing_problems, root_status
 from reloadls.watch.renames import Trail
-from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, folders_above, inside, outermost, watch_set
+from reloadls.watch.roots import Root, RootIndex, RootState, WatchSet, watch_set
 from reloadls.watch.scan import GONE, Scan
 from reloadls.watch.scope import GITIGNORE, Rules, Scope
 from reloadls.watch.spelling import folded
-from reloadls.watch.status import Problem, RootStatus, missing_problems, root_status
 from reloadls.watch.vcs import MARKS, Repositories
 
 __all__ = ["Snapshot"]
@@ -99,9 +100,9 @@ class Snapshot:
             above, name = os.path.split(root.path)
             if above == at and name in entries:
                 root.entry, root.kind = entries[name], "file"
-            elif at == root.path or at.startswith(inside(root.path)):
+            elif at == root.path or at.startswith(prefix_of(root.path)):
                 folder = root.folder = root.folder or Folder()
-                for parent in at[len(inside(root.path)) :].split(os.sep) if at != root.path else ():
+                for parent in at[len(prefix_of(root.path)) :].split(os.sep) if at != root.path else ():
                     folder = folder.folders.setdefault(parent, Folder())
                 folder.files = Files(entries.copy())
                 root.below += len(entries)
@@ -244,7 +245,7 @@ class Snapshot:
                 self._look_at_root(root, self._scan)
         else:
             paths = dict.fromkeys(hints)
-            for denied in [at for at in self.denied if at in paths or any(up in paths for up in folders_above(at))]:
+            for denied in [at for at in self.denied if at in paths or any(up in paths for up in ancestors(at))]:
                 del self.denied[denied]  # looked at again now
             for path in paths:
                 self._look_at_hint(path)
@@ -305,7 +306,7 @@ class Snapshot:
 
     def _compare_folder(self, path: str, scan: Scan) -> None:
         for root in self._index.related(path):
-            if root.path == path or root.path.startswith(inside(path)):
+            if root.path == path or root.path.startswith(prefix_of(path)):
                 self._look_at_root(root, scan)
             else:
                 known = self._find(root, path)
@@ -316,7 +317,7 @@ class Snapshot:
     def _find(root: Root, path: str) -> tuple[Folder, Rules] | None:
         """What is known of the folder at `path`, and the rules before its own .gitignore; None if nothing is."""
         folder, at = root.folder, root.path
-        for name in path[len(inside(at)) :].split(os.sep):
+        for name in path[len(prefix_of(at)) :].split(os.sep):
             if folder is None or folder.rules is None:
                 return None
             at = os.path.join(at, name)
@@ -369,7 +370,7 @@ class Snapshot:
             self._look_at_rules(os.path.dirname(gitignore))
         for look_at in (path, *dependents):
             for root in self._index.related(look_at):
-                if look_at == root.path or root.path.startswith(inside(look_at)):
+                if look_at == root.path or root.path.startswith(prefix_of(look_at)):
                     self._look_at_root(root, self._scan, hinted=True)
                 else:
                     with self._looking(root, self._scan):
@@ -381,7 +382,7 @@ class Snapshot:
             self._look_at_root(root, self._scan)
             return
         folder, at = root.folder, root.path
-        *parents, last = path[len(inside(root.path)) :].split(os.sep)
+        *parents, last = path[len(prefix_of(root.path)) :].split(os.sep)
         outer = self._outer_rules(root) if last == GITIGNORE else root.folder.rules
         for name in parents:
             sub = folder.folders.get(name)
@@ -407,11 +408,11 @@ class Snapshot:
 
     def _find_rules(self, root: Root, path: str) -> tuple[Folder, Rules] | None:
         if root.path != path:
-            return self._find(root, path) if path.startswith(inside(root.path)) else None
+            return self._find(root, path) if path.startswith(prefix_of(root.path)) else None
         return None if root.folder is None else (root.folder, self._outer_rules(root))
 
     def _is_swept(self, path: str) -> bool:
-        return any(above in self._swept for above in (path, *folders_above(path)))
+        return any(above in self._swept for above in (path, *ancestors(path)))
 
     def _outer_rules(self, root: Root) -> Rules:
         try:
@@ -530,7 +531,7 @@ class Snapshot:
         if anew:
             self._repositories.clear()
         paths = {path for root in roots for path in (root.path, self._resolved(root.path))}
-        self._repositories.look_at({above for path in paths for above in folders_above(path)}, self._disk.lexists)
+        self._repositories.look_at({above for path in paths for above in ancestors(path)}, self._disk.lexists)
 
     def _resolved(self, path: str) -> str:
         try:
@@ -603,7 +604,7 @@ class Snapshot:
 
     def _denied_state(self, root: Root) -> RootState:
         """The state of `root`, which exists: whether it, or its file system, can be read."""
-        denials = [self.denied[above] for above in (root.path, *folders_above(root.path)) if above in self.denied]
+        denials = [self.denied[above] for above in (root.path, *ancestors(root.path)) if above in self.denied]
         if any(denial.code == "timedOut" for denial in denials):
             return "timedOut"
         return "denied" if denials else "watching"

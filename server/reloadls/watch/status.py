@@ -1,49 +1,15 @@
-"""How watching goes: what a person or a program is told when they ask."""
+"""The status of a watcher, as people and programs read it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reloadls.watch.denials import Denial
-from reloadls.watch.roots import Root, RootState
+from reloadls.watch.problems import Problem, RootStatus
 
-__all__ = ["Problem", "ProblemCode", "RootStatus", "State", "WatchStatus"]
+__all__ = ["State", "WatchStatus"]
 
 State = Literal["starting", "watching", "paused", "degraded", "stopped"]
-ProblemCode = Literal[
-    "missingPath", "permissionDenied", "unreadable", "timedOut", "tooManyFiles", "watchLimit", "backendFailed",
-    "undecodable", "unusableFolder", "badPattern", "stateFailed",
-]  # fmt: skip
-
-_SHOWN = 50
-"""How many denied paths are listed one by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that keeps a path, or all of them, from being watched as asked.
-
-    Attributes:
-        code: its kind.
-        message: what is wrong and what can be done.
-        path: what it concerns, where that is known.
-    """
-
-    code: ProblemCode
-    message: str
-    path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RootStatus:
-    """One root, and how many files it holds."""
-
-    path: str
-    kind: Literal["file", "directory"]
-    state: RootState
-    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +26,3 @@ class WatchStatus:
     backend: Literal["native", "polling"]
     roots: tuple[RootStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-def root_status(root: Root, files: int) -> RootStatus:
-    """`root`, which holds so many files, as it is told."""
-    return RootStatus(root.path, root.kind, root.state, files)
-
-
-def missing_problems(roots: Iterable[Root]) -> list[Problem]:
-    """What is missing."""
-    return [
-        Problem("missingPath", f"{root.path} does not exist; it is watched as soon as it does", root.path)
-        for root in roots
-        if root.state == "missing"
-    ]
-
-
-def denied_problems(denied: Mapping[str, Denial], delays: Mapping[str, float]) -> list[Problem]:
-    """What can't be read, and in how many seconds each is tried again."""
-    shown = sorted(denied)[:_SHOWN]
-    problems = [
-        Problem(denied[path].code, f"{path} can't be read ({denied[path].reason}); {_retry(delays.get(path))}", path)
-        for path in shown
-    ]
-    if len(denied) > len(shown):
-        problems.append(Problem("unreadable", f"{len(denied) - len(shown)} more paths can't be read"))
-    return problems
-
-
-def _retry(delay: float | None) -> str:
-    return "retrying" if delay is None else f"retrying in {delay:g} s"

@@ -1,5 +1,1 @@
-"""`reloadls demo`: the service at work, and the proof that what it tells is what is on disk."""
-
-from .command import demo
-
-__all__ = ["demo"]
+"""`reloadls demo`: the service and hot reload at work, and the proof that what is reported is what is on disk."""

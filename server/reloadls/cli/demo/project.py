@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from reloadls.base.package import PACKAGE
+
 __all__ = ["VERSION_FILES", "DemoProject"]
 
 VERSION_FILES: Final = 200
 """How many files differ between the two versions."""
-
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class DemoProject:
@@ -42,7 +42,7 @@ class DemoProject:
         copies = 0
         while len(self.sources()) < VERSION_FILES + 2:
             copies += 1
-            shutil.copytree(_PACKAGE, self.app / f"part{copies}", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(PACKAGE, self.app / f"part{copies}", ignore=shutil.ignore_patterns("__pycache__"))
         if self.git:
             try:
                 self._commit_both_versions()

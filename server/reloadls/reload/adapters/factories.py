@@ -18,7 +18,7 @@ from .jinja import watch_made
 
 __all__ = ["Factories"]
 
-_OURS = __name__.rpartition(".")[0]
+_OURS = "reloadls.reload.adapters"
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class Commit:
         for plan in self._shared.work.plans:
             codes = [code for code, space in running if space is plan.module.namespace]
             codes += [swap.old for swap in plan.swaps if id(swap.old) in suspended]
-            for old, new in old_code(plan.module, codes):
+            for old, new in old_code(plan.module.codes.values(), codes):
                 why = "its old code is still running" if new else "it was removed, but is still running"
                 effect = "; the edit applies from its next call" if new else ""
                 if kept := self._keep_names(plan.module, old):

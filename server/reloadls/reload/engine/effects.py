@@ -26,6 +26,8 @@ from functools import partial
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from reloadls.base.package import PACKAGE
+
 from .changes import Change
 from .undo import Undo
 
@@ -212,7 +214,7 @@ _LISTS = ("os.listdir", "os.scandir")
 _MOST_LISTED = 2_000
 _listed: dict[str, tuple[str, int] | None] = {}
 """Folders -> the file and line from which each was listed first; None if only the interpreter's own code did."""
-_OWN = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep)
+_OWN = (os.path.dirname(os.__file__) + os.sep, PACKAGE + os.sep)
 _SITE = ("site-packages", "dist-packages")
 
 

@@ -11,13 +11,14 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from reloadls.base.package import PACKAGE
 from reloadls.reload.report import Place, ReportError
 
 from .modules import Modules
 
 __all__ = ["describe"]
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_ENGINE = os.path.join(PACKAGE, "reload", "engine") + os.sep
 _LONGEST = 10_000
 
 
@@ -84,7 +85,7 @@ def _of_frames(trace: TracebackType | None, modules: Modules) -> Place | None:
         if frame.f_code.co_filename.startswith("<"):  # text that was run by `exec`
             continue
         path = os.path.realpath(frame.f_code.co_filename)
-        if modules.covers(path) and not path.startswith(_HERE):
+        if modules.covers(path) and not path.startswith(_ENGINE):
             found = Place(path=path, line=line)
     if found is None:
         return None
@@ -118,7 +119,7 @@ def _text(error: BaseException) -> str:
     whole = traceback.TracebackException.from_exception(error)
     part: traceback.TracebackException | None = whole
     while part is not None:
-        kept = [frame for frame in part.stack if not os.path.abspath(frame.filename).startswith(_HERE)]
+        kept = [frame for frame in part.stack if not os.path.abspath(frame.filename).startswith(_ENGINE)]
         part.stack = traceback.StackSummary.from_list(kept)
         part = part.__cause__ or part.__context__
     return "".join(whole.format())[-_LONGEST:]

@@ -15,6 +15,8 @@ from tokenize import detect_encoding
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from reloadls.base.package import PACKAGE
+
 from .effects import Effect, was_executed
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _LAST = 1 << 40
 _MOST_BY_HAND = 16
 """How many modules of one file are followed that the program runs by hand."""
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+_PACKAGE = os.path.realpath(PACKAGE)
 
 
 def read_text(data: bytes) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from .codes import all_codes, is_class_body, same_but_lines
-from .modules import LoadedModule
 
 if TYPE_CHECKING:
     from reloadls.reload.report import Note
@@ -79,12 +78,14 @@ def code_of_generator(value: object) -> CodeType | None:
     return None
 
 
-def old_code(module: LoadedModule, running: Iterable[CodeType]) -> Iterator[tuple[CodeType, CodeType | None]]:
-    """Those of the code objects that a module no longer has, each with what has its name now.
+def old_code(
+    current: Iterable[Iterable[CodeType]], running: Iterable[CodeType]
+) -> Iterator[tuple[CodeType, CodeType | None]]:
+    """Those running code objects that a module no longer has, each with what has its name now.
 
     Code that differs in its lines only is not old.
     """
-    codes = [code for each in module.codes.values() for code in all_codes(each)]
+    codes = [code for each in current for code in all_codes(each)]
     known = {id(code) for code in codes}
     for code in dict.fromkeys(running):
         if id(code) in known or code.co_name == "<module>" or is_class_body(code):

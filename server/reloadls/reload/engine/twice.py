@@ -8,6 +8,8 @@ import os
 import re
 from types import TracebackType
 
+from reloadls.base.package import PACKAGE
+
 from .modules import Modules
 
 __all__ = ["is_known_already"]
@@ -19,7 +21,7 @@ _SAYS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _RAISE = dis.opmap["RAISE_VARARGS"]
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_ENGINE = os.path.join(PACKAGE, "reload", "engine") + os.sep
 
 
 def is_known_already(error: BaseException, modules: Modules) -> bool:
@@ -40,7 +42,7 @@ def _raised_by_library(error: BaseException, modules: Modules) -> bool:
     while trace is not None:
         files.append(os.path.realpath(trace.tb_frame.f_code.co_filename))
         trace = trace.tb_next
-    files = [each for each in files if not each.startswith(_HERE)]
+    files = [each for each in files if not each.startswith(_ENGINE)]
     # What is written in C has no frame: then the program's own line is the last.
     return bool(files) and (not modules.covers(files[-1]) or not _raises(error))
 

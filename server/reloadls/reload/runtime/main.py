@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .here import Commit, Here
     from .supervision.link import Link
 
-__all__ = ["main", "roots_of", "run_options"]
+__all__ = ["main", "run_options"]
 
 
 def main(args: Sequence[str]) -> int:
@@ -98,9 +98,10 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
 
     from .here import set_up  # noqa: PLC0415
     from .place import Place  # noqa: PLC0415
+    from .roots import roots_of  # noqa: PLC0415
     from .spawned import cover_spawned  # noqa: PLC0415
 
-    roots = roots_of(options)
+    roots = roots_of(options.program, options.roots, is_module=options.is_module)
     name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))
 
     def make(commit: Commit) -> HotReloader:
@@ -122,19 +123,3 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
         supervision=link,
         on_ready=(lambda: None) if link is None else link.ready,
     )
-
-
-def roots_of(options: RunOptions) -> tuple[str, ...]:
-    """What is watched.
-
-    Raises:
-        CantRun: a root is no folder.
-    """
-    from .roots import existing_roots, module_roots, script_roots  # noqa: PLC0415
-
-    if options.roots:
-        try:
-            return existing_roots(options.roots)
-        except NotADirectoryError as error:
-            raise CantRun(f"--root {str(error)!r}: must be an existing folder", 2) from None
-    return module_roots(options.program) if options.is_module else script_roots(options.program)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+from reloadls.base.package import PACKAGE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["load_all"]
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PARTS = ("base", "watch", "reload")
 _WITH_EFFECTS = ("__main__", "auto")
 _LATE = (
@@ -39,8 +40,8 @@ def load_all() -> None:
 
 def _own_modules() -> Iterator[str]:
     for part in _PARTS:
-        for folder, _, files in os.walk(os.path.join(_PACKAGE, part)):
-            package = os.path.relpath(folder, os.path.dirname(_PACKAGE)).replace(os.sep, ".")
+        for folder, _, files in os.walk(os.path.join(PACKAGE, part)):
+            package = os.path.relpath(folder, os.path.dirname(PACKAGE)).replace(os.sep, ".")
             for file in sorted(files):
                 stem, suffix = os.path.splitext(file)
                 if suffix == ".py" and stem not in _WITH_EFFECTS:

@@ -14,12 +14,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Protocol, cast
 
+from reloadls.base.package import PACKAGE
+
 if TYPE_CHECKING:
     from importlib.abc import Loader
 
 __all__ = ["CantRun", "Runner", "find_program", "run"]
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_PACKAGE = PACKAGE + os.sep
 _IMPORTLIB = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 

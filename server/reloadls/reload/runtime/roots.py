@@ -7,12 +7,29 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from .installed import folders_of_commands, is_installed
+from reloadls.base.paths import outermost
 
-__all__ = ["existing_roots", "module_roots", "script_roots"]
+from .installed import folders_of_commands, is_installed
+from .program import CantRun
+
+__all__ = ["existing_roots", "module_roots", "roots_of", "script_roots"]
 
 
 _MARKS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+def roots_of(program: str, roots: Iterable[str], *, is_module: bool) -> tuple[str, ...]:
+    """Return the folders to watch for a program: those that the user named, else those that its code is in.
+
+    Raises:
+        CantRun: a named root is not a folder.
+    """
+    if roots:
+        try:
+            return existing_roots(roots)
+        except NotADirectoryError as error:
+            raise CantRun(f"--root {str(error)!r}: must be an existing folder", 2) from None
+    return module_roots(program) if is_module else script_roots(program)
 
 
 def script_roots(script: str) -> tuple[str, ...]:
@@ -68,10 +85,7 @@ def existing_roots(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _outermost(folders: Iterable[str]) -> tuple[str, ...]:
-    """Those that do not lie in another one."""
+    """Those that do not lie in another one, in their order."""
     found = list(dict.fromkeys(folders))
-    return tuple(
-        folder
-        for folder in found
-        if not any(other != folder and folder.startswith(other.rstrip(os.sep) + os.sep) for other in found)
-    )
+    outer = outermost(found)
+    return tuple(folder for folder in found if folder in outer)

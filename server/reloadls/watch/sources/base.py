@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reloadls.watch.folder import Folder
+from reloadls.watch.problems import Problem
 from reloadls.watch.roots import WatchSet
-from reloadls.watch.status import Problem
 
 __all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "WholeSource"]
 

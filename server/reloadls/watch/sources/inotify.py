@@ -15,10 +15,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from reloadls.base.paths import outermost
 from reloadls.watch.concern import concerns_entry
 from reloadls.watch.folder import Folder
 from reloadls.watch.guarded import GuardedDisk, TimedOut
-from reloadls.watch.roots import WatchSet, outermost
+from reloadls.watch.problems import Problem, ProblemCode
+from reloadls.watch.roots import WatchSet
 from reloadls.watch.sources.above import Above, above
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
 from reloadls.watch.sources.gentle import Gentle
@@ -42,7 +44,6 @@ from reloadls.watch.sources.inotify_calls import (
     watch_limit,
 )
 from reloadls.watch.sources.kernel import Event, Kernel, Watch
-from reloadls.watch.status import Problem, ProblemCode
 
 __all__ = ["InotifySource"]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
 
-from reloadls.watch.roots import inside
+from reloadls.base.paths import prefix_of
 from reloadls.watch.sources.base import Hints, SourceFailed
 from reloadls.watch.sources.cookies import Cookies
 from reloadls.watch.sources.timing import changed_at
@@ -140,7 +140,7 @@ class Instance:
         self._opened = {path: _identity(path) for path in self._paths}
         self._seen = dict(self._opened)
         self._aliases = [
-            (inside(real), inside(path)) for path in self._paths if (real := os.path.realpath(path)) != path
+            (prefix_of(real), prefix_of(path)) for path in self._paths if (real := os.path.realpath(path)) != path
         ]
         there = sorted(path for path, identity in self._opened.items() if identity is not None)
         try:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Coroutine
 
 from reloadls.watch.folder import Folder
+from reloadls.watch.problems import Problem
 from reloadls.watch.roots import WatchSet
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
 from reloadls.watch.sources.inotify import InotifySource
-from reloadls.watch.status import Problem
 
 __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
 

@@ -274,9 +274,10 @@ class Supervisor:
             self._current.channel.send({"type": "restartFailed", "reason": f"it ended with {how}"})
 
     def _roots(self) -> tuple[str, ...]:
-        from reloadls.reload.runtime.main import roots_of  # noqa: PLC0415 - only after a crash
+        from reloadls.reload.runtime.roots import roots_of  # noqa: PLC0415 - only after a crash
 
-        return roots_of(self._options)
+        options = self._options
+        return roots_of(options.program, options.roots, is_module=options.is_module)
 
     # -- its sockets
 

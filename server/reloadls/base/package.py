@@ -1,0 +1,10 @@
+"""Where the files of this package are."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["PACKAGE"]
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder `reloadls`."""
