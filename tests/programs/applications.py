@@ -77,7 +77,6 @@ _DATASETTE = Program(
             "datasette/app.py",
             '"default_page_size", 100',
             '"default_page_size", 50',
-            fault="the application has copied the defaults when it was made",
         ),
         edit("an import that is not there", "datasette/views/index.py", "import hashlib", "import hashlibs"),
         edit("that mended", "datasette/views/index.py", "import hashlibs", "import hashlib"),

@@ -88,6 +88,10 @@ class AiohttpAdapter(Adapter):
             self._once.know(_started_by(app), _AT_START)
         self._once.changed(functions)
 
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
     def after(self, undo: Undo, places: Places) -> None:
         """Make applications again. Raises what a factory raises."""
         self._applications.settle(undo)

@@ -71,6 +71,10 @@ class BottleAdapter(RegistryAdapter):
     def _differs(self, owner: Any) -> bool:
         return id(owner) in self._routes and self._routes[id(owner)] != list(map(id, owner.routes))
 
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
     def after(self, undo: Undo, places: Places) -> None:
         """Have each application find its routes as they are now. Raises what a factory raises."""
         runs = self._runs

@@ -74,6 +74,8 @@ class Factories:
         """Those that statements have called in this commit: what they made is used already."""
         self._statements_run = False
         self._all_differ = False
+        self.made_again = False
+        """Whether `settle` has called any of them in this commit."""
 
     def watch(self, cls: type) -> None:
         """Know of each application of a class that is made from now on."""
@@ -99,7 +101,7 @@ class Factories:
 
     def begin(self) -> None:
         """Statements are about to be run."""
-        self._statements_run = True
+        self._statements_run, self.made_again = True, False
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
         """Calls of this function do something else now."""
@@ -120,14 +122,14 @@ class Factories:
         due = [(app, made) for app, made in self._made.items() if self._is_due(made)]
         called = set(self._called)
         self.end()
-        done = False
+        self.made_again = False
         for app, made in due:
             undo.add(lambda app=app, made=made: self._made.__setitem__(app, made))  # type: ignore[misc]
             if made.factory not in called and not _is_running(made.factory):
                 self._become(app, _make(made, type(app)), undo)
-                done = True
+                self.made_again = True
             self._made[app] = replace(made, told=_told(made.factory))
-        return done
+        return self.made_again
 
     def end(self) -> None:
         """Forget what changed."""

@@ -113,6 +113,10 @@ class FlaskAdapter(RegistryAdapter):
     def _held(self, blueprint: Any) -> list[Any]:
         return [(id(each.container), each.key, id(each.value)) for each in self.register.entries_of(blueprint)]
 
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
     def after(self, undo: Undo, places: Places) -> None:
         """Tell applications what their blueprints hold now, and close what was open."""
         for owner in self.register.owners():

@@ -87,6 +87,10 @@ class ServedAdapter(Adapter):
         undo.add(self._end)
         self._once.changed(functions)
 
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
     def after(self, undo: Undo, places: Places) -> None:
         """Have those that are held be what was made. Raises what a factory raises."""
         self._applications.settle(undo)

@@ -103,6 +103,10 @@ class Adapter:
         `places` says where in the program a noted effect was brought about, as the files are now.
         """
 
+    def made_again(self) -> bool:
+        """Whether `after` has called functions of the program again, and what they made is in use."""
+        return False
+
     def notes(self) -> Iterable[Shortfall]:
         """What falls short of a fresh start, after all else; it is then forgotten."""
         return ()
@@ -193,6 +197,10 @@ class Adapters:
         """See `Adapter.after`."""
         for adapter in self._there():
             adapter.after(undo, places)
+
+    def made_again(self) -> bool:
+        """See `Adapter.made_again`."""
+        return any(adapter.made_again() for adapter in self._there())
 
     def notes(self) -> Iterable[Shortfall]:
         """See `Adapter.notes`."""

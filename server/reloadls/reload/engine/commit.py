@@ -100,6 +100,8 @@ class Commit:
         self._note_what_is_left()
         try:
             shared.adapters.after(shared.undo, shared.places())
+            if shared.adapters.made_again():
+                shared.used.calls_were_made_again()
         except Exception as error:
             self._check_not_known_already(error, "what made an application")
             raise
@@ -125,6 +127,7 @@ class Commit:
         if not self._shared.work.plans:
             return
         running = [*frames_of_threads(), *codes_of_tasks()]
+        self._shared.used.note(self._shared.notes, [code for code, _ in running])
         suspended = set(map(id, self._suspended))
         for plan in self._shared.work.plans:
             codes = [code for code, space in running if space is plan.module.namespace]
@@ -260,7 +263,7 @@ class Commit:
     def _note_what_is_held(self) -> None:
         shared = self._shared
         shared.given, shared.all_given, shared.traces.taken = [], [], []
-        shared.held.note(shared.notes)
+        shared.held.note(shared.notes, shared.used)
 
     def _note_what_is_left(self) -> None:
         for module, facts, left, change in self._shared.traces.left:

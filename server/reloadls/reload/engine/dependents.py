@@ -17,11 +17,14 @@ from .modules import LoadedModule, Modules
 from .names import Chain, Reads
 from .statements import Statement
 
-__all__ = ["Key", "Origin", "classes_with", "dependents", "depends", "dispatchers", "imported_from", "value_at"]
+__all__ = ["Key", "Origin", "Use", "classes_with", "dependents", "depends", "dispatchers", "imported_from", "value_at"]
 
 Key = tuple[str, str]
 Origin = tuple[LoadedModule, Statement]
 """A statement and the module that it is in."""
+Use = tuple[Key, bool]
+"""What a function uses that is different; whether that is a function whose calls do something else, else a value."""
+OnFunction = Callable[[LoadedModule, str, Use], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class _Changed:
 
 
 def dependents(
-    modules: Modules, key: Key, *, body: bool = False, on_function: Callable[[LoadedModule, str], None] | None = None
+    modules: Modules, key: Key, *, body: bool = False, on_function: OnFunction | None = None
 ) -> Iterator[Origin]:
     """The statements that would do something else now, if they ran again. Each at most once.
 
@@ -43,7 +46,7 @@ def dependents(
         modules: the program.
         key: what changed.
         body: it is a function that was patched in place, so that only calling it differs.
-        on_function: called for each function whose calls do something else now, because of what they use.
+        on_function: called for each function whose calls do something else now, and what it uses that is different.
     """
     known: set[tuple[Key, bool]] = set()
     waiting: list[_Changed] = []
@@ -69,7 +72,7 @@ def dependents(
                 yield module, statement
             for name in _functions_that_depend(modules, module, statement, changed):
                 if on_function is not None:
-                    on_function(module, name)
+                    on_function(module, name, (changed.key, changed.body))
                 follow(((module.name, name), True))
 
 

@@ -20,6 +20,7 @@ from weakref import ref
 from .containers import CONTAINERS, is_a
 from .modules import LoadedModule
 from .notes import Notes
+from .used import Used
 
 __all__ = ["Held"]
 
@@ -67,11 +68,12 @@ class Held:
             find = partial(_object_at, id(old), type(old))
         self._replaced.append(_Replaced(module, line, name, find))
 
-    def note(self, notes: Notes) -> None:
+    def note(self, notes: Notes, used: Used) -> None:
         """Note those that are held by something else, once the commit itself holds nothing any more."""
         waiting, self._replaced = [each for each in self._replaced if _is_replaced(each)], []
-        if waiting:
+        if waiting or used.has_made():
             gc.collect()
+        used.note_made(notes)
         noted: set[int] = set()
         holders = _Holders(each.old for each in waiting)
         for each in waiting:

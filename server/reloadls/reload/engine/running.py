@@ -21,6 +21,8 @@ __all__ = [
     "code_of_generator",
     "codes_of_tasks",
     "ended",
+    "frame_of_generator",
+    "frames",
     "frames_of_threads",
     "old_code",
 ]
@@ -29,18 +31,32 @@ Running = tuple[CodeType, dict[str, Any]]
 """A code object that is being run, and the namespace of its module."""
 
 
+def frames() -> Iterator[FrameType]:
+    """All frames of the threads, and those that tasks of asyncio wait in."""
+    yield from _frames_of_threads()
+    yield from _frames_of_tasks()
+
+
 def frames_of_threads() -> Iterator[Running]:
     """What every thread is in the middle of."""
-    frames: list[FrameType | None] = list(sys._current_frames().values())
-    while frames:
-        frame = frames.pop()
-        while frame is not None:
-            yield frame.f_code, frame.f_globals
-            frame = frame.f_back  # ends as None: a frame that knew itself would live on, and what it knows, too
+    return ((frame.f_code, frame.f_globals) for frame in _frames_of_threads())
 
 
 def codes_of_tasks() -> Iterator[Running]:
     """What every task of asyncio waits in. The one that runs now is on the stack of its thread instead."""
+    return ((frame.f_code, frame.f_globals) for frame in _frames_of_tasks())
+
+
+def _frames_of_threads() -> Iterator[FrameType]:
+    begun: list[FrameType | None] = list(sys._current_frames().values())
+    while begun:
+        frame = begun.pop()
+        while frame is not None:
+            yield frame
+            frame = frame.f_back  # ends as None: a frame that knew itself would live on, and what it knows, too
+
+
+def _frames_of_tasks() -> Iterator[FrameType]:
     for task in _tasks():
         waiting = task.get_coro()
         while waiting is not None:
@@ -51,7 +67,7 @@ def codes_of_tasks() -> Iterator[Running]:
                     following = waiting.gi_yieldfrom
                 case _:
                     break
-            yield frame.f_code, frame.f_globals
+            yield frame
             waiting = following
 
 
@@ -68,13 +84,19 @@ def _tasks() -> list[Any]:
 
 def code_of_generator(value: object) -> CodeType | None:
     """The code that a generator or coroutine is in the middle of."""
+    frame = frame_of_generator(value)
+    return None if frame is None else frame.f_code
+
+
+def frame_of_generator(value: object) -> FrameType | None:
+    """The frame in which a generator or coroutine waits."""
     match value:
         case GeneratorType(gi_frame=FrameType() as frame):
-            return frame.f_code
+            return frame
         case CoroutineType(cr_frame=FrameType() as frame):
-            return frame.f_code
+            return frame
         case AsyncGeneratorType(ag_frame=FrameType() as frame):
-            return frame.f_code
+            return frame
     return None
 
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .changes import attributes_of
-from .dependents import Key, dependents
+from .dependents import Key, Use, dependents
 from .diff import Step, Way, stands_alone
 from .modules import LoadedModule
 from .plan import Work, grows_in_place
 from .statements import Facts, Statement
 from .transaction import Transaction
 from .undo import MISSING
+from .used import MODULE
 
 __all__ = ["MOST_RUNS", "Due", "Schedule"]
 
@@ -119,9 +120,18 @@ class Schedule:
         """Have the statements run that depend on a name."""
         if not body:
             self.keys.add(key)
-        for module, statement in dependents(self._shared.modules, key, body=body, on_function=self._clear_cache):
+        users: list[tuple[LoadedModule, str, Use]] = []
+
+        def uses_it(module: LoadedModule, name: str, use: Use) -> None:
+            self._clear_cache(module, name)
+            users.append((module, name, use))
+
+        for module, statement in dependents(self._shared.modules, key, body=body, on_function=uses_it):
             if self.runs[statement.facts] < MOST_RUNS:
                 self.push(module, statement)
+            if self.is_running(module, statement):
+                users.append((module, MODULE, (key, body)))
+        self._shared.used.add(self._shared.modules, users)
 
     def _clear_cache(self, module: LoadedModule, name: str) -> None:
         """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""

@@ -27,6 +27,7 @@ from .registrations import Registrations
 from .statements import Facts, Statement
 from .traces import Traces
 from .undo import Undo
+from .used import Used
 
 __all__ = ["Changed", "Transaction"]
 
@@ -58,6 +59,8 @@ class Transaction:
         """What will differ from a fresh start; dropped if the commit is taken back."""
         self.held = Held()
         """What names no longer mean."""
+        self.used = Used()
+        """What used names before they changed."""
         self.stale: dict[str, Any] = {}
         """Caches of functions that use what changed, by the functions' names."""
         self._remembered = False
