@@ -63,7 +63,6 @@ _DATASETTE = Program(
             "datasette/sql_functions.py",
             '    conn.create_function("escape_fts", 1, escape_fts)',
             '    conn.create_function("escape_fts", 1, lambda text: f"<{text}>")',
-            fault="connections that are open keep the functions that the hook gave them",
         ),
         edit("a constant", "datasette/views/index.py", "TRUNCATE_AT = 5", "TRUNCATE_AT = 6"),
         edit(

@@ -212,12 +212,13 @@ manager.register(plugin)
 def hold():
     if not manager.has_plugin("counter"):
         manager.register(plugin.Counter(), "counter")
+    manager.hook.set_up(into=[])
     return manager
 
 
 def describe(held):
-    found = sorted(vars(held.hook))
-    return [(name, getattr(held.hook, name)(number=2)) for name in found if name[0] != "_"], len(held.get_plugins())
+    found = [name for name in sorted(vars(held.hook)) if name[0] not in "_s"]
+    return [(name, getattr(held.hook, name)(number=2)) for name in found], len(held.get_plugins())
 """,
         "spec.py": """\
 import pluggy
@@ -240,6 +241,11 @@ def count(number):
     return number
 
 
+@implements
+def set_up(into):
+    into.append("set up")
+
+
 class Counter:
     @implements
     def count(self, number):
@@ -248,6 +254,7 @@ class Counter:
     },
     (
         (("plugin.py", "return number", "return number + 1"), "live"),
+        (("plugin.py", '"set up"', '"made"'), "noted: set_up is a hook that returns nothing"),
         (("plugin.py", "@implements\ndef count", "@implements(tryfirst=True)\ndef count"), "live"),
         (("plugin.py", "", "\n    @implements\n    def total(self, number):\n        return 9\n"), "live"),
         (("spec.py", "", "\n    @specifies\n    def total(self, number): ...\n"), "live"),

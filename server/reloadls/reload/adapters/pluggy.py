@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterable, Sequence
 from functools import partial
-from types import ModuleType
+from inspect import CO_GENERATOR
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -46,6 +48,20 @@ class PluggyAdapter(Adapter):
         undo.add(self._end)
         self._classes.add(cls)
 
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """A hook that is called for what it does has done it already."""
+        undo.add(self._end)
+        changed = {id(each): each for each in functions if _returns_nothing(each)}
+        for manager in list(self._managers) if changed else ():
+            for caller in vars(manager.hook).values():
+                for each in getattr(caller, "_hookimpls", ()):
+                    if (
+                        function := changed.pop(id(getattr(each.function, "__func__", each.function)), None)
+                    ) is not None:
+                        what = f"{function.__qualname__} is a hook that returns nothing"
+                        what = f"{what}: its edit applies from the next call; what earlier calls have set up stays"
+                        self._shortfalls.append(Shortfall(what, about=function))
+
     def after(self, undo: Undo, places: Places) -> None:
         """Register plugins again that may implement other hooks. Raises what pluggy raises for hooks that don't fit."""
         for manager in list(self._managers):
@@ -67,9 +83,23 @@ class PluggyAdapter(Adapter):
         return any(each in self._classes for each in kind.__mro__)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Plugins that could not be registered again."""
+        """Plugins that could not be registered again, and hooks whose earlier calls stay."""
         found, self._shortfalls = self._shortfalls, []
         return found
+
+
+def _returns_nothing(function: FunctionType) -> bool:
+    """Whether all that a function can return is None."""
+    if function.__code__.co_flags & CO_GENERATOR:
+        return False
+    last: object = function
+    for each in dis.get_instructions(function):
+        if each.opname == "RETURN_CONST" and each.argval is not None:
+            return False
+        if each.opname == "RETURN_VALUE" and last is not None:
+            return False
+        last = each.argval if each.opname == "LOAD_CONST" else function
+    return True
 
 
 def _register_again(manager: Any, plugins: Sequence[tuple[str, Any]]) -> None:
