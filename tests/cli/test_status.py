@@ -62,10 +62,10 @@ async def test_people_see_each_program_and_its_last_reload(tmp_path: Path, runti
         assert (done.returncode, done.stderr) == (1, "")
         first, second = done.stdout.split("\n\n")
         assert first.startswith(f"app.py  process {good.pid}, live, started ")
-        assert "\n  takes up     this folder\n  last reload  reloaded, " in first
+        assert "\n  watches      this folder\n  last reload  reloaded, " in first
         assert first.endswith(" 1.5 ms: views, models")
         assert second.startswith(f"work er.py  process {bad.pid}, failed, started ")
-        assert "\n  takes up     w\n" in second
+        assert "\n  watches      w\n" in second
         assert second.endswith("\n    app/views.py:12:5: SyntaxError: invalid syntax\n")
 
 
@@ -149,7 +149,7 @@ async def test_what_still_waits_is_said(tmp_path: Path, runtime: Path) -> None:
         await target.reports(modules=[module(tmp_path / "a.py"), waits])
         done = await status(runtime, cwd=tmp_path)
         assert done.returncode == 0
-        assert done.stdout.endswith(" 1.5 ms: a\n    b.py: not taken up: as before: SyntaxError: invalid syntax\n")
+        assert done.stdout.endswith(" 1.5 ms: a\n    b.py: not applied: as before: SyntaxError: invalid syntax\n")
 
 
 async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime: Path) -> None:
@@ -158,7 +158,7 @@ async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime:
         done = await status(runtime)
         assert done.returncode == 0
         assert f"process {good.pid}, live" in done.stdout
-        assert f"process {stuck.pid}, not to be reached" in done.stdout
+        assert f"process {stuck.pid}, unreachable" in done.stdout
         assert "it does not answer within 2 s" in done.stdout
         states = {target["pid"]: target["state"] for target in json.loads((await status(runtime, "--json")).stdout)}
         assert states == {good.pid: "live", stuck.pid: "gone"}
@@ -168,7 +168,7 @@ async def test_one_that_says_what_can_not_be_is_said_to(tmp_path: Path, runtime:
     async with ScriptedTarget.start(runtime, tmp_path, place={"pid": 1}) as target:
         done = await status(runtime)
         assert done.returncode == 0
-        assert "trouble      it says what can't be" in done.stdout
+        assert "problem      it says what can't be" in done.stdout
         assert target.id in done.stdout
 
 
@@ -180,12 +180,12 @@ async def test_what_the_dead_left_behind_is_removed(tmp_path: Path, runtime: Pat
     assert list(made_targets_folder(runtime).iterdir()) == []
 
 
-async def test_a_file_that_can_not_be_believed_is_passed_over(tmp_path: Path, runtime: Path) -> None:
+async def test_a_file_that_can_not_be_believed_is_ignored(tmp_path: Path, runtime: Path) -> None:
     (made_targets_folder(runtime) / "7.json").write_text("{")
     async with ScriptedTarget.start(runtime, tmp_path) as target:
         done = await status(runtime, "--json")
         assert [one["pid"] for one in json.loads(done.stdout)] == [target.pid]
-        assert done.stderr.startswith("reloadls: passed over: ") and "7.json" in done.stderr
+        assert done.stderr.startswith("reloadls: ignoring: ") and "7.json" in done.stderr
 
 
 async def test_a_folder_that_others_can_enter_is_an_error(runtime: Path) -> None:
@@ -193,7 +193,7 @@ async def test_a_folder_that_others_can_enter_is_an_error(runtime: Path) -> None
     done = await status(runtime, "--json")
     assert done.returncode == 1
     assert "others can get at it" in json.loads(done.stdout)["error"]
-    assert done.stderr.startswith("reloadls: running programs can't be asked: ")
+    assert done.stderr.startswith("reloadls: can't ask running programs: ")
 
 
 async def test_fifty_programs(tmp_path: Path, runtime: Path) -> None:

@@ -158,7 +158,7 @@ def test_what_does_not_end_is_killed_and_this_is_said(src: Path, tmp_path: Path)
         _up(running, 1)
         (src / "a").write_text("22")
         _up(running, 2)
-        assert any("has not ended within 0.2 s: killed" in line for line in running.err)
+        assert any("did not end within 0.2 s: killed" in line for line in running.err)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
         _until_gone(_pids(log))
@@ -283,7 +283,7 @@ def test_output_that_goes_into_the_watched_folder_is_no_change(src: Path) -> Non
 def test_a_path_that_does_not_exist_yet(tmp_path: Path) -> None:
     with start("watch", "later/src", "--once", *_shell("echo run"), cwd=tmp_path) as running:
         running.until(lambda: running.out == ["run"], "first run")
-        running.until(lambda: "reloadls: later/src is not there; waiting for it" in running.err, "line")
+        running.until(lambda: "reloadls: later/src does not exist; waiting for it" in running.err, "line")
         (tmp_path / "later").mkdir()
         (tmp_path / "later" / "src").mkdir()
         (tmp_path / "later" / "src" / "a").write_text("1")

@@ -53,11 +53,11 @@ def test_a_root_that_goes_and_comes_back(tmp_path: Path) -> None:
     with start("watch", "root", cwd=tmp_path) as running:
         running.until_watching()
         shutil.rmtree(root)
-        running.until(lambda: running.err[1:] == ["reloadls: root is not there; waiting for it"], "problem")
+        running.until(lambda: running.err[1:] == ["reloadls: root does not exist; waiting for it"], "problem")
         running.until(lambda: len(running.out) == 1, "deletion")
         root.mkdir()
         (root / "b").touch()
-        running.until(lambda: running.err[2:] == ["reloadls: root is there"], "end of the problem")
+        running.until(lambda: running.err[2:] == ["reloadls: root exists again"], "end of the problem")
         running.until(lambda: len(running.out) == 2, "creation")
         assert [line.split("  ", 1)[1] for line in running.out] == ["deleted   root/a", "created   root/b"]
 

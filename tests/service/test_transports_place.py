@@ -160,18 +160,18 @@ class TestPaths:
 
 
 BAD = {
-    "--stdio --tcp 127.0.0.1:0": ["--tcp '127.0.0.1:0'", "does not go with --stdio"],
-    "--ws 127.0.0.1:0 --socket s": ["--socket 's'", "does not go with --ws"],
-    "--stdio --token-file t": ["--token-file 't'", "goes with --tcp or --ws"],
-    "--stdio --new-token": ["--new-token 'stdio'", "goes with --tcp or --ws"],
-    "--socket s --new-token": ["--new-token 'socket'", "goes with --tcp or --ws"],
-    "--new-token --allow-origin http://x": ["--allow-origin 'http://x'", "goes with --ws"],
-    "--new-token --token-file .": ["--token-file '.'", "Is a directory"],
-    "--tcp 127.0.0.1:0 --allow-origin http://x": ["--allow-origin 'http://x'", "goes with --ws"],
-    "--ws 127.0.0.1:0 --allow-origin x": ["--allow-origin 'x'", "must be an origin"],
-    "--ws 127.0.0.1:0 --allow-origin http://x/": ["--allow-origin 'http://x/'", "must be an origin"],
-    "--tcp 127.0.0.1:0 --drop-after 0": ["--drop-after '0'", "greater than 0"],
-    "--source kqueue": ["--source 'kqueue'", "auto, inotify, watchfiles, polling"],
+    "--stdio --tcp 127.0.0.1:0": ["'--tcp': '127.0.0.1:0'", "can't be combined with --stdio"],
+    "--ws 127.0.0.1:0 --socket s": ["'--socket': 's'", "can't be combined with --ws"],
+    "--stdio --token-file t": ["'--token-file': 't'", "is for --tcp or --ws"],
+    "--stdio --new-token": ["'--new-token': 'stdio'", "is for --tcp or --ws"],
+    "--socket s --new-token": ["'--new-token': 'socket'", "is for --tcp or --ws"],
+    "--new-token --allow-origin http://x": ["'--allow-origin': 'http://x'", "is for --ws"],
+    "--new-token --token-file .": ["'--token-file': '.'", "Is a directory"],
+    "--tcp 127.0.0.1:0 --allow-origin http://x": ["'--allow-origin': 'http://x'", "is for --ws"],
+    "--ws 127.0.0.1:0 --allow-origin x": ["'--allow-origin': 'x'", "is not an origin"],
+    "--ws 127.0.0.1:0 --allow-origin http://x/": ["'--allow-origin': 'http://x/'", "is not an origin"],
+    "--tcp 127.0.0.1:0 --drop-after 0": ["'--drop-after': '0'", "greater than 0"],
+    "--source kqueue": ["'--source': 'kqueue'", "'auto', 'inotify', 'watchfiles', 'polling'"],
 }
 
 

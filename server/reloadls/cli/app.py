@@ -1,7 +1,7 @@
-"""Which commands there are, and how one is run.
+"""Which commands exist, and how one runs.
 
-typer only reads the arguments. What a command is to do comes back as a job and is run outside of typer, whose own
-ways with signals and closed pipes would get in between.
+typer parses the arguments and validates them. A command returns its work as a job, which runs outside of typer: typer
+handles signals and closed pipes in its own way.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import typer
 
 from reloadls._version import __version__
 
-from .arguments import BadArgument
+from .arguments import bad_argument
 from .demo.command import demo
-from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, tell_error
+from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, print_error
 from .proxy import proxy
 from .run import run
 from .serve import serve
@@ -31,7 +31,7 @@ _SETTINGS: dict[Any, dict[str, Any]] = {
     proxy: {"allow_interspersed_args": False},
     run: {"allow_interspersed_args": False},
 }
-"""What typer is to know of a command: all after the first argument of these belongs to another program."""
+"""Settings of the commands whose arguments belong to another program from the first one on."""
 
 
 def run_command_line(args: list[str]) -> int:
@@ -43,14 +43,11 @@ def run_command_line(args: list[str]) -> int:
             return _run(args)
     except (KeyboardInterrupt, BrokenPipeError):
         return OK
-    except BadArgument as exc:
-        tell_error(str(exc), as_json=as_json, hint=_hint(args))
-        return USAGE
     except Exception as exc:
         if (message := _usage_error(exc)) is not None:
-            tell_error(message, as_json=as_json, hint=_hint(args))
+            print_error(message, as_json=as_json, hint=_hint(args))
             return USAGE
-        tell_error(fault_text(exc), as_json=as_json)
+        print_error(fault_text(exc), as_json=as_json)
         return FAILED
     finally:
         close_stdout()
@@ -68,12 +65,12 @@ def _run(args: list[str]) -> int:
 
 
 def _without_command(args: list[str]) -> tuple[list[str], list[str]]:
-    """The arguments of `reloadls watch`, and the command after ``--``; typer would take one for the other."""
+    """The arguments of `reloadls watch`, and the command after ``--``; typer would mix them up."""
     if args[:1] != [watch.__name__] or "--" not in args:
         return args, []
     at = args.index("--")
     if not args[at + 1 :]:
-        raise BadArgument("COMMAND", "", "is missing after '--'")
+        raise bad_argument("COMMAND", "", "is missing after '--'.")
     return args[:at], args[at + 1 :]
 
 
@@ -94,19 +91,19 @@ def _root(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Tell which files really changed, and have running Python programs take them up.
+    """Report which files really changed, and apply saved edits to running Python programs.
 
     Examples:
 
     \b
-      reloadls run app.py               as python app.py, but what you save is live
-      reloadls status                   the programs that run so
+      reloadls run app.py               as python app.py, with saved edits applied live
+      reloadls status                   programs that run under reloadls
       reloadls watch                    print what changes below this folder
-      reloadls watch src --json         the same, for a program to read
+      reloadls watch src --json         the same, as JSON, for programs
       reloadls watch --once && make     wait for one change, then go on
-      reloadls serve --stdio            serve an editor, an agent or a script
-      reloadls proxy -- ruff server     give a language server file watching
-      reloadls demo                     see it at work on a copy of a real project
+      reloadls serve --stdio            serve editors, agents and scripts over JSON-RPC
+      reloadls proxy -- ruff server     add file watching to a language server
+      reloadls demo                     watch it work on a copy of a real project
     """
     if version:
         sys.stdout.write(f"reloadls {__version__}\n")
@@ -116,11 +113,11 @@ def _root(
 
 
 def _usage_error(exc: Exception) -> str | None:
-    """What typer found wrong in the arguments, whichever version of it this is; None for any other error."""
+    """The message of typer's own errors, in any version of typer; None for any other error."""
     describe = getattr(exc, "format_message", None)
     if describe is None:
         return None
-    # Some versions have escaped bytes that are not UTF-8 already, in their own way.
+    # Some versions have already escaped bytes that are not UTF-8, in their own way.
     return re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", shown(" ".join(str(describe()).split())))
 
 

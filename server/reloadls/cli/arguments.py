@@ -1,70 +1,84 @@
-"""Reading arguments: each is taken as text and checked here, so that a refusal says what is allowed."""
+"""What the command line accepts as a value: parsers for typer, which raise typer's own error."""
 
 from __future__ import annotations
 
 import errno
 import math
 import os
+import signal
 import stat
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, get_args
 
+import typer
+
+from reloadls.base.choices import ChangeType
 from reloadls.base.paths import absolute
-from reloadls.watch.patterns import Patterns, check_pattern
 
 from .text import quoted, shown
 
-__all__ = ["BadArgument", "existing_path", "one_of", "pattern", "seconds", "watched_path", "whole_number"]
+__all__ = [
+    "MAX_MS",
+    "OnBusy",
+    "bad_argument",
+    "change_type",
+    "existing_path",
+    "pattern",
+    "readable_file",
+    "seconds",
+    "signal_number",
+    "watched_path",
+    "writable_file",
+]
 
-T = TypeVar("T", bound=str)
-
-
-class BadArgument(Exception):
-    """An argument can't be used: its name, the value, and what is allowed."""
-
-    def __init__(self, name: str, value: str, allowed: str) -> None:
-        super().__init__(f"{name} {quoted(value)}: {allowed}")
-
-
-def whole_number(name: str, value: str, *, low: int, high: int | None = None) -> int:
-    """Return `value` as an integer from `low` to `high`."""
-    allowed = (
-        f"must be a whole number of at least {low}" if high is None else f"must be a whole number, {low} to {high}"
-    )
-    try:
-        number = int(value) if len(value) < 20 and value.isascii() else None
-    except ValueError:
-        number = None
-    if number is None or number < low or (high is not None and number > high):
-        raise BadArgument(name, value, allowed)
-    return number
+OnBusy = Literal["restart", "queue", "ignore"]
+"""What a change does while a command is still running."""
+MAX_MS = 60_000
+"""The longest time that an option in milliseconds accepts."""
 
 
-def seconds(name: str, value: str) -> float:
+def bad_argument(name: str, value: str, reason: str) -> typer.BadParameter:
+    """Return the error for a value that typer accepts and something else refuses."""
+    return typer.BadParameter(f"{quoted(value)} {reason}", param_hint=quoted(name))
+
+
+def change_type(value: str) -> str:
+    """Return `value` if it is a type of change."""
+    if value not in get_args(ChangeType):
+        raise typer.BadParameter(f"{quoted(value)} is not one of {', '.join(get_args(ChangeType))}.")
+    return value
+
+
+def seconds(value: str | float) -> float:
     """Return `value` as a time that is greater than 0."""
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise BadArgument(name, value, "must be a number of seconds greater than 0, such as 2.5")
+        raise typer.BadParameter(f"{quoted(str(value))} is not a number of seconds greater than 0, such as 2.5.")
     return number
 
 
-def one_of(name: str, value: str, allowed: Sequence[T]) -> T:
-    """Return `value` if it is one of `allowed`."""
-    for item in allowed:
-        if item == value:
-            return item
-    raise BadArgument(name, value, f"must be one of {', '.join(allowed)}")
-
-
-def pattern(name: str, value: str) -> str:
+def pattern(value: str) -> str:
     """Return `value` if it is a gitignore pattern that can match something."""
+    from reloadls.watch.patterns import Patterns, check_pattern  # noqa: PLC0415 - not for --help
+
     reason = check_pattern(value) or (None if Patterns([value]) else "matches nothing")
     if reason is not None:
-        raise BadArgument(name, value, f"{shown(reason)}; must be a gitignore pattern, such as '*.py' or 'docs/'")
+        example = "must be a gitignore pattern, such as '*.py' or 'docs/'"
+        raise typer.BadParameter(f"{quoted(value)} {shown(reason)}; {example}.")
     return value
+
+
+def signal_number(value: str | int) -> int:
+    """Return the signal that `value` names: ``SIGINT``, ``int`` or ``2``."""
+    text = str(int(value) if isinstance(value, int) else value).upper().removeprefix("SIG")
+    found = getattr(signal.Signals, f"SIG{text}", None) if text.isalnum() else None
+    if found is None and text.isdecimal() and len(text) < 4 and int(text) in signal.valid_signals():
+        found = int(text)
+    if found is None:
+        raise typer.BadParameter(f"{quoted(str(value))} is not a signal of this system, such as SIGTERM, INT or 2.")
+    return int(found)
 
 
 def existing_path(value: str) -> str:
@@ -83,11 +97,32 @@ def _path(value: str, *, missing: bool) -> str:
     except OSError as exc:
         if not missing or exc.errno != errno.ENOENT or not value:
             reason = "does not exist" if exc.errno == errno.ENOENT else f"can't be watched ({exc.strerror})"
-            raise BadArgument("PATH", value, f"{reason}; must be an existing file or folder") from None
+            raise bad_argument("PATH", value, f"{reason}; must be an existing file or folder.") from None
     else:
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise BadArgument("PATH", value, "is neither a file nor a folder; must be one of them")
+            raise bad_argument("PATH", value, "is neither a file nor a folder.")
     try:
         return absolute(value)
     except OSError as exc:
-        raise BadArgument("PATH", value, f"the working directory is gone ({exc.strerror}); must be absolute") from None
+        reason = f"is relative to a working directory that no longer exists ({exc.strerror})"
+        raise bad_argument("PATH", value, f"{reason}; must be absolute.") from None
+
+
+def readable_file(value: str) -> str:
+    """Return `value` if it is a file that can be read."""
+    try:
+        if not os.path.isfile(value):
+            raise typer.BadParameter(f"{quoted(value)} is not a file.")
+        with open(value, "rb"):
+            return value
+    except OSError as exc:
+        raise typer.BadParameter(f"{quoted(value)} can't be read ({exc.strerror}).") from None
+
+
+def writable_file(value: str) -> str:
+    """Return `value` if it is a file that can be appended to; it is made if it does not exist."""
+    try:
+        with open(value, "ab"):
+            return value
+    except OSError as exc:
+        raise typer.BadParameter(f"{quoted(value)} can't be written ({exc.strerror}).") from None

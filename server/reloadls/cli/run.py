@@ -1,65 +1,36 @@
-"""`reloadls run`: a program that takes its edits up while it runs.
+"""`reloadls run`: a program whose saved edits go live while it runs.
 
-What typer is asked here is help alone: the arguments are read, and the program is run, before typer is imported, so
-that the program starts as fast as without us (see `cli.main`).
+typer shows the help and completes words here, from the table that `reload.runtime.arguments` parses with. The arguments
+are parsed, and the program is run, before typer is imported, so that the program starts without delay (see `cli.main`).
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 import typer
 
+from reloadls.reload.runtime.arguments import OPTIONS, Option, RunOptions
+
 __all__ = ["run"]
 
+_PROGRAM = typer.Argument(
+    metavar="SCRIPT [ARGS...]", help="The program, or a command such as uvicorn, and its arguments."
+)
 
-def run(
-    program: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SCRIPT [ARGS...]",
-            help="The program, or a command such as uvicorn, and its arguments.",
-        ),
-    ],
-    *,
-    module: Annotated[
-        str | None, typer.Option("-m", metavar="MODULE", help="Run a module, as 'python -m' does, instead of a script.")
-    ] = None,
-    restart_on_required: Annotated[
-        bool, typer.Option("--restart-on-required", help="Start the program anew where an edit can't be made live.")
-    ] = False,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CODE",
-            help="Do not restart for this note: notUndone, stillHeld or stillRunning; can be repeated.",
-        ),
-    ] = None,
-    root: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH",
-            help="A folder of the program's own code; can be repeated.  [default: all that is not installed]",
-        ),
-    ] = None,
-    debounce_ms: Annotated[
-        str, typer.Option(metavar="N", show_default=True, help="Quiet time after a change, 1 to 60000.")
-    ] = "25",
-    drain_seconds: Annotated[
-        str, typer.Option(metavar="N", show_default=True, help="How long a program that is replaced may take to end.")
-    ] = "10",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr.")] = False,
-) -> Callable[[], int]:
-    """Run a Python program whose saved edits go live in milliseconds.
 
-    Functions and classes get their new code in place, changed statements run again, and what an unchanged statement
-    made stays: connections, caches, counters. A save that can't be taken up changes nothing in the program, and the
-    line on stderr says why. The program sees its arguments, its folder, its terminal and its signals as under 'python',
-    and its exit code is ours.
+def run(**_arguments: object) -> Callable[[], int]:
+    """Run a Python program and apply saved edits to it in milliseconds.
 
-    With --restart-on-required the program is started anew where it must be; its listening sockets are handed over, so
+    Functions and classes get their new code in place and changed statements run again. What an unchanged statement
+    made stays: connections, caches, counters. An edit that can't be applied changes nothing in the program; a line on
+    stderr gives the reason. The program sees its arguments, its folder, its terminal and its signals as under 'python',
+    and its exit code is passed through.
+
+    With --restart-on-required the program is restarted where it must be. Its listening sockets are handed over, so
     that no connection is refused. It also restarts for the notes stillRunning, stillHeld and notUndone, unless --keep
     names the note's code.
 
@@ -71,11 +42,30 @@ def run(
       reloadls run python -m uvicorn app:app
       reloadls run --restart-on-required -m flask run
     """
-    del program, module, restart_on_required, keep, root, debounce_ms, drain_seconds, quiet
 
     def job() -> int:
-        from reloadls.reload.runtime.main import main  # noqa: PLC0415
+        from reloadls.reload.runtime.main import main  # noqa: PLC0415 - not for --help
 
         return main(sys.argv[2:])
 
     return job
+
+
+def _option(option: Option) -> Parameter:
+    default = getattr(RunOptions(), option.field)
+    kind: Any = type(default)
+    if option.repeats:
+        default, kind = None, list[str] | None
+    elif option.metavar and kind is bool:  # -m: its value is the program
+        default, kind = None, str | None
+    settings = typer.Option(*option.names, metavar=option.metavar or None, help=option.help)
+    return Parameter(option.field, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, settings])
+
+
+_PARAMETERS = (
+    Parameter("program", Parameter.POSITIONAL_OR_KEYWORD, annotation=Annotated[list[str], _PROGRAM]),
+    *map(_option, OPTIONS),
+)
+# typer reads both:
+run.__signature__ = Signature(_PARAMETERS)  # type: ignore[attr-defined]
+run.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}

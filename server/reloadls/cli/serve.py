@@ -4,78 +4,74 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .arguments import BadArgument, one_of, seconds
+from reloadls.base.choices import LogLevel, SourceName
+
+from .arguments import bad_argument, seconds, writable_file
 
 if TYPE_CHECKING:
-    from reloadls.service.main import LogLevel, ServeOptions, SourceName, TransportName
+    from reloadls.service.main import ServeOptions, TransportName
 
 __all__ = ["serve"]
-
-_LEVELS: Final[tuple[LogLevel, ...]] = ("debug", "info", "warning", "error")
-_SOURCES: Final[tuple[SourceName, ...]] = ("auto", "inotify", "watchfiles", "polling")
 
 
 def serve(
     *,
-    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over stdin and stdout; the default.")] = False,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Serve one client on stdin and stdout; the default.")] = False,
     tcp: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Take clients on this port; 0 is any free one.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Listen on this port of loopback; 0 is any free port.")
     ] = None,
     ws: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The same over WebSocket; needs reloadls[ws].")
     ] = None,
-    socket: Annotated[str | None, typer.Option(metavar="PATH", help="Take clients on this Unix domain socket.")] = None,
+    socket: Annotated[str | None, typer.Option(metavar="PATH", help="Listen on this Unix domain socket.")] = None,
     token_file: Annotated[
         str | None,
         typer.Option(
             metavar="F",
-            help="What clients show on --tcp and --ws; made if missing.  [default: token in your state folder]",
+            help="The token for --tcp and --ws; created if missing.  [default: 'token' in your state folder]",
         ),
     ] = None,
     new_token: Annotated[
-        bool, typer.Option("--new-token", help="Put a new token into that file; by itself, print it and end.")
+        bool, typer.Option("--new-token", help="Write a new token to that file; without a transport, print it.")
     ] = False,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="ORIGIN", help="A web page's origin that may use --ws; can be repeated."),
+        typer.Option(metavar="ORIGIN", help="Accept web pages of this origin on --ws; repeatable."),
     ] = None,
     drop_after: Annotated[
-        str,
-        typer.Option(metavar="S", show_default=True, help="Drop a client on a socket that reads nothing for so long."),
-    ] = "60",
+        float,
+        typer.Option(metavar="S", parser=seconds, help="Disconnect a socket client that reads nothing for S seconds."),
+    ] = 60.0,
     state: Annotated[
         bool | None,
         typer.Option(
             "--state/--no-state",
             show_default=False,
-            help="Remember what was told across restarts.  [default: on for sockets, off for stdio]",
+            help="Keep what was reported across restarts.  [default: on for sockets, off for stdio]",
         ),
     ] = None,
-    source: Annotated[
-        str, typer.Option(metavar="SOURCE", show_default=True, help=f"Where hints come from: {', '.join(_SOURCES)}.")
-    ] = "auto",
+    source: Annotated[SourceName, typer.Option(help="How changes are detected.")] = "auto",
     log_file: Annotated[
-        str | None, typer.Option(metavar="F", help="Append the log to this file.  [default: stderr]")
+        str | None,
+        typer.Option(metavar="F", parser=writable_file, help="Append the log to this file.  [default: stderr]"),
     ] = None,
-    log_level: Annotated[
-        str, typer.Option(metavar="LEVEL", show_default=True, help=f"How much to log: {', '.join(_LEVELS)}.")
-    ] = "warning",
+    log_level: Annotated[LogLevel, typer.Option(help="The lowest level that is logged.")] = "warning",
 ) -> Callable[[], int]:
     """Serve editors, agents and scripts.
 
     JSON-RPC as in the Language Server Protocol: on stdin and stdout for one client, or on a socket for any number
     of them, each with a session of its own. Over WebSocket each message is one text frame, without a header.
 
-    A socket says on stderr where it listens. Only this machine is listened to. On --tcp and --ws a client
-    shows the token: "initializationOptions": {"token": "…"} in its initialize request or, on --ws, the header
-    "Authorization: Bearer …". On --socket it needs none, as only you can enter the socket's folder. A service that runs
-    keeps its token until it ends, whatever --new-token does to the file.
+    A socket prints its address to stderr. Listens on loopback only. On --tcp and --ws a client sends the token:
+    "initializationOptions": {"token": "…"} in its initialize request or, on --ws, the header "Authorization: Bearer …".
+    On --socket it needs none, since only you can enter the socket's folder. A running service keeps its token, whatever
+    --new-token writes to the file.
 
-    A signal (Ctrl-C, SIGTERM) ends it once requests in flight are answered; a second one at once.
+    A signal (Ctrl-C, SIGTERM) ends the service once requests in flight are answered; a second one ends it at once.
 
     Examples:
 
@@ -89,12 +85,7 @@ def serve(
     """
     transport, address = _transport(stdio, {"tcp": tcp, "ws": ws, "socket": socket})
     alone = new_token and not (stdio or tcp or ws or socket)
-    _check_company("tcp" if alone else transport, token_file, allow_origin or [], new_token=new_token)
-    level = one_of("--log-level", log_level, _LEVELS)
-    hints = one_of("--source", source, _SOURCES)
-    patience = seconds("--drop-after", drop_after)
-    if log_file is not None:
-        _check_log_file(log_file)
+    _check_combination("tcp" if alone else transport, token_file, allow_origin or [], new_token=new_token)
 
     def job() -> int:
         if new_token:
@@ -109,11 +100,11 @@ def serve(
                 address=address,
                 token_file=token_file,
                 origins=tuple(allow_origin or ()),
-                drop_after=patience,
+                drop_after=drop_after,
                 state=state,
-                source=hints,
+                source=source,
                 log_file=log_file,
-                log_level=level,
+                log_level=log_level,
             )
         )
 
@@ -127,7 +118,7 @@ def _run(options: ServeOptions) -> int:
     try:
         return serve_main(options)
     except CantServe as refusal:
-        raise BadArgument(refusal.option, refusal.value, refusal.reason) from None
+        raise bad_argument(refusal.option, refusal.value, refusal.reason) from None
 
 
 def _renew_token(token_file: str | None, *, show: bool) -> None:
@@ -136,7 +127,7 @@ def _renew_token(token_file: str | None, *, show: bool) -> None:
     try:
         token = make_new_token(token_file or default_token_file())
     except CantServe as refusal:
-        raise BadArgument(refusal.option, refusal.value, refusal.reason) from None
+        raise bad_argument(refusal.option, refusal.value, refusal.reason) from None
     if show:
         sys.stdout.write(f"{token}\n")
 
@@ -147,26 +138,20 @@ def _transport(stdio: bool, given: dict[TransportName, str | None]) -> tuple[Tra
         chosen.insert(0, ("stdio", ""))
     if len(chosen) > 1:
         name, value = chosen[1]
-        raise BadArgument(f"--{name}", value, f"does not go with --{chosen[0][0]}; give one of them")
+        raise bad_argument(f"--{name}", value, f"can't be combined with --{chosen[0][0]}; give one of them.")
     return chosen[0] if chosen else ("stdio", "")
 
 
-def _check_company(transport: TransportName, token_file: str | None, origins: list[str], *, new_token: bool) -> None:
+def _check_combination(
+    transport: TransportName, token_file: str | None, origins: list[str], *, new_token: bool
+) -> None:
     if new_token and transport not in ("tcp", "ws"):
-        raise BadArgument("--new-token", transport, "goes with --tcp or --ws; no token is needed elsewhere")
+        raise bad_argument("--new-token", transport, "is for --tcp or --ws; other transports need no token.")
     if token_file is not None and transport not in ("tcp", "ws"):
-        raise BadArgument("--token-file", token_file, "goes with --tcp or --ws; no token is needed elsewhere")
+        raise bad_argument("--token-file", token_file, "is for --tcp or --ws; other transports need no token.")
     for origin in origins:
         if transport != "ws":
-            raise BadArgument("--allow-origin", origin, "goes with --ws")
+            raise bad_argument("--allow-origin", origin, "is for --ws.")
         scheme, mark, host = origin.partition("://")
         if not (scheme and mark and host) or "/" in host:
-            raise BadArgument("--allow-origin", origin, "must be an origin, such as http://localhost:3000")
-
-
-def _check_log_file(path: str) -> None:
-    try:
-        with open(path, "ab"):
-            pass
-    except OSError as exc:
-        raise BadArgument("--log-file", path, f"can't be written ({exc.strerror}); must be a file that can") from None
+            raise bad_argument("--allow-origin", origin, "is not an origin, such as http://localhost:3000.")

@@ -1,8 +1,7 @@
-"""`reloadls status`: which programs run under reload, and how their last reload went."""
+"""`reloadls status`: which programs run under reload, and the result of their last reload."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .arguments import existing_path
-from .endings import FAILED, OK, tell_error
+from .endings import FAILED, OK, print_error
 from .text import json_line, shown, wants_colour, working_folder
 
 __all__ = ["status"]
@@ -18,14 +17,15 @@ __all__ = ["status"]
 
 def status(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH", help="Only programs that reload what is there; all if none.")
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", parser=existing_path, help="Only programs that reload these paths."),
     ] = None,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON list, as reload/status has them.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON list, in the form of reload/status.")] = False,
 ) -> Callable[[], int]:
-    """Show the programs that reload themselves, and what became of their last change.
+    """Show the programs that run under reload, and the result of their last change.
 
-    Each is asked by itself; no service need be running. The exit code is 1 if the last reload of one of them failed.
+    Each program is asked directly; no service is needed. The exit code is 1 if the last reload of one of them failed.
 
     Examples:
 
@@ -33,12 +33,13 @@ def status(
       reloadls status
       reloadls status src --json | jq -r '.[] | select(.state == "failed").lastReport.error.message'
     """
-    wanted = [existing_path(path) for path in paths or ()]
-    return lambda: _run(wanted, as_json=json)
+    return lambda: _run(paths or [], as_json=json)
 
 
 def _run(wanted: list[str], *, as_json: bool) -> int:
-    # The protocol costs half a second to import; the other commands need not pay for it.
+    # The protocol takes half a second to import; no other command needs it.
+    import asyncio  # noqa: PLC0415
+
     from reloadls.service.targets_look import look_at_targets  # noqa: PLC0415
     from reloadls.service.targets_place import Distrusted  # noqa: PLC0415
 
@@ -47,10 +48,10 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
     try:
         look = asyncio.run(look_at_targets(wanted))
     except Distrusted as error:
-        tell_error(f"running programs can't be asked: {error}", as_json=as_json)
+        print_error(f"can't ask running programs: {error}", as_json=as_json)
         return FAILED
     for doubt in look.doubts:
-        sys.stderr.write(f"reloadls: passed over: {shown(doubt)}\n")
+        sys.stderr.write(f"reloadls: ignoring: {shown(doubt)}\n")
     if as_json:
         from reloadls.protocol import make_converter  # noqa: PLC0415
 

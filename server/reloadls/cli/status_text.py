@@ -23,15 +23,15 @@ _COLOURS: Final = {
     "restartRequired": "33",
     "paused": "33",
 }
-_WORDS: Final = {"restartRequired": "restart required", "gone": "not to be reached"}
-_WAITING: Final = {"restartRequired": "needs a restart", "rolledBack": "not taken up"}
+_WORDS: Final = {"restartRequired": "restart required", "gone": "unreachable"}
+_WAITING: Final = {"restartRequired": "needs a restart", "rolledBack": "not applied"}
 _NAMED: Final = 5
 """How many modules or roots are named before they are counted."""
 _UNITS: Final = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def program_text(seen: Seen, folder: str, *, colour: bool, now: datetime | None = None) -> str:
-    """A few lines on one program.
+    """A few lines about one program.
 
     Args:
         seen: what was found out.
@@ -43,9 +43,9 @@ def program_text(seen: Seen, folder: str, *, colour: bool, now: datetime | None 
     place, status = seen.place, seen.status
     state = _coloured(status.state, colour)
     head = f"{shown(place.name)}  process {place.pid}, {state}, started {ago(place.started_at, now)}"
-    lines = [head, f"  takes up     {_some(shown(_name(root, folder)) for root in place.roots)}"]
+    lines = [head, f"  watches      {_some(shown(_name(root, folder)) for root in place.roots)}"]
     if seen.trouble is not None:
-        lines.append(f"  trouble      {shown(seen.trouble)}")
+        lines.append(f"  problem      {shown(seen.trouble)}")
     if status.last_report is not None:
         lines += _report(status.last_report, folder, colour, now)
     elif seen.trouble is None:

@@ -1,4 +1,4 @@
-"""How a name or message is shown: nothing in it can move the cursor, colour the screen or turn the text round."""
+"""How names and messages are printed: nothing in them can move the cursor, colour the screen or reverse the text."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def json_line(value: object) -> str:
 
 
 def fault_text(exc: BaseException) -> str:
-    """What went wrong, for a person."""
+    """The message for an error, for people."""
     if isinstance(exc, OSError) and exc.strerror:
         where = f" {shown(os.fsdecode(exc.filename))}" if isinstance(exc.filename, str | bytes) else " the output"
         return f"can't use{where}: {exc.strerror}"
-    return f"{type(exc).__name__}: {exc}; this is a fault of reloadls, please report it"
+    return f"{type(exc).__name__}: {exc}; internal error, please report it"
 
 
 def working_folder() -> str:

@@ -1,25 +1,22 @@
-"""`reloadls watch`: print what changes."""
+"""`reloadls watch`: print changes, or run a command after them."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable
+from signal import SIGTERM
+from typing import Annotated, get_args
 
 import typer
 
-from reloadls.watch.flush import Pacing
-from reloadls.watch.scope import Scope
-from reloadls.watch.sources.make import SOURCE_NAMES
+from reloadls.base.choices import ChangeType, SourceName
 
-from .arguments import BadArgument, one_of, pattern, seconds, watched_path, whole_number
-from .watch_command import BUSY, CommandPlan, signal_number
-from .watch_lines import TYPES
-from .watch_run import Plan, run_watch
+from .arguments import MAX_MS, OnBusy, bad_argument, change_type, pattern, seconds, signal_number, watched_path
 
 __all__ = ["watch"]
+
+_MAX_WAIT_MS = 2000
 
 
 def watch(
@@ -28,69 +25,82 @@ def watch(
         list[str] | None,
         typer.Argument(
             metavar="[PATH...] [-- COMMAND [ARGS...]]",
-            help="Files and folders, there already or not yet; this folder if none is given. After '--' what to run.",
+            parser=watched_path,
+            help="Files and folders, existing or not yet; this folder if none is given. COMMAND follows '--'.",
             show_default=False,
         ),
     ] = None,
     *,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per line: what is there, then changes.")
+        bool, typer.Option("--json", help="Print one JSON object per line: the files, then the changes.")
     ] = False,
-    once: Annotated[
-        bool, typer.Option("--once", help="End after the first change (or all that come with it).")
-    ] = False,
-    timeout: Annotated[str | None, typer.Option(metavar="S", help="End after S seconds of watching.")] = None,
-    max_events: Annotated[str | None, typer.Option(metavar="N", help="End after N changes.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the first batch of changes.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="S", parser=seconds, help="Exit after S seconds of watching.")
+    ] = None,
+    max_events: Annotated[int | None, typer.Option(metavar="N", min=1, help="Exit after N changes.")] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", metavar="TYPE", help=f"Print only these: {', '.join(TYPES)}.")
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="TYPE",
+            parser=change_type,
+            autocompletion=lambda: get_args(ChangeType),
+            help=f"Report only this type: {', '.join(get_args(ChangeType))}; repeatable.",
+        ),
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Only what matches this gitignore pattern, such as '*.py'.")
+        list[str] | None,
+        typer.Option(
+            metavar="P", parser=pattern, help="Watch only what matches this gitignore pattern, such as '*.py'."
+        ),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Leave out what matches; '!P' takes back a built-in one.")
+        list[str] | None,
+        typer.Option(metavar="P", parser=pattern, help="Ignore what matches; '!P' takes back a built-in pattern."),
     ] = None,
-    no_gitignore: Annotated[bool, typer.Option("--no-gitignore", help="Watch what git ignores, too.")] = False,
+    no_gitignore: Annotated[bool, typer.Option("--no-gitignore", help="Watch what git ignores as well.")] = False,
     debounce_ms: Annotated[
-        str, typer.Option(metavar="N", show_default=True, help="Quiet time after a change, 1 to 60000.")
-    ] = "200",
+        int, typer.Option(metavar="N", min=1, max=MAX_MS, help="Quiet time after a change, in milliseconds.")
+    ] = 200,
     max_wait_ms: Annotated[
-        str | None, typer.Option(metavar="N", help="Longest wait in a busy tree.  [default: 2000]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Longest wait in a busy tree, in milliseconds.  [default: 2000]"),
     ] = None,
     poll: Annotated[
         bool | None,
         typer.Option(
             "--poll/--no-poll",
-            help="Look again and again.  [default: only on network, FUSE and container file systems]",
+            help="Poll instead of using notifications.  [default: on network, FUSE and container file systems]",
         ),
     ] = None,
     poll_delay_ms: Annotated[
-        str, typer.Option(metavar="N", show_default=True, help="Time between two looks, 50 to 60000.")
-    ] = "300",
-    source: Annotated[
-        str, typer.Option(metavar="S", show_default=True, help=f"Where events come from: {', '.join(SOURCE_NAMES)}.")
-    ] = "auto",
+        int, typer.Option(metavar="N", min=50, max=MAX_MS, help="Time between two polls, in milliseconds.")
+    ] = 300,
+    source: Annotated[SourceName, typer.Option(help="How changes are detected.")] = "auto",
     on_busy: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW",
-            show_default=True,
-            help="A change while COMMAND runs: restart it, queue one more run, or ignore the change.",
-        ),
+        OnBusy, typer.Option(help="On a change while COMMAND runs: restart it, queue one run, or ignore the change.")
     ] = "restart",
     signal: Annotated[
-        str, typer.Option(metavar="SIG", show_default=True, help="What COMMAND is sent to end, such as SIGINT.")
-    ] = "SIGTERM",
+        int,
+        typer.Option(
+            metavar="SIG",
+            parser=signal_number,
+            show_default="SIGTERM",
+            help="The signal that ends COMMAND, such as SIGINT.",
+        ),
+    ] = SIGTERM,
     stop_timeout: Annotated[
-        str, typer.Option(metavar="S", show_default=True, help="How long COMMAND may take to end before it is killed.")
-    ] = "10",
+        float,
+        typer.Option(metavar="S", parser=seconds, help="Seconds that COMMAND may take to end before it is killed."),
+    ] = 10.0,
     clear: Annotated[bool, typer.Option("--clear", help="Clear the terminal before each run of COMMAND.")] = False,
 ) -> Callable[[], int]:
     """Print what changes, or run a command after each change, until Ctrl-C.
 
     Each file is reported once per quiet window, with its net change.
 
-    What git ignores is left out (.gitignore, .git/info/exclude, core.excludesFile), and so are version control
+    What git ignores is ignored (.gitignore, .git/info/exclude, core.excludesFile), and so are version control
     folders, bytecode, virtual environments, node_modules and editors' temporary files.
 
     Examples:
@@ -103,63 +113,59 @@ def watch(
       reloadls watch src tests --include '*.py' --on-busy queue -- pytest -q
       reloadls watch docs --clear -- make html
 
-    With --json the first lines say what is there, {"type": "snapshot", "path": …, "uri": …}, up to {"type": "ready"};
+    With --json the first lines list the files, {"type": "snapshot", "path": …, "uri": …}, up to {"type": "ready"};
     then each change is {"type": "created", "path": …, "uri": …, "at": "2026-01-31T12:00:00.123Z"}. Nothing is lost in
     between.
 
-    COMMAND runs at the start and after each batch of changes, in a process group of its own that is ended as a whole,
-    with nothing on its standard input. RELOADLS_CHANGED holds the changed paths, one a line: none at the start, and
-    the watched paths themselves if it would be over 64 KiB or a name holds a line break. No shell reads COMMAND; for
-    one, use: -- sh -c '…'. What COMMAND writes itself starts it again, unless git ignores it or --exclude does. With
-    --once, --max-events and --timeout the exit code is COMMAND's.
+    COMMAND runs at the start and after each batch of changes. It has a process group of its own, which is ended as a
+    whole, and an empty standard input. RELOADLS_CHANGED holds the changed paths, one per line. It is empty at the
+    start, and lists the watched paths if it would exceed 64 KiB or a name contains a line break. COMMAND is not read by
+    a shell; for one, use: -- sh -c '…'. A file that COMMAND writes starts it again, unless git or --exclude ignores it.
+    With --once, --max-events and --timeout the exit code is COMMAND's.
     """
-    debounce = whole_number("--debounce-ms", debounce_ms, low=1, high=60_000)
-    used = one_of("--source", source, SOURCE_NAMES)
-    scope = Scope(
-        [watched_path(path) for path in paths or ["."]],
-        include=[pattern("--include", text) for text in include or ()],
-        exclude=[pattern("--exclude", text) for text in exclude or ()],
-        use_gitignore=not no_gitignore,
-    )
-    command = _command(ctx.obj or (), scope, on_busy, signal, stop_timeout, clear=clear)
-    if command is not None and json:
-        raise BadArgument("COMMAND", shlex.join(ctx.obj), "can't be used with --json: their outputs would be mixed")
-    plan = Plan(
-        scope=scope,
-        pacing=Pacing(
-            debounce / 1000,
-            _max_wait(max_wait_ms, debounce) / 1000,
-            whole_number("--poll-delay-ms", poll_delay_ms, low=50, high=60_000) / 1000,
-            "polling" if poll else used,
+    argv: list[str] = ctx.obj or []
+    if argv and json:
+        raise bad_argument("COMMAND", shlex.join(argv), "can't be used with --json: their outputs would be mixed.")
+    if max_wait_ms is not None and max_wait_ms < debounce_ms:
+        raise bad_argument("--max-wait-ms", str(max_wait_ms), f"is less than --debounce-ms ({debounce_ms}).")
+
+    def job() -> int:
+        import asyncio  # noqa: PLC0415 - not for --help
+
+        from reloadls.watch.flush import Pacing  # noqa: PLC0415
+        from reloadls.watch.scope import Scope  # noqa: PLC0415
+
+        from .watch_command import CommandPlan  # noqa: PLC0415
+        from .watch_run import Plan, run_watch  # noqa: PLC0415
+
+        scope = Scope(
+            paths or [watched_path(".")], include=include or (), exclude=exclude or (), use_gitignore=not no_gitignore
+        )
+        pacing = Pacing(
+            debounce_ms / 1000,
+            (max_wait_ms or max(_MAX_WAIT_MS, debounce_ms)) / 1000,
+            poll_delay_ms / 1000,
+            "polling" if poll else source,
             polls_served=poll is None,
-        ),
-        as_json=json,
-        types=frozenset(one_of("--type", text, TYPES) for text in types or TYPES),
-        once=once,
-        timeout=None if timeout is None else seconds("--timeout", timeout),
-        max_events=None if max_events is None else whole_number("--max-events", max_events, low=1),
-        command=command,
-    )
-    return lambda: asyncio.run(run_watch(plan))
+        )
+        command = CommandPlan(
+            argv=argv,
+            on_busy=on_busy,
+            stop_signal=signal,
+            stop_timeout=stop_timeout,
+            clear=clear and sys.stdout.isatty(),
+            roots=scope.roots,
+        )
+        plan = Plan(
+            scope=scope,
+            pacing=pacing,
+            as_json=json,
+            types=frozenset(types or get_args(ChangeType)),
+            once=once,
+            timeout=timeout,
+            max_events=max_events,
+            command=command if argv else None,
+        )
+        return asyncio.run(run_watch(plan))
 
-
-def _command(
-    argv: Sequence[str], scope: Scope, on_busy: str, signal: str, stop_timeout: str, *, clear: bool
-) -> CommandPlan | None:
-    busy, number = one_of("--on-busy", on_busy, BUSY), signal_number("--signal", signal)
-    timeout = seconds("--stop-timeout", stop_timeout)
-    if not argv:
-        return None
-    clear = clear and sys.stdout.isatty()
-    return CommandPlan(
-        argv=argv, on_busy=busy, stop_signal=number, stop_timeout=timeout, clear=clear, roots=scope.roots
-    )
-
-
-def _max_wait(text: str | None, debounce: int) -> int:
-    if text is None:
-        return max(2000, debounce)
-    wait = whole_number("--max-wait-ms", text, low=1)
-    if wait < debounce:
-        raise BadArgument("--max-wait-ms", text, f"must be at least --debounce-ms ({debounce})")
-    return wait
+    return job

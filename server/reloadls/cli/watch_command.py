@@ -13,18 +13,15 @@ import threading
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from reloadls.base.parent_death import signal_at_parent_death
 
-from .arguments import BadArgument
+from .arguments import OnBusy
 from .output import Output
 from .text import relative, shown
 
-__all__ = ["BUSY", "Command", "CommandPlan", "OnBusy", "signal_number"]
-
-OnBusy = Literal["restart", "queue", "ignore"]
-BUSY: Final[tuple[OnBusy, ...]] = ("restart", "queue", "ignore")
+__all__ = ["Command", "CommandPlan"]
 
 _CHANGED: Final = "RELOADLS_CHANGED"
 _LONGEST_VALUE: Final = 64 * 1024
@@ -60,22 +57,6 @@ class CommandPlan:
     stop_timeout: float
     clear: bool
     roots: Sequence[str]
-
-
-def signal_number(name: str, value: str) -> int:
-    """Return the signal that `value` names: ``SIGINT``, ``int`` or ``2``.
-
-    Raises:
-        BadArgument: there is no such signal.
-    """
-    text = value.upper().removeprefix("SIG")
-    found = getattr(signal.Signals, f"SIG{text}", None) if text.isalnum() else None
-    if found is None and text.isdecimal() and len(text) < 4:
-        with contextlib.suppress(ValueError):
-            found = signal.Signals(int(text))
-    if found is None:
-        raise BadArgument(name, value, "must be a signal of this system, such as SIGTERM, INT or 2")
-    return int(found)
 
 
 class Command:
@@ -174,7 +155,7 @@ class Command:
         while not run.gone():
             if self._hurry.is_set() or time.monotonic() > deadline:
                 if not self._hurry.is_set():
-                    await self._say(f"{self._name} has not ended within {self._plan.stop_timeout:g} s: killed")
+                    await self._say(f"{self._name} did not end within {self._plan.stop_timeout:g} s: killed")
                 run.send(_KILL)
                 deadline = math.inf
             await asyncio.sleep(_LOOK_S)
@@ -209,7 +190,7 @@ class _Run:
 
     def __init__(self, argv: Sequence[str], environment: dict[str, str]) -> None:
         self.ended = asyncio.Event()
-        """Whether the process that was started, not all of its group, has ended."""
+        """Whether the process that was started (not all of its group) has ended."""
         self.code = 0
         """Its exit code; -N if signal N ended it."""
         self._loop = asyncio.get_running_loop()
@@ -277,7 +258,7 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
 
 def _how_ended(code: int) -> str:
     if code >= 0:
-        return "has ended" if code == 0 else f"ended with exit code {code}"
+        return "ended" if code == 0 else f"ended with exit code {code}"
     try:
         return f"was ended by {signal.Signals(-code).name}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""What `reloadls watch` prints: a change, a file that is there, a problem, each as one line."""
+"""What `reloadls watch` prints: changes, existing files and problems, one per line."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from reloadls.watch.status import WatchStatus
 
 from .text import json_line, relative, shown, unicode_path
 
-__all__ = ["TYPES", "HumanLines", "JsonLines", "backend_text", "header", "status_lines", "utc_text"]
+__all__ = ["HumanLines", "JsonLines", "backend_text", "header", "status_lines", "utc_text"]
 
-TYPES: Final = ("created", "modified", "deleted")
 
 _COLOURS: Final = {"created": "\x1b[32m", "modified": "\x1b[33m", "deleted": "\x1b[31m"}
 _DIM: Final = "\x1b[2m"
@@ -59,7 +58,7 @@ class JsonLines:
         self._to_uri = to_uri
 
     def snapshot(self, path: str) -> str:
-        """One file that is there."""
+        """One existing file."""
         return json_line({"type": "snapshot", "path": unicode_path(path), "uri": self._to_uri(path)})
 
     def ready(self) -> str:
@@ -99,22 +98,22 @@ def status_lines(before: Sequence[Problem], now: Sequence[Problem], folder: str)
     """What has become wrong, and what has become right again."""
     for problem in now:
         if problem not in before:
-            yield f"reloadls: {_told(problem, folder)}\n"
+            yield f"reloadls: {_problem(problem, folder)}\n"
     for problem in before:
         if problem not in now:
             yield f"reloadls: {_over(problem, folder)}\n"
 
 
-def _told(problem: Problem, folder: str) -> str:
+def _problem(problem: Problem, folder: str) -> str:
     if problem.code == "missingPath" and problem.path is not None:
-        return f"{shown(relative(problem.path, folder))} is not there; waiting for it"
+        return f"{shown(relative(problem.path, folder))} does not exist; waiting for it"
     return shown(problem.message)
 
 
 def _over(problem: Problem, folder: str) -> str:
     name = "" if problem.path is None else shown(relative(problem.path, folder))
     if problem.code == "missingPath":
-        return f"{name} is there"
+        return f"{name} exists again"
     if problem.code in _DENIED and name:
-        return f"{name} can be read again, or is gone"
-    return f"over: {shown(problem.message)}"
+        return f"{name} can be read again, or no longer exists"
+    return f"resolved: {shown(problem.message)}"

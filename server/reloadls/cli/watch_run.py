@@ -18,8 +18,9 @@ from reloadls.watch.problems import Problem
 from reloadls.watch.scope import Scope
 from reloadls.watch.status import WatchStatus
 
-from .endings import FAILED, OK, tell_error, when_reader_leaves, when_told_to_end
+from .endings import FAILED, OK, print_error
 from .output import Output, leads_to_own_output
+from .signals import on_closed_pipe, on_ending_signal
 from .text import fault_text, shown, wants_colour, working_folder
 from .watch_command import Command, CommandPlan
 from .watch_lines import HumanLines, JsonLines, header, status_lines
@@ -50,7 +51,7 @@ async def run_watch(plan: Plan) -> int:
     """Watch as planned and return the exit code."""
     out, err = Output(1, "stdout"), Output(2, "stderr")
     watch = _Watch(plan, out, err)
-    with _logged_to(err), when_told_to_end(watch.end), when_reader_leaves(1, watch.end):
+    with _logged_to(err), on_ending_signal(watch.end), on_closed_pipe(1, watch.end):
         work = asyncio.create_task(watch.run())
         ending = asyncio.create_task(watch.ended.wait())
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -64,7 +65,7 @@ async def run_watch(plan: Plan) -> int:
     failure = watch.failure or (None if work.cancelled() else work.exception())
     if failure is None or isinstance(failure, BrokenPipeError):
         return code
-    tell_error(fault_text(failure), as_json=plan.as_json)
+    print_error(fault_text(failure), as_json=plan.as_json)
     return FAILED
 
 

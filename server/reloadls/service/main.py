@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reloadls.base.choices import LogLevel, SourceName
 from reloadls.base.logs import SafeFormatter
 from reloadls.base.text import shown
 from reloadls.service.host import Host
@@ -27,12 +28,10 @@ from reloadls.service.transports import (
     without_token,
 )
 from reloadls.watch.hub import WatchHub
-from reloadls.watch.sources.make import SourceName
 from reloadls.watch.state import state_folder
 
 __all__ = ["DROP_AFTER_S", "LogLevel", "ServeOptions", "SourceName", "TransportName", "serve_main"]
 
-LogLevel = Literal["debug", "info", "warning", "error"]
 TransportName = Literal["stdio", "tcp", "ws", "socket"]
 
 DROP_AFTER_S: Final = 60.0

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+
+from reloadls.base.choices import ChangeType
 
 __all__ = ["ChangeType", "FileChange", "collapse_changes", "net_changes"]
-
-ChangeType = Literal["created", "modified", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Protocol
 
-from reloadls.cli.endings import FAILED, INTERRUPTED, tell_error, when_told_to_end
+from reloadls.cli.endings import FAILED, INTERRUPTED, print_error
+from reloadls.cli.signals import on_ending_signal
 from reloadls.cli.text import shown
 
 __all__ = ["Project", "run_act"]
@@ -45,7 +46,7 @@ def run_act(project: Project, play: Play, *, keep: bool, as_json: bool, what: st
     try:
         return asyncio.run(_until_told_to_end(project, play))
     except failure as error:
-        tell_error(f"{what} failed: {error}", as_json=as_json)
+        print_error(f"{what} failed: {error}", as_json=as_json)
         return FAILED
     finally:
         # Only now has the thread ended that may have been writing there.
@@ -57,7 +58,7 @@ def run_act(project: Project, play: Play, *, keep: bool, as_json: bool, what: st
 
 async def _until_told_to_end(project: Project, play: Play) -> int:
     work = asyncio.create_task(_work(project, play))
-    with when_told_to_end(work.cancel):
+    with on_ending_signal(work.cancel):
         try:
             return await work
         except asyncio.CancelledError:

@@ -11,20 +11,22 @@ __all__ = ["demo"]
 
 
 def demo(
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per line, a summary last in each act.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line, and a summary per act.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder.")] = False,
-    act: Annotated[int | None, typer.Option(min=1, max=2, help="Only the first or the second act.")] = None,
+    act: Annotated[int | None, typer.Option(min=1, max=2, help="Run only the first or the second act.")] = None,
     picture: Annotated[str | None, typer.Option(hidden=True, metavar="F", help="Save the table as SVG.")] = None,
 ) -> Callable[[], int]:
-    """See it at work, in a few seconds.
+    """Watch it work, in a few seconds.
 
     First act: starts the service, changes hundreds of files of a copy of its own source as people, editors and git do,
-    and compares after each step what was told with what is on disk.
+    and compares the reports with the disk after each step.
 
-    Second act: edits a FastAPI application while guests ask it without a pause; it needs FastAPI and uvicorn, as
-    'reloadls[demo]' brings them.
+    Second act: edits a FastAPI application under constant load; it needs FastAPI and uvicorn, which 'reloadls[demo]'
+    installs.
 
-    Ends with 0 if all was equal and no request was lost, else with 1.
+    Exits with 0 if all was equal and no request was lost, else with 1.
 
     Examples:
 

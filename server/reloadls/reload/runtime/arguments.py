@@ -1,20 +1,21 @@
-"""The arguments of `reloadls run`: ours before the program, all after it the program's own."""
+"""What `reloadls run` accepts: one table of its options, and a parser that starts a program without importing typer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-__all__ = ["BadRunArgument", "HelpWanted", "RunOptions", "parse"]
+__all__ = ["OPTIONS", "BadRunArgument", "HelpWanted", "Option", "RunOptions", "parse"]
 
 
 class BadRunArgument(Exception):
-    """An argument can't be used; the message says which, and what is allowed."""
+    """An argument can't be used; the message names it, its value and what is allowed."""
 
 
 class HelpWanted(Exception):
-    """The user asks what can be said here."""
+    """The arguments ask for help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +31,113 @@ class RunOptions:
     """What to watch; the program's own place if empty."""
     debounce_ms: int = 25
     restart: bool = False
-    """Whether to start the program anew where it can't be reloaded."""
+    """Whether to restart the program where an edit can't be applied live."""
     drain_s: float = 10.0
-    """How long the one that is replaced may take to end, in seconds."""
+    """How long the process that is replaced may take to end, in seconds."""
     quiet: bool = False
     keep: tuple[str, ...] = ()
-    """The codes of notes for which it is not started anew."""
+    """The codes of notes that cause no restart."""
 
 
-_FLAGS = {"--restart-on-required": "restart", "--quiet": "quiet", "-q": "quiet"}
-_VALUES = ("--debounce-ms", "--root", "--drain-seconds", "--keep")
-_KEPT = ("notUndone", "stillHeld", "stillRunning")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option of `reloadls run`, for the parser and for the help.
+
+    Attributes:
+        names: as they are written on the command line.
+        field: which field of `RunOptions` it sets.
+        help: one sentence.
+        metavar: what its value is called; empty for a flag.
+        read: makes the field's value from the text; raises ValueError with what is allowed.
+        repeats: whether it may be given several times.
+    """
+
+    names: tuple[str, ...]
+    field: str
+    help: str
+    metavar: str = ""
+    read: Callable[[str], object] = str
+    repeats: bool = False
+
+
+_NOTES = ("notUndone", "stillHeld", "stillRunning")
+_MODULE = "-m"
+
+
+def _note(value: str) -> str:
+    if value not in _NOTES:
+        raise ValueError(f"must be one of {', '.join(_NOTES)}")
+    return value
+
+
+def _folder(value: str) -> str:
+    if not value:
+        raise ValueError("must be a folder")
+    return value
+
+
+def _milliseconds(value: str) -> int:
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 8 else 0
+    if not 1 <= number <= 60_000:
+        raise ValueError("must be a whole number, 1 to 60000")
+    return number
+
+
+def _seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 3600:
+        raise ValueError("must be a number of seconds, 0 to 3600")
+    return number
+
+
+OPTIONS = (
+    Option(
+        names=(_MODULE,),
+        field="is_module",
+        metavar="MODULE",
+        help="Run a module, as 'python -m' does, instead of a script.",
+    ),
+    Option(
+        names=("--restart-on-required",),
+        field="restart",
+        help="Restart the program where an edit can't be applied live.",
+    ),
+    Option(
+        names=("--keep",),
+        field="keep",
+        metavar="CODE",
+        read=_note,
+        repeats=True,
+        help="Do not restart for this note: notUndone, stillHeld or stillRunning; repeatable.",
+    ),
+    Option(
+        names=("--root",),
+        field="roots",
+        metavar="PATH",
+        read=_folder,
+        repeats=True,
+        help="A folder with the program's own code; repeatable.  [default: all code that is not installed]",
+    ),
+    Option(
+        names=("--debounce-ms",),
+        field="debounce_ms",
+        metavar="N",
+        read=_milliseconds,
+        help="Quiet time after a change, 1 to 60000.",
+    ),
+    Option(
+        names=("--drain-seconds",),
+        field="drain_s",
+        metavar="S",
+        read=_seconds,
+        help="How long a process that is replaced may take to end, 0 to 3600.",
+    ),
+    Option(names=("--quiet", "-q"), field="quiet", help="Print nothing to stderr."),
+)
+_BY_NAME = {name: option for option in OPTIONS for name in option.names}
 
 
 def parse(args: Sequence[str]) -> RunOptions:
@@ -57,47 +154,33 @@ def parse(args: Sequence[str]) -> RunOptions:
         name, equals, value = argument.partition("=")
         if argument in ("-h", "--help"):
             raise HelpWanted
-        if argument in ("-m", "--"):
+        if argument in (_MODULE, "--"):
             if not rest:
-                raise BadRunArgument(f"{argument} needs the name of a {'module' if argument == '-m' else 'script'}")
-            return replace(options, program=rest[0], is_module=argument == "-m", args=tuple(rest[1:]))
-        if argument in _FLAGS:
-            options = _flagged(options, _FLAGS[argument])
-        elif name in _VALUES:
-            if not equals:
-                if not rest:
-                    raise BadRunArgument(f"{name} needs a value")
-                value = rest.pop(0)
-            options = _valued(options, name, value)
-        elif argument.startswith("-") and argument != "-":
-            raise BadRunArgument(f"no such option: {argument}")
-        else:
+                raise BadRunArgument(f"{argument} needs the name of a {'module' if argument == _MODULE else 'script'}")
+            return replace(options, program=rest[0], is_module=argument == _MODULE, args=tuple(rest[1:]))
+        option = _BY_NAME.get(name)
+        if option is None:
+            if argument.startswith("-") and argument != "-":
+                raise BadRunArgument(f"no such option: {argument}")
             return replace(options, program=argument, args=tuple(rest))
+        if option.metavar and not equals:
+            if not rest:
+                raise BadRunArgument(f"{name} needs a value")
+            value = rest.pop(0)
+        elif equals and not option.metavar:
+            raise BadRunArgument(f"{name} takes no value")
+        options = _with(options, option, name, value)
     raise BadRunArgument("a program is missing: give a SCRIPT, or -m and a MODULE")
 
 
-def _flagged(options: RunOptions, field: str) -> RunOptions:
-    return replace(options, restart=True) if field == "restart" else replace(options, quiet=True)
-
-
-def _valued(options: RunOptions, name: str, value: str) -> RunOptions:
-    if name == "--root":
-        if not value:
-            raise BadRunArgument("--root '': must be a folder")
-        return replace(options, roots=(*options.roots, value))
-    if name == "--keep":
-        if value not in _KEPT:
-            raise BadRunArgument(f"--keep {value!r}: must be one of {', '.join(_KEPT)}")
-        return replace(options, keep=(*options.keep, value))
-    if name == "--debounce-ms":
-        number = int(value) if value.isascii() and value.isdigit() and len(value) < 8 else 0
-        if not 1 <= number <= 60_000:
-            raise BadRunArgument(f"--debounce-ms {value!r}: must be a whole number, 1 to 60000")
-        return replace(options, debounce_ms=number)
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= 3600:
-        raise BadRunArgument(f"--drain-seconds {value!r}: must be a number of seconds, 0 to 3600")
-    return replace(options, drain_s=seconds)
+def _with(options: RunOptions, option: Option, name: str, text: str) -> RunOptions:
+    value: Any = True
+    if option.metavar:
+        try:
+            value = option.read(text)
+        except ValueError as error:
+            raise BadRunArgument(f"{name} {text!r}: {error}") from None
+    if option.repeats:
+        value = (*getattr(options, option.field), value)
+    changes: dict[str, Any] = {option.field: value}
+    return replace(options, **changes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from reloadls.base.choices import SOURCE_NAMES, SourceName
 from reloadls.watch.folder import Entry
 from reloadls.watch.guarded import GuardedDisk
 from reloadls.watch.sources.base import Hints, Source
@@ -21,10 +22,6 @@ elif TYPE_CHECKING:
     from reloadls.watch.sources.kernel import Kernel
 
 __all__ = ["SOURCE_NAMES", "Disk", "SourceName", "SourceOptions", "make_source"]
-
-SourceName = Literal["auto", "inotify", "watchfiles", "polling"]
-SOURCE_NAMES: tuple[SourceName, ...] = ("auto", "inotify", "watchfiles", "polling")
-"""How hints are got. ``auto`` is inotify on Linux, and watchfiles elsewhere; both poll while they fail."""
 
 _SHORTEST_STEP_S = 0.005
 _LONGEST_STEP_S = 0.075
