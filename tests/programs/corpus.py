@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from . import applications, frameworks, others, scripts, web
+from . import applications, frameworks, others, scripts, wagtail, web
 
 __all__ = ["PROGRAMS"]
 
-PROGRAMS = (*scripts.PROGRAMS, *web.PROGRAMS, *frameworks.PROGRAMS, *others.PROGRAMS, *applications.PROGRAMS)
+PROGRAMS = (
+    *scripts.PROGRAMS,
+    *web.PROGRAMS,
+    *frameworks.PROGRAMS,
+    *others.PROGRAMS,
+    *applications.PROGRAMS,
+    *wagtail.PROGRAMS,
+)

@@ -56,12 +56,17 @@ def make_folder(program: Program, folder: Path) -> None:
     if program.source:
         _unpack(program.source, folder)
     python = python_of(program.environment, program.packages)
-    for command in program.setup:
-        subprocess.run([python, *command], cwd=folder, check=True, capture_output=True)
+    _run_all(program.setup, python, folder)
     for path, text in program.files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
+    _run_all(program.prepare, python, folder)
+
+
+def _run_all(commands: tuple[tuple[str, ...], ...], python: str, folder: Path) -> None:
+    for command in commands:
+        subprocess.run([python, *command], cwd=folder, check=True, capture_output=True)
 
 
 def _unpack(requirement: str, folder: Path) -> None:

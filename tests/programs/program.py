@@ -73,6 +73,7 @@ class Program:
         environment: the name of the environment that it runs in; "" is the one of the tests.
         packages: what is installed there.
         setup: commands, after ``python``, that make its files before it runs.
+        prepare: commands, after ``python``, once its files are there.
         source: the released source package that its files come from.
         workers: how many processes answer.
         fast: whether `make test` has it.
@@ -90,6 +91,7 @@ class Program:
     environment: str = ""
     packages: tuple[str, ...] = ()
     setup: tuple[tuple[str, ...], ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
     source: str = ""
     workers: int = 1
     fast: bool = False

@@ -150,7 +150,7 @@ class Running:
     def _same(self, path: str) -> str:
         """What all workers answer; if they don't agree, all answers."""
         times = 1 if self._program.workers == 1 else _ASKS_PER_WORKER * self._program.workers
-        return " | ".join(sorted({_get(self._port, path) for _ in range(times)}))
+        return " | ".join(sorted({_get(self._port, path).replace(str(self._port), "PORT") for _ in range(times)}))
 
     def _from_asker(self) -> list[str]:
         asked = subprocess.run(

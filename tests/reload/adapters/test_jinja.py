@@ -53,6 +53,16 @@ def test_each_file_of_a_page(live: Live, module: ModuleType) -> None:
         assert module.page("page.html") == module.HELD[0].render(word="hi") == page
 
 
+def test_a_template_uses_a_filter_that_comes_with_the_same_save(live: Live, module: ModuleType) -> None:
+    module.page("part.html")
+    report = live.edit(
+        ("pages/part.html", "word", "word|loud"),
+        ("app.py", "HELD = []\n", 'HELD = []\nenv.filters["loud"] = lambda word: word + "!"\n'),
+    )
+    assert report.status == "reloaded"
+    assert module.page("part.html") == module.HELD[0].render(word="hi") == "part hi!"
+
+
 def test_a_template_that_is_wrong_changes_nothing(live: Live, module: ModuleType) -> None:
     module.page("page.html")
     wrong = live.text("pages/part.html") + "\n{% if %}"

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-from reloadls.reload.engine.adapting import Adapter
+from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.undo import Undo
 
 from .loading import when_loaded
@@ -28,19 +28,25 @@ class JinjaAdapter(Adapter):
 
     def __init__(self) -> None:
         self._environments: WeakSet[Any] = WeakSet()
+        self._changed: list[tuple[Any, Any]] = []
+        """The templates whose files changed, each with its environment."""
         when_loaded("jinja2.environment", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         watch_made(module.Environment, self._environments.add)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """Compile the templates of this file anew, in their place. Raises TemplateSyntaxError."""
-        found = False
-        for environment in list(self._environments):
-            for template in _loaded(environment, path):
-                _compile_again(environment, template, undo)
-                found = True
-        return found
+        """Templates are compiled once statements have run: they may use filters that are new."""
+        undo.add(self._changed.clear)
+        found = [(each, template) for each in list(self._environments) for template in _loaded(each, path)]
+        self._changed += found
+        return bool(found)
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
+        for environment, template in self._changed:
+            _compile_again(environment, template, undo)
+        self._changed = []
 
 
 def watch_made(cls: type, then: Any) -> None:

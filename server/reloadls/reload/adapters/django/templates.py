@@ -69,21 +69,31 @@ class TemplatesAdapter(Adapter):
 
     def __init__(self) -> None:
         self._templates: WeakSet[Any] = WeakSet()
+        self._changed: list[str] = []
+        """The files of templates that are held."""
         when_loaded("django.template.base", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         watch_made(module.Template, self._templates.add)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """Compile templates of a file anew, in their place, and have loaders look again. Raises TemplateSyntaxError."""
-        held = [each for each in list(self._templates) if _is_of(each, path)]
+        """Have loaders look again. Templates are compiled once statements have run: they may use tags that are new."""
+        held = any(_is_of(each, path) for each in list(self._templates))
         if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
             return False
-        for template in held if os.path.exists(path) else ():
-            _compile_again(template, path, undo)
+        undo.add(self._changed.clear)
+        self._changed.append(path)
         undo.add(_reset_loaders)
         _reset_loaders()
         return True
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
+        for path in self._changed:
+            for template in list(self._templates) if os.path.exists(path) else ():
+                if _is_of(template, path):
+                    _compile_again(template, path, undo)
+        self._changed = []
 
 
 def _innermost(function: Any) -> Any:
