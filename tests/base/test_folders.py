@@ -15,11 +15,11 @@ import pytest
 
 from reloadls.base import folders
 from reloadls.base.folders import make_private, runtime_folder
-from reloadls.reload.runtime.folder import targets_folder as made_folder
-from reloadls.service.targets_place import check_folders, targets_folder
+from reloadls.reload.runtime.endpoint.folder import targets_folder as made_folder
+from reloadls.service.targets.advert import check_folders, targets_folder
 from reloadls.service.transports import read_or_make_token
 from reloadls.service.transports.unix_socket import listen_on_path
-from reloadls.watch.state_folder import make_folder
+from reloadls.watch.state.folder import make_folder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
 UMASKS = pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777], ids=oct)

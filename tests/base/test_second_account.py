@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.reload.runtime.server import _is_ours
-from reloadls.service.targets_line import _peer
+from reloadls.reload.runtime.endpoint.server import _is_ours
+from reloadls.service.targets.connection import _peer
 from tests.support.clients import RecordingClient
 from tests.support.peers import ProcessPeer, StreamPeer
 from tests.support.service import COMMAND, hello

@@ -205,8 +205,8 @@ START = """
 import asyncio, json, sys, threading, time, psutil
 from reloadls.watch.flush import Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
-import reloadls.watch.sources.instance as native
+from reloadls.watch.scope.scope import Scope
+import reloadls.watch.sources.watchfiles_instance as native
 spans = []
 real = native.RustNotify
 def timed(*args):

@@ -20,7 +20,7 @@ import psutil
 
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import WatchHub, Wish
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 
 _IN_FOLDER = 10
 _SAVES = 21

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from reloadls.protocol import frame, to_uri
-from reloadls.watch.sources.inotify_calls import CLOSE_WRITE, Calls
+from reloadls.watch.sources.linux.calls import CLOSE_WRITE, Calls
 
 FILES = 1000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import reloadls
-from reloadls.reload.runtime.arguments import OPTIONS
+from reloadls.reload.runtime.start.arguments import OPTIONS
 from tests.cli.running import finish
 
 BAD = {

@@ -18,16 +18,16 @@ from typing import Any
 import psutil
 import pytest
 
-from reloadls.cli.demo.account import Arrival, Picture
-from reloadls.cli.demo.client import DemoClient, ServiceFailed
-from reloadls.cli.demo.lines import JsonScreen
-from reloadls.cli.demo.live.load import Counts, Load
-from reloadls.cli.demo.live.main import run_second_act
-from reloadls.cli.demo.live.project import EDITS, LiveProject
-from reloadls.cli.demo.live.project import Edit as LiveEdit
-from reloadls.cli.demo.project import DemoProject
-from reloadls.cli.demo.run import DemoRun
-from reloadls.cli.demo.steps import demo_steps
+from reloadls.demo.account import Arrival, Picture
+from reloadls.demo.client import DemoClient, ServiceFailed
+from reloadls.demo.lines import JsonScreen
+from reloadls.demo.live.load import Counts, Load
+from reloadls.demo.live.main import run_second_act
+from reloadls.demo.live.project import EDITS, LiveProject
+from reloadls.demo.live.project import Edit as LiveEdit
+from reloadls.demo.project import DemoProject
+from reloadls.demo.run import DemoRun
+from reloadls.demo.steps import demo_steps
 from reloadls.protocol import from_uri
 from tests.cli.running import finish, start, until
 
@@ -101,8 +101,8 @@ class Forgetful(Picture):
 
 
 async def test_a_change_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reloadls.cli.demo.run.Picture", Forgetful)
-    monkeypatch.setattr("reloadls.cli.demo.run._ARRIVE_S", 0.5)
+    monkeypatch.setattr("reloadls.demo.run.Picture", Forgetful)
+    monkeypatch.setattr("reloadls.demo.run._ARRIVE_S", 0.5)
     project = DemoProject()
     project.git = None
     try:
@@ -183,7 +183,7 @@ def test_an_interrupted_second_act_leaves_nothing(tmp_path: Path) -> None:
 def test_without_fastapi_it_says_in_one_line_how_to_get_it(
     as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reloadls.cli.demo.live.main._NEEDS", ("no_such_library",))
+    monkeypatch.setattr("reloadls.demo.live.main._NEEDS", ("no_such_library",))
     assert run_second_act(as_json=as_json, keep=False) == 0
     out = capsys.readouterr().out
     assert "pip install 'reloadls[demo]'" in out

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import attrs
 
-from reloadls.protocol import Options, methods
+from reloadls.protocol import Options
+from reloadls.wire import methods
 from tests.cli.running import environment
 
 ROOT = Path(__file__).parents[2]

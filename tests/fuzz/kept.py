@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import WatchHub, Wish
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 
 __all__ = ["fuzz_state"]
 

@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Callable
 
-from reloadls.proxy.interest import Interest, read_watchers
-from reloadls.watch.patterns import Patterns, check_pattern
+from reloadls.proxy.watching.registrations import Interest, read_watchers
+from reloadls.watch.scope.patterns import Patterns, check_pattern
 
 __all__ = ["fuzz_patterns"]
 _MATCH_S = 0.05

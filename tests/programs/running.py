@@ -193,7 +193,7 @@ def _free_port() -> int:
 
 def _targets(session: int) -> list[str]:
     """The files by which editors find the program's processes."""
-    from reloadls.reload.runtime.folder import targets_folder
+    from reloadls.reload.runtime.endpoint.folder import targets_folder
 
     found = []
     for name in os.listdir(targets_folder()):

@@ -24,13 +24,13 @@ from reloadls.protocol import (
     TriggerParams,
     encode_change_batch,
     encode_watched_files,
-    jsonio,
     make_converter,
     structure_params,
 )
 from reloadls.protocol.convert import structure_initialize
 from reloadls.protocol.message_types import ClientProtocol, params_type, result_type
 from reloadls.protocol.messages import NOTIFICATION_TYPES, REQUEST_TYPES
+from reloadls.wire import jsonio
 
 CONVERTER = make_converter()
 

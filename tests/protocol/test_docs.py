@@ -12,10 +12,11 @@ from typing import Any
 import attrs
 import pytest
 
-from reloadls.protocol import Options, make_converter, methods, parse_options
+from reloadls.protocol import Options, make_converter, parse_options
 from reloadls.protocol import messages as shapes
 from reloadls.protocol import report as reports
 from reloadls.protocol.messages import NOTIFICATION_TYPES, REQUEST_TYPES
+from reloadls.wire import methods
 
 _TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 _BLOCK = re.compile(r"(?:<!-- example: (?P<name>[^>]+) -->\n)?```json\n(?P<body>.*?)\n```", re.DOTALL)

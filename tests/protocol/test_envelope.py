@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from lsprotocol.types import EXIT, INITIALIZE, SHUTDOWN
 
-from reloadls.protocol import jsonio
 from reloadls.protocol.envelope import Malformed, Notification, Request, Response, classify
 from reloadls.protocol.lifecycle import Lifecycle, Phase
+from reloadls.wire import jsonio
 
 V = {"jsonrpc": "2.0"}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reloadls.protocol import framing
-from reloadls.protocol.framing import Frame, Framer, FramingError, frame
+from reloadls.wire import framing
+from reloadls.wire.framing import Frame, Framer, FramingError, frame
 
 A = b'{"id":1,"text":"one"}'
 B = b'{"id":2,"text":"two"}'

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.protocol import messages, methods
+from reloadls.protocol import messages
 from reloadls.protocol.options import Options
 from reloadls.protocol.typescript import declarations, main
+from reloadls.wire import methods
 
 PROTOCOL_TS = Path(__file__).resolve().parents[2] / "client-vscode" / "src" / "protocol.ts"
 COMMAND = (sys.executable, "-W", "error", "-m", "reloadls.protocol.typescript")

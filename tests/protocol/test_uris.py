@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reloadls.protocol import InvalidParams, from_uri, paths_from, to_uri
-from reloadls.protocol.uris import _windows_from_uri, _windows_to_uri
+from reloadls.wire.uris import _windows_from_uri, _windows_to_uri
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
 

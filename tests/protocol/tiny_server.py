@@ -23,8 +23,8 @@ from reloadls.protocol import (
     SyncParams,
     SyncResult,
     make_converter,
-    methods,
 )
+from reloadls.wire import methods
 
 
 def tiny_status() -> ReloadStatus:

@@ -14,10 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
-from reloadls.protocol import methods, to_uri
-from reloadls.proxy.beside import BACKLOG, Beside
+from reloadls.protocol import to_uri
 from reloadls.proxy.messages import Message, framed
 from reloadls.proxy.pipes import Outlet
+from reloadls.proxy.sidecar import BACKLOG, Beside
+from reloadls.wire import methods
 from tests.proxy.between import Between, between
 from tests.support.targets import ScriptedTarget, failure, runtime_folder
 

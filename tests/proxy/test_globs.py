@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reloadls.protocol import to_uri
-from reloadls.proxy.globs import alternatives, expression, literal_folders
-from reloadls.proxy.interest import Interest, read_watchers
+from reloadls.proxy.watching.globs import alternatives, expression, literal_folders
+from reloadls.proxy.watching.registrations import Interest, read_watchers
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from reloadls.protocol import to_uri
 from reloadls.proxy.messages import Message, MessageStream
-from reloadls.proxy.spelling import Spelling, folder_paths
+from reloadls.proxy.watching.spelling import Spelling, folder_paths
 from tests.cli.running import until
 from tests.proxy.between import WATCHED_FILES, Between, between
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reloadls.proxy.amend import encode
 from reloadls.proxy.messages import framed
+from reloadls.proxy.rewrite import encode
 from tests.cli.running import DEADLINE_S, until
 from tests.proxy.between import SCRIPTED, between
 from tests.proxy.servers import PROXY

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from reloadls.protocol import frame
-from reloadls.proxy.amend import Registered
 from reloadls.proxy.orders import Settings
 from reloadls.proxy.pipes import Outlet
+from reloadls.proxy.rewrite import Registered
 from reloadls.proxy.session import Session
 from tests.cli.running import until
 from tests.proxy.between import SCRIPTED, between

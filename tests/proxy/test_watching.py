@@ -321,7 +321,7 @@ async def test_after_shutdown_nothing_is_told_but_everything_answered(tmp_path: 
 
 def test_what_is_loaded_is_no_more_than_what_is_needed() -> None:
     program = (
-        "import sys, reloadls.cli.app, reloadls.proxy.main, reloadls.proxy.watching, reloadls.protocol\n"
+        "import sys, reloadls.cli.app, reloadls.proxy.main, reloadls.proxy.watching.watcher, reloadls.protocol\n"
         f"print(*({HEAVY!r} & set(sys.modules)))\n"
         "from reloadls.protocol import *\n"
         f"print(*sorted({HEAVY!r} - set(sys.modules) - {{'sqlite3'}}))"

@@ -15,7 +15,7 @@ from reloadls.watch.change import FileChange
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import Channel, WatchHub, Wish
 from reloadls.watch.journal import Journal
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 
 
 async def test_few_encoded_messages_are_kept_however_long_the_journal_is(tmp_path: Path) -> None:

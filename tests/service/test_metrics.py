@@ -12,7 +12,7 @@ import pytest
 from reloadls.service.host import Host
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import Wish
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 from tests.support.clients import RpcError
 from tests.support.service import Service, serving
 

@@ -15,11 +15,11 @@ import pytest
 from attrs import evolve
 
 from reloadls.protocol import ReloadReport, frame, to_uri
-from reloadls.service import targets_target
-from reloadls.service.targets import Targets
-from reloadls.service.targets_place import read_place
-from reloadls.service.targets_session import SessionTargets
-from reloadls.service.targets_target import Target
+from reloadls.service.targets import target as targets_target
+from reloadls.service.targets.advert import read_place
+from reloadls.service.targets.client import SessionTargets
+from reloadls.service.targets.registry import Targets
+from reloadls.service.targets.target import Target
 from reloadls.watch.hub import WatchHub
 from tests.support.clients import RecordingClient
 from tests.support.service import serving

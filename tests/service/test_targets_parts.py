@@ -12,10 +12,10 @@ from attrs import evolve
 from lsprotocol.types import DiagnosticSeverity, Position, Range
 
 from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
-from reloadls.service.diagnostics import Outstanding, differences, to_diagnostics
-from reloadls.service.targets import Targets, overlap
-from reloadls.service.targets_budget import Budget
-from reloadls.service.targets_folder import TargetsFolder
+from reloadls.service.targets.diagnostics import Outstanding, differences, to_diagnostics
+from reloadls.service.targets.discovery import TargetsFolder
+from reloadls.service.targets.rate_limit import Budget
+from reloadls.service.targets.registry import Targets, overlap
 from reloadls.watch.hub import WatchHub
 from tests.support.targets import ScriptedTarget, runtime_folder
 

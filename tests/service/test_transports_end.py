@@ -136,11 +136,11 @@ async def test_it_ends_after_a_signal_whatever_it_waits_for(tmp_path: Path, tran
     """Here closing the state file, which never returns, and everything else that is bounded is not."""
     program = """
 import sys, time
-import reloadls.service.main, reloadls.watch.hub, reloadls.watch.worker
+import reloadls.service.main, reloadls.watch.hub, reloadls.base.worker_thread
 from reloadls.cli import main
-from reloadls.watch.keeper import Keeper
+from reloadls.watch.state.keeper import Keeper
 reloadls.service.main._LAST_S = 0.3
-reloadls.watch.hub._CLOSE_S = reloadls.watch.worker._STOP_S = 3600
+reloadls.watch.hub._CLOSE_S = reloadls.base.worker_thread._STOP_S = 3600
 Keeper._close = lambda self: time.sleep(3600)
 sys.exit(main(["serve", "--state", *sys.argv[1:]]))
 """

@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from reloadls.watch import guarded
+from reloadls.watch.disk import guarded
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 from reloadls.watch.status import WatchStatus
 from tests.support.fuse import Fuse, mounted
 

@@ -19,8 +19,8 @@ from typing import Any
 from reloadls.watch import ChangeType, FileChange, FileWatcher
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
-from reloadls.watch.sources import make
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.sources import choose as make
 from reloadls.watch.status import WatchStatus
 
 __all__ = ["DEADLINE", "FAST", "NATIVE", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
@@ -318,7 +318,7 @@ async def _awatch(paths: list[str]) -> None:
 def _main() -> None:
     import threading
 
-    from reloadls.watch.sources import native  # noqa: F401 - before the right to read it may be given up
+    from reloadls.watch.sources import watchfiles as native  # noqa: F401 - before the right to read it may be given up
 
     options = json.loads(sys.argv[1])
     vars(make).update(SAFETY_NET_FLOOR_S=options.pop("net", 1000.0), SAFETY_NET_RATIO=1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reloadls.watch.sources import make
+from reloadls.watch.sources import choose as make
 
 
 @pytest.fixture

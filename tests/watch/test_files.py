@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reloadls.watch.files import Entry, Files
+from reloadls.watch.snapshot.files import Entry, Files
 
 _NAMES = st.sampled_from(["a", "b", "ab", "a.b", "ä", os.fsdecode(b"\xff"), " ", "a\nb"])
 _ANY = st.integers(-(2**70), 2**70)

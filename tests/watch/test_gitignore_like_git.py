@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.snapshot import Snapshot
 
 # Left out: git takes a slash in brackets for a slash.
 _NAMES = [

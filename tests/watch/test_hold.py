@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reloadls.watch import pipeline as pipeline_module
-from reloadls.watch.vcs import Hold
+from reloadls.watch.version_control import Hold
 from tests.support.watching import SOURCES, piping, watching
 
 

@@ -16,8 +16,8 @@ import pytest
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import Channel, WatchHub, Wish
 from reloadls.watch.journal import Cursor
-from reloadls.watch.scope import Scope
-from reloadls.watch.state import StateFile
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.state.store import StateFile
 from tests.support.watching import DEADLINE
 
 _PACING = Pacing(0.02, 0.2, 0.02)
@@ -286,7 +286,7 @@ async def test_it_ends_though_the_disk_thread_does_not(
 ) -> None:
     """A call that hangs is left behind; when it returns, what is kept is closed after all."""
     monkeypatch.setattr("reloadls.watch.hub._CLOSE_S", 0.05)
-    monkeypatch.setattr("reloadls.watch.worker._STOP_S", 0.05)
+    monkeypatch.setattr("reloadls.base.worker_thread._STOP_S", 0.05)
     (root := tmp_path / "w").mkdir()
     hub = WatchHub(state_folder=tmp_path / "state")
     member = await Member(hub).join(wish(root))

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch import guarded
 from reloadls.watch.discovery import discover_user_modules
+from reloadls.watch.disk import guarded
 from reloadls.watch.flush import Pacing
 from reloadls.watch.hub import Channel, WatchHub, Wish
 from reloadls.watch.journal import Cursor
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
 from tests.support.fuse import Fuse, mounted, needs_fuse
 from tests.support.watching import DEADLINE, SOURCES, Told, piping
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.snapshot import Snapshot
 from tests.support.watching import SOURCES, Told, watching
 
 _OLD = 1_000_000_000

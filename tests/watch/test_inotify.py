@@ -16,11 +16,11 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("Linux only", allow_module_level=True)
 
+from reloadls.watch.disk.guarded import GuardedDisk
 from reloadls.watch.flush import Pacing
-from reloadls.watch.guarded import GuardedDisk
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.sources.above import above
-from reloadls.watch.sources.kernel import Kernel
+from reloadls.watch.sources.ancestors import above
+from reloadls.watch.sources.linux.kernel import Kernel
 from tests.support.disk import state_of
 from tests.support.losses import difference
 from tests.support.watching import DEADLINE, piping, watching
@@ -219,7 +219,7 @@ async def test_watchers_that_share_an_instance_share_its_watches(tmp_path: Path)
     kernel = Kernel()
     told: list[list[str]] = [[], []]
     from reloadls.watch.flush import Flush
-    from reloadls.watch.scope import Scope
+    from reloadls.watch.scope.scope import Scope
 
     def pipeline_of(mine: list[str], exclude: list[str]) -> Pipeline:
         async def deliver(flush: Flush) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.snapshot import Snapshot
+from reloadls.watch.sources.choose import SourceName
 from tests.support.fuse import mounted, needs_fuse
 from tests.support.watching import SOURCES, piping
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reloadls.watch.links import Links, link_chain
+from reloadls.watch.disk.links import Links, link_chain
 
 
 def check(tmp_path: Path, links: dict[str, str], start: str, expected: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch.sources import make
+from reloadls.watch.sources import choose as make
 from tests.support.losses import FROZEN_LOSSES, LOSSES, Loss, Place, difference
 from tests.support.watching import NATIVE, SOURCES, Told, running, watching
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.watch.mount_table import MountTable, mounts_that_may_hang
+from reloadls.watch.disk.mounts import MountTable, mounts_that_may_hang
 from tests.support.fuse import mounted, needs_fuse
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this list")

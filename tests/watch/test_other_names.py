@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.folder import Folder
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.sources.gentle import Gentle
-from reloadls.watch.sources.inotify_calls import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.folder import Folder
+from reloadls.watch.snapshot.snapshot import Snapshot
+from reloadls.watch.sources.choose import SourceName
+from reloadls.watch.sources.linux.calls import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY
+from reloadls.watch.sources.linux.unwritten import Gentle
 from tests.support.watching import SOURCES, piping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other names are of POSIX systems")

@@ -10,8 +10,8 @@ import pytest
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.sources.choose import SourceName
 from tests.support.machine import OPERATIONS, check
 from tests.support.watching import SOURCES
 

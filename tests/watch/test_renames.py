@@ -12,10 +12,10 @@ import pytest
 
 from reloadls.watch import FileChange
 from reloadls.watch.change import net_changes
-from reloadls.watch.folder import Entry
-from reloadls.watch.renames import Trail, renames
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.snapshot.renames import Trail, renames
+from reloadls.watch.snapshot.snapshot import Snapshot
 from tests.support.watching import SOURCES, Told, watching
 
 _OLD = 1_700_000_000

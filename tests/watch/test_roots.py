@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reloadls.base.paths import prefix_of
-from reloadls.watch.roots import Root, RootIndex
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.roots import Root, RootIndex
+from reloadls.watch.snapshot.snapshot import Snapshot
 
 _PATHS = st.lists(st.sampled_from(["a", "b", "ab", "a.b"]), max_size=4).map(lambda names: "/" + "/".join(names))
 

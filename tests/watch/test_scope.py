@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch.patterns import Patterns, check_pattern
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.patterns import Patterns, check_pattern
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.snapshot import Snapshot
 
 
 def check(tmp_path: Path, files: str, expected: str, *, roots: tuple[str, ...] = ("",), **scope: Any) -> None:

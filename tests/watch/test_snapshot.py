@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch.folder import RACY, Entry, differs, is_touched
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.folder import RACY, Entry, differs, is_touched
+from reloadls.watch.snapshot.snapshot import Snapshot
 from tests.support.disk import state_of
 
 
@@ -157,8 +157,10 @@ def test_what_stamps_say(new: Entry, other: bool, touched: bool) -> None:
 
 
 def test_a_write_that_leaves_the_same_mtime_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reloadls.watch.folder.exact", lambda _: False)
-    monkeypatch.setattr("reloadls.watch.folder._TICK", 10_000_000_000)  # a clock so coarse that both fall into one tick
+    monkeypatch.setattr("reloadls.watch.snapshot.folder.exact", lambda _: False)
+    monkeypatch.setattr(
+        "reloadls.watch.snapshot.folder._TICK", 10_000_000_000
+    )  # a clock so coarse that both fall into one tick
     path = tmp_path / "a"
     path.write_text("1")
     snapshot = Snapshot(Scope([tmp_path]))
@@ -170,7 +172,7 @@ def test_a_write_that_leaves_the_same_mtime_is_found(tmp_path: Path, monkeypatch
     assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "it has the content that was seen"
     path.chmod(0o600)
     assert told(tmp_path, snapshot.reconcile()) == {}, "its metadata alone is newer"
-    monkeypatch.setattr("reloadls.watch.folder._TICK", 1)
+    monkeypatch.setattr("reloadls.watch.snapshot.folder._TICK", 1)
     assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "its metadata alone is newer"
     path.write_text("33")
     os.utime(path, (1e9, 1e9))

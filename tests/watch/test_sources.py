@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.folder import Entry
-from reloadls.watch.roots import WatchSet
-from reloadls.watch.sources import Hints, SourceFailed, make, supervised
-from reloadls.watch.sources import native as native_module
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.snapshot.roots import WatchSet
+from reloadls.watch.sources import Hints, SourceFailed, supervised
+from reloadls.watch.sources import choose as make
+from reloadls.watch.sources import watchfiles as native_module
 from reloadls.watch.sources.base import Backend, FailureCode, WholeSource
 from reloadls.watch.sources.cookies import Cookies
-from reloadls.watch.sources.native import NativeSource
 from reloadls.watch.sources.polling import PollingSource
 from reloadls.watch.sources.supervised import SupervisedSource
+from reloadls.watch.sources.watchfiles import NativeSource
 from tests.support.disk import state_of
 from tests.support.watching import DEADLINE, piping
 

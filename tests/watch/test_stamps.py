@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.watch import stamps
-from reloadls.watch.folder import RACY, entry_of
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.stamps import exact
+from reloadls.watch.disk import timestamps as stamps
+from reloadls.watch.disk.timestamps import exact
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.folder import RACY, entry_of
+from reloadls.watch.snapshot.snapshot import Snapshot
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such stamps")
 
@@ -98,8 +98,8 @@ def test_mounts_may_change(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_only_where_it_is_not_exact_an_entry_is_racy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    monkeypatch.setattr("reloadls.watch.folder.exact", lambda _: known)
-    monkeypatch.setattr("reloadls.watch.folder._TICK", 10_000_000_000)
+    monkeypatch.setattr("reloadls.watch.snapshot.folder.exact", lambda _: known)
+    monkeypatch.setattr("reloadls.watch.snapshot.folder._TICK", 10_000_000_000)
     path = tmp_path / "a"
     path.touch()
     os.utime(path, ns=(1, time.time_ns() // 1_000_000_000 * 1_000_000_000 + 5))

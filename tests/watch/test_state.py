@@ -26,11 +26,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reloadls.watch import state
 from reloadls.watch.change import ChangeType, FileChange, net_changes
-from reloadls.watch.folder import Entry
 from reloadls.watch.journal import Batch, Journal
-from reloadls.watch.state import StateBusy, StateFailed, StateFile, state_folder
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.state import store as state
+from reloadls.watch.state.store import StateBusy, StateFailed, StateFile, state_folder
 
 KEY = '{"roots": ["/p"]}'
 AT = datetime(2030, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
@@ -660,7 +660,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 def test_one_process_keeps_a_scopes_state(folder: str) -> None:
     code = """
         import sys
-        from reloadls.watch.state import StateFile
+        from reloadls.watch.state.store import StateFile
         file = StateFile.open(sys.argv[1], sys.argv[2])
         print("open", flush=True)
         sys.stdin.read()
@@ -696,7 +696,7 @@ KEEPS_ON = """
     from pathlib import Path
     from reloadls.watch.change import FileChange
     from reloadls.watch.journal import Journal
-    from reloadls.watch.state import StateFile
+    from reloadls.watch.state.store import StateFile
     from tests.watch.test_state import REWRITE, at_number, step_to
 
     def keep_on(folder, key):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reloadls.watch.denials import Denial, Retries, denial_of
 from reloadls.watch.flush import Pacing
+from reloadls.watch.snapshot.denials import Denial, Retries, denial_of
 from tests.support.fuse import mounted, needs_fuse
 from tests.support.watching import SOURCES, Told, piping, running
 from tests.watch.test_hard_paths import _NOBODY, as_root, public

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.watch.guarded import GuardedDisk
-from reloadls.watch.scope import Scope
-from reloadls.watch.snapshot import Snapshot
-from reloadls.watch.vcs import Hold, Lock, Repositories, find_locks
+from reloadls.watch.disk.guarded import GuardedDisk
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.snapshot import Snapshot
+from reloadls.watch.version_control import Hold, Lock, Repositories, find_locks
 from tests.support.watching import SOURCES, watching
 
 GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@y", "-c", "protocol.file.allow=always", "-c", "core.editor=true"]
@@ -57,9 +57,10 @@ def seen_by_hook(tmp_path: Path, folder: Path, acts: Iterable[list[str]]) -> lis
     """What locks there are while git replaces each file: a filter that it runs meanwhile asks."""
     script, log = tmp_path / "ask.py", tmp_path / "log"
     script.write_text(
-        "import sys\nfrom reloadls.watch.scope import Scope\nfrom reloadls.watch.snapshot import Snapshot\n"
-        "from reloadls.watch.guarded import GuardedDisk\n"
-        "from reloadls.watch.vcs import find_locks\n"
+        "import sys\nfrom reloadls.watch.scope.scope import Scope\n"
+        "from reloadls.watch.snapshot.snapshot import Snapshot\n"
+        "from reloadls.watch.disk.guarded import GuardedDisk\n"
+        "from reloadls.watch.version_control import find_locks\n"
         "sys.stdout.write(sys.stdin.read())\n"
         f"snapshot = Snapshot(Scope([{os.fspath(folder)!r}], exclude=['*']))\nsnapshot.begin()\n"
         "locks = find_locks(snapshot.repositories, GuardedDisk())\n"

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reloadls.proxy.globs import alternatives, expression
-from reloadls.watch import wildcards
-from reloadls.watch.patterns import Patterns, check_pattern
-from reloadls.watch.wildcards import ANYTHING, FOLDERS, LONGEST_PATTERN, STAR
+from reloadls.proxy.watching.globs import alternatives, expression
+from reloadls.watch.scope import wildcards
+from reloadls.watch.scope.patterns import Patterns, check_pattern
+from reloadls.watch.scope.wildcards import ANYTHING, FOLDERS, LONGEST_PATTERN, STAR
 
 LONG_NAME = "a" * 250
 DEEP_PATH = "/".join(["aaaaaaa"] * 500)

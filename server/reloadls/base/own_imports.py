@@ -27,7 +27,11 @@ _OURS = _PACKAGE + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__))
 _FOR_THE_PROGRAM = tuple(
     os.path.join(_PACKAGE, "reload", *parts)
-    for parts in (("runtime", "program.py"), ("runtime", "roots.py"), ("engine", "importing.py"))
+    for parts in (
+        ("runtime", "start", "program.py"),
+        ("runtime", "start", "roots.py"),
+        ("engine", "program", "importing.py"),
+    )
 )
 """Modules that import on behalf of the program."""
 _IN_BETWEEN = "_exec_by_hand"

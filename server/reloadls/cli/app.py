@@ -13,15 +13,23 @@ from typing import Annotated, Any
 import typer
 
 from reloadls._version import __version__
+from reloadls.terminal.endings import (
+    FAILED,
+    OK,
+    USAGE,
+    close_stdout,
+    end_on_sigterm,
+    open_standard_streams,
+    print_error,
+)
+from reloadls.terminal.text import fault_text, shown
 
 from .arguments import bad_argument
-from .demo.command import demo
-from .endings import FAILED, OK, USAGE, close_stdout, end_on_sigterm, open_standard_streams, print_error
+from .demo import demo
 from .proxy import proxy
 from .run import run
 from .serve import serve
 from .status import status
-from .text import fault_text, shown
 from .watch import watch
 
 __all__ = ["run_command_line"]

@@ -13,8 +13,7 @@ import typer
 
 from reloadls.base.choices import ChangeType
 from reloadls.base.paths import absolute
-
-from .text import quoted, shown
+from reloadls.terminal.text import quoted, shown
 
 __all__ = [
     "MAX_MS",
@@ -61,7 +60,7 @@ def seconds(value: str | float) -> float:
 
 def pattern(value: str) -> str:
     """Return `value` if it is a gitignore pattern that can match something."""
-    from reloadls.watch.patterns import Patterns, check_pattern  # noqa: PLC0415 - not for --help
+    from reloadls.watch.scope.patterns import Patterns, check_pattern  # noqa: PLC0415 - not for --help
 
     reason = check_pattern(value) or (None if Patterns([value]) else "matches nothing")
     if reason is not None:

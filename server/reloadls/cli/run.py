@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reloadls.reload.runtime.arguments import OPTIONS, Option, RunOptions
+from reloadls.reload.runtime.start.arguments import OPTIONS, Option, RunOptions
 
 __all__ = ["run"]
 

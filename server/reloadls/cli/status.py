@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from reloadls.terminal.endings import FAILED, OK, print_error
+from reloadls.terminal.text import json_line, shown, wants_colour, working_folder
+
 from .arguments import existing_path
-from .endings import FAILED, OK, print_error
-from .text import json_line, shown, wants_colour, working_folder
 
 __all__ = ["status"]
 
@@ -40,8 +41,8 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
     # The protocol takes half a second to import; no other command needs it.
     import asyncio  # noqa: PLC0415
 
-    from reloadls.service.targets_look import look_at_targets  # noqa: PLC0415
-    from reloadls.service.targets_place import Distrusted  # noqa: PLC0415
+    from reloadls.service.targets.advert import Distrusted  # noqa: PLC0415
+    from reloadls.service.targets.query import look_at_targets  # noqa: PLC0415
 
     from .status_text import program_text  # noqa: PLC0415
 

@@ -9,9 +9,8 @@ from typing import Final
 from lsprotocol.types import Range
 
 from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError, from_uri
-from reloadls.service.targets_look import Seen
-
-from .text import relative, shown
+from reloadls.service.targets.query import Seen
+from reloadls.terminal.text import relative, shown
 
 __all__ = ["ago", "program_text"]
 

@@ -133,7 +133,7 @@ def watch(
         import asyncio  # noqa: PLC0415 - not for --help
 
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
-        from reloadls.watch.scope import Scope  # noqa: PLC0415
+        from reloadls.watch.scope.scope import Scope  # noqa: PLC0415
 
         from .watch_command import CommandPlan  # noqa: PLC0415
         from .watch_run import Plan, run_watch  # noqa: PLC0415

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reloadls.base.parent_death import signal_at_parent_death
+from reloadls.terminal.output import Output
+from reloadls.terminal.text import relative, shown
 
 from .arguments import OnBusy
-from .output import Output
-from .text import relative, shown
 
 __all__ = ["Command", "CommandPlan"]
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from reloadls.terminal.endings import FAILED, OK, print_error
+from reloadls.terminal.output import Output, leads_to_own_output
+from reloadls.terminal.text import fault_text, shown, wants_colour, working_folder
+from reloadls.terminal.watch_lines import HumanLines, JsonLines, header, status_lines
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.problems import Problem
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.status import WatchStatus
 
-from .endings import FAILED, OK, print_error
-from .output import Output, leads_to_own_output
 from .signals import on_closed_pipe, on_ending_signal
-from .text import fault_text, shown, wants_colour, working_folder
 from .watch_command import Command, CommandPlan
-from .watch_lines import HumanLines, JsonLines, header, status_lines
 
 __all__ = ["Plan", "run_watch"]
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from . import methods
+from reloadls.wire import methods
 
 if TYPE_CHECKING:
+    from reloadls.wire.framing import Frame, Framer, FramingError, frame
+    from reloadls.wire.jsonio import dumps
+    from reloadls.wire.uris import from_uri, one_spelling, to_uri
+
     from .changes import encode_change_batch, encode_watched_files
     from .convert import explain, make_converter, paths_from, structure_params
     from .endpoint import SafeProtocol
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
         UnknownMethod,
         UnreadableMessage,
     )
-    from .framing import Frame, Framer, FramingError, frame
-    from .jsonio import dumps
     from .message_types import ClientProtocol
     from .messages import (
         Change,
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from .options import OptionProblem, Options, parse_options
     from .outbound import Encoded, encode_notification
     from .report import ModuleReport, Note, NoteCode, ReloadReport, ReportError, SessionCounts
-    from .uris import from_uri, one_spelling, to_uri
 
 __all__ = [
     # the endpoint
@@ -131,8 +132,8 @@ _HOME: Final = {
         "UnknownMethod",
         "UnreadableMessage",
     ),
-    "framing": ("Frame", "Framer", "FramingError", "frame"),
-    "jsonio": ("dumps",),
+    "reloadls.wire.framing": ("Frame", "Framer", "FramingError", "frame"),
+    "reloadls.wire.jsonio": ("dumps",),
     "message_types": ("ClientProtocol",),
     "messages": (
         "Change",
@@ -156,14 +157,19 @@ _HOME: Final = {
     "options": ("OptionProblem", "Options", "parse_options"),
     "outbound": ("Encoded", "encode_notification"),
     "report": ("ModuleReport", "Note", "NoteCode", "ReloadReport", "ReportError", "SessionCounts"),
-    "uris": ("from_uri", "one_spelling", "to_uri"),
+    "reloadls.wire.uris": ("from_uri", "one_spelling", "to_uri"),
 }
 """Module → what is taken from it."""
 _MODULES: Final = {name: module for module, names in _HOME.items() for name in names}
 
 
+def _module(name: str) -> str:
+    module = _MODULES[name]
+    return module if "." in module else f".{module}"
+
+
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    found = globals()[name] = getattr(import_module(_module(name), __name__), name)
     return found

@@ -22,11 +22,12 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from lsprotocol.types import InitializeParams, is_special_property
 from pygls.protocol import default_converter
 
+from reloadls.wire.jsonio import show
+from reloadls.wire.uris import from_uri
+
 from .errors import InvalidParams, Mismatch
 from .explain import Step, camel, explain, locate
-from .jsonio import show
 from .messages import PARAMS_TYPES
-from .uris import from_uri
 
 __all__ = ["explain", "make_converter", "paths_from", "structure_initialize", "structure_params"]
 

@@ -14,11 +14,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.protocol import lsp_method
 
-from . import methods
+from reloadls.wire import methods
+from reloadls.wire.jsonio import show
+
 from .errors import InvalidParams
 from .explain import did_you_mean
 from .inbound import Inbound
-from .jsonio import show
 
 __all__ = ["SafeProtocol"]
 

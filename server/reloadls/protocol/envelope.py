@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from reloadls.wire.jsonio import show
+
 from .errors import InvalidRequest
-from .jsonio import show
 
 __all__ = ["Incoming", "Malformed", "MessageId", "Notification", "Request", "Response", "classify"]
 

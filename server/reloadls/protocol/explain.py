@@ -14,8 +14,9 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
+from reloadls.wire.jsonio import show
+
 from .errors import Mismatch
-from .jsonio import show
 
 __all__ = ["Step", "camel", "did_you_mean", "explain", "locate"]
 

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from reloadls.wire.framing import Frame, Framer, FramingError
+from reloadls.wire.jsonio import loads, show
+
 from .calls import Call, Calls, run_handler
 from .convert import structure_initialize, structure_params
 from .envelope import Malformed, MessageId, Notification, Request, Response, classify
@@ -26,8 +29,6 @@ from .errors import (
     UnknownMethod,
     UnreadableMessage,
 )
-from .framing import Frame, Framer, FramingError
-from .jsonio import loads, show
 from .lifecycle import Lifecycle
 from .message_types import params_type
 from .outbound import Encoded, Outbound, encode_result

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
 
-from . import methods
+from reloadls.wire import methods
+
 from .errors import Mismatch
 from .report import ReloadReport
 

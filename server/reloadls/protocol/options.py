@@ -9,9 +9,10 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+from reloadls.wire.jsonio import show
+
 from .errors import Mismatch
 from .explain import camel, did_you_mean
-from .jsonio import show
 
 __all__ = ["OptionProblem", "Options", "parse_options"]
 

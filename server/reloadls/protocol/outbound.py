@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
 
+from reloadls.wire.framing import frame
+from reloadls.wire.jsonio import dumps, show
+
 from .convert import explain
 from .envelope import MessageId, Response
 from .errors import ConnectionLost
-from .framing import frame
-from .jsonio import dumps, show
 from .message_types import MessageTypes, result_type
 
 if TYPE_CHECKING:

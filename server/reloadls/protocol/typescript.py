@@ -21,7 +21,9 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import attrs
 
-from . import messages, methods, report
+from reloadls.wire import methods
+
+from . import messages, report
 from .explain import camel
 from .messages import NOTIFICATION_TYPES, REQUEST_TYPES
 from .options import Options

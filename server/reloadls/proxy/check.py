@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reloadls.base.text import shown
-from reloadls.protocol.uris import to_uri
-from reloadls.proxy import amend
+from reloadls.proxy import rewrite as amend
 from reloadls.proxy.child import CantStart
 from reloadls.proxy.editor import Editor, ServerEnded
-from reloadls.proxy.interest import Glob, Interest, read_watchers, shown_watcher
 from reloadls.proxy.main import NOT_STARTED, ProxyOptions, start_log
-from reloadls.watch.sources.inotify_calls import Calls
+from reloadls.proxy.watching.registrations import Glob, Interest, read_watchers, shown_watcher
+from reloadls.watch.sources.linux.calls import Calls
+from reloadls.wire.uris import to_uri
 
 __all__ = ["check_main"]
 

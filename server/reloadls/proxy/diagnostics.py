@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from reloadls.protocol.uris import from_uri
-from reloadls.proxy import amend
+from reloadls.proxy import rewrite as amend
+from reloadls.wire.uris import from_uri
 
 __all__ = ["PUBLISH", "Diagnostics"]
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from reloadls.protocol.uris import to_uri
-from reloadls.proxy import amend
+from reloadls.proxy import rewrite as amend
 from reloadls.proxy.main import ProxyOptions, stand_between
 from reloadls.proxy.messages import Message, MessageStream, framed
 from reloadls.proxy.pipes import Inlet, Outlet
+from reloadls.wire.uris import to_uri
 
 __all__ = ["Editor", "ServerEnded"]
 

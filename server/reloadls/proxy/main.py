@@ -22,7 +22,7 @@ from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.proxy.session import Session
 
 if TYPE_CHECKING:
-    from reloadls.proxy.beside import Beside
+    from reloadls.proxy.sidecar import Beside
 
 __all__ = ["NOT_STARTED", "ProxyOptions", "proxy_main", "stand_between", "start_log"]
 
@@ -101,7 +101,7 @@ async def stand_between(options: ProxyOptions, source: int, sink: int) -> int:
 
 
 async def _beside(to_editor: Outlet) -> Beside:
-    from reloadls.proxy.beside import Beside  # noqa: PLC0415 - see the package's docstring
+    from reloadls.proxy.sidecar import Beside  # noqa: PLC0415 - see the package's docstring
 
     return await Beside.start(to_editor)
 

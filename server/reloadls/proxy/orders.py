@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reloadls.proxy import amend
+from reloadls.proxy import rewrite as amend
 
 __all__ = ["Order", "Settings"]
 

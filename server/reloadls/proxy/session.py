@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reloadls.proxy import amend
+from reloadls.proxy import rewrite as amend
 from reloadls.proxy.messages import Message, MessageStream, Noise, Part, framed, message_of
 from reloadls.proxy.orders import Order, Settings
 from reloadls.proxy.pipes import Outlet
-from reloadls.proxy.supply import Supply
+from reloadls.proxy.watching.supply import Supply
 
 if TYPE_CHECKING:
-    from reloadls.proxy.beside import Beside
+    from reloadls.proxy.sidecar import Beside
 
 __all__ = ["Session"]
 

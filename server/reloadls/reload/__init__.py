@@ -7,10 +7,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .engine.reloader import HotReloader
     from .hooks import on_dispose, on_reload
+    from .reloader import HotReloader
     from .report import ModuleReport, Note, Place, ReloadReport, ReportError, SessionCounts
-    from .runtime.pin import pin_reload
+    from .runtime.live.pin import pin_reload
 
 __all__ = [
     "HotReloader",
@@ -32,11 +32,11 @@ def __getattr__(name: str) -> object:
     Nor do they come before the runtime has seen to where its imports are found.
     """
     if name == "HotReloader":
-        from .engine import reloader as found  # noqa: PLC0415
+        from . import reloader as found  # noqa: PLC0415
     elif name in ("on_dispose", "on_reload"):
         from . import hooks as found  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "pin_reload":
-        from .runtime import pin as found  # type: ignore[no-redef]  # noqa: PLC0415
+        from .runtime.live import pin as found  # type: ignore[no-redef]  # noqa: PLC0415
     elif name in __all__:
         from . import report as found  # type: ignore[no-redef]  # noqa: PLC0415
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from reloadls.base.own_imports import install, load_apart
 
-from .runtime.own_modules import load_all
+from .runtime.start.own_modules import load_all
 
 install()
 load_apart(load_all)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from .engine.effects import Effect, Recorder
+from .engine.program.effects import Effect, Recorder
 
 if TYPE_CHECKING:
     from .report import ReloadReport

@@ -25,11 +25,11 @@ from reloadls.protocol import (
     SyncResult,
     TriggerParams,
     from_uri,
-    methods,
     paths_from,
     to_uri,
 )
 from reloadls.service.workspace import changed_folders, nameable
+from reloadls.wire import methods
 
 if TYPE_CHECKING:
     from pygls.protocol import LanguageServerProtocol

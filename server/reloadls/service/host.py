@@ -7,12 +7,12 @@ import os
 from collections import OrderedDict
 
 from reloadls.protocol import Lag, Metrics
-from reloadls.service.targets import Targets
-from reloadls.service.telling import PART, encode_part
+from reloadls.service.encode import PART, encode_part
+from reloadls.service.targets.registry import Targets
 from reloadls.watch.hub import Channel, WatchHub
 from reloadls.watch.journal import Batch
-from reloadls.watch.sources.inotify_calls import watch_limit
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.sources.choose import SourceName
+from reloadls.watch.sources.linux.calls import watch_limit
 
 __all__ = ["Host"]
 

@@ -28,7 +28,7 @@ from reloadls.service.transports import (
     without_token,
 )
 from reloadls.watch.hub import WatchHub
-from reloadls.watch.state import state_folder
+from reloadls.watch.state.store import state_folder
 
 __all__ = ["DROP_AFTER_S", "LogLevel", "ServeOptions", "SourceName", "TransportName", "serve_main"]
 

@@ -12,19 +12,14 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import lsp_method
 
 from reloadls._version import __version__
-from reloadls.protocol import (
-    ReloadStatus,
-    RequestFailed,
-    SafeProtocol,
-    make_converter,
-    methods,
-)
+from reloadls.protocol import ReloadStatus, RequestFailed, SafeProtocol, make_converter
 from reloadls.service.features import register
 from reloadls.service.host import Host
-from reloadls.service.parent import wait_for_death
+from reloadls.service.parent_process import wait_for_death
 from reloadls.service.progress import ScanProgress
 from reloadls.service.session import Session
 from reloadls.service.workspace import folders_of
+from reloadls.wire import methods
 
 __all__ = ["ReloadServer"]
 

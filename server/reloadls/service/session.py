@@ -22,16 +22,16 @@ from reloadls.protocol import (
     SyncResult,
     parse_options,
 )
+from reloadls.service.encode import PART, encode_since, to_root, to_status
 from reloadls.service.host import Host
-from reloadls.service.targets_session import SessionTargets
-from reloadls.service.telling import PART, encode_since, to_root, to_status
+from reloadls.service.targets.client import SessionTargets
 from reloadls.service.workspace import Meant, scope_of
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause, Pacing
 from reloadls.watch.hub import Channel, Wish
 from reloadls.watch.journal import Batch, Cursor
-from reloadls.watch.problems import RootStatus
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.snapshot.problems import RootStatus
+from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.status import WatchStatus
 
 __all__ = ["Client", "Session"]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from lsprotocol import types
 
 from reloadls.protocol import Options, from_uri, one_spelling
-from reloadls.protocol.jsonio import show
 from reloadls.watch.discovery import working_folder
-from reloadls.watch.patterns import check_pattern
-from reloadls.watch.scope import Scope
-from reloadls.watch.wildcards import LONGEST_PATTERN
+from reloadls.watch.scope.patterns import check_pattern
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.scope.wildcards import LONGEST_PATTERN
+from reloadls.wire.jsonio import show
 
 __all__ = ["Meant", "changed_folders", "folders_of", "nameable", "scope_of"]
 

@@ -2,8 +2,8 @@
 
 from reloadls.watch.change import ChangeType, FileChange, collapse_changes
 from reloadls.watch.discovery import discover_user_modules
-from reloadls.watch.problems import Problem
-from reloadls.watch.sources.make import SourceName
+from reloadls.watch.snapshot.problems import Problem
+from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.status import WatchStatus
 from reloadls.watch.watcher import FileWatcher
 

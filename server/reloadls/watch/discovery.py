@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from reloadls.watch.guarded import GuardedDisk
+from reloadls.watch.disk.guarded import GuardedDisk
 
 __all__ = ["discover_user_modules", "working_folder"]
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from reloadls.watch.change import FileChange
 from reloadls.watch.debounce import Window
-from reloadls.watch.folder import Entry
-from reloadls.watch.sources.make import SourceName, SourceOptions
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.sources.choose import SourceName, SourceOptions
 
 __all__ = ["Cause", "Flush", "Pacing"]
 

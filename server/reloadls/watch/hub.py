@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.journal import Cursor, Journal
-from reloadls.watch.keeper import Keeper
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.state.keeper import Keeper
 from reloadls.watch.status import WatchStatus
 
 if TYPE_CHECKING:
-    from reloadls.watch.sources.kernel import Kernel
+    from reloadls.watch.sources.linux.kernel import Kernel
 
 __all__ = ["Channel", "Subscriber", "WatchHub", "Wish"]
 
@@ -176,7 +176,7 @@ class WatchHub:
 
     def kernel(self) -> Kernel:
         """The process's one inotify instance."""
-        from reloadls.watch.sources.kernel import Kernel  # noqa: PLC0415 - there is none but on Linux
+        from reloadls.watch.sources.linux.kernel import Kernel  # noqa: PLC0415 - there is none but on Linux
 
         if self._kernel is None or self._kernel.closed:
             self._kernel = Kernel()

@@ -15,23 +15,23 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from reloadls.watch.denials import Retries
 from reloadls.watch.flush import Cause, Flush, Pacing
-from reloadls.watch.folder import Entry, Folder
 from reloadls.watch.health import Health
 from reloadls.watch.pending import Pending
-from reloadls.watch.problems import RootStatus, denied_problems
-from reloadls.watch.reader import Reader, View
-from reloadls.watch.roots import WatchSet
-from reloadls.watch.scope import Scope
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.denials import Retries
+from reloadls.watch.snapshot.folder import Entry, Folder
+from reloadls.watch.snapshot.problems import RootStatus, denied_problems
+from reloadls.watch.snapshot.reader import Reader, View
+from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources.base import Hints
-from reloadls.watch.sources.make import make_source
+from reloadls.watch.sources.choose import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
 from reloadls.watch.status import State, WatchStatus
-from reloadls.watch.vcs import Hold
+from reloadls.watch.version_control import Hold
 
 if TYPE_CHECKING:
-    from reloadls.watch.sources.kernel import Kernel
+    from reloadls.watch.sources.linux.kernel import Kernel
 
 __all__ = ["Pipeline"]
 

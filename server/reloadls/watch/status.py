@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from reloadls.watch.problems import Problem, RootStatus
+from reloadls.watch.snapshot.problems import Problem, RootStatus
 
 __all__ = ["State", "WatchStatus"]
 

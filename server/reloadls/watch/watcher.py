@@ -17,8 +17,8 @@ from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.scope import Scope
-from reloadls.watch.sources.make import SOURCE_NAMES, SourceName
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.sources.choose import SOURCE_NAMES, SourceName
 from reloadls.watch.status import WatchStatus
 
 __all__ = ["FileWatcher", "OnChange"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reloadls.reload.engine.diff import compare
-from reloadls.reload.engine.statements import parse, reparse
+from reloadls.reload.engine.analysis.diff import compare
+from reloadls.reload.engine.analysis.statements import parse, reparse
 
 DEF = "def f(a):\n    return a\n"
 

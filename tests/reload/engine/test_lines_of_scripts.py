@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reloadls.reload import HotReloader
-from reloadls.reload.engine import lines
+from reloadls.reload.engine.program import lines
 from reloadls.watch import FileChange
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="only code that is watched is slower there")

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from reloadls.reload.engine.names import Uses, uses_of
+from reloadls.reload.engine.analysis.names import Uses, uses_of
 
 
 def uses(text: str) -> Uses:

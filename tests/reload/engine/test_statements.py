@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reloadls.reload.engine.statements import Source, parse, reparse
+from reloadls.reload.engine.analysis.statements import Source, parse, reparse
 
 BLOCKS = (
     "import os",

@@ -368,7 +368,7 @@ def test_a_spawned_process_is_a_target_of_its_own(folder: Path) -> None:
 _PINNED = """
 import asyncio, sys
 import word
-from reloadls.reload.runtime.pin import pin_reload
+from reloadls.reload.runtime.live.pin import pin_reload
 
 sys.stdout.reconfigure(line_buffering=True)
 

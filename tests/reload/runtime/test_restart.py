@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reloadls.reload.runtime.supervision.backoff import Backoff
-from reloadls.reload.runtime.supervision.looking import Looking
+from reloadls.reload.runtime.supervision.source_changes import Looking
 from tests.cli.running import DEADLINE_S, until
 from tests.reload.runtime.programs import TICKING, Program, program, until_gone, write
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reloadls.reload.runtime.pin import Pins
-from reloadls.reload.runtime.safe_point import Ended, SafePoint
+from reloadls.reload.runtime.live.pin import Pins
+from reloadls.reload.runtime.live.safe_point import Ended, SafePoint
 
 _DEADLINE_S = 30.0
 

@@ -14,12 +14,12 @@ from reloadls.protocol import make_converter, structure_params
 from reloadls.protocol import to_uri as service_uri
 from reloadls.protocol.report import ReloadReport as WireReport
 from reloadls.reload.report import ModuleReport, Note, NoteCode, Place, ReloadReport, ReportError, SessionCounts
-from reloadls.reload.runtime.reports import Reports
+from reloadls.reload.runtime.endpoint.encode import MAX_BODY, Broken, Framer, frame, from_uri, report_to_wire, to_uri
+from reloadls.reload.runtime.live.console import note_lines
+from reloadls.reload.runtime.live.reports import Reports
 from reloadls.reload.runtime.supervision.channel import Channel
 from reloadls.reload.runtime.supervision.handover import Handover
 from reloadls.reload.runtime.supervision.link import Link
-from reloadls.reload.runtime.telling import note_lines
-from reloadls.reload.runtime.wire import MAX_BODY, Broken, Framer, frame, from_uri, report_to_wire, to_uri
 
 _PATHS = [
     "/",

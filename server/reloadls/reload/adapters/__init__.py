@@ -7,27 +7,27 @@ from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
 
-from .aiohttp import AiohttpAdapter
 from .blinker import BlinkerAdapter
-from .bottle import BottleAdapter
-from .cattrs import CattrsAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
-from .dash import DashAdapter
+from .data.cattrs import CattrsAdapter
+from .data.marshmallow import MarshmallowAdapter
+from .data.msgspec import MsgspecAdapter
+from .data.pydantic import PydanticAdapter
+from .data.sqlalchemy import SqlalchemyAdapter
 from .discord import DiscordAdapter
-from .django import django_adapters
-from .fastapi import FastapiAdapter
-from .flask import FlaskAdapter
-from .jinja import JinjaAdapter
-from .marshmallow import MarshmallowAdapter
-from .msgspec import MsgspecAdapter
 from .pluggy import PluggyAdapter
-from .pydantic import PydanticAdapter
-from .serving import FalconAdapter, LitestarAdapter, TornadoAdapter
-from .sqlalchemy import SqlalchemyAdapter
-from .starlette import StarletteAdapter
+from .shared.jinja import JinjaAdapter
+from .shared.serving import FalconAdapter, LitestarAdapter, TornadoAdapter
 from .textual import TextualAdapter
 from .typer import TyperAdapter
+from .web.aiohttp import AiohttpAdapter
+from .web.bottle import BottleAdapter
+from .web.dash import DashAdapter
+from .web.django import django_adapters
+from .web.fastapi import FastapiAdapter
+from .web.flask import FlaskAdapter
+from .web.starlette import StarletteAdapter
 
 __all__ = ["Adapter", "adapters"]
 

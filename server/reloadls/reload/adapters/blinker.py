@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.engine.adapting import Adapter
-from reloadls.reload.engine.effects import Effect, Recorder
+from reloadls.reload.engine.program.effects import Effect, Recorder
+from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
-
-from .loading import when_loaded
 
 __all__ = ["BlinkerAdapter"]
 

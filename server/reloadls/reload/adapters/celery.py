@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .jinja import watch_made
-from .loading import when_loaded
-from .registry import function_of
+from .shared.jinja import watch_made
+from .shared.registry import function_of
 
 __all__ = ["CeleryAdapter"]
 

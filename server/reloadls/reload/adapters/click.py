@@ -8,12 +8,12 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .applications import Applications
-from .loading import when_loaded
-from .registering import Shelf, shelf_of
-from .registry import RegistryAdapter
+from .shared.applications import Applications
+from .shared.registering import Shelf, shelf_of
+from .shared.registry import RegistryAdapter
 
 __all__ = ["ClickAdapter"]
 

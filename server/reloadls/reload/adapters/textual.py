@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.engine.adapting import Adapter, Shortfall
+from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .jinja import watch_made
-from .loading import when_loaded
+from .shared.jinja import watch_made
 
 __all__ = ["TextualAdapter"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .effects import Effect
+from .program.effects import Effect
 from .undo import Undo
 
 if TYPE_CHECKING:

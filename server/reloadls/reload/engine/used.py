@@ -13,13 +13,13 @@ from types import CodeType, FrameType, FunctionType, NoneType
 from typing import Any
 from weakref import ref
 
-from .changes import attributes_of
-from .containers import CONTAINERS, is_a
-from .dependents import Use
 from .flow import is_behind
-from .modules import LoadedModule, Modules
-from .notes import Notes
-from .running import frame_of_generator, frames
+from .objects.changes import attributes_of
+from .objects.containers import CONTAINERS, is_a
+from .program.dependents import Use
+from .program.modules import LoadedModule, Modules
+from .program.running import frame_of_generator, frames
+from .transaction.notes import Notes
 
 __all__ = ["MODULE", "Used"]
 

@@ -8,8 +8,8 @@ from reloadls.base.own_imports import install
 
 if __name__ == "__main__":
     install()
-    from .arguments import HelpWanted
     from .main import main
+    from .start.arguments import HelpWanted
 
     try:
         sys.exit(main(sys.argv[1:]))

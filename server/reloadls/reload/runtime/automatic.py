@@ -6,11 +6,11 @@ import logging
 import os
 import sys
 
-from reloadls.reload.engine.reloader import HotReloader
+from reloadls.reload.reloader import HotReloader
 
-from .here import Commit, set_up, set_up_already
-from .place import Place
-from .roots import existing_roots
+from .endpoint.program_info import Place
+from .process_runtime import Commit, set_up, set_up_already
+from .start.roots import existing_roots
 
 __all__ = ["start"]
 

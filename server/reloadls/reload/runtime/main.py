@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from reloadls.base.own_imports import load_apart
 from reloadls.base.text import shown
 
-from .arguments import BadRunArgument, RunOptions, parse
-from .own_modules import load_all
-from .program import CantRun, find_program, run
+from .start.arguments import BadRunArgument, RunOptions, parse
+from .start.own_modules import load_all
+from .start.program import CantRun, find_program, run
 
 if TYPE_CHECKING:
     from reloadls.reload import HotReloader
 
-    from .here import Commit, Here
+    from .process_runtime import Commit, Here
     from .supervision.link import Link
 
 __all__ = ["main", "run_options"]
@@ -35,7 +35,7 @@ def main(args: Sequence[str]) -> int:
         sys.stderr.write(f"reloadls: {shown(str(error))}\nTry 'reloadls run --help'.\n")
         return 2
     if not options.is_module and _may_be_command(options.program):
-        from .commands import Elsewhere, resolve  # noqa: PLC0415 - most programs are scripts and modules
+        from .start.commands import Elsewhere, resolve  # noqa: PLC0415 - most programs are scripts and modules
 
         ours = list(args[: len(args) - len(options.args) - 1])
         try:
@@ -96,10 +96,10 @@ def _run(options: RunOptions, link: Link | None) -> int:
 def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
     from reloadls.reload import HotReloader  # noqa: PLC0415 - the supervisor does not need it
 
-    from .here import set_up  # noqa: PLC0415
-    from .place import Place  # noqa: PLC0415
-    from .roots import roots_of  # noqa: PLC0415
+    from .endpoint.program_info import Place  # noqa: PLC0415
+    from .process_runtime import set_up  # noqa: PLC0415
     from .spawned import cover_spawned  # noqa: PLC0415
+    from .start.roots import roots_of  # noqa: PLC0415
 
     roots = roots_of(options.program, options.roots, is_module=options.is_module)
     name = options.program if options.is_module else os.path.basename(os.path.abspath(options.program))

@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .moment import Flag, wait_for_a_quiet_moment
-from .pin import Pins, pins
-from .place import Place
-from .telling import note_lines, report_line, say
+from .endpoint.program_info import Place
+from .live.console import note_lines, report_line, say
+from .live.pin import Pins, pins
+from .start.moment import Flag, wait_for_a_quiet_moment
 
 if TYPE_CHECKING:
     from reloadls.reload.report import ReloadReport
 
-    from .live import Live, Reloader, Supervision
-    from .safe_point import SafePoint
+    from .live.safe_point import SafePoint
+    from .live.updater import Live, Reloader, Supervision
 
 __all__ = ["Runtime"]
 
@@ -130,7 +130,7 @@ class Runtime:
         if (not at_once and not wait_for_a_quiet_moment(self._ending)) or self._is_without_threads():
             return
         try:
-            from .own_loop import run  # noqa: PLC0415 - it imports asyncio
+            from .start.own_loop import run  # noqa: PLC0415 - it imports asyncio
 
             run(self._work())
         except Exception as error:
@@ -151,8 +151,8 @@ class Runtime:
     async def _work(self) -> None:
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
 
-        from .live import Live  # noqa: PLC0415
-        from .own_loop import CancelledError, forgetter, stopper  # noqa: PLC0415
+        from .live.updater import Live  # noqa: PLC0415
+        from .start.own_loop import CancelledError, forgetter, stopper  # noqa: PLC0415
 
         pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
         live = Live(

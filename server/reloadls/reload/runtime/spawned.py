@@ -13,12 +13,12 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from reloadls.reload.adapters.loading import when_loaded
-from reloadls.reload.engine.reloader import HotReloader
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.reloader import HotReloader
 
-from .beside import other_reloader
-from .here import Commit, set_up, set_up_already
-from .place import Place
+from .endpoint.program_info import Place
+from .process_runtime import Commit, set_up, set_up_already
+from .watching.other_reloader import other_reloader
 
 if TYPE_CHECKING:
     from .supervision.leader import Leader

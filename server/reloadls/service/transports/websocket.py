@@ -17,7 +17,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from reloadls.base.text import shown
-from reloadls.protocol.framing import MAX_BODY
+from reloadls.wire.framing import MAX_BODY
 
 from .connection import Connection
 from .conversation import resolve

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from reloadls.watch.folder import Folder
-from reloadls.watch.problems import Problem
-from reloadls.watch.roots import WatchSet
+from reloadls.watch.snapshot.folder import Folder
+from reloadls.watch.snapshot.problems import Problem
+from reloadls.watch.snapshot.roots import WatchSet
 
 __all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "WholeSource"]
 

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from reloadls.watch.folder import Entry
-from reloadls.watch.roots import WatchSet
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources.base import Backend, Hints, WholeSource
 from reloadls.watch.sources.timing import changed_at
 

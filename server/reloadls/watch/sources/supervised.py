@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
-from reloadls.watch.folder import Folder
-from reloadls.watch.problems import Problem
-from reloadls.watch.roots import WatchSet
+from reloadls.watch.snapshot.folder import Folder
+from reloadls.watch.snapshot.problems import Problem
+from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
-from reloadls.watch.sources.inotify import InotifySource
+from reloadls.watch.sources.linux.inotify import InotifySource
 
 __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
 

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from typing import Final
 
 from reloadls.reload.report import RESTART_CODES, ReloadReport
-from reloadls.reload.runtime.folder import targets_folder
-from reloadls.reload.runtime.following import connect
-from reloadls.reload.runtime.wire import Framer, frame
+from reloadls.reload.runtime.endpoint.encode import Framer, frame
+from reloadls.reload.runtime.endpoint.folder import targets_folder
+from reloadls.reload.runtime.watching.following import connect
 
 __all__ = ["Leader"]
 

@@ -51,7 +51,7 @@ class Link:
         """
         self._announce = announce
         # Before the program runs: it may begin with closing all descriptors, the one of an import under way too.
-        from .parent import die_with_parent  # noqa: PLC0415 - ctypes is for programs that have a supervisor
+        from .parent_process import die_with_parent  # noqa: PLC0415 - ctypes is for programs that have a supervisor
 
         die_with_parent(self._supervisor)
         self._handover.install()
@@ -125,12 +125,12 @@ class Link:
 
 
 def _restarted(modules: list[ModuleReport], duration_ms: float) -> ReloadReport:
-    from reloadls.reload.runtime.reports import restarted_report  # noqa: PLC0415 - not before the program runs
+    from reloadls.reload.runtime.live.reports import restarted_report  # noqa: PLC0415 - not before the program runs
 
     return restarted_report(modules, duration_ms)
 
 
 def _restart_failed(reason: str) -> ReloadReport:
-    from reloadls.reload.runtime.reports import restart_failed_report  # noqa: PLC0415
+    from reloadls.reload.runtime.live.reports import restart_failed_report  # noqa: PLC0415
 
     return restart_failed_report(reason)

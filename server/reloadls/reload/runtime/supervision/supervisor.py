@@ -13,17 +13,17 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from reloadls.reload.runtime.telling import say
+from reloadls.reload.runtime.live.console import say
 
 from .backoff import Backoff
 from .channel import Channel, Message, move_up
 from .handover import Handover, Key
-from .looking import Looking
 from .process import Process, describe_status, end_like
 from .signals import Signals
+from .source_changes import Looking
 
 if TYPE_CHECKING:
-    from reloadls.reload.runtime.arguments import RunOptions
+    from reloadls.reload.runtime.start.arguments import RunOptions
 
     from .link import Link
 
@@ -274,7 +274,7 @@ class Supervisor:
             self._current.channel.send({"type": "restartFailed", "reason": f"it ended with {how}"})
 
     def _roots(self) -> tuple[str, ...]:
-        from reloadls.reload.runtime.roots import roots_of  # noqa: PLC0415 - only after a crash
+        from reloadls.reload.runtime.start.roots import roots_of  # noqa: PLC0415 - only after a crash
 
         options = self._options
         return roots_of(options.program, options.roots, is_module=options.is_module)

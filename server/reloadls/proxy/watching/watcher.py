@@ -1,0 +1,221 @@
+"""What has changed of all that the server has registered? Imports the watch core; see `proxy/__init__.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any, Final
+
+from reloadls.proxy.deduplicator import Doubles
+from reloadls.proxy.orders import Order
+from reloadls.proxy.rewrite import WATCHED_FILES, Registered
+from reloadls.proxy.watching.registrations import Interest, read_watchers
+from reloadls.proxy.watching.spelling import Spelling, folder_paths
+from reloadls.watch.change import ChangeType, FileChange
+from reloadls.watch.flush import Flush, Pacing
+from reloadls.watch.pipeline import Pipeline
+from reloadls.watch.scope.scope import Scope
+from reloadls.watch.snapshot.problems import Problem
+from reloadls.watch.status import WatchStatus
+from reloadls.wire.uris import from_uri, to_uri
+
+__all__ = ["CHUNK", "Watching"]
+
+CHUNK: Final = 5000
+"""Changes in one message."""
+_LARGE: Final = 500
+"""More changes than this are made into messages off the event loop."""
+_WINDOW_S: Final = 1.0
+"""For so long, at least, what the editor and we tell is taken for the same."""
+_STOP_S: Final = 0.5
+"""How long a look at the disk is waited for in the end; it harms nobody afterwards."""
+_WARNED: Final = 1000
+"""How many problems are known not to be warned of again."""
+_CODES: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 3}
+_NAMES: Final[dict[int, ChangeType]] = {code: name for name, code in _CODES.items()}
+_log = logging.getLogger("reloadls.proxy")
+
+
+class Watching:
+    """Watches what is registered, from the first registration to `stop`.
+
+    Args:
+        tell: awaited with each message for the server, encoded; the next comparison waits for it.
+        warn: called with what can't be watched as the server asked for it, each once.
+        folders: the workspace folders, as URIs or paths.
+        debounce: quiet time before changes are told, in seconds.
+        extra: globs that are watched without having been registered.
+        own: paths that are never told.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[bytes], Awaitable[None]],
+        warn: Callable[[list[str]], None],
+        folders: Iterable[str],
+        *,
+        debounce: float,
+        extra: Sequence[str] = (),
+        own: Collection[str] = (),
+    ) -> None:
+        self._tell = tell
+        self._warn = warn
+        self._warned: dict[str, None] = {}
+        self._own = own
+        self._folders = folder_paths(folders)
+        self._spelling = Spelling()
+        self._pacing = Pacing(debounce, max(2.0, debounce))
+        self._registered: dict[str, Counter[str]] = {}
+        if extra:
+            self._add(Registered("", tuple({"globPattern": glob} for glob in extra)))
+        self._interest = Interest(())
+        self._doubles = Doubles(max(_WINDOW_S, 4 * debounce))
+        self._pipelines: dict[bool, Pipeline] = {}
+        self._problems: frozenset[Problem] = frozenset()
+
+    @property
+    def roots(self) -> list[str]:
+        """Every path from which on something is watched."""
+        return self._interest.roots
+
+    def note(self, order: Order) -> None:
+        """Registrations or folders have changed; `apply` makes it so."""
+        for gone in order.remove:
+            self._registered.pop(gone, None)
+        for registered in order.refused:
+            self._registered.get(registered.id, Counter()).subtract((json.dumps(registered.watchers),))
+        for registered in order.add:
+            self._add(registered)
+        if order.folders is not None:
+            self._folders = folder_paths(order.folders)
+        removed = folder_paths(order.removed)
+        kept = [folder for folder in self._folders if folder not in removed]
+        self._folders = list(dict.fromkeys([*kept, *folder_paths(order.added)]))
+
+    def spell(self, uri: str) -> None:
+        """Use this spelling of a file's URI from now on."""
+        self._spelling.note(uri)
+
+    async def apply(self) -> None:
+        """Watch what is registered now; returns when that works.
+
+        What is there already is not told, and no change of what was registered before is lost.
+
+        Raises:
+            OSError: it can't be watched.
+        """
+        self._interest, problems = await asyncio.to_thread(self._read)
+        news = [problem for problem in dict.fromkeys(problems) if problem not in self._warned]
+        if news:
+            self._warned = dict.fromkeys([*self._warned, *news][-_WARNED:])
+            self._warn(news)
+        await self._watch({_is_flat(scope): scope for scope in self._interest.scopes})
+        _log.info("watching %s", ", ".join(self.roots) or "nothing")
+
+    def take(self, changes: list[Any]) -> list[Any]:
+        """Of the changes that the editor tells, those that the server has not been told of by us."""
+        return [change for change in changes if self._is_news(change)]
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        pipelines, self._pipelines = list(self._pipelines.values()), {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await asyncio.gather(*(pipeline.stop() for pipeline in pipelines))
+
+    # -- what is watched ---------------------------------------------------------------------------------
+
+    def _add(self, registered: Registered) -> None:
+        """An id that exists keeps its watchers, too, as in VS Code, until it is unregistered."""
+        self._registered.setdefault(registered.id, Counter())[json.dumps(registered.watchers)] += 1
+
+    def _read(self) -> tuple[Interest, list[str]]:
+        globs, problems = [], []
+        for watchers in [text for held in self._registered.values() for text in +held]:
+            some, wrong = read_watchers(json.loads(watchers), self._folders)
+            globs += some
+            problems += wrong
+        return Interest(globs), problems
+
+    async def _watch(self, scopes: dict[bool, Scope]) -> None:
+        for flat in set(self._pipelines) - set(scopes):
+            await self._pipelines.pop(flat).stop()
+        for flat, scope in scopes.items():
+            pipeline = self._pipelines.get(flat)
+            if pipeline is None:
+                pipeline = Pipeline(
+                    scope,
+                    self._deliver,
+                    pacing=self._pacing,
+                    on_status=self._on_status,
+                )
+                await pipeline.start()
+                self._pipelines[flat] = pipeline
+            elif pipeline.scope != scope:
+                await pipeline.rescope(scope)
+
+    def _on_status(self, status: WatchStatus) -> None:
+        for problem in status.problems:
+            if problem not in self._problems and problem.code != "missingPath":
+                _log.warning("%s", problem.message)
+        self._problems = frozenset(status.problems)
+
+    # -- telling -----------------------------------------------------------------------------------------
+
+    async def _deliver(self, flush: Flush) -> None:
+        for at in range(0, len(flush.changes), CHUNK):
+            chunk = [change for change in flush.changes[at : at + CHUNK] if str(change.path) not in self._own]
+            interest = self._interest
+            wanted = (
+                _wanted(interest, chunk) if len(chunk) <= _LARGE else await asyncio.to_thread(_wanted, interest, chunk)
+            )
+            now = time.monotonic()
+            few = len(flush.changes) <= _LARGE
+            news = [
+                change
+                for change in wanted
+                if not (few or self._doubles.knows(str(change.path)))
+                or self._doubles.is_new(str(change.path), change.change_type == "deleted", False, now)
+            ]
+            if news:
+                _log.info("%d changes, the first: %s %s", len(news), news[0].change_type, news[0].path)
+                spelling = self._spelling.of
+                body = (
+                    _encode(news, spelling) if len(news) <= _LARGE else await asyncio.to_thread(_encode, news, spelling)
+                )
+                await self._tell(body)
+
+    def _is_news(self, change: Any) -> bool:
+        """Whether the server has not heard of what the editor tells here; what can't be understood is news."""
+        if not isinstance(change, dict) or not isinstance(change.get("uri"), str):
+            return True
+        kind = _NAMES.get(change.get("type", 0)) if isinstance(change.get("type"), int) else None
+        try:
+            path = from_uri(change["uri"])
+        except ValueError:
+            return True
+        if kind is None or not self._interest.wants(path, kind):
+            return True
+        return self._doubles.is_new(path, kind == "deleted", True, time.monotonic())
+
+
+def _is_flat(scope: Scope) -> bool:
+    return "*/" in scope.exclude
+
+
+def _wanted(interest: Interest, changes: list[FileChange]) -> list[FileChange]:
+    return [change for change in changes if interest.wants(str(change.path), change.change_type)]
+
+
+def _encode(changes: list[FileChange], spelling: Callable[[str], str | None]) -> bytes:
+    told = [
+        {"uri": spelling(str(change.path)) or to_uri(str(change.path)), "type": _CODES[change.change_type]}
+        for change in changes
+    ]
+    message = {"jsonrpc": "2.0", "method": WATCHED_FILES, "params": {"changes": told}}
+    return json.dumps(message, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,1 @@
+"""Libraries for models, schemas and serialization."""

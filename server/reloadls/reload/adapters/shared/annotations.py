@@ -1,0 +1,83 @@
+"""Which classes an annotation leads to, through generics, unions, and the fields of models and dataclasses."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
+from typing import Any, get_args, get_origin
+
+from reloadls.reload.engine.objects.lazy import own_annotations
+
+__all__ = ["Mentions", "instead"]
+
+
+class Mentions:
+    """Tells whether annotations lead to one of the classes, or to one derived from it.
+
+    What was found to lead to none is not looked through again, so that many annotations cost little more than one.
+    """
+
+    def __init__(self, classes: Collection[type]) -> None:
+        self._classes = classes
+        self._without: dict[int, Any] = {}
+
+    def __call__(self, annotation: Any) -> bool:
+        """Whether one of the classes is somewhere in an annotation."""
+        seen: dict[int, Any] = {}
+        waiting = [annotation]
+        while waiting:
+            each = waiting.pop()
+            if id(each) in seen or id(each) in self._without:
+                continue
+            seen[id(each)] = each
+            if isinstance(each, type) and any(base in self._classes for base in each.__mro__ if base is not object):
+                return True
+            waiting.extend(_parts(each))
+        self._without.update(seen)
+        return False
+
+
+def _parts(annotation: Any) -> Iterable[Any]:
+    yield from get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is not None and origin is not annotation:
+        yield origin
+    value = getattr(annotation, "__value__", None)  # of a `type` statement
+    if value is not None and not isinstance(annotation, type):
+        yield value
+    if isinstance(annotation, type):
+        yield from _of_fields(annotation)
+
+
+def _of_fields(cls: type) -> Iterable[Any]:
+    own = vars(cls)
+    fields = own.get("__pydantic_fields__")
+    if isinstance(fields, dict):
+        yield from (each.annotation for each in fields.values())
+    elif "__dataclass_fields__" in own:
+        yield from (each.type for each in own["__dataclass_fields__"].values() if not isinstance(each.type, str))
+    elif hasattr(cls, "__total__") or hasattr(cls, "_fields"):  # a typed dictionary, a named tuple
+        yield from (each for each in own_annotations(cls).values() if not isinstance(each, str))
+
+
+def _origin(annotation: Any) -> Any:
+    return get_origin(annotation)
+
+
+def instead(annotation: Any, double: type, kept: type) -> Any:
+    """The annotation with `kept` wherever it has `double`."""
+    if annotation is double:
+        return kept
+    arguments = get_args(annotation)
+    changed = tuple(instead(each, double, kept) for each in arguments)
+    if all(one is other for one, other in zip(arguments, changed, strict=True)):
+        return annotation
+    if isinstance(annotation, types.UnionType):
+        return reduce(or_, changed)
+    if isinstance(annotation, types.GenericAlias):
+        return types.GenericAlias(_origin(annotation), changed)
+    if hasattr(annotation, "copy_with"):
+        return annotation.copy_with(changed)
+    return annotation

@@ -1,0 +1,324 @@
+"""Notes which statement of the program registered what with a library, so that it goes before the statement runs again.
+
+A library keeps what it is given in lists and dictionaries of an *owner*: an application, a router, a group of commands.
+Around each call that registers something the owner's containers are compared, and the difference is noted for the
+statement that the call comes from, through whatever functions.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+from weakref import WeakValueDictionary, ref
+
+from reloadls.reload.engine.program.effects import Effect, Recorder
+
+__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "Shelf", "caller", "key_of", "shelf_of"]
+
+MISSING: Any = object()
+"""Stands for a key that was not there."""
+
+Container = Any
+
+Key = tuple[int, int]
+"""The identities of a container and of what is in it."""
+Shelf = tuple[Container, frozenset[str] | None]
+"""A list or dictionary that an owner registers in, and which of a dictionary's keys count; None for all."""
+
+
+def key_of(container: Container, value: Any) -> Key:
+    """By what an entry is known."""
+    return id(container), id(value)
+
+
+@dataclass(eq=False)
+class Entry:
+    """Something in a container that is no container itself."""
+
+    container: Container
+    key: Any
+    """None in a list."""
+    value: Any
+    before: Any = MISSING
+    """What it has displaced in a dictionary."""
+
+
+@dataclass(eq=False)
+class Registration:
+    """What one call has registered, and where the call was made."""
+
+    owner: Any
+    module: str
+    line: int
+    """As it was when the call was made."""
+    again: Callable[[], object]
+    """Makes the same call once more."""
+    given: tuple[Any, ...] = ()
+    """What the call was given by position."""
+    named: dict[str, Any] = field(default_factory=dict)
+    """What it was given by name."""
+    entries: list[Entry] = field(default_factory=list)
+    effect: Effect | None = None
+    number: int = 0
+    """Calls are counted."""
+
+    def all_given(self) -> tuple[Any, ...]:
+        """What the call was given."""
+        return (*self.given, *self.named.values())
+
+    def take_back(self) -> None:
+        """Have the entries out of their containers."""
+        for entry in reversed(self.entries):
+            _take_out(entry)
+        self.entries = []
+
+
+def _take_out(entry: Entry) -> None:
+    container = entry.container
+    if isinstance(container, dict):
+        if container.get(entry.key, MISSING) is not entry.value:
+            return
+        if entry.before is MISSING:
+            del container[entry.key]
+        else:
+            container[entry.key] = entry.before
+        return
+    for place in reversed(range(len(container))):
+        if container[place] is entry.value:
+            del container[place]
+            return
+
+
+def shelf_of(owner: Any, names: Iterable[str], attributes: Iterable[str] = ()) -> Iterator[Shelf]:
+    """The containers in attributes of an owner, those that it has; and single attributes that are entries."""
+    own = vars(owner)
+    for name in names:
+        found = own.get(name)
+        if isinstance(found, (list, dict)):
+            yield found, None
+    kept = frozenset(attributes)
+    if kept:
+        yield own, kept
+
+
+def _leaves(container: Container, keys: frozenset[str] | None, depth: int = 4) -> Iterator[Entry]:
+    items: list[tuple[Any, Any]]
+    if isinstance(container, dict):
+        items = [(key, value) for key, value in container.items() if keys is None or key in keys]
+    else:
+        items = [(None, value) for value in container]
+    for key, value in items:
+        if type(value).__name__ in _PLAIN and isinstance(value, (list, dict)) and depth:
+            yield from _leaves(value, None, depth - 1)
+        else:
+            yield Entry(container, key, value)
+
+
+_PLAIN = frozenset({"list", "dict", "defaultdict", "OrderedDict"})
+
+
+class _Call:
+    """One call that registers something: what was there before tells what is new."""
+
+    def __init__(self, shelves: Callable[[Any], Iterable[Shelf]], owner: Any) -> None:
+        self._shelves = shelves
+        self._owner = owner
+        self._seen: set[int] = set()
+        self._before: list[Entry] = []
+        self.see_new_shelves()
+
+    def see_new_shelves(self) -> None:
+        """What a container holds when it comes up is nobody's registration."""
+        for container, keys in self._shelves(self._owner):
+            if id(container) not in self._seen:
+                self._seen.add(id(container))
+                self._before.extend(_leaves(container, keys))
+
+    def new_entries(self) -> list[Entry]:
+        """What has been registered since."""
+        there = {(id(each.container), each.key, id(each.value)) for each in self._before}
+        displaced = {(id(each.container), each.key): each.value for each in self._before if each.key is not None}
+        shelves = [(container, keys) for container, keys in self._shelves(self._owner) if id(container) in self._seen]
+        found = []
+        for each in (entry for container, keys in shelves for entry in _leaves(container, keys)):
+            if (id(each.container), each.key, id(each.value)) not in there:
+                each.before = displaced.get((id(each.container), each.key), MISSING)
+                found.append(each)
+        return found
+
+
+class Register:
+    """All that is registered with the owners of one library.
+
+    Args:
+        shelves: the containers of an owner.
+    """
+
+    def __init__(self, shelves: Callable[[Any], Iterable[Shelf]]) -> None:
+        self._shelves = shelves
+        self._owners: dict[int, ref[Any]] = {}
+        self._busy = threading.local()
+        self._count = itertools.count()
+        self._by_nobody: list[Registration] | None = None
+        self.known: WeakValueDictionary[Key, Registration] = WeakValueDictionary()
+        """Each entry -> the registration that it came with, for as long as that is some statement's."""
+
+    def wrap(self, cls: type, *names: str, decorators: bool = False) -> None:
+        """Have calls of these methods noted. `decorators`: they answer a function that does the registering."""
+        for name in names:
+            plain = vars(cls).get(name)
+            if plain is not None and not hasattr(plain, "__reloadls_register__"):
+                setattr(cls, name, self._noting(plain, decorators))
+
+    def _noting(self, plain: Callable[..., Any], decorators: bool) -> Callable[..., Any]:
+        @functools.wraps(plain)
+        def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            made = self._call(owner, functools.partial(plain, owner, *args, **kwargs), args, kwargs)
+            if not decorators or not callable(made):
+                return made
+
+            @functools.wraps(made)
+            def decorate(function: Any) -> Any:
+                return self._call(owner, functools.partial(made, function), args, kwargs)
+
+            return decorate
+
+        call.__reloadls_register__ = True  # type: ignore[attr-defined]
+        return call
+
+    def _call(self, owner: Any, plain: Callable[[], Any], given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        outer = self._calls().get(id(owner))
+        if outer is not None:
+            outer.see_new_shelves()
+            return plain()
+        self.add(owner)
+        call = self._calls()[id(owner)] = _Call(self._shelves, owner)
+        try:
+            return plain()
+        finally:
+            del self._calls()[id(owner)]
+            self._note(Registration(owner, *caller(), plain, given, named, call.new_entries()))
+
+    def _calls(self) -> dict[int, _Call]:
+        """The calls that this thread is in, by their owners."""
+        calls: dict[int, _Call] = self._busy.__dict__.setdefault("calls", {})
+        return calls
+
+    def _note(self, registration: Registration) -> None:
+        registration.number = next(self._count)
+        registration.effect = Effect(lambda: self.take_back(registration), _restored_with_all)
+        if registration.entries and Recorder.note(registration.effect):
+            self._know(registration)
+        elif registration.entries and self._by_nobody is not None:
+            registration.effect = None
+            self._by_nobody.append(registration)
+            self._know(registration)
+
+    @contextmanager
+    def keeping(self) -> Iterator[list[Registration]]:
+        """Know of what no statement registers meanwhile, for as long as the list lives."""
+        found: list[Registration] = []
+        self._by_nobody = found
+        try:
+            yield found
+        finally:
+            self._by_nobody = None
+
+    def leave(self, owner: Any) -> None:
+        """What was registered with an owner is nobody's any more."""
+        for key, registration in list(self.known.items()):
+            if registration.owner is owner:
+                self.known.pop(key, None)
+
+    def _know(self, registration: Registration) -> None:
+        self.known.update((key_of(entry.container, entry.value), registration) for entry in registration.entries)
+
+    def _entries(self, owner: Any) -> Iterator[Entry]:
+        for container, keys in self._shelves(owner):
+            yield from _leaves(container, keys)
+
+    def take_back(self, registration: Registration) -> None:
+        """Have all of a registration out of its owner."""
+        for entry in registration.entries:
+            self.known.pop(key_of(entry.container, entry.value), None)
+        registration.take_back()
+
+    def in_order(self, places: Callable[[Effect], tuple[str, int] | None]) -> list[Registration]:
+        """All registrations, those of one module in the order of the file."""
+
+        def place(each: Registration) -> tuple[tuple[str, int], int]:
+            return (each.effect and places(each.effect)) or (each.module, each.line), each.number
+
+        return sorted(dict.fromkeys(self.known.values()), key=place)
+
+    def make_again(self, registrations: Iterable[Registration]) -> None:
+        """Take registrations back and make their calls once more; they stay the same statements'."""
+        registrations = list(registrations)
+        for each in registrations:
+            self.take_back(each)
+        for each in registrations:
+            call = self._calls()[id(each.owner)] = _Call(self._shelves, each.owner)
+            try:
+                each.again()
+            finally:
+                del self._calls()[id(each.owner)]
+            each.entries = call.new_entries()
+            self._know(each)
+
+    def add(self, owner: Any) -> None:
+        """An owner that is there."""
+        if id(owner) not in self._owners:
+            key = id(owner)
+            self._owners[key] = ref(owner, lambda _: self._owners.pop(key, None))
+
+    def forget_owners(self) -> None:
+        """Know of no owner, until it is added or something is registered with it."""
+        self._owners.clear()
+
+    def owners(self) -> list[Any]:
+        """All owners that are alive."""
+        return [owner for each in list(self._owners.values()) if (owner := each()) is not None]
+
+    def entries_of(self, owner: Any) -> list[Entry]:
+        """All that is registered with an owner."""
+        return list(self._entries(owner))
+
+    def containers_of(self, owner: Any) -> list[Shelf]:
+        """An owner's containers, with those inside."""
+        found: list[Shelf] = []
+        for container, keys in self._shelves(owner):
+            found.append((container, keys))
+            found.extend((each, None) for each in _inside(container, keys))
+        return found
+
+
+def _inside(container: Container, keys: frozenset[str] | None, depth: int = 4) -> Iterator[Container]:
+    if isinstance(container, dict):
+        values = [value for key, value in container.items() if keys is None or key in keys]
+    else:
+        values = list(container)
+    for each in values if depth else ():
+        if type(each).__name__ in _PLAIN and isinstance(each, (list, dict)):
+            yield each
+            yield from _inside(each, None, depth - 1)
+
+
+def _restored_with_all() -> None:
+    """What a failed reload took out is put back with everything else that its adapter saved before."""
+
+
+def caller() -> tuple[str, int]:
+    """The module and line of the statement that is being run."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            return str(frame.f_globals.get("__name__")), frame.f_lineno
+        frame = frame.f_back
+    return "", 0

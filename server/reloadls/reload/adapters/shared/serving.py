@@ -1,0 +1,148 @@
+"""Applications that are objects of their library: what a server holds is, from now on, what the statement made anew."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+
+from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+from .applications import Applications
+from .factories import Factories
+from .jinja import watch_made
+from .once import Once
+
+__all__ = ["FalconAdapter", "LitestarAdapter", "ServedAdapter", "TornadoAdapter"]
+
+
+class ServedAdapter(Adapter):
+    """The applications of one library, whether a statement or a function made them."""
+
+    kinds: ClassVar[tuple[str, ...]]
+    """The names of their classes in `library`."""
+
+    def __init__(self) -> None:
+        self._applications = Applications(self._is_application, self._take)
+        self._factories = Factories((self.library.partition(".")[0],), self._become)
+        self._once = Once()
+        when_loaded(self.library, self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        for name in self.kinds:
+            self._factories.watch(getattr(module, name))
+            watch_made(getattr(module, name), self._know)
+
+    def _know(self, app: Any) -> None:
+        for when, functions in self.at_start(app).items():
+            self._once.know(functions, when)
+
+    def _is_application(self, value: Any) -> bool:
+        module = sys.modules.get(self.library)
+        return module is not None and isinstance(value, tuple(getattr(module, name) for name in self.kinds))
+
+    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        self._applications.become(old, new, undo)
+
+    def _take(self, old: Any, new: Any) -> None:
+        self.keep(old, new)
+        for when, functions in self.at_start(new).items():
+            self._once.compare(self.at_start(old).get(when, ()), functions, when)
+
+    # -- what a library has to say
+
+    def keep(self, old: Any, new: Any) -> None:
+        """Have the new application go on with what lives longer than the statement that made the old one."""
+
+    def at_start(self, app: Any) -> dict[str, Sequence[Any]]:
+        """The functions that an application calls once, by when that is."""
+        return {}
+
+    # -- what the engine tells
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Remember the applications that the program names."""
+        undo.add(self._end)
+        self._factories.begin()
+        self._applications.remember(namespaces)
+
+    def _end(self) -> None:
+        self._factories.end()
+        self._once.clear()
+
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """It may make an application."""
+        self._factories.calls_differ(space, name)
+
+    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
+        """An application may be configured by it."""
+        self._factories.class_changed(cls)
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application has called when it started is not called again."""
+        undo.add(self._end)
+        self._once.changed(functions)
+
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Have those that are held be what was made. Raises what a factory raises."""
+        self._applications.settle(undo)
+        self._factories.settle(undo)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """Functions that are called only at the start."""
+        return self._once.take()
+
+
+class LitestarAdapter(ServedAdapter):
+    """Litestar."""
+
+    library: ClassVar[str] = "litestar.app"
+    kinds: ClassVar[tuple[str, ...]] = ("Litestar",)
+
+    def keep(self, old: Any, new: Any) -> None:
+        """Its state, its stores, and the emitter of events that runs."""
+        new.state = old.state
+        for name, store in new.stores._stores.items():
+            old.stores._stores.setdefault(name, store)
+        new.stores = old.stores
+        listeners = new.event_emitter.listeners
+        new.event_emitter = old.event_emitter
+        new.event_emitter.listeners = listeners
+
+    def at_start(self, app: Any) -> dict[str, Sequence[Any]]:
+        """Its hooks; a lifespan that is running is noted by the engine."""
+        return {"when the application starts": app.on_startup}
+
+    def reads_class(self, cls: type) -> bool:
+        """A controller's handlers are registered when the application is made."""
+        module = sys.modules.get("litestar.controller")
+        return module is not None and issubclass(cls, module.Controller)
+
+
+class TornadoAdapter(ServedAdapter):
+    """Tornado."""
+
+    library: ClassVar[str] = "tornado.web"
+    kinds: ClassVar[tuple[str, ...]] = ("Application",)
+
+
+class FalconAdapter(ServedAdapter):
+    """Falcon, for WSGI and ASGI."""
+
+    library: ClassVar[str] = "falcon.app"
+    kinds: ClassVar[tuple[str, ...]] = ("App",)
+
+    def reads_class(self, cls: type) -> bool:
+        """A resource's responders are looked up when it is added."""
+        return any(_RESPONDER.match(name) for kind in cls.__mro__ for name in vars(kind))
+
+
+_RESPONDER = re.compile(r"on_[a-z]+")

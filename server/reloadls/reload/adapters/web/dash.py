@@ -1,0 +1,138 @@
+"""Dash: callbacks go and come with their statements, also after the first request, when Dash has collected them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from reloadls.reload.adapters.shared.applications import Applications
+from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.ordering import Place, in_order
+from reloadls.reload.adapters.shared.serving import ServedAdapter
+from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.program.effects import Effect, Recorder
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["DashAdapter"]
+
+
+class DashAdapter(ServedAdapter):
+    """Applications, and what their pages call back."""
+
+    library: ClassVar[str] = "dash.dash"
+    kinds: ClassVar[tuple[str, ...]] = ("Dash",)
+
+    def __init__(self) -> None:
+        self._apps: WeakSet[Any] = WeakSet()
+        self._effects: dict[str, Effect] = {}
+        """The id of a callback -> the effect of the statement that it comes from."""
+        self._named: list[Any] = []
+        """Those that the program has names for."""
+        self._of_all: set[str] = set()
+        """Those that are registered with no application."""
+        self._servers: list[tuple[Any, Any]] = []
+        self._lists: list[tuple[Any, list[Any]]] = []
+        self._flask = Applications(lambda _: False, lambda _old, _new: None)
+        super().__init__()
+        when_loaded("dash._callback", self._watch_callbacks)
+
+    def _watch(self, module: ModuleType) -> None:
+        super()._watch(module)
+        watch_made(module.Dash, self._apps.add)
+
+    def _watch_callbacks(self, module: ModuleType) -> None:
+        plain = module.insert_callback
+
+        @functools.wraps(plain)
+        def insert_callback(*args: Any, **kwargs: Any) -> Any:
+            known = plain(*args, **kwargs)
+            if (args[1] if len(args) > 1 else kwargs.get("callback_map")) is module.GLOBAL_CALLBACK_MAP:
+                self._of_all.add(known)
+            effect = Effect(partial(self._remove, known), _restored_with_all)
+            if Recorder.note(effect):
+                self._effects[known] = effect
+            return known
+
+        vars(module)["insert_callback"] = insert_callback
+
+    def _stores(self) -> list[tuple[dict[str, Any], list[Any]]]:
+        shared = sys.modules["dash._callback"]
+        found = [(shared.GLOBAL_CALLBACK_MAP, shared.GLOBAL_CALLBACK_LIST)]
+        return [*found, *((app.callback_map, app._callback_list) for app in list(self._apps))]
+
+    def _remove(self, known: str) -> None:
+        for by_id, specs in self._stores():
+            by_id.pop(known, None)
+            specs[:] = [each for each in specs if each["output"] != known]
+        self._effects.pop(known, None)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Have all callbacks restored on failure."""
+        super().before(undo, namespaces)
+        undo.add(partial(_put, self._effects, dict(self._effects)))
+        self._lists = []
+        self._named = [each for space in namespaces for each in list(space.values()) if self._is_application(each)]
+        for by_id, specs in self._stores():
+            undo.add(partial(_put, by_id, dict(by_id)))
+            undo.add(partial(specs.__setitem__, slice(None), list(specs)))
+            self._lists.append((specs, list(specs)))
+
+    def keep(self, old: Any, new: Any) -> None:
+        """A web server holds the application of Flask; what was registered with none is collected again."""
+        shared = sys.modules["dash._callback"]
+        shared.GLOBAL_CALLBACK_MAP.update(
+            {known: each for known, each in old.callback_map.items() if known in self._of_all}
+        )
+        shared.GLOBAL_CALLBACK_LIST.extend(each for each in old._callback_list if each["output"] in self._of_all)
+        if old.server is not new.server:
+            self._servers.append((old.server, new.server))
+            new.server = old.server
+
+    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        super()._become(old, new, undo)
+        self._settle_servers(undo)
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Have applications that have collected their callbacks know of the new ones, in order."""
+        super().after(undo, places)
+        self._settle_servers(undo)
+        shared = sys.modules["dash._callback"]
+        ready = [app for app in [*self._named, *self._apps] if app._got_first_request["setup_server"]]
+        self._named = []
+        for app in ready[:1]:  # the one that has them
+            app.callback_map.update(shared.GLOBAL_CALLBACK_MAP)
+            hidden = app.config.get("hide_all_callbacks", False)
+            app._callback_list.extend(shared.GLOBAL_CALLBACK_LIST)
+            for each in app._callback_list:
+                if "hidden" in each and each["hidden"] is None:
+                    each["hidden"] = hidden
+            shared.GLOBAL_CALLBACK_MAP.clear()
+            shared.GLOBAL_CALLBACK_LIST.clear()
+        for specs, before in self._lists:
+            specs[:] = in_order(before, specs, partial(self._place, places), lambda _: None)
+        self._lists = []
+
+    def _settle_servers(self, undo: Undo) -> None:
+        servers, self._servers = self._servers, []
+        for old, new in servers:
+            if type(old) is type(new):
+                self._flask.become(old, new, undo)
+
+    def _place(self, places: Places, spec: dict[str, Any]) -> Place | None:
+        effect = self._effects.get(spec["output"])
+        return None if effect is None else places(effect)
+
+
+def _restored_with_all() -> None:
+    """What a failed reload took out is put back with everything else that was saved before."""
+
+
+def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:
+    mapping.clear()
+    mapping.update(values)

@@ -1,0 +1,61 @@
+"""Django's admin: models are registered once, and with what their class is now."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, ClassVar
+
+from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["AdminAdapter"]
+
+
+class AdminAdapter(RegistryAdapter):
+    """Admin sites."""
+
+    library: ClassVar[str] = "django.contrib.admin.sites"
+
+    def __init__(self) -> None:
+        super().__init__()
+        when_loaded("django.contrib.admin.sites", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        self.register.wrap(module.AdminSite, "register", "unregister", "add_action", "disable_action")
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """The models and the actions of a site."""
+        return shelf_of(owner, ("_registry", "_actions", "_global_actions"))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """A site."""
+        if type(value).__module__ == "django.contrib.admin.sites" or isinstance(
+            value, sys.modules["django.contrib.admin.sites"].AdminSite
+        ):
+            yield getattr(value, "_wrapped", value)
+
+    def function_in(self, value: Any) -> Any:
+        """The class of what stands for a model, which is made when it is registered."""
+        return type(value) if isinstance(value, sys.modules["django.contrib.admin.options"].BaseModelAdmin) else value
+
+    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+        """It is of the class that the program knows."""
+        entry.value.__class__ = kept
+
+    def file_changed(self, path: str, undo: Undo) -> bool:
+        """An application's first `admin` module is found as Django finds it when it starts."""
+        apps = sys.modules["django.apps.registry"].apps
+        if os.path.basename(path) != "admin.py" or not apps.ready or not os.path.exists(path):
+            return False
+        for config in apps.get_app_configs():
+            name = f"{config.name}.admin"
+            if os.path.realpath(os.path.join(config.path, "admin.py")) == path and name not in sys.modules:
+                importlib.import_module(name)
+                return True
+        return False

@@ -1,0 +1,134 @@
+"""Django's templates: those that are loaded are as their files are now; tags and filters as their functions."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["LibrariesAdapter", "TemplatesAdapter"]
+
+
+class LibrariesAdapter(RegistryAdapter):
+    """The libraries of tags and filters that templates load."""
+
+    library: ClassVar[str] = "django.template.library"
+
+    def __init__(self) -> None:
+        super().__init__()
+        when_loaded("django.template.library", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        self.register.wrap(module.Library, "tag", "filter", "tag_function", "filter_function", "simple_tag")
+        self.register.wrap(module.Library, "inclusion_tag", "simple_block_tag")
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """The tags and the filters."""
+        return shelf_of(owner, ("tags", "filters"))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """A library."""
+        if isinstance(value, sys.modules["django.template.library"].Library):
+            yield value
+
+    def function_in(self, value: Any) -> Any:
+        """A simple tag is compiled by a function around the program's own."""
+        inner = getattr(value, "__wrapped__", None)
+        return value if inner is None or isinstance(inner, type) else _innermost(value)
+
+    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+        """The function that the program knows is the one that is called."""
+        for cell in getattr(entry.value, "__closure__", None) or ():
+            if id(cell.cell_contents) in self.kept:
+                cell.cell_contents = self.kept[id(cell.cell_contents)]
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Templates that are parsed from now on use what is registered now."""
+        runs = self._runs
+        super().after(undo, places)
+        if runs:
+            _reset_loaders()
+
+
+class TemplatesAdapter(Adapter):
+    """The templates that loaders keep, and those that the program holds."""
+
+    library: ClassVar[str] = "django.template.base"
+
+    def __init__(self) -> None:
+        self._templates: WeakSet[Any] = WeakSet()
+        self._changed: list[str] = []
+        """The files of templates that are held."""
+        when_loaded("django.template.base", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        watch_made(module.Template, self._templates.add)
+
+    def file_changed(self, path: str, undo: Undo) -> bool:
+        """Have loaders look again. Templates are compiled once statements have run: they may use tags that are new."""
+        held = any(_is_of(each, path) for each in list(self._templates))
+        if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
+            return False
+        undo.add(self._changed.clear)
+        self._changed.append(path)
+        undo.add(_reset_loaders)
+        _reset_loaders()
+        return True
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
+        for path in self._changed:
+            for template in list(self._templates) if os.path.exists(path) else ():
+                if _is_of(template, path):
+                    _compile_again(template, path, undo)
+        self._changed = []
+
+
+def _innermost(function: Any) -> Any:
+    while isinstance(inner := getattr(function, "__wrapped__", None), FunctionType):
+        function = inner
+    return function
+
+
+def _is_of(template: Any, path: str) -> bool:
+    name = getattr(template.origin, "name", None)
+    return isinstance(name, str) and os.path.isabs(name) and os.path.realpath(name) == path
+
+
+def _compile_again(template: Any, path: str, undo: Undo) -> None:
+    undo.add(partial(vars(template).update, dict(vars(template))))
+    with open(path, encoding=template.engine.file_charset) as file:
+        template.source = file.read()
+    template.nodelist = template.compile_nodelist()
+
+
+def _engines() -> list[Any]:
+    backends = sys.modules.get("django.template.backends.django")
+    settings = sys.modules["django.conf"].settings
+    if backends is None or not settings.configured:
+        return []
+    there = sys.modules["django.template"].engines.all()
+    return [each for each in there if isinstance(each, backends.DjangoTemplates)]
+
+
+def _folders() -> Iterable[str]:
+    if not _engines():
+        return ()
+    return [str(each) for each in importlib.import_module("django.template.autoreload").get_template_directories()]
+
+
+def _reset_loaders() -> None:
+    if _engines():
+        importlib.import_module("django.template.autoreload").reset_loaders()

@@ -1,0 +1,71 @@
+"""Django finds a URL among the patterns that their modules have now."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["UrlsAdapter"]
+
+_DERIVED = ("url_patterns", "urlconf_module")
+
+
+class UrlsAdapter(Adapter):
+    """The resolvers of all URLs."""
+
+    library: ClassVar[str] = "django.urls.resolvers"
+
+    def __init__(self) -> None:
+        self._resolvers: WeakSet[Any] = WeakSet()
+        self._runs = False
+        when_loaded("django.urls.resolvers", self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        watch_made(module.URLResolver, self._resolvers.add)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Statements run, and some of them may make patterns."""
+        self._runs = True
+        undo.add(self._end)
+        undo.add(self._find_anew)
+
+    def _end(self) -> None:
+        self._runs = False
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Have all that was derived from patterns be derived anew when it is asked for."""
+        if not self._runs:
+            return
+        self._end()
+        for resolver in list(self._resolvers):
+            made = list(_made_by_owner(resolver))
+            if made:
+                undo.set_attribute(resolver, "urlconf_name", made[0])
+        self._find_anew()
+
+    def _find_anew(self) -> None:
+        for resolver in list(self._resolvers):
+            for name in _DERIVED:
+                vars(resolver).pop(name, None)
+            resolver._reverse_dict, resolver._namespace_dict, resolver._app_dict = {}, {}, {}
+            resolver._callback_strs = set()
+            resolver._populated = False
+        sys.modules["django.urls.base"].clear_url_caches()
+
+
+def _made_by_owner(resolver: Any) -> Iterable[list[Any]]:
+    """The patterns that the admin site gives now whose patterns these are."""
+    patterns = resolver.urlconf_name
+    for pattern in patterns if isinstance(patterns, (list, tuple)) else ():
+        site = getattr(getattr(pattern, "callback", None), "admin_site", None)
+        if site is not None and pattern.name == "index":
+            yield site.get_urls()
+            return

@@ -1,0 +1,270 @@
+"""Flask: views, rules, hooks and blueprints go and come with the statements that add them, at any time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from reloadls.reload.adapters.shared.applications import Applications
+from reloadls.reload.adapters.shared.factories import Factories
+from reloadls.reload.adapters.shared.once import Once
+from reloadls.reload.adapters.shared.registering import Registration, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.engine.adapting import Places, Shortfall
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+from .flask_config import Configurations
+
+__all__ = ["FlaskAdapter"]
+
+_CALLS = (
+    *("add_url_rule", "register_blueprint", "register_error_handler", "record"),
+    *("before_request", "after_request", "teardown_request", "teardown_appcontext"),
+    *("context_processor", "shell_context_processor", "url_value_preprocessor", "url_defaults"),
+)
+_OF_TEMPLATES = ("add_template_filter", "add_template_test", "add_template_global")
+_KEPT_IN = (
+    *("view_functions", "error_handler_spec", "before_request_funcs", "after_request_funcs", "teardown_request_funcs"),
+    *("template_context_processors", "url_value_preprocessors", "url_default_functions", "teardown_appcontext_funcs"),
+    *("shell_context_processors", "blueprints", "_blueprints", "deferred_functions"),
+)
+_AT_START = "when the application starts"
+_CLOSED_BY = ("_got_first_request", "_got_registered_once")
+
+
+class FlaskAdapter(RegistryAdapter):
+    """Applications and blueprints."""
+
+    library: ClassVar[str] = "flask.app"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._applications = Applications(_is_application, _keep_running)
+        self._factories = Factories(("flask", "quart"), self._become)
+        self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
+        """What applications hold that were made again."""
+        self._once = Once()
+        self._configurations = Configurations()
+        when_loaded("flask.config", self._configurations.watch)
+        self._started: list[tuple[Any, list[Any]]] = []
+        """Quart's applications that run, with what they called when they started."""
+        self._closed: list[tuple[Any, str]] = []
+        self._blueprints: dict[int, list[Any]] = {}
+        for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app", "quart.app"):
+            when_loaded(name, self._watch)
+
+    def _watch(self, module: ModuleType) -> None:
+        for cls in [each for each in vars(module).values() if isinstance(each, type)]:
+            if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
+                self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
+                self.register.wrap(cls, "endpoint", decorators=True)
+                if cls.__name__ in ("Flask", "Quart"):
+                    self._factories.watch(cls)
+                for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
+                    setattr(cls, name, _with_templates(vars(cls)[name]))
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """What applications and blueprints keep, the rules of an application, and what its templates can use."""
+        yield from shelf_of(owner, _KEPT_IN)
+        if "url_map" in vars(owner):
+            yield owner.url_map._rules_by_endpoint, None
+        if "jinja_env" in vars(owner):  # it comes with the first that uses it, and many things in it
+            yield from shelf_of(owner.jinja_env, ("filters", "tests", "globals"))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """An application with its blueprints, or a blueprint."""
+        if _is_application(value):
+            yield value
+            yield from value.blueprints.values()
+        elif _is_blueprint(value):
+            yield value
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Open what has answered requests, so that it can be changed."""
+        super().before(undo, namespaces)
+        undo.add(self._factories.end)
+        self._factories.begin()
+        self._applications.remember(namespaces)
+        self._closed, self._blueprints = [], {}
+        undo.add(self._once.clear)
+        undo.add(self._configurations.clear)
+        self._configurations.remember(filter(_is_application, self.register.owners()))
+        self._started = [(app, list(app.before_serving_funcs)) for app in self._running()]
+        for owner in self.register.owners():
+            for name in _CLOSED_BY:
+                if getattr(owner, name, False):
+                    self._closed.append((owner, name))
+                    undo.set_attribute(owner, name, False)
+            if not _is_application(owner):
+                self._blueprints[id(owner)] = self._held(owner)
+
+    def save(self, undo: Undo) -> None:
+        """The rules are put back first, then what finds one among them is made anew."""
+        for app in filter(_is_application, self.register.owners()):
+            undo.add(partial(_find_rules_anew, app.url_map))
+        super().save(undo)
+
+    def _held(self, blueprint: Any) -> list[Any]:
+        return [(id(each.container), each.key, id(each.value)) for each in self.register.entries_of(blueprint)]
+
+    def made_again(self) -> bool:
+        """See `Factories`."""
+        return self._factories.made_again
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Tell applications what their blueprints hold now, and close what was open."""
+        for owner in self.register.owners():
+            for function in vars(owner).get("deferred_functions", ()) if self.kept else ():
+                _put_into_cells(function, self.kept)
+        super().after(undo, places)
+        for app in filter(_is_application, self.register.owners()) if self._runs_statements() else ():
+            _find_rules_anew(app.url_map)
+        for owner, name in self._closed:
+            setattr(owner, name, True)
+        self._applications.settle(undo)
+        with self._open_blueprints(), self.register.keeping() as found:
+            self._factories.settle(undo)
+        for each in found:
+            self._by_factory.setdefault(each.owner, []).append(each)
+        self._configurations.settle(undo)
+        self._configurations.compare()
+        for app, before in self._started:
+            self._once.compare(before, app.before_serving_funcs, _AT_START)
+        self._closed, self._blueprints, self._started = [], {}, []
+
+    def _running(self) -> list[Any]:
+        """Those of Quart that serve."""
+        return [each for each in self.register.owners() if hasattr(each, "before_serving_funcs") and _serves(each)]
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application has called when it started is not called again."""
+        undo.add(self._once.clear)
+        for app in self._running():
+            self._once.know(app.before_serving_funcs, _AT_START)
+        self._once.changed(functions)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """Functions that are called only at the start, and settings that are read only then."""
+        return [*self._once.take(), *self._configurations.take()]
+
+    def _become(self, old: Any, new: Any, undo: Undo) -> None:
+        if _serves(old):
+            self._once.compare(old.before_serving_funcs, new.before_serving_funcs, _AT_START)
+        undo.add(partial(_put_known, self.register.known, dict(self.register.known)))
+        self.register.leave(old)
+        self._applications.become(old, new, undo)
+
+    @contextmanager
+    def _open_blueprints(self) -> Iterator[None]:
+        """A factory may add to a blueprint that an application has registered already."""
+        closed = [each for each in self.register.owners() if getattr(each, "_got_registered_once", False)]
+        for each in closed:
+            each._got_registered_once = False
+        try:
+            yield
+        finally:
+            for each in closed:
+                each._got_registered_once = True
+
+    def calls_differ(self, space: dict[str, Any], name: str) -> None:
+        """It may make an application."""
+        self._factories.calls_differ(space, name)
+
+    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
+        """An application may be configured by it."""
+        self._factories.class_changed(cls)
+
+    def _runs_statements(self) -> bool:
+        return bool(self._closed or self._blueprints) or self._applications.remembers
+
+    def register_again(self, places: Places) -> None:
+        """A blueprint tells an application what it holds once, when it is registered."""
+        changed = {
+            id(owner)
+            for owner in self.register.owners()
+            if id(owner) in self._blueprints and self._held(owner) != self._blueprints[id(owner)]
+        }
+        if changed:
+            self.register.make_again(
+                registration
+                for registration in self.register.in_order(places)
+                if _is_application(registration.owner)
+                and any(id(each) in changed for given in registration.all_given() for each in _with_nested(given))
+            )
+
+
+def _keep_running(old: Any, new: Any) -> None:
+    """What an application of Quart has made when it started."""
+    for name in [name for name in ("shutdown_event", "while_serving_gens") if name in vars(old) and _serves(old)]:
+        vars(new)[name] = vars(old)[name]
+
+
+def _serves(app: Any) -> bool:
+    """Whether it is an application of Quart that has started."""
+    return "shutdown_event" in vars(app)
+
+
+def _put_known(known: Any, before: dict[Any, Any]) -> None:
+    known.clear()
+    known.update(before)
+
+
+def _with_templates(plain: Any) -> Any:
+    """A call that makes what templates can use has that made first, so that only what is added then is its own."""
+    if hasattr(plain, "__reloadls_templates__"):
+        return plain
+
+    @wraps(plain)
+    def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+        _ = owner.jinja_env
+        return plain(owner, *args, **kwargs)
+
+    call.__reloadls_templates__ = True  # type: ignore[attr-defined]
+    return call
+
+
+def _with_nested(blueprint: Any) -> Iterable[Any]:
+    if _is_blueprint(blueprint):
+        yield blueprint
+        for inner, _ in blueprint._blueprints:
+            yield from _with_nested(inner)
+
+
+def _is_application(value: Any) -> bool:
+    module = sys.modules.get("flask.sansio.app")
+    return module is not None and isinstance(type(value), type) and issubclass(type(value), module.App)
+
+
+def _is_blueprint(value: Any) -> bool:
+    module = sys.modules.get("flask.sansio.blueprints") or sys.modules.get("flask.blueprints")
+    return module is not None and issubclass(type(value), module.Blueprint)
+
+
+def _find_rules_anew(rules: Any) -> None:
+    """A map finds rules by a machine that none can be taken out of."""
+    if not hasattr(rules, "_matcher"):
+        return
+    machine = type(rules._matcher)(rules.merge_slashes)
+    for rule in rules.iter_rules():
+        if not rule.build_only:
+            machine.add(rule)
+    rules._matcher = machine
+    rules._remap = True
+
+
+def _put_into_cells(function: Any, kept: dict[int, Any]) -> None:
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue
+        if id(value) in kept:
+            cell.cell_contents = kept[id(value)]
+        elif isinstance(value, FunctionType) and value.__module__ == "flask.sansio.blueprints":
+            _put_into_cells(value, kept)

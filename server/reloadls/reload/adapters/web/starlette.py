@@ -1,0 +1,187 @@
+"""Starlette: routes, mounts, middleware and exception handlers go and come with the statements that add them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any, ClassVar
+from weakref import ref
+
+from reloadls.reload.adapters.shared.applications import Applications
+from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.once import Once
+from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.adapters.shared.routes import keep_what_made, remake
+from reloadls.reload.engine.adapting import Places, Shortfall
+from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["StarletteAdapter"]
+
+_OF_ROUTER = ("routes", "on_startup", "on_shutdown", "_low_priority_routes")
+_OF_APP = ("user_middleware", "exception_handlers", "dependency_overrides")
+_AT_START = "when the application starts"
+_OUTLIVES = ("state", "dependency_overrides")
+
+
+class StarletteAdapter(RegistryAdapter):
+    """Applications, which FastAPI's are too, and routers."""
+
+    library: ClassVar[str] = "starlette.routing"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._applications = Applications(_is_application, _keep_state)
+        self.again: Callable[[Places], None] = lambda _: None
+        """What FastAPI has to register once more."""
+        self._once = Once()
+        self._routers: dict[int, ref[Any]] = {}
+        self._started: list[tuple[Any, list[Any]]] = []
+        """The routers of applications that run, with what they called when they started."""
+        self._stacks: list[tuple[Any, Any, list[Any], dict[Any, Any]]] = []
+        when_loaded("starlette.routing", self._watch_routing)
+        when_loaded("starlette.applications", self._watch_applications)
+
+    def _watch_routing(self, module: ModuleType) -> None:
+        self.register.wrap(module.Router, "add_route", "add_websocket_route", "mount", "host", "add_event_handler")
+        watch_made(module.Router, self._know_router)
+        keep_what_made(module.Route)
+        keep_what_made(module.WebSocketRoute)
+
+    def _know_router(self, router: Any) -> None:
+        key = id(router)  # some can't be hashed
+        self._routers[key] = ref(router, lambda _: self._routers.pop(key, None))
+
+    def _watch_applications(self, module: ModuleType) -> None:
+        self.register.wrap(module.Starlette, "add_middleware", "add_exception_handler")
+
+    def shelves(self, owner: Any) -> Iterable[Shelf]:
+        """The lists of a router; middleware and exception handlers of an application."""
+        if not _is_application(owner):
+            return shelf_of(owner, _OF_ROUTER)
+        return (*shelf_of(owner, _OF_APP), *shelf_of(owner.state, ("_state",)))
+
+    def owners_in(self, value: Any) -> Iterable[Any]:
+        """An application and its router, or a router, and those that are mounted there."""
+        value = _inner(value)
+        if _is_application(value):
+            yield value
+            value = vars(value).get("router")
+        if not _is_router(value):
+            return
+        yield value
+        for route in list(value.routes):
+            below = vars(route).get("_base_app") or vars(route).get("original_router") or vars(route).get("app")
+            if below is not value and (_is_application(below) or _is_router(below)):
+                yield from self.owners_in(below)
+
+    def goes_first(self, container: Any) -> bool:
+        """The middleware that is added last stands first."""
+        middleware = sys.modules["starlette.middleware"].Middleware
+        return bool(container) and all(isinstance(each, middleware) for each in container)
+
+    def function_in(self, value: Any) -> Any:
+        """A route's endpoint; the function that middleware is made of."""
+        own = getattr(value, "__dict__", None)
+        if own is None or not ("endpoint" in own or "kwargs" in own):
+            return value
+        if "endpoint" in own:
+            return own["endpoint"]
+        return next((each for each in (*own["args"], *own["kwargs"].values()) if callable(each)), None)
+
+    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+        """The function that the program knows is the one that is called."""
+        value = entry.value
+        if "endpoint" in vars(value):
+            remake(value, undo, endpoint=kept)
+            return
+        value.args = tuple(self.kept.get(id(each), each) for each in value.args)
+        value.kwargs = {name: self.kept.get(id(each), each) for name, each in value.kwargs.items()}
+
+    def register_again(self, places: Places) -> None:
+        """What FastAPI's adapter knows of."""
+        self.again(places)
+
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Open applications that have answered requests, so that middleware can be added to them."""
+        super().before(undo, namespaces)
+        self._applications.remember(namespaces)
+        self._stacks = []
+        undo.add(self._once.clear)
+        running = [app for app in filter(_is_application, self.register.owners()) if app.middleware_stack is not None]
+        self._started = [(app, list(_started_by(app))) for app in running]
+        for app in filter(_is_application, self.register.owners()):
+            self._stacks.append((app, app.middleware_stack, list(app.user_middleware), dict(app.exception_handlers)))
+            undo.add(partial(setattr, app, "middleware_stack", app.middleware_stack))
+            app.middleware_stack = None
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Middleware that did not change goes on with what it holds."""
+        super().after(undo, places)
+        for app, stack, middleware, handlers in self._stacks:
+            same = _same(middleware, app.user_middleware) and _same_items(handlers, app.exception_handlers)
+            if same and app.middleware_stack is None:
+                app.middleware_stack = stack
+        self._stacks = []
+        self._applications.settle(undo)
+        for app, before in self._started:
+            self._once.compare(before, _started_by(app), _AT_START)
+        self._started = []
+
+    def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
+        """What an application has called when it started is not called again."""
+        undo.add(self._once.clear)
+        for router in [router for each in list(self._routers.values()) if (router := each()) is not None]:
+            self._once.know(getattr(router, "on_startup", ()), _AT_START)
+        self._once.changed(functions)
+
+    def notes(self) -> Iterable[Shortfall]:
+        """Functions that are called only at the start."""
+        return self._once.take()
+
+
+def _started_by(app: Any) -> list[Any]:
+    return list(getattr(app.router, "on_startup", ()))
+
+
+def _inner(value: Any) -> Any:
+    """The application that middleware is wrapped around by hand."""
+    for _ in range(10):
+        if isinstance(value, (type, ModuleType)) or _is_application(value) or _is_router(value):
+            return value
+        try:
+            value = object.__getattribute__(value, "__dict__").get("app")
+        except AttributeError:
+            return None
+    return None
+
+
+def _is_application(value: Any) -> bool:
+    module = sys.modules.get("starlette.applications")
+    return module is not None and isinstance(value, module.Starlette)
+
+
+def _is_router(value: Any) -> bool:
+    return isinstance(value, sys.modules["starlette.routing"].Router)
+
+
+def _keep_state(old: Any, new: Any) -> None:
+    """What requests have put into an application is kept; what statements have put there anew is theirs."""
+    for name in _OUTLIVES:
+        before, now = vars(old).get(name), vars(new).get(name)
+        if before is None or now is None:
+            continue
+        held, made = (before, now) if isinstance(before, dict) else (before._state, now._state)
+        held.update(made)
+        vars(new)[name] = before
+
+
+def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return [id(each) for each in one] == [id(each) for each in other]
+
+
+def _same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    return _same(list(one), list(other)) and _same(list(one.values()), list(other.values()))

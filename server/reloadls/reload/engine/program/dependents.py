@@ -1,0 +1,369 @@
+"""Which statements depend on a name that changed: those that read it while they ran, or called what reads it.
+
+A *key* is a module's name and a qualified name in it. `Cls.attr` is an attribute of a class, `Cls.*` any of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import EnumMeta
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from reloadls.reload.engine.analysis.names import Chain, Reads
+from reloadls.reload.engine.analysis.statements import Statement
+
+from .modules import LoadedModule, Modules
+
+__all__ = ["Key", "Origin", "Use", "classes_with", "dependents", "depends", "dispatchers", "imported_from", "value_at"]
+
+Key = tuple[str, str]
+Origin = tuple[LoadedModule, Statement]
+"""A statement and the module that it is in."""
+Use = tuple[Key, bool]
+"""What a function uses that is different; whether that is a function whose calls do something else, else a value."""
+OnFunction = Callable[[LoadedModule, str, Use], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """One name that changed, and the words by which statements may mean it."""
+
+    key: Key
+    body: bool
+    """A function whose calls do something else now; else a value."""
+    words: frozenset[str]
+
+
+def dependents(
+    modules: Modules, key: Key, *, body: bool = False, on_function: OnFunction | None = None
+) -> Iterator[Origin]:
+    """The statements that would do something else now, if they ran again. Each at most once.
+
+    Args:
+        modules: the program.
+        key: what changed.
+        body: it is a function that was patched in place, so that only calling it differs.
+        on_function: called for each function whose calls do something else now, and what it uses that is different.
+    """
+    known: set[tuple[Key, bool]] = set()
+    waiting: list[_Changed] = []
+
+    def follow(each: tuple[Key, bool]) -> None:
+        if each not in known:
+            known.add(each)
+            waiting.append(_changed(modules, *each))
+            for other in _of_function(modules.named(each[0][0]), each[0][1]) if each[1] else ():
+                follow(other)
+
+    follow((key, body))
+    given: set[Statement] = set()
+    while waiting:
+        changed = waiting.pop()
+        for origin in _classes_made_by(modules, changed.key):
+            if origin[1] not in given:
+                given.add(origin[1])
+                yield origin
+        for module, statement in _that_mention(modules, changed.words):
+            if statement not in given and _depends(modules, module, statement, changed):
+                given.add(statement)
+                yield module, statement
+            for name in _functions_that_depend(modules, module, statement, changed):
+                if on_function is not None:
+                    on_function(module, name, (changed.key, changed.body))
+                follow(((module.name, name), True))
+
+
+def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
+    """What a function that does something else makes different, too."""
+    if module is None:
+        return []
+    binders = (each for each in module.source.statements if name in each.facts.uses.binds)
+    found = [(key, True) for each in binders for key in dispatchers(module, each)]
+    return [*found, *_of_class(module, name)]
+
+
+def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
+    """The functions that call what a statement defines, since it was registered with them (`@area.register`)."""
+    owners = (value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
+    return [(each.__module__, each.__qualname__) for each in owners if isinstance(each, FunctionType)]
+
+
+_HOOKS: dict[str, Callable[[type], Iterable[type]]] = {
+    "__init_subclass__": lambda cls: cls.__mro__[1:],
+    "__new__": lambda cls: inspect.getmro(type(cls)),
+    "__init__": lambda cls: inspect.getmro(type(cls)),
+    "__prepare__": lambda cls: inspect.getmro(type(cls)),
+    "__set_name__": lambda cls: [base for value in vars(cls).values() for base in type(value).__mro__],
+}
+"""Functions that run while a class is made -> the classes that bring them."""
+
+
+def _classes_made_by(modules: Modules, key: Key) -> Iterator[Origin]:
+    """The statements of classes whose making calls this function."""
+    outer, _, last = key[1].rpartition(".")
+    if last not in _HOOKS or not outer:
+        return
+    for module in modules:
+        for statement in module.source.statements:
+            for node in statement.facts.nodes:
+                made = module.namespace.get(node.name) if isinstance(node, ast.ClassDef) else None
+                if isinstance(made, type) and any(
+                    each.__module__ == key[0] and each.__qualname__ == outer for each in _HOOKS[last](made)
+                ):
+                    yield module, statement
+
+
+def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
+    """What a method that does something else makes different, too.
+
+    An instance that is made and used at once, and the methods of subclasses that call it through `super()`.
+    """
+    outer, _, last = name.rpartition(".")
+    if not outer or "<locals>" in name or last == "*":
+        return []
+    found: list[tuple[Key, bool]] = [((module.name, f"{outer}.*"), False)]
+    for cls in _subclasses(module.namespace.get(outer)):
+        function = vars(cls).get(last)
+        if isinstance(function, FunctionType) and "super" in function.__code__.co_names:
+            found.append(((cls.__module__, f"{cls.__qualname__}.{last}"), True))
+    return found
+
+
+def _subclasses(cls: object) -> list[type]:
+    found: list[type] = [cls] if isinstance(cls, type) else []
+    for each in found:
+        below: list[type] = type.__subclasses__(each)
+        found.extend(other for other in below if other not in found)
+    return found[1:]
+
+
+def depends(modules: Modules, module: LoadedModule, statement: Statement, key: Key) -> bool:
+    """Whether a statement reads this very value, or calls this very function, when it runs."""
+    return any(_depends(modules, module, statement, _Changed(key, body, frozenset())) for body in (False, True))
+
+
+def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
+    """The full name of the module that a `from` statement takes from."""
+    if not node.level:
+        return node.module or ""
+    package = str(module.namespace.get("__package__") or module.name.rpartition(".")[0])
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
+    """With the other names under which statements import it."""
+    word = key[1].partition(".<locals>")[0].rpartition(".")[2]
+    if word == "*":
+        word = key[1].split(".")[-2]
+    words = {word, *([] if body else [key[0].rpartition(".")[2]])}
+    if key[1].endswith(".*"):
+        words.update(_names_of_instances(modules, key))
+    if key[1] == "__getattr__":
+        words.add(key[0].rpartition(".")[2])
+    for _, statement in _that_mention(modules, frozenset(words)):
+        for node in statement.facts.imports:
+            words.update(
+                alias.asname for alias in node.names if alias.asname and alias.name.rpartition(".")[2] in words
+            )
+    return _Changed(key, body, frozenset(words))
+
+
+def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
+    """The names of objects whose class is looked at by what they are given to."""
+    module = modules.named(key[0])
+    cls: Any = None if module is None else module.namespace.get(key[1].removesuffix(".*"))
+    if isinstance(cls, type) and modules.reads_class(cls):
+        for each in modules:
+            yield from (
+                name
+                for name, value in list(each.namespace.items())
+                if isinstance(type(value), type) and issubclass(type(value), cls)
+            )
+
+
+def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
+    for module in modules:
+        if "*" not in module.text and not any(word in module.text for word in words):
+            continue
+        for statement in module.source.statements:
+            known = statement.facts.words
+            if "*" in known or not words.isdisjoint(known):
+                yield module, statement
+
+
+def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    uses = statement.facts.uses
+    if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
+        return True
+    if changed.body:
+        return _calls(modules, module, uses.now, changed.key, value=uses.value)
+    return _imports_it(module, statement, changed.key) or _reads(modules, module, uses.now, changed.key)
+
+
+def _functions_that_depend(
+    modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed
+) -> Iterator[str]:
+    """The names by which something is called that does something else now."""
+    uses = statement.facts.uses
+    for name, reads in uses.later.items():
+        if changed.body:
+            if _calls(modules, module, reads, changed.key, value=True):
+                yield name
+        elif _reads(modules, module, reads, changed.key):
+            yield name
+    if changed.body:
+        outer = changed.key[1].partition(".<locals>")[0]
+        if outer != changed.key[1] and _calls(modules, module, uses.now, (changed.key[0], outer), value=True):
+            yield from uses.binds  # what a decorator or a factory made
+        for node in statement.facts.imports:
+            if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
+                yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
+
+
+def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, name: str) -> bool:
+    """Whether a statement reads names of a module that only its `__getattr__` has."""
+    asked = modules.named(name)
+    if asked is None or asked is module:
+        return False
+    for node in statement.facts.imports:
+        if isinstance(node, ast.ImportFrom) and imported_from(module, node) == name:
+            return any(alias.name != "*" and alias.name not in asked.namespace for alias in node.names)
+    chains = (chain for chain in statement.facts.uses.now.reads if len(chain) > 1)
+    return any(_is_module(value_at(module, chain[:-1]), name) and chain[-1] not in asked.namespace for chain in chains)
+
+
+def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
+    return any(
+        imported_from(module, node) == key[0] and any(alias.name in (key[1], "*") for alias in node.names)
+        for node in statement.facts.imports
+        if isinstance(node, ast.ImportFrom)
+    )
+
+
+def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
+    if key[1].endswith(".*"):
+        iterated = (chain for chain in reads.handed if isinstance(value_at(module, chain), EnumMeta))
+        made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
+        if any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made)):
+            return True
+        return any(_is_of(kind, key) and modules.reads_class(kind) for kind in _kinds_handed(module, reads))
+    if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
+        return True  # it hands the module on, and `getattr` may read any name of it
+    return any(key in keys_of(modules, module, chain) for chain in reads.reads)
+
+
+def _is_module(value: Any, name: str) -> bool:
+    return isinstance(value, ModuleType) and value.__name__ == name
+
+
+def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
+    value = value_at(module, chain)
+    return isinstance(value, type) and _is_of(value, key)
+
+
+def _is_of(cls: type, key: Key) -> bool:
+    return any((base.__module__, f"{base.__qualname__}.*") == key for base in cls.__mro__)
+
+
+def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
+    """The classes that are handed on, and those of which instances are."""
+    for chain in reads.handed:
+        value = value_at(module, chain)
+        yield value if isinstance(value, type) else type(value)
+
+
+def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
+    for chain in reads.calls:
+        if len(chain) > 1 and not value and not isinstance(value_at(module, chain[:-1]), (ModuleType, type)):
+            # A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement
+            # that is there for what it does (`server.start()`) isn't done once more because the method was edited.
+            continue
+        function = value_at(module, chain)
+        names = [(module.name, chain[0])] if len(chain) == 1 else list(keys_of(modules, module, chain))[1:]
+        names += [(str(each.__globals__.get("__name__")), each.__code__.co_qualname) for each in _inside(function)]
+        if key in names and _runs(function, chain, reads):
+            return True
+        if chain in reads.decorators and any(
+            key[0] == name[0] and key[1].rpartition(".<locals>.")[0] == name[1] for name in names
+        ):
+            return True
+        if chain in reads.made and any(
+            key[0] == name[0] and key[1].startswith(f"{name[1]}.<locals>.") for name in names
+        ):
+            return True
+    return False
+
+
+def _inside(function: Any) -> Iterator[FunctionType]:
+    """A function, and those that it wraps."""
+    for _ in range(10):
+        if isinstance(function, FunctionType):
+            yield function
+        function = function.__func__ if isinstance(function, _Methods) else _wrapped(function)
+        if function is None:
+            return
+
+
+_Methods = (MethodType, staticmethod, classmethod)
+
+
+def _runs(function: Any, chain: Chain, reads: Reads) -> bool:
+    """Whether calling a function runs its body: of a coroutine or generator, only what takes the values does."""
+    if inspect.isgeneratorfunction(function):
+        return chain in reads.made
+    if inspect.iscoroutinefunction(function):
+        return any(other[-1] in ("run", "run_until_complete") for other in reads.calls)
+    return True
+
+
+def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Key]:
+    """All the keys that reading a chain reads."""
+    yield (module.name, chain[0])
+    value: Any = module.namespace.get(chain[0])
+    for name in chain[1:]:
+        if isinstance(value, ModuleType):
+            yield (value.__name__, name)
+            value = vars(value).get(name)
+        elif isinstance(value, type):
+            yield from (
+                (base.__module__, f"{base.__qualname__}.{name}") for base in value.__mro__ if name in vars(base)
+            )
+            yield (value.__module__, f"{value.__qualname__}.{name}")
+            value = inspect.getattr_static(value, name, None)
+        elif (behind := modules.module_behind(value)) is not None:
+            yield (behind, name)
+            return
+        else:
+            return
+
+
+def value_at(module: LoadedModule, chain: Chain) -> Any:
+    """What a chain leads to now, without running any code of the program."""
+    value: Any = module.namespace.get(chain[0])
+    for name in chain[1:]:
+        value = vars(value).get(name) if isinstance(value, ModuleType) else inspect.getattr_static(value, name, None)
+    return value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+        return None
+    return inspect.getattr_static(value, "__wrapped__", None)
+
+
+def classes_with(modules: Modules, base: type) -> Iterable[Origin]:
+    """The statements of classes that are made from this one by more than inheritance: decorated, or by a metaclass."""
+    for module, statement in _that_mention(modules, frozenset({base.__name__})):
+        for node in statement.facts.nodes:
+            if not isinstance(node, ast.ClassDef):
+                continue
+            made = module.namespace.get(node.name)
+            inherits = isinstance(made, type) and base in made.__mro__[1:]
+            if inherits and (node.decorator_list or type(made).__module__ not in ("builtins", "abc")):
+                yield module, statement

@@ -1,0 +1,193 @@
+"""Several statements set the same key or attribute: the last in the order of the program counts, whichever ran last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reloadls.reload.engine.objects.changes import Change, set_slot
+from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.undo import MISSING, Undo
+
+if TYPE_CHECKING:
+    from reloadls.reload.engine.analysis.diff import Step
+    from reloadls.reload.engine.analysis.statements import Facts
+
+    from .effects import Effect
+
+__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under"]
+
+_Slot = tuple[Any, Any, Any]
+"""A key or an attribute's name, what it was, and what it became."""
+
+
+def clash(change: Change, other: Change) -> bool:
+    """Whether taking a change back leaves a later one of another statement with what it was not made of."""
+    if change.owner is not other.owner:
+        return False
+    if change.whole or other.whole:
+        return True
+    names = {_name(key) for key, old, _ in _slots(change)}
+    return any(_name(key) in names for key, _, _ in _slots(other))
+
+
+def clash_at_end(change: Change, other: Change) -> bool:
+    """Whether a change that was just made would be another if the one that was made before came after it.
+
+    What was put at the end of a list can be moved; all else can't.
+    """
+    inner = [content for content, _ in other.inner]
+    if any(change.owner is each for each in inner):
+        return True
+    if change.owner is not other.owner:
+        return False
+    if change.attributes or change.whole or is_a(change.owner, dict):
+        return clash(change, other)
+    content = entries(change.owner)
+    last = [entry for _, entry in change.added]
+    at_end = content[len(content) - len(last) :]
+    return not is_a(change.owner, set) and not all(one is two for one, two in zip(at_end, last, strict=True))
+
+
+def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:
+    """A change is about to be taken back: what later statements have set since stays.
+
+    Args:
+        change: of the statement that is to be undone.
+        later: what the statements after it did, in order.
+        undo: learns how to take it back.
+    """
+    rest = list(later)
+    for key, old, new in list(_slots(change)):
+        if type(old) is tuple or type(new) is tuple:
+            continue  # what others have added to it is told apart by identity
+        above = _holder(rest, change.owner, key)
+        if above is not None:
+            _rebase(above, key, old, undo)
+            _forget(change, key, undo)
+            if old is MISSING:  # it comes from the later statement only
+                move_key(change.owner, key, rest[rest.index(above) + 1 :], undo)
+
+
+def slip_under(given: Iterable[Change], later: Callable[[Any], Iterable[Change]], undo: Undo) -> None:
+    """A statement has run again: what later statements had set before counts again.
+
+    Args:
+        given: what it changed.
+        later: what the statements after it did to an object, in order.
+        undo: learns how to take it back.
+    """
+    seen: dict[tuple[int, Hashable], Any] = {}
+    for change in given:
+        rest = list(later(change.owner))
+        for key, old, new in list(_slots(change)):
+            above = _holder(rest, change.owner, key)
+            if above is None or type(old) is tuple or type(new) is tuple:
+                continue
+            name = (id(change.owner), _name(key))
+            if name not in seen:
+                if old is MISSING:
+                    continue  # the program has removed what the later one set
+                seen[name] = old
+                below = next(was for other, was, _ in _slots(above) if _name(other) == _name(key))
+                _rebase(change, key, below, undo)
+                if below is MISSING:  # it comes from this statement now, with what else that has added
+                    move_key(change.owner, key, (), undo)
+            _rebase(above, key, new, undo)
+            undo.add(partial(set_slot, change.owner, key, new, attributes=change.attributes))
+            set_slot(change.owner, key, seen[name], attributes=change.attributes)
+
+
+def move_key(owner: Any, key: Any, following: Iterable[Change], undo: Undo) -> None:
+    """Move a key of a dictionary to the end, or before the keys that these changes have added."""
+    if not is_a(owner, dict):
+        return
+    content = entries(owner)
+    own = [pair for pair in content if _name(pair[0]) == _name(key)]
+    rest = [pair for pair in content if _name(pair[0]) != _name(key)]
+    names = {_name(each) for change in following if change.owner is owner for _, (each, _) in change.added}
+    target = next((at for at, pair in enumerate(rest) if _name(pair[0]) in names), len(rest))
+    moved = [*rest[:target], *own, *rest[target:]]
+    if not same_entries(moved, content, pairs=True):
+        undo.add(partial(put_back, owner, content))
+        refill(owner, moved)
+
+
+def _slots(change: Change) -> Iterator[_Slot]:
+    if not change.whole and (change.attributes or is_a(change.owner, dict)):
+        for _, (key, value) in change.added:
+            yield key, MISSING, value
+        yield from change.replaced
+
+
+def _holder(changes: Iterable[Change], owner: Any, key: Any) -> Change | None:
+    """The first of these that has set a key."""
+    name = _name(key)
+    return next(
+        (each for each in changes if each.owner is owner and any(_name(slot[0]) == name for slot in _slots(each))), None
+    )
+
+
+def _name(key: Any) -> Hashable:
+    """What keys are compared by: no method of the program is called."""
+    return (type(key), key) if type(key) in (str, int, float, bool, bytes, type(None)) else id(key)
+
+
+def _forget(change: Change, key: Any, undo: Undo) -> None:
+    _keep(change, undo)
+    change.added = [each for each in change.added if _name(each[1][0]) != _name(key)]
+    change.replaced = [each for each in change.replaced if _name(each[0]) != _name(key)]
+
+
+def _rebase(change: Change, key: Any, old: Any, undo: Undo) -> None:
+    """What was there before a change is another value now."""
+    for other, was, new in list(_slots(change)):
+        if _name(other) == _name(key) and was is not old:
+            _forget(change, key, undo)
+            if old is MISSING:
+                change.added = [*change.added, (0, (other, new))]
+            else:
+                change.replaced = [*change.replaced, (other, old, new)]
+
+
+def _keep(change: Change, undo: Undo) -> None:
+    undo.add(partial(setattr, change, "added", change.added))
+    undo.add(partial(setattr, change, "replaced", change.replaced))
+
+
+def out_of_order(steps: Iterable[Step], effects: Mapping[Facts, Sequence[Effect]]) -> list[Step]:
+    """The statements that change the same things as others and stand in another order now, as they stood before.
+
+    Args:
+        steps: all statements of a module that was edited.
+        effects: what its statements did.
+    """
+    kept = [step for step in steps if step.before is not None and step.statement.facts in effects]
+    before = sorted(kept, key=lambda step: step.before.first if step.before else 0)
+    if before == kept:
+        return []
+    found: set[int] = set()
+    for one, other in zip(_by_target(before, effects), _by_target(kept, effects), strict=True):
+        at = next((at for at, pair in enumerate(zip(one, other, strict=True)) if pair[0] is not pair[1]), len(one))
+        found.update(id(step) for step in other[at:])
+    return [step for step in before if id(step) in found]
+
+
+def _by_target(steps: Iterable[Step], effects: Mapping[Facts, Sequence[Effect]]) -> list[list[Step]]:
+    """The statements that change one and the same thing, in their order, for each such thing."""
+    found: dict[Hashable, list[Step]] = {}
+    for step in steps:
+        for effect in effects[step.statement.facts]:
+            for target in _targets(effect.change) if effect.change is not None else ():
+                known = found.setdefault(target, [])
+                if step not in known:
+                    known.append(step)
+    return [found[target] for target in sorted(found, key=repr)]
+
+
+def _targets(change: Change) -> Iterable[Hashable]:
+    if change.attributes:
+        return [(id(change.owner), _name(key)) for key, _, _ in _slots(change)]
+    inner = [(id(each), None) for each, _ in change.inner if not is_a(each, set)]
+    return inner if is_a(change.owner, set) else [(id(change.owner), None), *inner]

@@ -1,0 +1,1 @@
+"""One reload, all or nothing: attempt, plan, schedule, commit, and what is noted."""

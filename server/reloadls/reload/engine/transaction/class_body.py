@@ -1,0 +1,163 @@
+"""How a class whose body was edited is made to be what it says, in a commit."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+from reloadls.reload.engine.analysis.codes import inner_codes, owner_of, pairs, same_but_lines
+from reloadls.reload.engine.analysis.diff import Difference, Step, Way
+from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
+from reloadls.reload.engine.objects.classes import (
+    annotations_differ,
+    changed_body,
+    has_docstring,
+    is_plain,
+    patch_class,
+    statement_for_body,
+)
+from reloadls.reload.engine.objects.functions import Swap, set_code
+from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
+from reloadls.reload.engine.program.dependents import classes_with, depends
+from reloadls.reload.engine.program.modules import LoadedModule
+
+from .plan import codes_within, does_not_fit
+from .schedule import Schedule
+from .transaction import Transaction
+
+__all__ = ["ClassBodies", "class_of", "is_class"]
+
+_NOTHING = compile("", "<reloadls>", "exec")
+
+
+class ClassBodies:
+    """Changes bodies of classes that nothing looks at when they are made."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule) -> None:
+        self._shared = shared
+        self._schedule = schedule
+
+    def difference(self, module: LoadedModule, step: Step) -> tuple[Difference, bool]:
+        """What is different in the body, and whether it is enough to run that."""
+        assert step.before is not None
+        affected = self._affected(module, step)
+        difference = changed_body(step.before, step.statement, affected)
+        cls = class_of(module, step)
+        takes = isinstance(cls, type) and self._shared.adapters.takes_attributes(cls)
+        plain = is_plain(cls, step.before, step.statement, takes_attributes=takes)
+        return difference, plain and (step.way is Way.CLASS or bool(affected))
+
+    def patch(self, module: LoadedModule, step: Step, difference: Difference) -> None:
+        """Run what is different in the body, in the class as it is."""
+        cls = class_of(module, step)
+        facts = step.statement.facts
+        swaps = self._swaps_of_body(module, step, cls, difference)
+        spaces = [module.namespace]
+        for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
+            set_code(function, swap.new, self._shared.undo)
+        names = [_member(swap.new, cls) for swap in swaps if not swap.moved_only and _member(swap.new, cls)]
+        depth = cls.__qualname__.count(".") + 1
+        kept = tuple(swap.new for swap in swaps if owner_of(swap.new).count(".") == depth)
+        lazy = is_lazy(module.source.flags)
+        annotated = annotated_names(cls) if lazy and annotations_differ(difference) else None
+        put = self._putter(cls, difference)
+        facts.place(step.statement.first)
+        alone = statement_for_body(step.statement, difference, annotated)
+        made: tuple[CodeType, ...] = ()
+        if alone is not None:
+            imported = module.source.imported()
+            code = Facts(alone, facts.text, facts.line).compile(module.path, module.source.flags, imported)
+            made = inner_codes(code)
+            self._shared.remember()
+            with self._shared.noting(module, step.statement):
+                names += patch_class(cls, code, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
+        elif difference.removed or step.way is Way.CLASS:
+            names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
+        if step.before is not None and has_docstring(step.before) and not has_docstring(step.statement):
+            self._shared.undo.set_class_attribute(cls, "__doc__", None)
+        module.codes[facts] = (*kept, *made)
+        self._shared.adapters.class_changed(cls, cls, self._shared.undo)
+        self.changed(module, cls, list(dict.fromkeys(names)))
+
+    def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool] | None:
+        """What puts an attribute into a class that its library has to know of; None if none has."""
+        if not self._shared.adapters.takes_attributes(cls):
+            return None
+        names = [name for step in difference.steps for name in _names_of(step.statement)]
+        adapters, undo = self._shared.adapters, self._shared.undo
+        return lambda name, value: adapters.put_attribute(cls, name, value, names, undo)
+
+    def _affected(self, module: LoadedModule, step: Step) -> set[str]:
+        """Texts of statements in a class's body that have to run again, though they did not change like that."""
+        names: set[str] = set()
+        if step.way is Way.CLASS:
+            old = self._shared.old_codes.get(step.before.facts, ()) if step.before else ()
+            new = inner_codes(self._shared.code(module, step.statement))
+            names = {other.co_name for one, other in pairs(old, new) if does_not_fit(one, other)}
+        return {
+            each.facts.text
+            for each in body_of(step.statement)
+            if not names.isdisjoint(each.facts.uses.binds)
+            or any(depends(self._shared.modules, module, each, key) for key in self._schedule.keys)
+        }
+
+    def _swaps_of_body(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> list[Swap]:
+        """The code of all functions in a class whose statements are not run again."""
+        triggered = step.way is not Way.CLASS
+        before = module.codes if triggered else self._shared.old_codes
+        old = before.get(step.before.facts, ()) if step.before else ()
+        new = old if triggered else inner_codes(self._shared.code(module, step.statement))
+        start = step.statement.first if triggered or step.before is None else step.before.first
+        swaps = []
+        for each in difference.steps:
+            if each.before is not None and each.way in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE):
+                ours = codes_within(new, each.statement, step.statement.first)
+                found = pairs(codes_within(old, each.before, start), ours, same_shape=True)
+                swaps += [Swap(one, other, moved_only=same_but_lines(one, other)) for one, other in found]
+        return swaps
+
+    def changed(self, module: LoadedModule, cls: type, names: list[str]) -> None:
+        """Attributes of a class are others now: what depends on them follows."""
+        for name in names:
+            key = (module.name, f"{cls.__qualname__}.{name}")
+            self._schedule.emit(key)
+            self._schedule.emit(key, body=True)
+        if names:
+            self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
+        self._shared.told(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
+        if not all(
+            isinstance(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names
+        ):
+            self.push_made_from(cls)
+
+    def push_made_from(self, cls: type) -> None:
+        """Have the subclasses made again that take more from a class than they inherit."""
+        for origin in classes_with(self._shared.modules, cls):
+            self._schedule.push(*origin)
+
+
+def is_class(statement: Statement) -> bool:
+    """Whether a statement is a class and no more."""
+    nodes = statement.facts.nodes
+    return len(nodes) == 1 and isinstance(nodes[0], ast.ClassDef)
+
+
+def class_of(module: LoadedModule, step: Step) -> Any:
+    """What the name of the class means now."""
+    [node] = step.statement.facts.nodes
+    assert isinstance(node, ast.ClassDef)
+    return module.namespace.get(node.name)
+
+
+def _names_of(statement: Statement) -> set[str]:
+    """What a statement binds, or only annotates."""
+    targets = (node.target for node in statement.facts.nodes if isinstance(node, ast.AnnAssign))
+    return statement.facts.uses.binds | {each.id for each in targets if isinstance(each, ast.Name)}
+
+
+def _member(code: CodeType, cls: type) -> str:
+    """Which attribute of the class a code object belongs to."""
+    prefix = cls.__qualname__ + "."
+    return code.co_qualname.removeprefix(prefix).partition(".")[0] if code.co_qualname.startswith(prefix) else ""

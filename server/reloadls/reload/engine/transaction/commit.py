@@ -1,0 +1,302 @@
+"""Makes a plan live: patches functions, runs statements and what depends on them, in order, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from types import CodeType
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from reloadls.reload.engine.adapting import Adapters
+from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.contents import is_overwritten
+from reloadls.reload.engine.objects.functions import Functions, clear_caches, set_code
+from reloadls.reload.engine.program.layers import out_of_order
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+from reloadls.reload.engine.program.relocation import imports_module
+from reloadls.reload.engine.program.running import Noted, codes_of_tasks, frames_of_threads, old_code
+from reloadls.reload.engine.undo import MISSING, Undo
+
+from .derived import refresh
+from .plan import ModulePlan, Work, annotated
+from .rerun import Rerun
+from .schedule import Due, Schedule
+from .stars import Stars
+from .transaction import Changed, Transaction
+from .twice import is_known_already
+
+if TYPE_CHECKING:
+    from reloadls.reload.report import Note
+
+__all__ = ["Changed", "Commit"]
+
+Relocate = Callable[[Undo], tuple[list[str], list[LoadedModule]]]
+"""Puts modules where they are now; answers the names that they had, and the modules."""
+
+
+class Commit:
+    """One transaction. `run` either makes all of it live, or raises and leaves the program as it was."""
+
+    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters, work: Work) -> None:
+        self._shared = Transaction(modules, functions, adapters, work)
+        self._schedule = Schedule(self._shared)
+        self._stars = Stars(self._shared, self._schedule)
+        self._rerun = Rerun(self._shared, self._schedule, self._stars)
+        self._suspended: list[CodeType] = []
+        """The old code that generators and coroutines wait in."""
+        self.still_running: list[Noted] = []
+        """The old code that was running at the end."""
+        self.files_taken: list[str] = []
+        """Those of the other files that a library has made something of."""
+        self.at_work: LoadedModule | None = None
+        """The module whose statement was run last."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What differs from a fresh start, once it was run."""
+        return self._shared.notes.collected()
+
+    def run(self, relocate: Relocate | None = None) -> Changed:
+        """Make the plan live. Raises whatever the program's statements raise, and CantBeLive."""
+        try:
+            self._run(relocate)
+        except BaseException:
+            self._shared.undo.take_back()
+            self._shared.notes.clear()
+            raise
+        finally:
+            self._suspended.clear()
+            self._shared.let_go()
+        self._shared.undo.finish()
+        self._shared.before.clear()
+        self._rerun.note_tuples()
+        self._note_what_is_held()
+        return self._shared.changed
+
+    def _run(self, relocate: Relocate | None) -> None:
+        shared, schedule, work = self._shared, self._schedule, self._shared.work
+        if schedule.edited() or work.runs_more or relocate:
+            shared.remember()
+        names, moved = relocate(shared.undo) if relocate else ([], [])
+        self._swap()
+        for plan in work.plans:
+            self._take(plan)
+        for module in moved:
+            if shared.modules.named(module.name) is not module:
+                self._remove_module(module)
+        self.files_taken = [path for path in work.files if shared.adapters.file_changed(path, shared.undo)]
+        self._spread(names)
+        for plan in work.plans:
+            self._forget_annotations(plan)
+        for due in schedule:
+            self.at_work = due.module
+            self._run_statement(due)
+        shared.registrations.settle(shared.all_given)
+        refresh(work.plans, shared.modules, shared.compiled, shared.undo)
+        for module, known in shared.annotations.items():
+            known.settle(module.source, module.path, shared.undo)
+        self._note_what_is_left()
+        try:
+            shared.adapters.after(shared.undo, shared.places())
+            if shared.adapters.made_again():
+                shared.used.calls_were_made_again()
+        except Exception as error:
+            self._check_not_known_already(error, "what made an application")
+            raise
+        self._note_what_still_runs()
+        self._note_shortfalls()
+        self._call_hooks()
+
+    def _run_statement(self, due: Due) -> None:
+        """Raises what the statement raises; CantBeLive where that comes of its having run before."""
+        try:
+            self._rerun.run(due.module, due.step)
+        except Exception as error:
+            if due.step.before is not None:
+                self._check_not_known_already(error, f"line {due.step.statement.first}")
+            raise
+
+    def _check_not_known_already(self, error: Exception, what: str) -> None:
+        if is_known_already(error, self._shared.modules):
+            text = str(error).partition("\n")[0]
+            raise CantBeLive(f"{what} can't run a second time: {type(error).__name__}: {text}") from error
+
+    def _note_what_still_runs(self) -> None:
+        if not self._shared.work.plans:
+            return
+        running = [*frames_of_threads(), *codes_of_tasks()]
+        self._shared.used.note(self._shared.notes, [code for code, _ in running])
+        suspended = set(map(id, self._suspended))
+        for plan in self._shared.work.plans:
+            codes = [code for code, space in running if space is plan.module.namespace]
+            codes += [swap.old for swap in plan.swaps if id(swap.old) in suspended]
+            for old, new in old_code(plan.module.codes.values(), codes):
+                why = "its old code is still running" if new else "it was removed, but is still running"
+                effect = "; the edit applies from its next call" if new else ""
+                if kept := self._keep_names(plan.module, old):
+                    effect += f"; until then {', '.join(kept)} stays for it"
+                note = self._shared.notes.add(
+                    "stillRunning",
+                    f"{old.co_qualname}: {why}{effect}",
+                    module=plan.module,
+                    line=new.co_firstlineno if new else None,
+                    name=old.co_qualname,
+                )
+                self.still_running.append(Noted(note, ref(old), id(old) in suspended))
+
+    def _keep_names(self, module: LoadedModule, running: CodeType) -> list[str]:
+        """Give a module names back that were removed, but that code which still runs would look for."""
+        used = {name for code in all_codes([running]) for name in code.co_names}
+        kept = sorted(name for name in used if (module.name, name) in self._schedule.unbound)
+        kept = [name for name in kept if name not in module.namespace]
+        for name in kept:
+            self._shared.undo.set_item(module.namespace, name, self._schedule.unbound[module.name, name])
+        return kept
+
+    def _spread(self, names: Collection[str]) -> None:
+        """Have everything run that follows from what is different, before the first statement is."""
+        for module, statement in self._shared.work.again:
+            self._schedule.push(module, statement)
+        self._push_importers(names)
+        for plan in self._shared.work.plans:
+            self._put_in_order(plan)
+        for plan in self._shared.work.plans:
+            self._remove(plan)
+        for due in self._schedule.edited():
+            if due.step.before is not None:
+                self._schedule.dispose(due.module, due.step.before)
+        for plan in self._shared.work.plans:
+            for name in plan.bodies:
+                self._body_changed(plan.module, name)
+
+    def _put_in_order(self, plan: ModulePlan) -> None:
+        """What statements did that have changed places is brought about again, in the order in which they are now."""
+        for step in reversed(out_of_order(plan.steps, plan.module.effects)):
+            if step.before is not None:
+                codes = self._shared.old_codes.get(step.before.facts, ())
+                self._shared.remember()
+                self._rerun.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
+                self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
+                self._schedule.run_whole(plan.module, step.statement)
+
+    def _push_importers(self, names: Collection[str]) -> None:
+        """What imports a module by a name that it had must find out what that name means now."""
+        for module in self._shared.modules if names else ():
+            for statement in module.source.statements:
+                if any(imports_module(module, statement, name) for name in names):
+                    self._schedule.push(module, statement)
+
+    def _swap(self) -> None:
+        swaps = [swap for plan in self._shared.work.plans for swap in plan.swaps]
+        if not swaps:
+            return
+        spaces = [plan.module.namespace for plan in self._shared.work.plans]
+        patched = []
+        for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
+            if set_code(function, swap.new, self._shared.undo) and not swap.moved_only:
+                patched.append(function)
+        self._suspended, self._shared.functions.suspended = self._shared.functions.suspended, []
+        if patched:
+            values = (value for space in self._shared.modules.spaces() for value in list(space.values()))
+            clear_caches(patched, values, self._shared.undo)
+            self._shared.adapters.functions_changed(patched, self._shared.undo)
+
+    def _take(self, plan: ModulePlan) -> None:
+        module = plan.module
+        self._shared.save(module)
+        self._shared.old_codes.update(module.codes)
+        for step in plan.steps:
+            if step.before is not None:
+                self._shared.traces.lines_before[step.statement.facts] = step.before.first
+        self._shared.annotations_of(module).take(plan.steps, plan.source, self._shared.undo)
+        came_from = {step.statement.facts: step.before.facts for step in plan.steps if step.before}
+        module.take(plan.text, plan.source, plan.codes, came_from)
+        self._shared.compiled.update(plan.compiled)
+        if plan.changed:
+            self._shared.told(module, plan.changed)
+
+    def _forget_annotations(self, plan: ModulePlan) -> None:
+        known = plan.module.namespace.get("__annotations__")
+        if type(known) is dict and (gone := plan.annotated_before - annotated(plan.source)):
+            for name in gone & known.keys():
+                self._shared.undo.set_item(known, name, MISSING)
+
+    def _body_changed(self, module: LoadedModule, name: str) -> None:
+        self._schedule.emit((module.name, name), body=True)
+        outer = name.rpartition(".")[0]
+        if outer:
+            self._schedule.emit((module.name, f"{outer}.*"))
+
+    def _remove(self, plan: ModulePlan) -> None:
+        module = plan.module
+        bound = {name for each in plan.source.statements for name in each.facts.uses.binds}
+        for statement in reversed(plan.difference.removed):
+            self._schedule.dispose(module, statement)
+            here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
+            self._rerun.clear(module, here, module.effects.get(statement.facts, ()))
+            self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
+            self._shared.told(module, [])
+        for statement in plan.difference.removed:
+            brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
+            for name in sorted((statement.facts.uses.binds | brought) - bound):
+                self._schedule.unbind(module, name)
+            self._rerun.mutated(module, statement)
+
+    def _remove_module(self, module: LoadedModule) -> None:
+        """A module that is gone takes with it what it did."""
+        for statement in reversed(module.source.statements):
+            list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
+            self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
+        self._shared.told(module, [])
+
+    def _note_shortfalls(self) -> None:
+        """What adapters have to say."""
+        for each in self._shared.adapters.notes():
+            about = each.about
+            module = self._shared.modules.named(about.__module__) if about is not None else None
+            line = None if module is None or about is None else _first_line(module, about.__qualname__)
+            name = None if about is None else about.__qualname__
+            self._shared.notes.add(each.code, each.message, module=module, line=line, name=name)
+
+    def _note_what_is_held(self) -> None:
+        shared = self._shared
+        shared.given, shared.all_given, shared.traces.taken = [], [], []
+        shared.held.note(shared.notes, shared.used)
+
+    def _note_what_is_left(self) -> None:
+        for module, facts, left, change in self._shared.traces.left:
+            if change is not None and self._does_not_matter(change):
+                continue
+            line = next((each.first for each in module.source.statements if each.facts is facts), None)
+            self._shared.notes.add("notUndone", f"could not be taken back: {left}", module=module, line=line)
+
+    def _does_not_matter(self, change: Change) -> bool:
+        """Whether what could not be taken back was set anew, or is of an object that the program has dropped."""
+        if change.whole is None:
+            return False
+        owner = change.owner
+        if is_overwritten(owner) and any(each.owner is owner for each in self._shared.all_given):
+            return True
+        names = [
+            (module, name)
+            for module, space in self._shared.before.items()
+            for name, value in space.items()
+            if value is owner
+        ]
+        return bool(names) and all(module.namespace.get(name) is not owner for module, name in names)
+
+    def _call_hooks(self) -> None:
+        for module in list(self._shared.changed):
+            hook = module.namespace.get("__reload__")
+            if callable(hook):
+                self._shared.remember()
+                hook(self._shared.before[module])
+
+
+def _first_line(module: LoadedModule, qualname: str) -> int | None:
+    """Of the statement that defines something."""
+    name = qualname.partition(".")[0]
+    return next((each.first for each in module.source.statements if name in each.facts.uses.binds), None)

@@ -1,0 +1,103 @@
+"""Have a statement see what it would at a fresh start: not what statements below it have added since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any
+
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
+from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.objects.process_state import PROCESS
+from reloadls.reload.engine.program.candidates import names_in
+from reloadls.reload.engine.program.dependents import value_at
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+from reloadls.reload.engine.program.placing import later_changes
+from reloadls.reload.engine.undo import MISSING, Undo
+
+from .plan import definitions
+
+__all__ = ["later_hidden", "read_by"]
+
+_CONTAINERS = (list, dict, set)
+
+
+def read_by(module: LoadedModule, statement: Statement) -> dict[int, Any]:
+    """The objects that a statement reads by its names, and that the functions read which it calls: id -> object."""
+    found: dict[int, Any] = {}
+    for chain in statement.facts.uses.now.reads:
+        for end in range(1, len(chain) + 1):
+            value = value_at(module, chain[:end])
+            found[id(value)] = value
+            if isinstance(value, FunctionType):
+                space = value.__globals__
+                found.update((id(space[name]), space[name]) for name in names_in(value.__code__) if name in space)
+    return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
+
+
+@contextmanager
+def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, undo: Undo) -> Iterator[None]:
+    """Take out what later statements have put into the objects that a statement reads, while it runs."""
+    uses = statement.facts.uses
+    if not (
+        (uses.value and uses.binds) or any(definitions(statement))
+    ):  # it is there for what it does: that is put in its place
+        yield
+        return
+    hidden: list[tuple[Any, Any, Any]] = []
+    for owner in read_by(module, statement).values():
+        changes = [each for each in later_changes(modules, module, statement.first, owner) if _can_be_hidden(each)]
+        if changes:
+            before = _content(owner)
+            undo.add(partial(_put, owner, before))
+            for change in reversed(changes):
+                replace(change, taken=[], left=[]).take_out()
+            hidden.append((owner, before, _content(owner)))
+    yield
+    for owner, before, without in hidden:
+        _show(owner, before, without)
+
+
+def _can_be_hidden(change: Change) -> bool:
+    if change.whole is not None or change.owner is PROCESS or change.reordered or change.inner:
+        return False
+    return type(change.owner).__module__ != "os" and (change.attributes or is_a(change.owner, _CONTAINERS))
+
+
+def _content(owner: Any) -> Any:
+    return entries(owner) if is_a(owner, _CONTAINERS) else dict(state_of(owner) or {})
+
+
+def _put(owner: Any, content: Any) -> None:
+    if is_a(owner, _CONTAINERS):
+        put_back(owner, content)
+        return
+    now = state_of(owner) or {}
+    for name in {*now, *content}:
+        if now.get(name, MISSING) is not content.get(name, MISSING):
+            set_slot(owner, name, content.get(name, MISSING), attributes=True)
+
+
+def _show(owner: Any, before: Any, without: Any) -> None:
+    """Put back what was hidden; what the statement has added meanwhile comes behind it."""
+    now = _content(owner)
+    if not is_a(owner, _CONTAINERS):
+        changed = {name: value for name, value in now.items() if without.get(name, MISSING) is not value}
+        _put(owner, {**before, **changed})
+        return
+    if same_entries(now, without, pairs=is_a(owner, dict)):
+        put_back(owner, before)
+        return
+    if is_a(owner, dict):
+        known = {id(key): value for key, value in without}
+        given = [(key, value) for key, value in now if known.get(id(key), MISSING) is not value]
+        keys = {id(key): value for key, value in given}
+        kept = [(key, keys.pop(id(key), value)) for key, value in before]
+        refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
+        return
+    seen = {id(each) for each in without}
+    refill(owner, [*before, *(each for each in now if id(each) not in seen)])

@@ -1,0 +1,490 @@
+"""How a statement is run in a commit, and how what it binds keeps the identity of what was there."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import os
+from abc import ABCMeta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import getmro
+from types import CodeType, FunctionType
+from typing import Any
+
+from reloadls.reload.engine.analysis.blocks import annotation_only, block_of_changes
+from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
+from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
+from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
+from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
+from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.classes import HOOKS, CantBeLive, adopt_class, hooks_of, kept_names
+from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.fields import field_names, fill_new_fields
+from reloadls.reload.engine.objects.values import same_calls, same_value
+from reloadls.reload.engine.program.candidates import stored_in
+from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
+from reloadls.reload.engine.program.effects import Effect
+from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
+from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.program.placing import later_changes, later_statements, place
+from reloadls.reload.engine.undo import MISSING
+
+from .class_body import ClassBodies, is_class
+from .hiding import later_hidden, read_by
+from .plan import codes_within, definitions, grows_in_place
+from .schedule import Schedule
+from .stars import Stars
+from .transaction import Transaction
+
+__all__ = ["Rerun"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """A statement that has run."""
+
+    module: LoadedModule
+    step: Step
+    difference: Difference | None
+    """Of its body, if it is a class."""
+    codes: set[int]
+    """The ids of the code objects that it has made."""
+
+    @property
+    def edited(self) -> bool:
+        """Its text is another."""
+        return self.step.before is None or self.step.before.facts is not self.step.statement.facts
+
+    @cached_property
+    def defined(self) -> set[str]:
+        """The names of its functions and classes."""
+        return {node.name for node in definitions(self.step.statement)}
+
+
+class Rerun:
+    """Runs statements."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule, stars: Stars) -> None:
+        self._shared = shared
+        self._schedule = schedule
+        self._stars = stars
+        self._classes = ClassBodies(shared, schedule)
+        self._replaced: list[tuple[_Ran, str, type]] = []
+
+    def run(self, module: LoadedModule, step: Step) -> None:
+        """Run a statement; raises what it raises."""
+        self._shared.save(module)
+        self._shared.traces.taken = []
+        self._check_has_not_forked(module, step)
+        triggered = step.before is not None and step.before.facts is step.statement.facts
+        if step.statement.facts in self._schedule.whole:
+            self._run_whole(module, step)
+            return
+        if step.way is Way.ANNOTATE:
+            self._execute(module, annotation_only(step.statement), step.statement)
+            self._shared.told(module, sorted(step.statement.facts.uses.binds))
+            return
+        if step.way is Way.BLOCK and self._run_block(module, step):
+            return
+        if step.way is not Way.CLASS and not (triggered and is_class(step.statement)):
+            self._run_whole(module, step)
+            return
+        difference, enough = self._classes.difference(module, step)
+        if enough:
+            self._classes.patch(module, step, difference)
+        else:
+            self._run_whole(module, step, difference)
+
+    def _check_has_not_forked(self, module: LoadedModule, step: Step) -> None:
+        facts = {step.statement.facts, *([] if step.before is None else [step.before.facts])}
+        if any(effect.forks for each in facts for effect in module.effects.get(each, ())):
+            raise CantBeLive(f"line {step.statement.first} has forked the process, which a reload does not do again")
+
+    def _run_whole(self, module: LoadedModule, step: Step, difference: Difference | None = None) -> None:
+        statement = step.statement
+        code = self._shared.code(module, statement)
+        namespace = module.namespace
+        before = step.before.facts.uses.binds if step.before else set()
+        binds = statement.facts.uses.binds
+        old = {name: namespace.get(name, MISSING) for name in (*before, *binds)}
+        shared_name = self._shared_name(module, statement)
+        meant = namespace.get(shared_name, MISSING) if shared_name else MISSING
+        if shared_name:
+            old[shared_name] = self._made_before(module, step, shared_name)
+        everything = dict(namespace) if statement.facts.uses.star else {}
+        if step.before is not None:
+            self._schedule.dispose(module, step.before)
+            self.clear(module, statement, module.effects.get(statement.facts, ()))
+            codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
+            self._shared.traces.take_back(module, step.before, codes, statement.facts)
+        self._shared.told(module, [])
+        module.codes[statement.facts] = inner_codes(code)
+        self._exec(module, statement, code)
+        ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
+        self._bound_all(ran, binds, before, old)
+        if shared_name and meant is not MISSING and self._has_later(module, statement, shared_name):
+            namespace[shared_name] = meant
+        if statement.facts.uses.star:
+            self._stars.bound(module, statement, everything)
+        self.mutated(module, statement)
+
+    @staticmethod
+    def _shared_name(module: LoadedModule, statement: Statement) -> str | None:
+        """The name of a function that other statements give to functions of theirs, too."""
+        if not stands_alone(statement):
+            return None
+        [name] = statement.facts.uses.binds
+        return name if _binders(module, name) > 1 else None
+
+    def _made_before(self, module: LoadedModule, step: Step, name: str) -> Any:
+        """The function that a statement made when it last ran, whatever its name means now."""
+        codes = [code for code in module.codes.get(step.statement.facts, ()) if code.co_name == name]
+        if step.before is not None:
+            codes += [code for code in self._shared.old_codes.get(step.before.facts, ()) if code.co_name == name]
+        found = self._shared.functions.of(codes, self._shared.modules.spaces())
+        ours = (each for each in found if any(each.__code__ is code for code in codes))
+        return next(ours, MISSING)
+
+    @staticmethod
+    def _has_later(module: LoadedModule, statement: Statement, name: str) -> bool:
+        return any(name in each.facts.uses.binds and each.first > statement.first for each in module.source.statements)
+
+    def _exec(
+        self, module: LoadedModule, statement: Statement, code: CodeType, *, part: Sequence[ast.stmt] | None = None
+    ) -> None:
+        self._check_names_are_its_own(module, statement)
+        surroundings = dict(os.environ)
+        self._clear_idle(module, statement)
+        with later_hidden(self._shared.modules, module, statement, self._shared.undo):
+            self._shared.execute(module, statement, code, part=part)
+        self._schedule.environment_changed(surroundings)
+        shared = self._shared
+        slip_under(
+            shared.given, lambda owner: later_changes(shared.modules, module, statement.first, owner), shared.undo
+        )
+        given = [Effect(change=change) for change in shared.given]
+        self.clear(module, statement, given, has_run=True)
+        place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+
+    def _clear_idle(self, module: LoadedModule, statement: Statement) -> None:
+        """Have later statements that add only what is missing give way to one that may add it before them."""
+        if _IDLE.isdisjoint(statement.facts.words) or statement.facts.uses.value:
+            return
+        owners = read_by(module, statement)
+        for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
+            mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
+            if mine and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+                self._give_way(other, each)
+
+    def _give_way(self, module: LoadedModule, statement: Statement) -> None:
+        """Take back what a statement did, and have it run again, if it still can."""
+        shared = self._shared
+        if self._schedule.run_whole(module, statement):
+            shared.save(module)
+            shared.remember()
+            codes = [*shared.old_codes.get(statement.facts, ()), *module.codes.get(statement.facts, ())]
+            taken, shared.traces.taken = shared.traces.taken, []
+            shared.traces.take_back(module, statement, codes)
+            shared.traces.taken = taken
+
+    def _check_names_are_its_own(self, module: LoadedModule, statement: Statement) -> None:
+        """Raise CantBeLive where a name that it reads has been given another value further below."""
+        uses = statement.facts.uses
+        for name in {chain[0] for chain in uses.now.reads} - uses.binds - {"_"}:
+            binders = [each for each in module.source.statements if _gives_value(each, name, module)]
+            before = [each for each in binders if each.first < statement.first]
+            after = [each for each in binders if each.first > statement.first]
+            if before and after and not any(self._schedule.runs[each.facts] for each in before[-1:]):
+                raise CantBeLive(
+                    f"line {statement.first} reads {name}, which line {after[0].first} has given another value since"
+                )
+
+    def clear(
+        self, module: LoadedModule, statement: Statement, effects: Iterable[Effect], *, has_run: bool = False
+    ) -> None:
+        """Have later statements run again whose changes build on the same as these; theirs are taken back now.
+
+        Args:
+            module: whose statement it is.
+            statement: whose effects they are, where it stands now.
+            effects: what is about to be taken back.
+            has_run: they were brought about just now, instead.
+        """
+        mine = [effect.change for effect in effects if effect.change is not None]
+        if not mine:
+            return
+        shared, fits = self._shared, clash_at_end if has_run else clash
+        if not has_run:
+            self._push_idle(module, statement, [each for each in mine if each.added])
+        later = list(later_statements(shared.modules, module, statement.first))
+        clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
+        owners = {id(each.owner) for pair in clashing for each in pair}
+        for other, each, changes in reversed(later):
+            affected = any(id(change.owner) in owners for change in changes)
+            made = each.facts.uses.value and each.facts.uses.binds  # it is there for a value, which may have state
+            if not affected or made:
+                continue
+            if not has_run and not any(fits(one, change) for one in mine for change in changes):
+                continue
+            self._give_way(other, each)
+
+    def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
+        """Have later statements run that have done nothing, since what is about to be taken back was there."""
+        owners = {id(each.owner) for each in mine if is_a(each.owner, (dict, set)) and not each.attributes}
+        for other in self._shared.modules if owners else ():
+            for each in other.source.statements:
+                later = other.comes_after(each.first, module, statement.first)
+                if later and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+                    chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
+                    if any(id(value_at(other, chain)) in owners for chain in chains):
+                        self._schedule.run_whole(other, each)
+
+    def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
+        """Run a part of a statement; the code objects that it made."""
+        if not nodes:
+            return ()
+        statement.facts.place(statement.first)
+        nodes = tuple(ast.fix_missing_locations(node) for node in nodes)
+        facts = Facts(nodes, statement.facts.text, statement.first)
+        code = facts.compile(module.path, module.source.flags, module.source.imported())
+        self._exec(module, statement, code, part=nodes)
+        return inner_codes(code)
+
+    def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
+        module = ran.module
+        for name in sorted(binds):
+            if name in module.namespace:
+                self._bound(ran, name, old.get(name, MISSING))
+        for name in sorted(before - binds):
+            if not any(name in each.facts.uses.binds for each in module.source.statements):
+                self._schedule.unbind(module, name)
+
+    def _run_block(self, module: LoadedModule, step: Step) -> bool:
+        """Run what changed in a block; False if all of it has to run."""
+        assert step.before is not None
+        shared, keys = self._shared, self._schedule.keys
+
+        def affected(statement: Statement) -> bool:
+            return any(depends(shared.modules, module, statement, key) for key in keys)
+
+        block = block_of_changes(step.before, step.statement, affected)
+        if not (block.run or block.removed) and affected(step.statement):
+            return False  # what its condition reads is different
+        old_codes = shared.old_codes.get(step.before.facts, ())
+        codes = [each for part in block.replaced() for each in codes_within(old_codes, part, step.before.first)]
+        shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
+        binds, bound = block.binds(), block.bound()
+        old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}
+        shared.told(module, [])
+        kept = module.codes[step.statement.facts]
+        lines = {line for each in block.run for line in range(each.statement.first, each.statement.last + 1)}
+        kept = tuple(
+            code for code in function_codes(kept) if code.co_firstlineno - step.statement.first + 1 not in lines
+        )
+        made = self._execute(module, [block.node] if block.node else [], step.statement)
+        module.codes[step.statement.facts] = (*kept, *made)
+        ran = _Ran(module, step, None, {id(each) for each in all_codes(made)})
+        self._bound_all(ran, binds, bound, old)
+        self.mutated(module, step.statement)
+        return True
+
+    def _bound(self, ran: _Ran, name: str, old: Any) -> None:
+        """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
+        module, shared = ran.module, self._shared
+        new = module.namespace[name]
+        several = ran.step.before is None and _binders(module, name) > 1
+        last = not self._shared_name(module, ran.step.statement) or not self._has_later(
+            module, ran.step.statement, name
+        )
+        differs = ran.edited or not same_calls(old, new)
+        kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
+        if kept is not new:
+            module.namespace[name] = kept
+            shared.registrations.replace(new, kept)
+            shared.adapters.replaced(new, kept, shared.undo)
+        if kept is old and isinstance(kept, type) and name in ran.defined:
+            names = _names_of_class(kept, ran.difference)
+            if ran.edited or names:
+                self._classes.changed(module, kept, names)
+                self._classes.push_made_from(kept)
+        elif kept is old and isinstance(kept, FunctionType):
+            if differs:
+                self._schedule.emit((module.name, name), body=True)
+                shared.told(module, [name])
+        elif ran.edited or not same_value(old, kept):
+            shared.told(module, [name])
+            given_back = name in ran.defined and self._is_anothers(ran, old)
+            if kept is not old and old is not MISSING and last and not given_back:
+                shared.held.add(module, ran.step.statement.first, name, old)
+            if last and not same_value(old, kept):
+                self._schedule.emit((module.name, name))
+                self._schedule.emit((module.name, name), body=True)
+
+    def _is_anothers(self, ran: _Ran, value: Any) -> bool:
+        """Whether another statement has made an object, so that it is not made anew: a decorator gave it back."""
+        for module, space in self._shared.before.items():
+            names = {name for name, held in space.items() if held is value}
+            for each in module.source.statements if names else ():
+                own = each.facts is ran.step.statement.facts
+                if not own and not each.facts.imports and not names.isdisjoint(each.facts.uses.binds):
+                    return True
+        return False
+
+    def _kept(self, ran: _Ran, name: str, old: Any, new: Any) -> Any:
+        """Which object the name is to mean."""
+        defined = name in ran.defined
+        # What a star import gave the name to belongs to another module.
+        foreign = ran.step.before is None and getattr(old, "__module__", "") != getattr(new, "__module__", "")
+        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+            same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
+            ours = (defined and not foreign) or (id(new.__code__) in ran.codes and same_place)
+            return adopt_function(old, new, self._shared.undo) if ours else new
+        if isinstance(old, type) and isinstance(new, type) and not defined:
+            return self._kept_made_class(ran, name, old, new)
+        if not defined or foreign:
+            return new
+        if isinstance(old, type) and isinstance(new, type):
+            return self._kept_class(ran, old, new)
+        for one in inner_functions(old):
+            for other in inner_functions(new):
+                if one is not other and one.__code__.co_qualname == other.__code__.co_qualname:
+                    adopt_function(one, other, self._shared.undo)
+        return new
+
+    def _kept_made_class(self, ran: _Ran, name: str, old: type, new: type) -> type:
+        """The same for classes that a call made: `namedtuple(...)`, `Enum(...)`, `type(...)`."""
+        nodes = ran.step.statement.facts.nodes
+        calls = all(isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) for node in nodes)
+        # Before Python 3.12, what `make_dataclass` makes says that it is of `types`.
+        ours = all(each.__module__ in (ran.module.name, "types") for each in (old, new))
+        if not (calls and ours and ran.edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
+            return new
+        if not issubclass(new, tuple):
+            return self._kept_class(ran, old, new)
+        if _fields(old) == _fields(new):
+            return self._kept_class(ran, old, new)
+        self._replaced.append((ran, name, old))
+        return new
+
+    def note_tuples(self) -> None:
+        """Note the tuples that are left of classes that have other fields now."""
+        for ran, name, old in self._replaced:
+            if any(type(each) is old for each in gc.get_referrers(old)):
+                message = f"{name}: tuples that exist keep the fields that they were made with"
+                line = ran.step.statement.first
+                self._shared.notes.add("stillHeld", message, module=ran.module, line=line, name=name)
+
+    def _kept_class(self, ran: _Ran, old: type, new: type) -> type:
+        before = ran.step.before
+        body = body_of(before) if before is not None and is_class(before) else ()
+        made = {name for each in body for name in each.facts.uses.binds} | self._made_by_hooks(old)
+        keep = kept_names(ran.difference) if ran.difference else ()
+        fields = field_names(old)
+        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep)
+        fill_new_fields(kept, fields, self._shared.undo)
+        self._shared.adapters.class_changed(kept, new, self._shared.undo)
+        return kept
+
+    def _made_by_hooks(self, cls: type) -> set[str]:
+        """The attributes that the hooks of a class's bases may have set, when it was made."""
+        kinds = [each for each in (*cls.__mro__, *getmro(type(cls))) if self._shared.modules.owns(each.__module__)]
+        codes = [each.__code__ for kind in kinds for each in hooks_of(kind)]
+        names = {kind.__qualname__ for kind in kinds}
+        for known in self._shared.old_codes.values():
+            for code in all_codes(known):
+                outer, _, last = code.co_qualname.rpartition(".")
+                if last in HOOKS and outer in names:
+                    codes.append(code)
+        found: set[str] = set()
+        for code in codes:
+            found |= stored_in(code) | _texts(code)
+        return found
+
+    def mutated(self, module: LoadedModule, statement: Statement) -> None:
+        """A statement has changed things in place: what was computed from them follows."""
+        for key in dispatchers(module, statement):
+            self._schedule.emit(key, body=True)
+        changes = [*self._shared.given, *self._shared.traces.taken]
+        owners = {id(each.owner) for each in changes if is_a(each.owner, CONTAINERS)}
+        for other in self._shared.modules if owners else ():
+            for each, held in list(other.namespace.items()):
+                if id(held) in owners:
+                    self._push_readers(module, statement, (other.name, each))
+        for node in statement.facts.nodes:
+            if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+                continue
+            name = _owner(node.value.func)
+            value = module.namespace.get(name) if name else None
+            read = any(each.path for each in module.effects.get(statement.facts, ()))
+            register = isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "register"
+            if name and (
+                isinstance(value, (list, dict, set))
+                or (register and isinstance(value, ABCMeta))
+                or (read and hasattr(value, "__dict__"))
+            ):
+                self._push_readers(module, statement, (module.name, name))
+
+        for grown in self._shared.adapters.grown():
+            self._push_takers(statement, grown)
+
+    def _push_takers(self, statement: Statement, value: Any) -> None:
+        """Have the statements run again that hand on what a library's object holds."""
+        modules = self._shared.modules
+        for other in modules:
+            for name in [name for name, held in list(other.namespace.items()) if held is value]:
+                for taker, each in dependents(modules, (other.name, name)):
+                    handed = any(value_at(taker, chain) is value for chain in each.facts.uses.now.handed)
+                    if handed and each.facts is not statement.facts and each is not taker.running():
+                        self._schedule.push(taker, each)
+
+    def _push_readers(self, module: LoadedModule, statement: Statement, key: Key) -> None:
+        for other, each in dependents(self._shared.modules, key):
+            later = other is not module or each.first >= statement.first
+            later = later and each.facts is not statement.facts
+            made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
+            if later and made and not self._schedule.runs[each.facts]:
+                self._schedule.push(other, each)
+
+
+def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
+    """Whether a statement gives a name another value whenever it runs."""
+    [node, *others] = statement.facts.nodes
+    if others or name not in statement.facts.uses.binds or not isinstance(node, (ast.Assign, ast.AugAssign)):
+        return False
+    return not grows_in_place(statement, module.namespace)
+
+
+_IDLE = frozenset(["setdefault", "add", "update", "not"])
+"""Words of statements that may do nothing where something is there already."""
+
+
+def _texts(code: CodeType) -> set[str]:
+    """The words that a code may set an item or attribute by."""
+    return {each for each in code.co_consts if isinstance(each, str) and each.isidentifier()}
+
+
+def _fields(cls: Any) -> object:
+    return getattr(cls, "_fields", None)
+
+
+def _owner(node: ast.expr) -> str | None:
+    """`config` of `config.parser.read`."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _binders(module: LoadedModule, name: str) -> int:
+    return sum(name in each.facts.uses.binds for each in module.source.statements)
+
+
+def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
+    if difference is None:
+        return [name for name in vars(cls) if not name.startswith("__")]
+    changed = [step for step in difference.steps if step.way not in (Way.KEEP, Way.MOVE)]
+    statements = [*difference.removed, *(each for step in changed for each in (step.statement, step.before) if each)]
+    return sorted({name for statement in statements for name in statement.facts.uses.binds})

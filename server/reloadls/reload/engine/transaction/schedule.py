@@ -1,0 +1,196 @@
+"""Which statements a commit has to run, in the order of the program, as changes spread to what depends on them."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import heapq
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from reloadls.reload.engine.analysis.diff import Step, Way, stands_alone
+from reloadls.reload.engine.analysis.statements import Facts, Statement
+from reloadls.reload.engine.objects.changes import attributes_of
+from reloadls.reload.engine.program.dependents import Key, Use, dependents
+from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.undo import MISSING
+from reloadls.reload.engine.used import MODULE
+
+from .plan import Work, grows_in_place
+from .transaction import Transaction
+
+__all__ = ["MOST_RUNS", "Due", "Schedule"]
+
+MOST_RUNS = 2
+"""How often a statement is run in one commit: modules that import each other need a second time."""
+
+
+@dataclass(order=True)
+class Due:
+    """A statement that is to be run, the first in the order of the program first."""
+
+    order: int
+    line: int
+    module: LoadedModule = field(compare=False)
+    step: Step = field(compare=False)
+
+    @property
+    def triggered(self) -> bool:
+        """It runs again because of something else, its text being the same."""
+        return self.step.before is not None and self.step.before.facts is self.step.statement.facts
+
+
+class Schedule:
+    """The statements that are due."""
+
+    def __init__(self, shared: Transaction) -> None:
+        self._shared = shared
+        self._line = list(_edited(shared.work))
+        self._planned = {due.step.statement.facts for due in self._line}
+        self.runs: Counter[Facts] = Counter()
+        self.whole: set[Facts] = set()
+        """Those that have to run as a whole, whatever was edited in them."""
+        self.keys: set[Key] = set()
+        """All values that changed."""
+        self.unbound: dict[tuple[str, str], object] = {}
+        """What the names stood for that were removed from a module."""
+        heapq.heapify(self._line)
+
+    def __iter__(self) -> Iterator[Due]:
+        """Each that is due; others may be added meanwhile."""
+        while self._line:
+            due = heapq.heappop(self._line)
+            facts = due.step.statement.facts
+            if self.runs[facts] < self._most(due):
+                self.runs[facts] += 1
+                yield due
+
+    def _most(self, due: Due) -> int:
+        several = len(self._shared.work.plans) > 1 or due.step.statement.facts in self.whole
+        return MOST_RUNS if due.triggered and several else 1
+
+    def run_whole(self, module: LoadedModule, statement: Statement) -> bool:
+        """Have a statement run as a whole; False if that can't be any more."""
+        if self.runs[statement.facts] >= MOST_RUNS or self.is_running(module, statement):
+            return False
+        self.whole.add(statement.facts)
+        self.push(module, statement)
+        return True
+
+    def environment_changed(self, before: dict[str, str]) -> None:
+        """A statement has run: if it changed the process's environment, what was read from there follows."""
+        now = dict(os.environ)
+        if now == before:
+            return
+        names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+        for module in self._shared.modules:
+            for statement in module.source.statements if reads_environment(module.text) else ():
+                facts = statement.facts
+                made = facts.uses.value and facts.uses.binds
+                if made and not names.isdisjoint(facts.words) and reads_environment(facts.text):
+                    self.push(module, statement)
+
+    def edited(self) -> list[Due]:
+        """Those that are due because their text changed."""
+        return [due for due in self._line if not due.triggered]
+
+    def push(self, module: LoadedModule, statement: Statement, known: frozenset[Statement] = frozenset()) -> None:
+        """Have a statement run again, and those that bind the same name."""
+        planned = statement.facts in self._planned and not self.runs[statement.facts]
+        if planned or self.is_running(module, statement):
+            return
+        step = Step(Way.RUN, statement, statement)
+        heapq.heappush(self._line, Due(module.order, statement.first, module, step))
+        uses = statement.facts.uses
+        names = uses.binds - uses.passing - {"_"}
+        for other in module.source.statements:  # what binds the same name is one with it
+            binds_it = other is not statement and not names.isdisjoint(other.facts.uses.binds)
+            binds_it = binds_it and not (stands_alone(other) and stands_alone(statement))
+            binds_it = binds_it and not any(grows_in_place(each, module.namespace) for each in (statement, other))
+            if binds_it and other not in known and (not self.runs[other.facts] or other.first > statement.first):
+                self.push(module, other, known | {statement})
+
+    def is_running(self, module: LoadedModule, statement: Statement) -> bool:
+        """Whether it is not done yet: the one that a script lives in, and those after it."""
+        line = _running_line(module)  # where it is now: the edit may have moved it
+        return line is not None and statement.last >= line
+
+    def emit(self, key: Key, *, body: bool = False) -> None:
+        """Have the statements run that depend on a name."""
+        if not body:
+            self.keys.add(key)
+        users: list[tuple[LoadedModule, str, Use]] = []
+
+        def uses_it(module: LoadedModule, name: str, use: Use) -> None:
+            self._clear_cache(module, name)
+            users.append((module, name, use))
+
+        for module, statement in dependents(self._shared.modules, key, body=body, on_function=uses_it):
+            if self.runs[statement.facts] < MOST_RUNS:
+                self.push(module, statement)
+            if self.is_running(module, statement):
+                users.append((module, MODULE, (key, body)))
+        self._shared.used.add(self._shared.modules, users)
+
+    def _clear_cache(self, module: LoadedModule, name: str) -> None:
+        """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
+        self._shared.adapters.calls_differ(module.namespace, name)
+        value: object = module.namespace.get(name.partition(".")[0])
+        owner: object = None
+        for part in name.split(".")[1:]:
+            owner = value
+            value = vars(value).get(part) if isinstance(value, type) else None
+        value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+        if isinstance(value, functools._lru_cache_wrapper):
+            self._shared.stale[value.__name__] = value
+            self._shared.undo.at_the_end(value.cache_clear)
+        elif isinstance(value, functools.cached_property) and isinstance(owner, type):
+            self._shared.undo.at_the_end(functools.partial(_forget_attribute, owner, name.rpartition(".")[2]))
+
+    def dispose(self, module: LoadedModule, statement: Statement) -> None:
+        """A statement is about to run again: let the user end what it has made."""
+        for again in self._shared.traces.dispose_of(module, statement.facts.uses.binds):
+            if again.facts is not statement.facts:
+                self.push(module, again)
+
+    def unbind(self, module: LoadedModule, name: str) -> None:
+        """Remove a name from a module."""
+        if name in module.namespace:
+            value = module.namespace[name]
+            self.unbound[module.name, name] = value
+            self._shared.undo.set_item(module.namespace, name, MISSING)
+            self._shared.adapters.forget(value, self._shared.undo)
+            self.emit((module.name, name))
+            self._shared.told(module, [name])
+            for other in module.source.statements:  # a star import may bring it, too
+                if other.facts.uses.star and not self.runs[other.facts]:
+                    self.push(module, other)
+
+
+def _forget_attribute(cls: type, name: str) -> None:
+    """Have an attribute computed anew in all instances that have computed it."""
+    kinds = [cls]
+    for kind in kinds:
+        kinds += type.__subclasses__(kind)
+    for each in gc.get_referrers(*kinds):
+        if any(type(each) is kind for kind in kinds):
+            (attributes_of(each) or {}).pop(name, None)
+
+
+def reads_environment(text: str) -> bool:
+    """Whether a text may read the process's environment."""
+    return "environ" in text or "getenv" in text
+
+
+def _edited(work: Work) -> Iterator[Due]:
+    for plan in work.plans:
+        for step in plan.steps:
+            if step.way not in (Way.KEEP, Way.MOVE, Way.PATCH):
+                yield Due(plan.module.order, step.statement.first, plan.module, step)
+
+
+def _running_line(module: LoadedModule) -> int | None:
+    running = module.running() if module.loading_in is not None else None
+    return None if running is None else running.first

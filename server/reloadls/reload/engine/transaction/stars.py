@@ -1,0 +1,67 @@
+"""Which names a star import brings, and which it brings no more."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.values import same_value
+from reloadls.reload.engine.program.dependents import imported_from
+from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.undo import MISSING
+
+from .schedule import Schedule
+from .transaction import Transaction
+
+__all__ = ["Stars"]
+
+
+class Stars:
+    """The star imports of the program."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule) -> None:
+        self._shared = shared
+        self._schedule = schedule
+
+    def bound(self, module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
+        """A star import has run: `before` are the names of its module from before."""
+        self._keep_own(module, statement, before)
+        for name, value in list(module.namespace.items()):
+            if not same_value(before.get(name, MISSING), value):
+                self._schedule.emit((module.name, name))
+                self._shared.told(module, [name])
+        given: set[str] = set()
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
+                names = source.namespace
+                given.update(names.get("__all__") or [name for name in names if not name.startswith("_")])
+        own = {name for each in module.source.statements for name in each.facts.uses.binds}
+        for name in sorted(self.brought(module, statement) - given - own):
+            self._schedule.unbind(module, name)
+
+    @staticmethod
+    def _keep_own(module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
+        """What later statements have bound counts, whatever a star import before them brings."""
+        later = {name for each in module.source.statements if each.first > statement.first for name in _given_by(each)}
+        for name in later & before.keys():
+            if module.namespace.get(name, MISSING) is not before[name]:
+                module.namespace[name] = before[name]
+
+    def brought(self, module: LoadedModule, statement: Statement) -> set[str]:
+        """Names that a star import has brought."""
+        found: set[str] = set()
+        here = module.namespace
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
+                was = self._shared.before.get(source, source.namespace)
+                found |= {
+                    each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
+                }
+        return found
+
+
+def _given_by(statement: Statement) -> set[str]:
+    """The names that a statement gives a value of its own, whatever they meant before."""
+    uses = statement.facts.uses
+    return set() if any(chain[0] in uses.binds for chain in uses.now.reads) else uses.binds

@@ -1,0 +1,279 @@
+"""The engine's front door: takes changed files up in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import invalidate_caches
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from .engine.adapting import Adapter, Adapters
+from .engine.program.importing import Finder, adopt_loaded, follow_loaders, forget_loaders, run_main
+from .engine.program.modules import Modules
+
+if TYPE_CHECKING:
+    from reloadls.reload.report import ModuleReport, ModuleStatus, ReloadReport
+    from reloadls.watch import FileChange
+
+    from .engine.objects.functions import Functions
+    from .engine.program.running import Noted
+    from .engine.transaction.attempt import Attempt
+
+__all__ = ["HotReloader"]
+
+_log = logging.getLogger(__name__)
+_LOADING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Why a file is not live yet."""
+
+    status: ModuleStatus
+    why: str
+
+
+class HotReloader:
+    """Makes edits of the program's own files live in this process.
+
+    In force for every module under `roots` that is imported after it is made, and for those already there.
+
+    Args:
+        roots: folders of the program's own code. What is installed below them stays out.
+        on_report: called with each report, on the thread that applied.
+        commit: how the one step is run that changes the program. It is given a function, must call it exactly once at
+            a moment that suits the program, and return when that is done. Called here and now when left out.
+        adapters: what knows about libraries; all there are when left out.
+        follow: whether modules outside of the roots are the program's own, too, unless they are installed.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str | os.PathLike[str]],
+        *,
+        on_report: Callable[[ReloadReport], None] | None = None,
+        commit: Callable[[Callable[[], None]], None] | None = None,
+        adapters: Iterable[Adapter] | None = None,
+        follow: bool = False,
+    ) -> None:
+        self.roots: tuple[str, ...] = tuple(os.path.realpath(os.fspath(root)) for root in roots)
+        self._on_report = on_report
+        self._commit = commit or _here_and_now
+        self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
+        self._modules = Modules(self.roots, follow=follow)
+        self._modules.module_behind = self._adapters.module_behind
+        self._modules.makes_values = self._adapters.makes_values
+        self._modules.reads_class = self._adapters.reads_class
+        self._lock = threading.RLock()
+        self._functions: Functions | None = None
+        self._waiting: dict[str, _Waits] = {}
+        """The files that could not be taken up."""
+        self._created: set[str] = set()
+        """The files of the last batch that are new."""
+        self._still_running: list[Noted] = []
+        """The old code that was running when the last commit ended."""
+        self._together: list[frozenset[str]] = []
+        """Files that failed in one batch."""
+        adopt_loaded(self._modules)
+        self._finder = Finder(self._modules)
+        sys.meta_path.insert(0, self._finder)
+        follow_loaders(self._modules)
+
+    def close(self) -> None:
+        """Load modules as if there were no engine from now on. What was made live stays. Does nothing a second time."""
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+            forget_loaders(self._modules)
+            self._adapters.close()
+
+    def loaded_paths(self) -> tuple[str, ...]:
+        """The files of all modules of the program, and those that their statements have read."""
+        paths: dict[str, None] = {}
+        for module in self._modules:
+            paths[module.path] = None
+            paths.update(dict.fromkeys(module.files_read()))
+        return tuple(paths)
+
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
+        return self._modules.survey()
+
+    def warm_up(self) -> None:
+        """Import what the first `apply` needs, which then takes no longer than the next ones."""
+        from .engine.transaction import attempt, failures  # noqa: F401, PLC0415
+
+    def run_path(self, path: str | os.PathLike[str]) -> None:
+        """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
+        run_main(self._modules, _absolute(os.fspath(path)))
+
+    def run_module(self, name: str) -> None:
+        """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
+        run_main(self._modules, None, name)
+
+    def run_again(self, path: str | None, name: str | None, called: str) -> ModuleType | None:
+        """Run the script or module that is `__main__` in another process; None, and nothing is run, if it is installed.
+
+        Args:
+            path: the script's.
+            name: the module's, where there is no path.
+            called: the name that it has here.
+        """
+        spec = find_spec(name) if name is not None else None
+        place = path if spec is None else spec.origin
+        if place is None or not place.endswith(".py") or not self._modules.covers(os.path.realpath(place)):
+            return None
+        return run_main(self._modules, path, name, called=called)
+
+    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
+        """Take changed files up. One at a time; other threads wait.
+
+        Never raises for what the user's code does: the report tells.
+        """
+        found = list(changes)
+        renamed = {
+            os.path.realpath(each.path): os.path.realpath(each.renamed_from)
+            for each in found
+            if each.renamed_from is not None
+        }
+        self._created = {os.path.realpath(each.path) for each in found if each.change_type == "created"}
+        return self._apply([os.path.realpath(each.path) for each in found], renamed=renamed)
+
+    def trigger(self, paths: Iterable[str | os.PathLike[str]] | None = None) -> ReloadReport:
+        """Take files up now.
+
+        Args:
+            paths: these, changed or not: the statements of one that did not change are run again, but for its
+                functions, classes and imports. None: all files that differ from what runs.
+        """
+        if paths is None:
+            return self._apply(list(self.loaded_paths()), renamed={})
+        found = [os.path.realpath(os.fspath(path)) for path in paths]
+        return self._apply(found, renamed={}, force=True)
+
+    def without_ended(self, report: ReloadReport) -> ReloadReport:
+        """The last report without the notes of old code that has come to its end meanwhile."""
+        if not self._still_running:
+            return report
+        from .engine.program.running import ended  # noqa: PLC0415
+
+        gone = ended(self._still_running)
+        return replace(report, notes=tuple(note for note in report.notes if note not in gone))
+
+    def _apply(self, paths: list[str], *, renamed: dict[str, str], force: bool = False) -> ReloadReport:
+        began = time.perf_counter()
+        with self._lock:
+            self._modules.wait_until_loaded(lambda module: module.path not in paths, _LOADING_SECONDS)
+            invalidate_caches()
+            report = self._attempt(list(dict.fromkeys(paths)), renamed, force)
+            report = replace(report, at=_now(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
+        self._tell(report)
+        return report
+
+    def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
+        # A program that is not edited need not wait for all of it.
+        from .engine.objects.functions import Functions  # noqa: PLC0415
+        from .engine.transaction.attempt import Attempt  # noqa: PLC0415
+
+        self._functions = self._functions or Functions()
+        attempt = Attempt(self._modules, self._functions, self._adapters, self._created)
+        waiting = self._waiting_for(attempt, paths)
+        report = self._try(attempt, [*paths, *waiting], renamed, force)
+        if waiting and report.status in ("failed", "restartRequired"):
+            # A file that still fails does not hold back the edits of others.
+            alone = self._try(
+                Attempt(self._modules, self._functions, self._adapters, self._created), paths, renamed, force
+            )
+            return alone if alone.status in ("reloaded", "unchanged") else report
+        return report
+
+    def _try(self, attempt: Attempt, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
+        try:
+            attempt.prepare(paths, renamed, force=force)
+            if not attempt.refused:
+                self._commit(attempt.commit)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, too: a reload must not end the program
+            from .engine.transaction.failures import describe  # noqa: PLC0415
+
+            told = describe(error, self._modules)
+            self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"), _missing(error))
+            return replace(attempt.report("failed"), error=told)
+        if attempt.refused:
+            why = {each.path: each.why for each in attempt.refused}
+            alone = "it changed together with others"
+            self._wait_for(paths, lambda path: _Waits("restartRequired", why.get(path, alone)))
+            return attempt.report("restartRequired")
+        self._still_running = attempt.still_running
+        for path in paths:
+            self._waiting.pop(path, None)
+        report = attempt.report("reloaded" if attempt.did_something else "unchanged")
+        return replace(report, modules=(*report.modules, *self._still_waiting()))
+
+    def _waiting_for(self, attempt: Attempt, paths: list[str]) -> list[str]:
+        """Files that are due for another try: those of a batch that failed, and those that import what changed."""
+        batches = [batch for batch in self._together if not batch.isdisjoint(paths)]
+        found = {path for batch in batches for path in batch if path in self._waiting}
+        found.update(attempt.related(self._waiting, paths))
+        self._together = [batch for batch in self._together if batch not in batches]
+        return sorted(found - set(paths))
+
+    def _wait_for(self, paths: Iterable[str], why: Callable[[str], _Waits], also: Iterable[str] = ()) -> None:
+        failed = [path for path in paths if self._modules.covers(path)]
+        self._waiting.update({path: why(path) for path in failed})
+        self._together.append(frozenset((*failed, *also)))
+
+    def _still_waiting(self) -> list[ModuleReport]:
+        found = []
+        for path, waits in list(self._waiting.items()):
+            module = self._modules.at(path)
+            if module is not None:
+                reason = f"as before: {waits.why}"
+                from reloadls.reload.report import ModuleReport  # noqa: PLC0415
+
+                found.append(ModuleReport(name=module.name, path=path, status=waits.status, reason=reason))
+        return found
+
+    def _tell(self, report: ReloadReport) -> None:
+        from reloadls.reload.hooks import tell  # noqa: PLC0415 - hooks stands above the engine
+
+        if report.status == "reloaded":
+            tell(report)
+        if self._on_report is not None:
+            try:
+                self._on_report(report)
+            except Exception:
+                _log.exception("what was to hear of a reload failed")
+
+
+def _missing(error: BaseException) -> tuple[str, ...]:
+    """The file whose absence made it fail: when it comes, it is time for another try."""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    return (os.path.realpath(name),) if isinstance(name, str) else ()
+
+
+def _here_and_now(step: Callable[[], None]) -> None:
+    step()
+
+
+def _all_adapters() -> Iterable[Adapter]:
+    from reloadls.reload.adapters import adapters  # noqa: PLC0415 - adapters stand above the engine
+
+    return adapters()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _absolute(path: str) -> str:
+    """`path` as it is if it is absolute: then it does not matter whether the working directory was deleted."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

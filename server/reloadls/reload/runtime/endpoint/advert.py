@@ -1,0 +1,222 @@
+"""How others find this program: a file that says where it listens, there as long as it does.
+
+The files are called after the process's number. Where several PID namespaces share the folder, one that comes later has
+a suffix; who runs is known by who listens, not by a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from reloadls._version import __version__
+
+from .folder import socket_folder, targets_folder
+from .program_info import Place
+
+__all__ = ["Listening", "files_of", "listen", "runs", "sweep"]
+
+_LOCK_S: Final = 0.2
+"""How long, in seconds, another process that begins or ends in the folder is waited for."""
+_SWEPT: Final = 1000
+"""How many files are looked at to find those of processes that have ended."""
+_BACKLOG: Final = 128
+"""How many may wait to be let in: all workers of a program come at once."""
+_FILE = re.compile(r"([0-9]{1,10})(-[0-9a-f]{8})?\.(json|sock)")
+
+
+class Listening:
+    """The socket and the file. `close` removes both; in a forked child they are only let go of.
+
+    Attributes:
+        id: the program's, and its files' name.
+    """
+
+    def __init__(self, id: str, listening: socket.socket, path: str, file: str) -> None:
+        self.id = id
+        self.socket = listening
+        self.path = path
+        self.file = file
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Listen no longer. Does nothing a second time."""
+        self.socket.close()
+        if os.getpid() == self._pid:
+            for path in (self.file, self.path):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+
+
+def listen(place: Place) -> Listening:
+    """Listen, and then say so.
+
+    Raises:
+        Unsafe: the folder is somebody else's.
+        OSError: it can't be done.
+    """
+    folder = targets_folder()
+    number = str(os.getpid())
+    unique = f"{number}-{secrets.token_hex(4)}"
+    sockets = socket_folder(folder, f"{unique}.sock")
+    with _locked(folder, sockets) as locked:
+        if locked:
+            _sweep(folder)
+            _sweep(sockets)
+        name = number if locked and _is_free(os.path.join(sockets, f"{number}.sock")) else unique
+        path = os.path.join(sockets, f"{name}.sock")
+        file = os.path.join(folder, f"{name}.json")
+        listening = _bind(path)
+        try:
+            _write(file, {**_about(place), "id": name, "pid": os.getpid(), "socket": path})
+        except BaseException:
+            Listening(name, listening, path, file).close()
+            raise
+    return Listening(name, listening, path, file)
+
+
+def sweep(listening: Listening) -> None:
+    """Remove what processes that have ended left beside ours, as a forked one that ends by `os._exit` does."""
+    folders = dict.fromkeys((os.path.dirname(listening.file), os.path.dirname(listening.path)))
+    with contextlib.suppress(OSError), _locked(*folders) as locked:
+        for folder in folders if locked else ():
+            _sweep(folder)
+
+
+def files_of(pid: int, folder: str) -> list[str]:
+    """The sockets in `folder` that a process of this number may listen at."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [match for entry in entries if (match := _FILE.fullmatch(entry.name))]
+        return [os.path.join(folder, each[0]) for each in found if each[1] == str(pid) and each[3] == "sock"]
+    return []
+
+
+def _sweep(folder: str) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        left = {match[1] + (match[2] or "") for entry in entries if (match := _FILE.fullmatch(entry.name))}
+        for name in sorted(left)[:_SWEPT]:
+            _remove_left_over(folder, name)
+
+
+def _remove_left_over(folder: str, name: str) -> None:
+    path, file = (os.path.join(folder, f"{name}.{kind}") for kind in ("sock", "json"))
+    if runs(int(name.partition("-")[0])) or not _is_free(path):
+        return
+    if not os.path.lexists(path):
+        # The socket is in another folder, or removed already while the file is not yet.
+        path = _socket_of(file)
+        if not path or not _is_free(path):
+            return
+    for each in (file, path):
+        with contextlib.suppress(OSError):
+            os.unlink(each)
+
+
+def _socket_of(file: str) -> str:
+    """Where the process listens whose file this is; nothing if it does not say so."""
+    try:
+        with open(file, encoding="utf-8") as source:
+            said = json.loads(source.read(1 << 16))
+        path = said["socket"]
+        return path if isinstance(path, str) and os.path.basename(path) == f"{said['id']}.sock" else ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def runs(pid: int) -> bool:
+    """Whether a process of this number is here; in another namespace it may be another one."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_free(path: str) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        return super(socket.socket, probe).connect_ex(path) in (errno.ECONNREFUSED, errno.ENOENT)
+
+
+@contextlib.contextmanager
+def _locked(*folders: str) -> Iterator[bool]:
+    """Meanwhile no other process takes a name there, or away; false if one holds that up, or it can't be locked."""
+    with contextlib.ExitStack() as stack:
+        locked = True
+        for folder in dict.fromkeys(folders):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            locked = locked and _lock(descriptor)
+        yield locked
+
+
+def _lock(descriptor: int) -> bool:
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    end = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.001)
+        except OSError:
+            return False
+        else:
+            return True
+
+
+def _bind(path: str) -> socket.socket:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # nobody listens there any more
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Not `listening.bind`: a supervised program's own sockets are told to its supervisor, this one is not.
+        super(socket.socket, listening).bind(path)
+        os.chmod(path, 0o600)
+        super(socket.socket, listening).listen(_BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _about(place: Place) -> dict[str, object]:
+    started = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return {
+        "name": place.name.encode("utf-8", "replace").decode()[:1000],
+        "roots": _utf8(place.roots),
+        "startedAt": started,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "version": __version__,
+        "supervised": place.supervised,
+    }
+
+
+def _utf8(roots: Iterable[str]) -> list[str]:
+    return [root.encode("utf-8", "replace").decode() for root in roots]
+
+
+def _write(file: str, content: dict[str, object]) -> None:
+    temporary = f"{file}.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as out:
+        json.dump(content, out)
+    os.replace(temporary, file)

@@ -1,0 +1,240 @@
+"""The one runtime of this process, and what becomes of it in a forked child: a runtime of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from reloadls.base.own_imports import install
+
+from .endpoint.program_info import Place
+from .live.console import say
+from .live.safe_point import SafePoint
+from .live.threads import silence_forks
+from .runtime import Runtime
+from .start.forking import forget_imports, wait_for_imports
+
+if TYPE_CHECKING:
+    from reloadls.reload.report import ReloadReport
+    from reloadls.watch import FileChange
+
+    from .live.updater import Reloader, Supervision
+
+__all__ = ["Commit", "Here", "set_up", "set_up_already"]
+
+Commit = Callable[[Callable[[], None]], None]
+"""Runs the step that changes the program."""
+Engine = TypeVar("Engine", bound="Reloader")
+
+_FORK_S = 10.0
+"""How long a fork may wait for a reload that is under way, in seconds."""
+_IMPORTS_S = 5.0
+"""How long a fork may wait for what our threads import, in seconds."""
+
+_MOST_LEADERS = 8
+"""Of so many processes that a forked one comes from it is asked whether they watch for it."""
+
+_here: list[Here[Any]] = []
+
+
+def set_up_already() -> bool:
+    """Whether this process has a runtime."""
+    return bool(_here)
+
+
+def set_up(
+    make: Callable[[Commit], Engine],
+    place: Place,
+    *,
+    debounce_ms: float = 25,
+    quiet: bool = False,
+    supervision: Supervision | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+    leaders: tuple[int, ...] = (),
+) -> Here[Engine]:
+    """Make this process's runtime, and start it.
+
+    Args:
+        make: makes the engine, given what it commits with.
+        place: what others are told of the program.
+        debounce_ms: quiet time after a change, in milliseconds.
+        quiet: say nothing on stderr.
+        supervision: what can start the program anew; None where nothing can.
+        on_ready: called when a change made from now on is taken up.
+        leaders: the processes that this one comes from: one of them may watch for it, too.
+    """
+    here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
+    install()  # in front of the engine's finder
+    _here.append(here)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=here.before_fork, after_in_parent=here.after_fork, after_in_child=here.in_child)
+    here.begin(supervision, on_ready)
+    return here
+
+
+class Here(Generic[Engine]):
+    """The engine, and the runtime that uses it."""
+
+    def __init__(
+        self,
+        make: Callable[[Commit], Engine],
+        place: Place,
+        *,
+        debounce_ms: float,
+        quiet: bool,
+        leaders: tuple[int, ...],
+    ) -> None:
+        self._pid = os.getpid()
+        self._supervision: Supervision | None = None
+        self._leaders = leaders
+        self._since = time.time()
+        self._place = place
+        self._debounce_ms = debounce_ms
+        self._quiet = quiet
+        self._safe_point = SafePoint()
+        self._gate = _Gate()
+        self._held = False
+        self._turn = sys.getswitchinterval()
+        self.reloader = make(self._commit)
+        self.runtime = self._make_runtime(None, lambda: None)
+
+    def begin(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> None:
+        """Start the runtime."""
+        self._supervision = supervision
+        self.runtime = self._make_runtime(supervision, on_ready)
+        self.runtime.start()
+
+    def _make_runtime(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> Runtime:
+        return Runtime(
+            _Gated(self.reloader, self._gate),
+            self._safe_point,
+            self._place,
+            debounce_ms=self._debounce_ms,
+            since=self._since,
+            quiet=self._quiet,
+            supervision=supervision,
+            on_ready=on_ready,
+            leaders=self._leaders,
+        )
+
+    def _commit(self, step: Callable[[], None]) -> None:
+        # While the step waits for its moment the program may fork; there the engine is in the middle of its work.
+        with self._gate.open():
+            self._safe_point.commit(step)
+
+    # -- forks
+
+    def before_fork(self) -> None:
+        """Wait until the engine is not at work, so that the child's is whole."""
+        self._held = self._gate.hold(_FORK_S)
+        silence_forks()
+        self._turn = sys.getswitchinterval()
+        wait_for_imports(_IMPORTS_S)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        sys.setswitchinterval(self._turn)
+        if self._held:
+            self._gate.release()
+
+    def in_child(self) -> None:
+        """In the child: a program of its own, with its own socket. Without one if it was cut off from a reload."""
+        sys.setswitchinterval(self._turn)
+        forget_imports()
+        self.runtime.forget()
+        whole = not self._gate.at_work
+        self._safe_point = SafePoint()
+        self._gate = _Gate()
+        self._place = replace(self._place, supervised=False)
+        self._leaders = (*self._leaders, self._pid)[-_MOST_LEADERS:]
+        self._pid = os.getpid()
+        if self._supervision is not None:
+            from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
+
+            self._supervision = Leader(*self._supervision.terms)
+        self.runtime = self._make_runtime(self._supervision, lambda: None)
+        if whole:
+            self.runtime.start()
+        else:
+            text = f"process {os.getpid()} was forked in the middle of a reload and does not reload itself; restart it"
+            say("reloadls", text, quiet=self._quiet)
+
+
+class _Gate:
+    """Keeps a fork from falling into the engine's work."""
+
+    def __init__(self) -> None:
+        self.at_work = False
+        self._lock = threading.Lock()
+
+    def hold(self, timeout: float) -> bool:
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def work(self) -> _Hold:
+        return _Hold(self, working=True)
+
+    def keep(self) -> threading.Lock:
+        """Held for what a child need not have whole."""
+        return self._lock
+
+    def open(self) -> _Hold:
+        return _Hold(self, working=False)
+
+
+class _Hold:
+    """Holds the gate for the engine's work, or lets forks pass within it."""
+
+    def __init__(self, gate: _Gate, *, working: bool) -> None:
+        self._gate = gate
+        self._working = working
+
+    def __enter__(self) -> None:
+        if self._working:
+            self._gate.hold(-1)
+            self._gate.at_work = True
+        else:
+            self._gate.release()
+
+    def __exit__(self, *_: object) -> None:
+        if self._working:
+            self._gate.at_work = False
+            self._gate.release()
+        else:
+            self._gate.hold(-1)
+
+
+class _Gated:
+    """The engine, with the gate held while it is at work."""
+
+    def __init__(self, reloader: Reloader, gate: _Gate) -> None:
+        self._reloader = reloader
+        self._gate = gate
+
+    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
+        with self._gate.work():
+            return self._reloader.apply(changes)
+
+    def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
+        with self._gate.work():
+            return self._reloader.trigger(paths)
+
+    def without_ended(self, report: ReloadReport) -> ReloadReport:
+        return self._reloader.without_ended(report)
+
+    def survey(self) -> tuple[int, list[tuple[str, str]]]:
+        return self._reloader.survey()
+
+    def loaded_paths(self) -> tuple[str, ...]:
+        return self._reloader.loaded_paths()
+
+    def warm_up(self) -> None:
+        with self._gate.keep():
+            self._reloader.warm_up()

@@ -1,0 +1,1 @@
+"""Starting a program under hot reload: arguments, roots, and running it as `python` would."""

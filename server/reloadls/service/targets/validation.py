@@ -1,0 +1,108 @@
+"""What a running program says, as the wire has it, once it is sure that it can be so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from reloadls.protocol import (
+    ModuleReport,
+    Note,
+    ReloadReport,
+    ReportError,
+    TargetStatus,
+    from_uri,
+    make_converter,
+    structure_params,
+    to_uri,
+)
+from reloadls.protocol.errors import Mismatch
+from reloadls.service.targets.advert import Place
+
+__all__ = ["failed_to_answer", "said_report", "said_reports", "said_status"]
+
+
+@attrs.frozen
+class _Status:
+    """What of a `ReloadStatus` is made use of: the rest may be of another version than ours."""
+
+    targets: tuple[TargetStatus, ...]
+
+
+def said_status(place: Place, params: object) -> TargetStatus:
+    """What the program at `place` says of itself in a status.
+
+    Raises:
+        InvalidParams: it is no status.
+        Mismatch: it is that of another program.
+    """
+    status: _Status = structure_params(make_converter(), params, _Status)
+    if len(status.targets) != 1:
+        raise Mismatch(f"must hold one program, not {len(status.targets)}", field="targets")
+    target = status.targets[0]
+    if (target.id, target.pid) != (place.id, place.pid):
+        raise Mismatch(f"is that of another program ({target.id[:100]!r})", field="targets[0]")
+    report = None if target.last_report is None else _checked(place, target.last_report)
+    return TargetStatus(id=place.id, name=place.name, pid=place.pid, state=target.state, last_report=report)
+
+
+def said_report(place: Place, params: object) -> ReloadReport:
+    """What the program at `place` says that it did; its URIs are spelled as all of ours.
+
+    Raises:
+        InvalidParams: it is no report.
+        Mismatch: it is that of another program, or can't be so.
+    """
+    return _checked(place, structure_params(make_converter(), params, ReloadReport))
+
+
+def said_reports(place: Place, result: object) -> tuple[ReloadReport, ...]:
+    """The same of several, as they answer `reload/trigger`."""
+    reports: Any = structure_params(make_converter(), result, tuple[ReloadReport, ...])
+    return tuple(_checked(place, report) for report in reports)
+
+
+def failed_to_answer(place: Place, seconds: float, reason: str) -> ReloadReport:
+    """Stands for the report that did not come within `seconds`."""
+    return ReloadReport(
+        target=place.id,
+        clock="",
+        at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
+        duration_ms=round(seconds * 1000, 3),
+        status="failed",
+        error=ReportError(type="NoAnswer", message=f"{place.name} (process {place.pid}): {reason}"),
+    )
+
+
+def _checked(place: Place, report: ReloadReport) -> ReloadReport:
+    if report.target != place.id:
+        raise Mismatch(f"is another program ({report.target[:100]!r})", field="target")
+    if not 0 <= report.duration_ms < float("inf"):
+        raise Mismatch(f"can't be {report.duration_ms}", field="durationMs")
+    try:
+        datetime.fromisoformat(report.at)
+    except ValueError:
+        raise Mismatch(f"must be an ISO 8601 time, not {report.at[:100]!r}", field="at") from None
+    modules, notes = tuple(map(_module, report.modules)), tuple(map(_note, report.notes))
+    return attrs.evolve(report, modules=modules, error=_error(report.error), notes=notes)
+
+
+def _module(module: ModuleReport) -> ModuleReport:
+    return attrs.evolve(module, uri=_uri(module.uri))
+
+
+def _error(error: ReportError | None) -> ReportError | None:
+    return error if error is None or error.uri is None else attrs.evolve(error, uri=_uri(error.uri))
+
+
+def _note(note: Note) -> Note:
+    return note if note.uri is None else attrs.evolve(note, uri=_uri(note.uri))
+
+
+def _uri(uri: str) -> str:
+    try:
+        return to_uri(from_uri(uri))
+    except ValueError as error:
+        raise Mismatch(str(error), field="uri") from None

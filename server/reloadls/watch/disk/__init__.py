@@ -1,0 +1,1 @@
+"""Access to file systems: calls that end in bounded time, mounts, links, timestamps and spelling."""

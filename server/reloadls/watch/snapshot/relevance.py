@@ -1,0 +1,58 @@
+"""Whether a hint could matter: so that what is left out of the scope wakes nobody."""
+
+from __future__ import annotations
+
+import os
+
+from reloadls.base.paths import prefix_of
+from reloadls.watch.scope.scope import GITIGNORE
+from reloadls.watch.snapshot.folder import Folder
+from reloadls.watch.snapshot.roots import Root, RootIndex
+from reloadls.watch.version_control import MARKS
+
+__all__ = ["concerns", "concerns_entry"]
+
+
+def concerns(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool:
+    """Whether a hint for `path` could lead to a change under one of `roots`.
+
+    Only reads what is known, so it is safe beside a scan. When in doubt, the answer is yes.
+
+    Args:
+        roots: what is known.
+        path: what the hint names.
+        is_folder: whether it is a folder; None looks.
+    """
+    return any(_concerns_root(root, path, is_folder) for root in roots.related(path))
+
+
+def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
+    if path == root.path or root.path.startswith(prefix_of(path)):
+        return True
+    if not path.startswith(prefix_of(root.path)):
+        return False
+    folder, at = root.folder, root.path
+    if folder is None:
+        return root.entry is None
+    *parents, last = path[len(prefix_of(at)) :].split(os.sep)
+    for name in parents:
+        rules, sub = folder.rules, folder.folders.get(name)
+        at = os.path.join(at, name)
+        if sub is None or rules is None:
+            return rules is None or rules.enters(at, name)
+        folder = sub
+    return concerns_entry(folder, path, last, is_folder)
+
+
+def concerns_entry(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
+    """The same for what stands in `folder` under `name`."""
+    rules = folder.rules
+    if rules is None or folder.has(name):
+        return True
+    if name == GITIGNORE or name in MARKS:
+        return True
+    if is_folder is None:
+        return rules.takes(path, name) or (
+            rules.enters(path, name) and os.path.isdir(path) and not os.path.islink(path)
+        )
+    return rules.enters(path, name) if is_folder else rules.takes(path, name)

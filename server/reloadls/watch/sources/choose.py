@@ -1,0 +1,123 @@
+"""Which source a watcher gets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reloadls.base.choices import SOURCE_NAMES, SourceName
+from reloadls.watch.disk.guarded import GuardedDisk
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.sources.base import Hints, Source
+from reloadls.watch.sources.polling import PollingSource
+from reloadls.watch.sources.supervised import SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO, SupervisedSource
+from reloadls.watch.sources.timing import changed_at
+
+if sys.platform != "win32":  # before anybody needs it: a program may give up its right to read modules
+    from reloadls.watch.sources.linux.inotify import InotifySource
+    from reloadls.watch.sources.linux.kernel import Kernel
+elif TYPE_CHECKING:
+    from reloadls.watch.sources.linux.kernel import Kernel
+
+__all__ = ["SOURCE_NAMES", "Disk", "SourceName", "SourceOptions", "make_source"]
+
+_SHORTEST_STEP_S = 0.005
+_LONGEST_STEP_S = 0.075
+"""13 wake-ups a second while nothing happens."""
+_STEP_SHARE = 0.375
+"""A hint comes within two steps: a step's share of the quiet time, so that quiet is never taken for late hints."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What a source is made of.
+
+    Attributes:
+        debounce: the window's quiet time in seconds: watchfiles needs to look more often for a shorter one.
+        use: which source.
+        poll_delay: seconds between two looks when polling.
+        polls_served: whether what lies on a file system that is served by others is polled beside being watched.
+    """
+
+    debounce: float
+    use: SourceName
+    poll_delay: float
+    polls_served: bool = True
+
+
+class Disk(Protocol):
+    """The snapshot, as far as sources need it."""
+
+    disk: GuardedDisk
+
+    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+        """Whether a hint for `path` could lead to a change; called on any thread."""
+
+    async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
+        """What differs from the snapshot now, perhaps only in some folders."""
+
+    async def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking call where the snapshot lives."""
+
+
+def make_source(
+    emit: Callable[[Hints], None],
+    disk: Disk,
+    options: SourceOptions,
+    kernel: Callable[[], Kernel] | None = None,
+) -> SupervisedSource:
+    """The source for one pipeline.
+
+    Args:
+        emit: called with hints, on the event loop.
+        disk: the snapshot.
+        options: what it is made of.
+        kernel: gives the inotify instance to use; None makes one for this source alone.
+    """
+
+    dated = _dated(disk)
+
+    def net(emit: Callable[[Hints], None]) -> PollingSource:
+        return PollingSource(
+            emit, disk.differences, delay=SAFETY_NET_FLOOR_S, dated=dated, net=True, ratio=SAFETY_NET_RATIO
+        )
+
+    def polling(emit: Callable[[Hints], None]) -> PollingSource:
+        return PollingSource(emit, disk.differences, delay=options.poll_delay, dated=dated)
+
+    if options.use == "polling":
+        return SupervisedSource(emit, None, None, polling)
+    if options.use == "inotify" or (options.use == "auto" and sys.platform == "linux"):
+        return SupervisedSource(emit, lambda emit: _inotify(emit, disk, options, kernel), None, polling)
+    return SupervisedSource(emit, lambda emit: _watchfiles(emit, disk, options), net, polling)
+
+
+def _dated(disk: Disk) -> Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]:
+    async def dated(paths: Sequence[str], noticed: float, bound: float) -> tuple[float, float]:
+        when: tuple[float, float] = await disk.run(changed_at, paths, noticed, bound, disk.disk.lstat)
+        return when
+
+    return dated
+
+
+def _inotify(
+    emit: Callable[[Hints], None], disk: Disk, options: SourceOptions, kernel: Callable[[], Kernel] | None
+) -> Source:
+    def part(folders: Callable[[], list[str]]) -> Source:
+        async def differences() -> dict[str, Entry | None]:
+            return await disk.differences(folders())
+
+        return PollingSource(emit, differences, delay=options.poll_delay, dated=_dated(disk))
+
+    return InotifySource(
+        emit, disk.concerns, disk.run, part, kernel or Kernel, disk=disk.disk, polls_served=options.polls_served
+    )
+
+
+def _watchfiles(emit: Callable[[Hints], None], disk: Disk, options: SourceOptions) -> Source:
+    from reloadls.watch.sources.watchfiles import NativeSource  # noqa: PLC0415 - Linux does not need it
+
+    step = min(max(options.debounce * _STEP_SHARE, _SHORTEST_STEP_S), _LONGEST_STEP_S)
+    return NativeSource(emit, disk.concerns, step=step)

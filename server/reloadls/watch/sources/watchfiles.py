@@ -1,0 +1,90 @@
+"""Hints from the operating system, through watchfiles.
+
+One instance watches trees, another single folders; when what is watched changes, a new one takes over from the old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from collections.abc import Callable
+
+from reloadls.watch.snapshot.roots import WatchSet
+from reloadls.watch.sources.base import Backend, Hints, SourceFailed, WholeSource
+from reloadls.watch.sources.watchfiles_instance import Instance, failure_of
+
+__all__ = ["NativeSource"]
+
+_HANDOVER_S = 1.0
+"""How long, in seconds, an instance may take to tell what it has noticed before another takes its place."""
+
+
+class NativeSource(WholeSource):
+    """Watches trees, and single folders, through the operating system's notifications.
+
+    Args:
+        emit: called with hints, on the event loop.
+        concerns: whether a path matters; called on the source's threads.
+        step: how long, in seconds, watchfiles sleeps between looks at what has come in: a hint arrives between one
+            and two steps after the change, and an idle watcher wakes up once a step.
+    """
+
+    backend: Backend = "native"
+    reports_loss = False
+
+    def __init__(self, emit: Callable[[Hints], None], concerns: Callable[[str], bool], *, step: float) -> None:
+        self._emit = emit
+        self._concerns = concerns
+        self._step_ms = max(1, round(step * 1000))
+        self._loop = asyncio.get_running_loop()
+        self._trees: Instance | None = None
+        self._folders: Instance | None = None
+
+    async def watch(self, what: WatchSet) -> None:
+        """See `Source.watch`. A path that is not there is looked for, and given as a hint when it appears."""
+        try:
+            self._trees = await self._renew(self._trees, what.trees, recursive=True)
+            self._folders = await self._renew(self._folders, what.folders, recursive=False)
+        except SourceFailed:
+            await self.stop()
+            raise
+
+    async def barrier(self, timeout: float) -> bool:
+        """See `Source.barrier`: a file made in a private, watched folder comes after all that was before it."""
+        instances = [instance for instance in (self._trees, self._folders) if instance is not None]
+        answers = await asyncio.gather(*(instance.barrier(timeout) for instance in instances))
+        return all(answers)
+
+    async def check_new_folders(self, timeout: float) -> None:
+        """See `Source.check_new_folders`: watchfiles does not say when the system's table of watches is full."""
+        if self._trees is not None and await self._trees.misses_new_folders(timeout):
+            error = OSError(errno.ENOSPC, "a new folder is not watched")
+            self._emit(Hints(at=time.monotonic(), suspect=True, failure=failure_of(error)))
+
+    async def stop(self) -> None:
+        """See `Source.stop`."""
+        old = [instance for instance in (self._trees, self._folders) if instance is not None]
+        self._trees = self._folders = None
+        await asyncio.gather(*(instance.stop() for instance in old))
+
+    async def _renew(self, old: Instance | None, paths: frozenset[str], *, recursive: bool) -> Instance | None:
+        """Start a new instance before the old one ends, and let that tell all it has, so that no change is lost."""
+        if old is not None and old.watches(paths):
+            return old
+        new = None
+        if paths:
+            new = Instance(self._give, self._concerns, self._step_ms, paths, recursive=recursive)
+            await new.start()
+        if old is not None:
+            if new is not None and not await old.barrier(_HANDOVER_S):
+                self._emit(Hints(at=time.monotonic(), suspect=True))
+            await old.stop()
+        return new
+
+    def _give(self, hints: Hints) -> None:
+        """Called on an instance's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._emit, hints)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            return

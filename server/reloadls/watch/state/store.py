@@ -1,0 +1,241 @@
+"""What one scope's snapshot and journal were when last told, kept for the next start.
+
+Every change is committed before it is told. So what is kept is never behind what anyone knows, but after a power loss;
+then the clocks that were lost are unknown, not wrong. What is read is trusted only if it is exactly what was written:
+the file must be ours alone, sound to sqlite, of this very scope, and everything in it must match its checksum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from filelock import BaseFileLock
+
+from reloadls.watch.journal import Batch
+from reloadls.watch.snapshot.folder import Entry
+from reloadls.watch.state.folder import (
+    StateBusy,
+    StateFailed,
+    distrust,
+    lock_state,
+    make_folder,
+    set_aside,
+    state_folder,
+)
+from reloadls.watch.state.rows import Damaged, Head, pack_batch, pack_entry, pack_head
+from reloadls.watch.state.tables import Saved, is_new, make_tables, mark_version, read_head, read_saved
+
+__all__ = ["Saved", "StateBusy", "StateFailed", "StateFile", "state_folder"]
+
+_SETTINGS = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL")
+_RUNS_KEPT = 100
+"""How many earlier runs' clocks are understood, at most."""
+_JOURNAL_LIMIT = 100_000
+"""How many changes are kept, at most."""
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DAMAGED = {
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_MISMATCH,
+}
+
+
+class StateFile:
+    """One scope's state. Made by `open`.
+
+    It blocks: use it on a thread for the disk, one call at a time. After a call that raises `StateFailed` it is closed,
+    and what was committed before stays for the next start.
+
+    Attributes:
+        saved: what was found, until `begin`; None if there was nothing usable.
+        set_aside: says that a file was found which can't be used, why, and where it is now; None if there was none.
+    """
+
+    def __init__(self, path: str, key: str, lock: BaseFileLock) -> None:
+        self.set_aside: str | None = None
+        self._path = path
+        self._lock = lock
+        self._connection: sqlite3.Connection | None = None
+        try:
+            try:
+                self._head, self.saved = self._load(key)
+            except Damaged as damage:
+                self._disconnect()
+                self.set_aside = f"{path} can't be used: {damage}; it is now {set_aside(path)}"
+                self._head, self.saved = self._load(key)
+        except Damaged as damage:
+            self.close()
+            raise StateFailed(path, damage) from damage
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, folder: str, key: str) -> StateFile:
+        """Open or make the state file in `folder` of what `key` says: a scope and its options, always written alike.
+
+        Raises:
+            StateBusy: another process has it.
+            StateFailed: state can't be kept there.
+            OSError: so says the system.
+        """
+        name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        make_folder(folder)
+        lock = lock_state(folder, name)
+        return cls(os.path.join(folder, name + ".sqlite"), key, lock)
+
+    def begin(self, epoch: str, number: int) -> None:
+        """A run begins, whose clocks are of `epoch` and begin at `number`. None of them may be told before this."""
+        self.saved = None
+        with self._transaction() as connection:
+            mark_version(connection)
+            known: list[tuple[str, int, int]] = []
+            if number != self._head.number:  # what was before it leads nowhere
+                self._forget()
+            else:
+                oldest = number - connection.execute("SELECT count(*) FROM batches").fetchone()[0]
+                known += [run for run in self._head.epochs if run[2] >= oldest][-_RUNS_KEPT:]
+            self._write_head(replace(self._head, number=number, epochs=(*known, (epoch, number, number))))
+
+    def append(self, batch: Batch, entries: Mapping[str, Entry | None]) -> None:
+        """Keep `batch`, which is about to be told, and what is there now of each file in it, None for gone."""
+        since, number = (int(clock.rpartition(":")[2]) for clock in (batch.since, batch.clock))
+        paths = [(os.fsencode(path), entry) for path, entry in entries.items()]
+        with self._transaction() as connection:
+            if since != self._head.number:  # one is missing: what was before it leads nowhere
+                self._forget()
+            connection.execute("INSERT INTO batches VALUES (?, ?, ?)", (number, len(batch.changes), pack_batch(batch)))
+            gone = connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path, _ in paths]).rowcount
+            there = [(path, pack_entry(path, entry)) for path, entry in paths if entry is not None]
+            connection.executemany("INSERT INTO files VALUES (?, ?)", there)
+            changes = self._trim(self._head.changes + len(batch.changes))
+            files = self._head.files - max(gone, 0) + len(there)
+            self._write_head(replace(self._ended(number), files=files, changes=changes))
+
+    def rewrite(self, number: int, files: Mapping[str, Entry], rules: str) -> None:
+        """Keep `files` and nothing else, as of `number`; the journal before it is forgotten."""
+        with self._transaction() as connection:
+            self._forget()
+            connection.execute("DELETE FROM files")
+            rows = sorted((os.fsencode(path), entry) for path, entry in files.items())
+            packed = ((path, pack_entry(path, entry)) for path, entry in rows)
+            connection.executemany("INSERT INTO files VALUES (?, ?)", packed)
+            self._write_head(replace(self._ended(number), files=len(rows), rules=rules))
+
+    def close(self) -> None:
+        """Give the file back."""
+        try:
+            self._disconnect()
+        finally:
+            self._lock.release()
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def _load(self, key: str) -> tuple[Head, Saved | None]:
+        """What is there.
+
+        Raises:
+            Damaged: it can't be used.
+        """
+        for path in (self._path, self._path + "-wal", self._path + "-journal"):
+            reason = distrust(path)
+            if reason is not None:
+                raise Damaged(reason if path == self._path else f"{path}: {reason}")
+        with self._errors(reading=True):
+            connection = self._connect()
+            if is_new(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
+                with self._transaction():
+                    make_tables(connection, Head(key))
+            head = read_head(connection, key)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE head SET body = body")  # a file that can't be written to is of no use
+            saved = None if head.rules is None else read_saved(connection, head, head.rules)
+            connection.execute("ROLLBACK")
+            return head, saved
+
+    def _connect(self) -> sqlite3.Connection:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._connection = connection
+        connection.text_factory = bytes
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+        return connection
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def _ended(self, number: int) -> Head:
+        """The head when the present run has come to `number`."""
+        *before, (epoch, first, _) = self._head.epochs
+        return replace(self._head, number=number, epochs=(*before, (epoch, first, number)))
+
+    def _forget(self) -> None:
+        """No clock of an earlier run can be answered any more, and of this one only those still to come."""
+        self._db.execute("DELETE FROM batches")
+        self._head = replace(self._head, changes=0, epochs=self._head.epochs[-1:])
+
+    def _trim(self, changes: int) -> int:
+        """Remove the oldest batches until no more than the limit are left of `changes`; return how many are."""
+        while changes > _JOURNAL_LIMIT:
+            number, size = self._db.execute("SELECT number, size FROM batches ORDER BY number LIMIT 1").fetchone()
+            self._db.execute("DELETE FROM batches WHERE number = ?", (number,))
+            changes -= size
+        return changes
+
+    def _write_head(self, head: Head) -> None:
+        self._db.execute("UPDATE head SET body = ?", (pack_head(head),))
+        self._head = head
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StateFailed(self._path, "it is closed")
+        return self._connection
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; if it fails, the file is closed."""
+        connection = self._db
+        try:
+            with self._errors():
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def _errors(self, *, reading: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # those of the module itself have none
+            if reading and code & 0xFF in _BUSY:
+                raise StateBusy(self._path) from error
+            if reading and (code & 0xFF in _DAMAGED or code == sqlite3.SQLITE_IOERR_SHORT_READ):
+                raise Damaged(f"sqlite says: {error}") from error
+            raise StateFailed(self._path, error) from error
+        except UnicodeError as error:  # what sqlite says has bytes of the file in it
+            what = "sqlite finds it damaged, and its message, too"
+            raise Damaged(what) if reading else StateFailed(self._path, what) from error
+        except (OverflowError, struct.error) as error:
+            raise StateFailed(self._path, f"a number does not fit: {error}") from error
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()  # rolls back what was not committed

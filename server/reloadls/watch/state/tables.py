@@ -1,0 +1,101 @@
+"""The tables of a state file: making them, and reading them with suspicion."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from reloadls.watch.journal import Past
+from reloadls.watch.snapshot.files import FilesByFolder
+from reloadls.watch.state.rows import Damaged, Head, pack_head, unpack_batch, unpack_files, unpack_head
+
+__all__ = ["Saved", "is_new", "make_tables", "mark_version", "read_head", "read_saved"]
+
+_APPLICATION = 0x524C5753
+"""Says that a file is ours, to whoever looks at what kind of file it is."""
+_VERSION = 2
+"""Of the tables and of all that is in them. 2 added the ctime to the entries."""
+_READABLE = (1, _VERSION)
+_TABLES = (
+    "CREATE TABLE head (body BLOB NOT NULL)",
+    "CREATE TABLE files (path BLOB PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE batches (number INTEGER PRIMARY KEY, size INTEGER NOT NULL, body BLOB NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an earlier run has left.
+
+    Attributes:
+        files: path → entry, as last told.
+        past: what the journal goes on from.
+        rules: the digest given to `StateFile.rewrite`.
+    """
+
+    files: FilesByFolder
+    past: Past
+    rules: str
+
+
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Whether nothing was ever written to it.
+
+    Raises:
+        Damaged: something was, and it is not ours, or not sound.
+    """
+    application, version = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
+    tables = [sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master ORDER BY rowid")]
+    if (application, version, tables) == (0, 0, []):
+        return True
+    if application != _APPLICATION:
+        raise Damaged("it is no state file of reloadls")
+    if version not in _READABLE:
+        raise Damaged(f"it is of version {version}, and this reloadls reads versions up to {_VERSION}")
+    if tables != [sql.encode("ascii") for sql in _TABLES]:
+        raise Damaged("it has other tables")
+    for (found,) in connection.execute("PRAGMA quick_check(1)"):
+        if found != b"ok":
+            raise Damaged(f"sqlite finds: {found.decode('utf-8', 'replace')}")
+    return False
+
+
+def make_tables(connection: sqlite3.Connection, head: Head) -> None:
+    """Make them in a file that `is_new`, within a transaction."""
+    for sql in _TABLES:
+        connection.execute(sql)
+    connection.execute("INSERT INTO head VALUES (?)", (pack_head(head),))
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    mark_version(connection)
+
+
+def mark_version(connection: sqlite3.Connection) -> None:
+    """What is written from now on is of the present version; what an older one wrote can still be read."""
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def read_head(connection: sqlite3.Connection, key: str) -> Head:
+    """What is true of the whole file, which must be of `key`."""
+    heads = [unpack_head(body) for (body,) in connection.execute("SELECT body FROM head LIMIT 2")]
+    if len(heads) != 1:
+        raise Damaged(f"it has {len(heads)} heads")
+    if heads[0].key != key:
+        raise Damaged("it is of another scope")
+    return heads[0]
+
+
+def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> Saved:
+    """All of it, which must be just what `head` says."""
+    rows = connection.execute("SELECT number, size, body FROM batches ORDER BY number").fetchall()
+    batches = tuple(unpack_batch(number, body) for number, _, body in rows)
+    if [number for number, _, _ in rows] != list(range(head.number - len(rows) + 1, head.number + 1)):
+        raise Damaged("batches of its journal are missing")
+    sizes = [len(batch.changes) for batch in batches]
+    if [size for _, size, _ in rows] != sizes or sum(sizes) != head.changes:
+        raise Damaged("changes of its journal are missing")
+    files = FilesByFolder(unpack_files(connection.execute("SELECT path, entry FROM files ORDER BY path")))
+    if len(files) != head.files:
+        raise Damaged(f"{head.files - len(files)} files are missing")
+    return Saved(files, Past(head.number, head.epochs, batches), rules)
