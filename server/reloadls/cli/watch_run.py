@@ -14,6 +14,7 @@ from typing import Final
 
 from reloadls.terminal.endings import FAILED, OK, print_error
 from reloadls.terminal.output import Output, leads_to_own_output
+from reloadls.terminal.signals import on_closed_pipe, on_ending_signal
 from reloadls.terminal.text import fault_text, shown, wants_colour, working_folder
 from reloadls.terminal.watch_lines import HumanLines, JsonLines, header, status_lines
 from reloadls.watch.flush import Flush, Pacing
@@ -22,7 +23,6 @@ from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.status import WatchStatus
 
-from .signals import on_closed_pipe, on_ending_signal
 from .watch_command import Command, CommandPlan
 
 __all__ = ["Plan", "run_watch"]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Protocol
 
-from reloadls.cli.signals import on_ending_signal
 from reloadls.terminal.endings import FAILED, INTERRUPTED, print_error
+from reloadls.terminal.signals import on_ending_signal
 from reloadls.terminal.text import shown
 
 __all__ = ["Project", "run_act"]

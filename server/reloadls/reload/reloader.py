@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reloadls.watch import FileChange
 
     from .engine.objects.functions import Functions
-    from .engine.program.running import Noted
+    from .engine.objects.running import Noted
     from .engine.transaction.attempt import Attempt
 
 __all__ = ["HotReloader"]
@@ -162,7 +162,7 @@ class HotReloader:
         """The last report without the notes of old code that has come to its end meanwhile."""
         if not self._still_running:
             return report
-        from .engine.program.running import ended  # noqa: PLC0415
+        from .engine.objects.running import ended  # noqa: PLC0415
 
         gone = ended(self._still_running)
         return replace(report, notes=tuple(note for note in report.notes if note not in gone))

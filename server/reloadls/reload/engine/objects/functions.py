@@ -20,7 +20,7 @@ from typing import Any
 from weakref import ref
 
 from reloadls.reload.engine.analysis.codes import all_codes, is_annotate
-from reloadls.reload.engine.program.running import REFERENCES, code_of_generator, codes_of_tasks, frames_of_threads
+from reloadls.reload.engine.objects.running import REFERENCES, code_of_generator, codes_of_tasks, frames_of_threads
 from reloadls.reload.engine.undo import Undo
 
 from .lazy import annotate_of

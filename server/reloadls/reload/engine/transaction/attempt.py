@@ -14,11 +14,11 @@ from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.diff import Way
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.functions import Functions
+from reloadls.reload.engine.objects.running import Noted
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.effects import lister
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
 from reloadls.reload.engine.program.relocation import Relocation, find_relocations, missed
-from reloadls.reload.engine.program.running import Noted
 from reloadls.reload.engine.undo import Undo
 from reloadls.reload.report import ModuleReport, ModuleStatus, Note, Place, ReloadReport, ReportStatus
 

@@ -14,10 +14,11 @@ from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.contents import is_overwritten
 from reloadls.reload.engine.objects.functions import Functions, clear_caches, set_code
+from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.relocation import imports_module
-from reloadls.reload.engine.program.running import Noted, codes_of_tasks, frames_of_threads, old_code
+from reloadls.reload.engine.program.twice import is_known_already
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh
@@ -26,7 +27,6 @@ from .rerun import Rerun
 from .schedule import Due, Schedule
 from .stars import Stars
 from .transaction import Changed, Transaction
-from .twice import is_known_already
 
 if TYPE_CHECKING:
     from reloadls.reload.report import Note

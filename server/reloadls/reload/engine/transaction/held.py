@@ -19,9 +19,9 @@ from weakref import ref
 
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.used import Used
+from reloadls.reload.engine.program.notes import Notes
 
-from .notes import Notes
+from .used import Used
 
 __all__ = ["Held"]
 

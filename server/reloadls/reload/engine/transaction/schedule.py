@@ -16,10 +16,10 @@ from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.program.dependents import Key, Use, dependents
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.undo import MISSING
-from reloadls.reload.engine.used import MODULE
 
 from .plan import Work, grows_in_place
 from .transaction import Transaction
+from .used import MODULE
 
 __all__ = ["MOST_RUNS", "Due", "Schedule"]
 

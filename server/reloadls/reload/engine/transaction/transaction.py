@@ -21,14 +21,14 @@ from reloadls.reload.engine.program.candidates import names_in, snapshot, starts
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.lines import Lines, can_watch
 from reloadls.reload.engine.program.modules import Codes, LoadedModule, Modules
+from reloadls.reload.engine.program.notes import Notes
 from reloadls.reload.engine.program.registrations import Registrations
 from reloadls.reload.engine.undo import Undo
-from reloadls.reload.engine.used import Used
 
 from .held import Held
-from .notes import Notes
 from .plan import Work
 from .traces import Traces
+from .used import Used
 
 __all__ = ["Changed", "Transaction"]
 

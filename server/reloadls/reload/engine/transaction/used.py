@@ -13,13 +13,13 @@ from types import CodeType, FrameType, FunctionType, NoneType
 from typing import Any
 from weakref import ref
 
-from .flow import is_behind
-from .objects.changes import attributes_of
-from .objects.containers import CONTAINERS, is_a
-from .program.dependents import Use
-from .program.modules import LoadedModule, Modules
-from .program.running import frame_of_generator, frames
-from .transaction.notes import Notes
+from reloadls.reload.engine.analysis.flow import is_behind
+from reloadls.reload.engine.objects.changes import attributes_of
+from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.running import frame_of_generator, frames
+from reloadls.reload.engine.program.dependents import Use
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+from reloadls.reload.engine.program.notes import Notes
 
 __all__ = ["MODULE", "Used"]
 
