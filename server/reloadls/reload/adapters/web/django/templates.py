@@ -69,8 +69,8 @@ class TemplatesAdapter(Adapter):
 
     def __init__(self) -> None:
         self._templates: WeakSet[Any] = WeakSet()
-        self._changed: list[str] = []
-        """The files of templates that are held."""
+        self._changed: list[tuple[Any, str]] = []
+        """Those whose files changed, each with its file."""
         when_loaded("django.template.base", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -78,21 +78,19 @@ class TemplatesAdapter(Adapter):
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """Have loaders look again. Templates are compiled once statements have run: they may use tags that are new."""
-        held = any(_is_of(each, path) for each in list(self._templates))
+        held = [each for each in list(self._templates) if _is_of(each, path)]
         if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
             return False
         undo.add(self._changed.clear)
-        self._changed.append(path)
+        self._changed += [(each, path) for each in held if os.path.exists(path)]
         undo.add(_reset_loaders)
         _reset_loaders()
         return True
 
     def after(self, undo: Undo, places: Places) -> None:
         """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
-        for path in self._changed:
-            for template in list(self._templates) if os.path.exists(path) else ():
-                if _is_of(template, path):
-                    _compile_again(template, path, undo)
+        for template, path in self._changed:
+            _compile_again(template, path, undo)
         self._changed = []
 
 
