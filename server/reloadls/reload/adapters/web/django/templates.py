@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
@@ -54,13 +54,6 @@ class LibrariesAdapter(RegistryAdapter):
             if id(cell.cell_contents) in self.kept:
                 cell.cell_contents = self.kept[id(cell.cell_contents)]
 
-    def after(self, undo: Undo, places: Places) -> None:
-        """Templates that are parsed from now on use what is registered now."""
-        runs = self._runs
-        super().after(undo, places)
-        if runs:
-            _reset_loaders()
-
 
 class TemplatesAdapter(Adapter):
     """The templates that loaders keep, and those that the program holds."""
@@ -71,27 +64,38 @@ class TemplatesAdapter(Adapter):
         self._templates: WeakSet[Any] = WeakSet()
         self._changed: list[tuple[Any, str]] = []
         """Those whose files changed, each with its file."""
+        self._look_again = False
         when_loaded("django.template.base", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         watch_made(module.Template, self._templates.add)
 
+    def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
+        """Statements may register tags: templates that are parsed from then on use what is registered."""
+        undo.add(self._end)
+        self._look_again = True
+
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """Have loaders look again. Templates are compiled once statements have run: they may use tags that are new."""
+        """Templates are compiled once statements have run: they may use tags that are new."""
         held = [each for each in list(self._templates) if _is_of(each, path)]
         if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
             return False
-        undo.add(self._changed.clear)
+        undo.add(self._end)
         self._changed += [(each, path) for each in held if os.path.exists(path)]
-        undo.add(_reset_loaders)
-        _reset_loaders()
+        self._look_again = True
         return True
 
+    def _end(self) -> None:
+        self._changed, self._look_again = [], False
+
     def after(self, undo: Undo, places: Places) -> None:
-        """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
+        """Compile templates anew, in their place, and have loaders look again. Raises TemplateSyntaxError."""
         for template, path in self._changed:
             _compile_again(template, path, undo)
-        self._changed = []
+        if self._look_again:
+            undo.add(_reset_loaders)
+            _reset_loaders()
+        self._end()
 
 
 def _innermost(function: Any) -> Any:
