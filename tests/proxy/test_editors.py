@@ -1,4 +1,4 @@
-"""The configurations of README.md in real editors: an edit on disk changes what they show for the open file.
+"""The configurations of docs/editors.md in real editors: an edit on disk changes what they show for the open file.
 
 Neovim is installed for it. Emacs and Helix are tested where they are.
 """
@@ -24,7 +24,7 @@ import pytest
 from tests.cli.running import environment, until
 from tests.proxy.servers import cache_folder, neovim, unavailable
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+EDITORS = (Path(__file__).parents[2] / "docs" / "editors.md").read_text(encoding="utf-8")
 FILES = {
     "main.py": "from lib import value\n\nnumber: int = value\n",
     "lib.py": "value: int = 1\n",
@@ -88,8 +88,8 @@ def servers() -> None:
 
 
 def config(language: str, with_: str) -> str:
-    """The one block of README.md in this language that has these words in it."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The one block of docs/editors.md in this language that has these words in it."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", EDITORS, re.DOTALL)
     [found] = [block for block in blocks if with_ in block]
     return str(found)
 
