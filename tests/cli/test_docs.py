@@ -125,7 +125,7 @@ def test_every_option_of_the_command_line_that_a_page_names_exists() -> None:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     calls = re.findall(
         r"reloadls (run|watch|serve|proxy|status|demo) ([^\n`]*)",
-        "\n".join(map(lambda path: path.read_text("utf-8"), pages)),
+        "\n".join([path.read_text("utf-8") for path in pages]),
     )
     assert len(calls) > 40
     for name, rest in calls:
