@@ -16,6 +16,7 @@ _COMMANDS = ("", "run", "watch", "serve", "proxy", "status", "demo")
 _PAGES = {
     "index.md": "README.md",
     "vscode-extension.md": "client-vscode/README.md",
+    "examples.md": "examples/README.md",
     "architecture.md": "server/ARCHITECTURE.md",
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",

@@ -1,27 +1,20 @@
-"""A server that counts its requests: `reloadls run counter_server.py PORT`. Edit `greeting`: the counter stays."""
+"""A server that counts its requests: `reloadls run uvicorn counter_server:app`. Edit `greeting`: the counter stays."""
 
 from __future__ import annotations
 
-import sys
+from fastapi import FastAPI
 
-from aiohttp import web
-
+app = FastAPI()
 REQUESTS = {"count": 0}
 
 
 def greeting() -> str:
-    """The text of each response."""
+    """Return the text of each response."""
     return "hello"
 
 
-async def index(request: web.Request) -> web.Response:
+@app.get("/")
+def index() -> str:
     """Count, and greet."""
     REQUESTS["count"] += 1
-    return web.Response(text=f"{greeting()} {REQUESTS['count']}")
-
-
-app = web.Application()
-app.add_routes([web.get("/", index)])
-
-if __name__ == "__main__":
-    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None)
+    return f"{greeting()} {REQUESTS['count']}"

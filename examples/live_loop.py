@@ -1,4 +1,4 @@
-"""A program that adds up numbers, one per line of its input: `reloadls run live_loop.py`. Edit `step`: the total stays."""
+"""A program that adds up the numbers in its input: `reloadls run live_loop.py`. Edit `step`: the total stays."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ TOTAL = {"value": 0}
 
 
 def step(number: int) -> int:
-    """What is added for one number."""
+    """Return what is added for one number."""
     return number
 
 
 @on_reload
 def changed(report: object) -> None:
-    """Runs after each reload that changed something."""
+    """Run after each reload that changed something."""
     print("reloaded", flush=True)
 
 

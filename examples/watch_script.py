@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 from reloadls import FileChange, FileWatcher
@@ -22,7 +23,5 @@ async def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(sys.argv[1]))
-    except KeyboardInterrupt:
-        pass
