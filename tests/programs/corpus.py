@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from . import applications, frameworks, others, scripts, wagtail, web
+from . import applications, frameworks, isso, livekit, others, scripts, wagtail, web
 
 __all__ = ["PROGRAMS"]
 
-PROGRAMS = (
-    *scripts.PROGRAMS,
-    *web.PROGRAMS,
-    *frameworks.PROGRAMS,
-    *others.PROGRAMS,
-    *applications.PROGRAMS,
-    *wagtail.PROGRAMS,
-)
+_PARTS = (scripts, web, frameworks, wagtail, others, livekit, applications, isso)
+PROGRAMS = tuple(program for part in _PARTS for program in part.PROGRAMS)

@@ -133,3 +133,10 @@ def test_who_has_copied_a_container_is_noted(live: Live) -> None:
     live.load({"app.py": text})
     (note,) = live.edit(("app.py", "'a': 1", "'a': 2")).notes
     assert (note.code, note.name) == ("stillHeld", "App.__init__")
+
+
+def test_a_class_attribute_that_a_constructor_reads(live: Live) -> None:
+    text = "class App:\n    PATHS = ['/']\n\n    def __init__(self):\n        self.table = dict.fromkeys(self.PATHS)\n"
+    live.load({"app.py": f"{text}\n\nclass Own(App):\n    pass\n\n\napp = Own()\n"})
+    (note,) = live.edit(("app.py", "['/']", "['/', '/more']")).notes
+    assert note.message.startswith("App.__init__ uses PATHS; 1 App object")

@@ -19,7 +19,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .plan import Work, grows_in_place
 from .transaction import Transaction
-from .used import MODULE
+from .used import MODULE, constructors_that_read
 
 __all__ = ["MOST_RUNS", "Due", "Schedule"]
 
@@ -132,6 +132,7 @@ class Schedule:
                 self.push(module, statement)
             if self.is_running(module, statement):
                 users.append((module, MODULE, (key, body)))
+        users += () if body else constructors_that_read(self._shared.modules, key)
         self._shared.used.add(self._shared.modules, users)
 
     def _clear_cache(self, module: LoadedModule, name: str) -> None:

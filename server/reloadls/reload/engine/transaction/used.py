@@ -17,11 +17,11 @@ from reloadls.reload.engine.analysis.flow import is_behind
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.running import frame_of_generator, frames
-from reloadls.reload.engine.program.dependents import Use
+from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes
 
-__all__ = ["MODULE", "Used"]
+__all__ = ["MODULE", "Used", "constructors_that_read"]
 
 MODULE = "<module>"
 """The name of the code of a module's statements."""
@@ -135,6 +135,19 @@ class Used:
                 notes.add("stillHeld", message, module=each.module, line=line, name=each.constructor)
 
 
+def constructors_that_read(modules: Modules, key: Key) -> Iterator[tuple[LoadedModule, str, Use]]:
+    """The constructors that read an attribute of their class, as `self.NAME`."""
+    outer, _, attribute = key[1].rpartition(".")
+    cls = _value_at(modules.named(key[0]), outer) if outer else None
+    for kind in _with_subclasses(cls, "__init__", inheriting=False) if isinstance(cls, type) else ():
+        module = modules.named(kind.__module__)
+        for method in _CONSTRUCTORS if module is not None else ():
+            function = vars(kind).get(method)
+            if isinstance(function, FunctionType) and attribute in function.__code__.co_names:
+                assert module is not None
+                yield module, f"{kind.__qualname__}.{method}", (key, False)
+
+
 def _note_frame(notes: Notes, module: LoadedModule, frame: FrameType, names: set[str]) -> None:
     code, statement = frame.f_code, None
     if code.co_name == MODULE:
@@ -205,14 +218,15 @@ def _count_again(made: _Made) -> int:
     )
 
 
-def _with_subclasses(cls: type, method: str) -> Iterator[type]:
-    """A class, and those that inherit its constructor."""
+def _with_subclasses(cls: type, method: str, *, inheriting: bool = True) -> Iterator[type]:
+    """A class, and those below it; with `inheriting`, only those that inherit its constructor."""
     function = vars(cls).get(method)
     kinds = [cls]
     for kind in kinds:
         yield kind
         below: list[type] = type.__subclasses__(kind)
-        kinds += [each for each in below if _inherits(each, method, function) and each not in kinds]
+        below = [each for each in below if each not in kinds]
+        kinds += [each for each in below if not inheriting or _inherits(each, method, function)]
 
 
 def _inherits(cls: type, method: str, function: object) -> bool:
