@@ -140,3 +140,42 @@ def test_a_class_attribute_that_a_constructor_reads(live: Live) -> None:
     live.load({"app.py": f"{text}\n\nclass Own(App):\n    pass\n\n\napp = Own()\n"})
     (note,) = live.edit(("app.py", "['/']", "['/', '/more']")).notes
     assert note.message.startswith("App.__init__ uses PATHS; 1 App object")
+
+
+def test_what_a_context_has_used_when_it_was_entered(live: Live) -> None:
+    text = "from contextlib import contextmanager\n\nURL = 'a'\n\n\n@contextmanager\ndef lifespan():\n    yield URL\n"
+    app = live.load({"app.py": text})
+    with app.lifespan() as url:
+        (note,) = live.edit(("app.py", "'a'", "'b'")).notes
+        assert (
+            note.message == "lifespan used URL before this edit, and is still running; restart to apply the edit there"
+        )
+    assert url == "a"
+    assert not live.edit(("app.py", "'b'", "'c'")).notes
+
+
+def test_proxies_are_not_asked_what_they_stand_for(live: Live) -> None:
+    text = """\
+LIMIT = 1
+LOADED = []
+
+
+class Proxy:
+    @property
+    def __class__(self):
+        LOADED.append(1)
+        return int
+
+
+proxy = Proxy()
+
+
+def limit():
+    while True:
+        yield LIMIT
+"""
+    app = live.load({"app.py": text})
+    generator = app.limit()
+    assert next(generator) == 1
+    live.edit(("app.py", "LIMIT = 1", "LIMIT = 2"))
+    assert (next(generator), app.LOADED) == (2, [])

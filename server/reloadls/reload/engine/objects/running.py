@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reloadls.reload.report import Note
 
 __all__ = [
+    "GENERATORS",
     "REFERENCES",
     "Noted",
     "Running",
@@ -27,6 +28,8 @@ __all__ = [
     "old_code",
 ]
 
+GENERATORS = frozenset([GeneratorType, CoroutineType, AsyncGeneratorType])
+"""What has a frame that waits."""
 Running = tuple[CodeType, dict[str, Any]]
 """A code object that is being run, and the namespace of its module."""
 

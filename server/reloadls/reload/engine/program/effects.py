@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -30,7 +30,7 @@ from reloadls.base.package import PACKAGE
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.undo import Undo
 
-__all__ = ["Effect", "Note", "Recorder", "forget_execution", "lister", "was_executed", "watch_executions"]
+__all__ = ["Effect", "Note", "Recorder", "forget_execution", "is_link", "lister", "was_executed", "watch_executions"]
 
 
 @dataclass(slots=True, eq=False)
@@ -183,7 +183,15 @@ _executed: set[str] = set()
 
 def was_executed(path: str) -> bool:
     """Whether the code of a source file was run in this process since an engine was made."""
-    return any(os.path.realpath(each) == path for each in list(_executed))
+    ending = os.sep + os.path.basename(path)
+    # Where a path really leads costs a call to the system for each folder on the way: few are asked.
+    return any((each.endswith(ending) or is_link(each)) and os.path.realpath(each) == path for each in list(_executed))
+
+
+@lru_cache(maxsize=8192)
+def is_link(file: str) -> bool:
+    """Whether the file that a module was loaded from is a link; asked once, since every edit asks it of all modules."""
+    return os.path.islink(file)
 
 
 def _on_audit(event: str, args: tuple[Any, ...]) -> None:

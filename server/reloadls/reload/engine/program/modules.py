@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
 from tokenize import detect_encoding
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from reloadls.base.package import PACKAGE
 
-from .effects import Effect, was_executed
+from .effects import Effect, is_link, was_executed
 
 if TYPE_CHECKING:
     from reloadls.reload.engine.analysis.statements import Facts, Source, Statement
@@ -490,16 +489,10 @@ def _of_file(path: str) -> Iterator[tuple[str, ModuleType]]:
         # Where a path really leads costs a call to the system for each folder on the way: few are asked.
         if (
             isinstance(file, str)
-            and ((os.sep + file).endswith(ending) or _is_link(file))
+            and ((os.sep + file).endswith(ending) or is_link(file))
             and os.path.realpath(file) == path
         ):
             yield name, module
-
-
-@lru_cache(maxsize=8192)
-def _is_link(file: str) -> bool:
-    """Whether the file that a module was loaded from is a link; asked once, since every edit asks it of all modules."""
-    return os.path.islink(file)
 
 
 def _under(path: str, folders: Iterable[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from weakref import ref
 from reloadls.reload.engine.analysis.flow import is_behind
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
-from reloadls.reload.engine.objects.running import frame_of_generator, frames
+from reloadls.reload.engine.objects.running import GENERATORS, frame_of_generator, frames
 from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes
@@ -73,7 +74,7 @@ class Used:
         made: dict[type, _Made] = {}
         for module, name, ((origin, path), called) in functions:
             value = _value_at(modules.named(origin), path)
-            if isinstance(value, FunctionType) is not called or not (called or is_a(value, _VALUES)):
+            if is_a(value, FunctionType) is not called or not (called or is_a(value, _VALUES)):
                 continue  # an object that is made anew is noted where something holds the old one
             used = _Use(path.rpartition(".")[2], called, value)
             cls = _class_of(module, name)
@@ -110,9 +111,8 @@ class Used:
         if not self._functions:
             return
         yield from frames()
-        functions = [_value_at(module, name) for module, name in self._functions]
-        if any(isinstance(each, FunctionType) and each.__code__.co_flags & _GENERATORS for each in functions):
-            for each in gc.get_objects():
+        if any(_is_context(module.namespace.get(name)) for module, name in self._functions):
+            for each in [each for each in gc.get_objects() if type(each) in GENERATORS]:
                 frame = frame_of_generator(each)
                 if frame is not None:
                     yield frame
@@ -142,8 +142,8 @@ def constructors_that_read(modules: Modules, key: Key) -> Iterator[tuple[LoadedM
     for kind in _with_subclasses(cls, "__init__", inheriting=False) if isinstance(cls, type) else ():
         module = modules.named(kind.__module__)
         for method in _CONSTRUCTORS if module is not None else ():
-            function = vars(kind).get(method)
-            if isinstance(function, FunctionType) and attribute in function.__code__.co_names:
+            function: Any = vars(kind).get(method)
+            if is_a(function, FunctionType) and attribute in function.__code__.co_names:
                 assert module is not None
                 yield module, f"{kind.__qualname__}.{method}", (key, False)
 
@@ -184,14 +184,22 @@ def _class_of(module: LoadedModule, name: str) -> type | None:
     return value if isinstance(value, type) and not issubclass(value, type) else None
 
 
-def _value_at(module: LoadedModule | None, path: str) -> object:
+def _value_at(module: LoadedModule | None, path: str) -> Any:
     """What a name of a module, or one of its classes, means; a method's function."""
     names = path.split(".")
     value: Any = None if module is None else module.namespace.get(names[0])
     for name in names[1:]:
-        value = vars(value).get(name) if isinstance(value, type) else None
-    value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
-    return value.__wrapped__ if isinstance(getattr(value, "__wrapped__", None), FunctionType) else value
+        value = vars(value).get(name) if is_a(value, type) else None
+    value = value.__func__ if is_a(value, (staticmethod, classmethod)) else value
+    return (
+        value.__wrapped__ if type(value).__module__ == functools.__name__ and hasattr(value, "__wrapped__") else value
+    )
+
+
+def _is_context(value: Any) -> bool:
+    """Whether it is a generator that a decorator runs in two parts, as for `with`: the first part is done once."""
+    inner: Any = value.__wrapped__ if is_a(value, FunctionType) and hasattr(value, "__wrapped__") else None
+    return is_a(inner, FunctionType) and bool(inner.__code__.co_flags & _GENERATORS)
 
 
 def _find_objects(made: dict[type, _Made]) -> None:
