@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := -m pip --disable-pip-version-check --no-input install -qq --progress-bar off
 INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
@@ -19,20 +19,35 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help docs demo test check check-client test-main test-others test-programs test-lowest vsix e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test check check-client test-main test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
+#: help           list these targets
+#: demo           watch it work, on a copy of a real project
+#: test           every check and test; watching and reloading also on the oldest and newest other Python found here
+#: check          ruff, mypy and import-linter
+#: check-client   the extension: types, style, unit tests
+#: test-main      the tests on one Python
+#: test-others    the tests of watching and reloading on the oldest and newest other Python found here
+#: test-programs  real programs, from a package index into the user's cache, edited as developers do
+#: test-lowest    tests with the oldest versions of the dependencies that are allowed
+#: mutants        mutate watch/, protocol/ and service/, and print the mutants that no test kills (MUTATE=path for others)
+#: e2e            the extension in a real VS Code
+#: docs           the docs site, into .site; warnings are errors
+#: dist           the wheel and the sdist, into dist; installs both into empty environments
+#: vsix           the extension for this platform, into client-vscode/dist
+#: vsix-all       the extension for every platform, into client-vscode/dist
+#: constraints    pin the versions that CI uses, in .ci/constraints.txt
+#: bench          benchmarks beside the peers that bench-peers installs, into docs/bench
+#: bench-peers    install the peers, into the user's cache
+#: bench-figures  benchmarks of reloadls alone
+#: bench-million  a tree of a million files
+#: bench-proxy    what the proxy adds to real language servers
+#: bench-reload   other reload engines beside ours, into docs/bench
+#: bench-programs the corpus of real programs, into docs/bench
+#: picture        the picture in README.md
+#: clean          delete what these made
 help:
-	@echo "make demo    see it at work, on a copy of a real project"
-	@echo "make test    every check and test; those of watching and reloading on the oldest and the newest other Python 3.11 to 3.15 found here"
-	@echo "make test-programs  real programs, from a package index into the user's cache, edited as developers do"
-	@echo "make test-lowest  with the oldest versions of the dependencies that are allowed"
-	@echo "make e2e     the extension in a real VS Code"
-	@echo "make docs    the docs site, into .site"
-	@echo "make vsix    packs the extension, into client-vscode/dist"
-	@echo "make bench-reload  other reload engines beside ours, into docs/bench"
-	@echo "make bench-programs  the corpus of real programs, into docs/bench"
-	@echo "make bench   benchmarks, with the peers beside that make bench-peers installs, into docs/bench"
-	@echo "make clean   delete what these made"
+	@sed -n 's/^#: \(\S* *\)\(.*\)/make \1 \2/p' Makefile
 
 demo: $(INSTALLED)
 	@$(BIN)/reloadls demo
@@ -96,15 +111,36 @@ test-lowest: $(CHECKS)
 	    "$$python" -m venv --clear "$$venv"; \
 	    "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
 	    "$$venv/bin/python" .ci/lowest > "$$venv/constraints.txt"; \
-	    "$$venv/bin/python" $(PIP) --constraint "$$venv/constraints.txt" --editable '.[speed,ws]' --group test; \
+	    PIP_CONSTRAINT= "$$venv/bin/python" $(PIP) --constraint "$$venv/constraints.txt" --editable '.[speed,ws]' --group test; \
 	    touch "$$venv/.checks"; \
 	fi; \
 	echo "== pytest with the lowest versions on $$("$$venv/bin/python" --version)"; \
 	"$$venv/bin/python" -m pytest -q $(PARALLEL) --override-ini filterwarnings=default $(LOWEST) < /dev/null
 
+# Builds both packages and tries them out.
+dist: $(CHECKS)
+	@echo "== the wheel and the sdist, into dist"
+	@$(BIN)/python .ci/check_dist.py
+
+# Not in CI: it takes hours.
+mutants: $(CHECKS)
+	@[ -e .venvs/mutants/.installed ] || { \
+	    $(BIN)/python -m venv --clear .venvs/mutants && \
+	    .venvs/mutants/bin/python $(PIP) 'cosmic-ray>=8.7' && touch .venvs/mutants/.installed; }
+	@.venvs/mutants/bin/python .ci/mutants.py $(MUTATE)
+
+constraints: $(CHECKS)
+	@{ echo "# The versions that CI uses; made by 'make constraints'."; \
+	    for python in $(BIN)/python .venvs/docs/bin/python; do $$python -m pip freeze --exclude-editable --exclude pip; done \
+	    | sort -fu; } > .ci/constraints.txt
+
 # The extension with the server for this platform, and without one for all.
 vsix: $(CHECKS)
 	@$(BIN)/python client-vscode/scripts/pack.py
+
+# For every platform, with its wheels downloaded by name.
+vsix-all: $(CHECKS)
+	@$(BIN)/python client-vscode/scripts/pack.py --all
 
 # The docs site, with warnings as errors.
 docs: $(CHECKS)

@@ -66,7 +66,7 @@ def _command_line() -> str:
     parts = ["# Command line\n"]
     for command in _COMMANDS:
         words = [*filter(None, [command]), "--help"]
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [sys.executable, "-m", "reloadls", *words],
             capture_output=True,
             encoding="utf-8",

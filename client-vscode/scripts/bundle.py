@@ -1,7 +1,8 @@
-"""How the server gets into the extension: a wheel of it, and all it depends on, as one folder that any Python can use.
+"""How the server gets into the extension: a wheel of it and of all its dependencies, in one folder for one platform.
 
-The folder must work with every Python that reloadls supports, not just the one that fills it. So each compiled part
-must keep to the stable ABI, and what only some versions of Python depend on must be there, too.
+The folder must work with every Python that reloadls supports, not only the one that fills it. So each compiled part
+must use the stable ABI, and dependencies of only some versions of Python must be included too. Wheels of another
+platform are downloaded by its name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
@@ -20,9 +22,38 @@ from cache import run
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = ["make_bundle"]
+__all__ = ["PLATFORMS", "Platform", "make_bundle"]
 
-_PYTHONS: Final = ("3.11", "3.12", "3.13")
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform that the extension is packed for.
+
+    Attributes:
+        tags: of its wheels, the preferred one first.
+        markers: what a requirement's condition sees there.
+    """
+
+    tags: tuple[str, ...]
+    markers: dict[str, str]
+
+
+_LINUX: Final = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+_MACOS: Final = {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"}
+_WINDOWS: Final = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"}
+PLATFORMS: Final = {
+    "linux-x64": Platform(("manylinux_2_17_x86_64", "manylinux2014_x86_64"), _LINUX),
+    "linux-arm64": Platform(("manylinux_2_17_aarch64", "manylinux2014_aarch64"), _LINUX),
+    "alpine-x64": Platform(("musllinux_1_1_x86_64",), _LINUX),
+    "alpine-arm64": Platform(("musllinux_1_1_aarch64",), _LINUX),
+    "darwin-x64": Platform(("macosx_10_12_x86_64",), _MACOS),
+    "darwin-arm64": Platform(("macosx_11_0_arm64",), _MACOS),
+    "win32-x64": Platform(("win_amd64",), _WINDOWS),
+    "win32-arm64": Platform(("win_arm64",), _WINDOWS),
+}
+"""By the names of VS Code's marketplace."""
+
+_PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 _NOTICES: Final = "THIRD_PARTY_NOTICES.txt"
 _CONSTRAINTS: Final = (
     "watchfiles>=1",  # 0.0.0a1 is a stub without its native part, and all that a pure-Python build would get
@@ -30,8 +61,8 @@ _CONSTRAINTS: Final = (
 )
 
 
-def make_bundle(project: Path, libs: Path) -> None:
-    """Fill `libs`, which is made anew, with reloadls from `project` and its dependencies for this platform.
+def make_bundle(project: Path, libs: Path, platform: Platform) -> None:
+    """Fill `libs`, which is replaced, with reloadls from `project` and its dependencies for `platform`.
 
     Raises:
         SystemExit: something has a compiled part for one version of Python only.
@@ -45,9 +76,11 @@ def make_bundle(project: Path, libs: Path) -> None:
         while True:
             fresh = work / "libs"
             shutil.rmtree(fresh, ignore_errors=True)
-            binary = ("--only-binary=:all:", "--no-compile", "--target", fresh)
+            binary: list[str | Path] = ["--only-binary=:all:", "--no-compile", "--target", fresh]
+            binary += ["--implementation", "cp", "--python-version", _PYTHONS[0]]
+            binary += [word for tag in platform.tags for word in ("--platform", tag)]
             _pip("install", *binary, "--constraint", work / "constraints.txt", *wanted)
-            if not (missing := sorted(set(_missing(fresh)))):
+            if not (missing := sorted(set(_missing(fresh, platform.markers)))):
                 break
             wanted += missing
         _check_compiled(fresh)
@@ -63,19 +96,19 @@ def _pip(command: str, *arguments: str | Path) -> None:
     run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", command, "-q", *arguments)
 
 
-def _missing(libs: Path) -> Iterator[str]:
-    """What some supported Python would need there and does not find: pip goes by the one that runs it."""
+def _missing(libs: Path, markers: dict[str, str]) -> Iterator[str]:
+    """What some supported Python needs there and does not find: pip evaluates conditions for the one that runs it."""
     there = {canonicalize_name(dist.name): dist for dist in distributions(path=[os.fspath(libs)])}
     for dist in there.values():
         for text in dist.requires or ():
             requirement = Requirement(text)
-            if _needed(requirement) and canonicalize_name(requirement.name) not in there:
+            if _needed(requirement, markers) and canonicalize_name(requirement.name) not in there:
                 yield f"{requirement.name}{requirement.specifier}"
 
 
-def _needed(requirement: Requirement) -> bool:
+def _needed(requirement: Requirement, markers: dict[str, str]) -> bool:
     marker = requirement.marker
-    environments = ({"python_version": python, "python_full_version": f"{python}.0"} for python in _PYTHONS)
+    environments = ({**markers, "python_version": python, "python_full_version": f"{python}.0"} for python in _PYTHONS)
     return marker is None or any(marker.evaluate({"extra": "", **environment}) for environment in environments)
 
 

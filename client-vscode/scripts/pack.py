@@ -1,6 +1,6 @@
-"""How the extension is packed: `make vsix` runs this. Two files, the same extension with and without the server.
+"""How the extension is packed: `make vsix` runs this for the machine's platform, `make vsix-all` for all platforms.
 
-client-vscode/dist/reloadls-<version>-<platform>.vsix     with the server and its dependencies for this platform
+client-vscode/dist/reloadls-<version>-<platform>.vsix     with the server and its dependencies for that platform
 client-vscode/dist/reloadls-<version>-universal.vsix      for every platform; the server is the user's own
 """
 
@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bundle import make_bundle
+from bundle import PLATFORMS, make_bundle
 from cache import installed, run, say
 from node import install_packages, node_environment
 
@@ -41,15 +41,19 @@ def main() -> None:
     environment = node_environment()
     install_packages(EXTENSION)
     run("npm", "run", "build", cwd=EXTENSION, env=environment)
-    say("bundling the server")
     LIBS.parent.mkdir(parents=True, exist_ok=True)
-    make_bundle(PROJECT, LIBS)
-    check_bundle()
     DIST.mkdir(exist_ok=True)
     for old in DIST.glob("*.vsix"):
         old.unlink()
-    pack(DIST / f"reloadls-{version}-{target()}.vsix", environment, bundled=True)
-    pack(DIST / f"reloadls-{version}-universal.vsix", environment, bundled=False)
+    here = target()
+    others = [name for name in PLATFORMS if name != here] if "--all" in sys.argv[1:] else []
+    for name in [*others, here]:  # the last one stays in `LIBS`, for the tests
+        say(f"bundling the server for {name}")
+        make_bundle(PROJECT, LIBS, PLATFORMS[name])
+        if name == here:
+            check_bundle()
+        pack(DIST / f"reloadls-{version}-{name}.vsix", environment, name)
+    pack(DIST / f"reloadls-{version}-universal.vsix", environment, None)
 
 
 def check_versions(version: str) -> None:
@@ -76,13 +80,15 @@ def target() -> str:
     return f"{system}-{ {'x86_64': 'x64', 'amd64': 'x64', 'aarch64': 'arm64'}.get(machine, machine) }"
 
 
-def pack(vsix: Path, environment: Mapping[str, str], *, bundled: bool) -> None:
+def pack(vsix: Path, environment: Mapping[str, str], platform_name: str | None) -> None:
+    """Pack the extension: with the server that is in `LIBS` for a platform, without it for None."""
+    bundled = platform_name is not None
     ignore = EXTENSION / ".vscodeignore"
     arguments: list[str | Path] = ["--no-dependencies", "--allow-missing-repository", "--out", vsix]
     if not any(EXTENSION.glob("LICENSE*")):
         arguments.append("--skip-license")
-    if bundled:
-        arguments += ["--target", target()]
+    if platform_name is not None:
+        arguments += ["--target", platform_name]
     with tempfile.TemporaryDirectory() as folder:
         if not bundled:
             pure = Path(folder) / "ignore"
