@@ -17,7 +17,7 @@ from reloadls.reload.engine.undo import Undo
 from .functions import replace_code, set_code
 from .lazy import adopt_annotations
 
-__all__ = ["adopt_function", "inner_functions"]
+__all__ = ["adopt_function", "inner_functions", "lead_on_documents"]
 
 _PLAIN = ("__defaults__", "__kwdefaults__", "__doc__", "__module__", "__name__", "__qualname__")
 
@@ -37,6 +37,13 @@ def adopt_function(old: FunctionType, new: FunctionType, undo: Undo) -> Function
     set_code(old, new.__code__, undo)
     _adopt_attributes(old, new, undo)
     return old
+
+
+def lead_on_documents(function: FunctionType, undo: Undo) -> None:
+    """Those that call a function in place of their own code say of themselves what it says."""
+    for each in _led_on.get(function, ()):
+        if (old := each()) is not None and old.__doc__ != function.__doc__:
+            undo.set_attribute(old, "__doc__", function.__doc__)
 
 
 def _adopt_attributes(old: FunctionType, new: FunctionType, undo: Undo) -> None:

@@ -34,6 +34,8 @@ class Snapshot:
         self._only: dict[int, set[str]] = {}
         self._whole: dict[int, tuple[Any, Any]] = {}
         self._expected: dict[int, set[str]] = {}
+        self.in_front = False
+        """What is put into an empty list may have been put at its front."""
         self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
         """Objects that did not exist, with the attributes that they began with."""
         self.filled_since: Callable[[], Iterable[Any]] = tuple
@@ -82,6 +84,7 @@ class Snapshot:
             pairs = is_a(container, dict)
             if not same_entries(before, now, pairs=pairs):
                 found.append(_of_dict(container, before, now) if pairs else _of_container(container, before, now))
+                found[-1].at_end = found[-1].at_end and (pairs or bool(before) or not self.in_front)
         for owner, known in (*self._attributes.values(), *self.made_since()):
             if change := _of_attributes(owner, known, self._only.get(id(owner))):
                 found.append(change)
@@ -157,8 +160,12 @@ class Change:
             self.added = [(at, (kept(key), kept(value))) for at, (key, value) in self.added]
         else:
             self.added = [(at, kept(entry)) for at, entry in self.added]
-        self.replaced = [(key, old, kept(new)) for key, old, new in self.replaced]
+        self.replaced = [(key, kept(old), kept(new)) for key, old, new in self.replaced]
         self.inner = [(each, _all_kept(each, content, kept)) for each, content in self.inner]
+
+    def forget_taken(self) -> None:
+        """What `take_out` has taken is there again."""
+        self.taken, self.left = [], []
 
     def take_out(self) -> bool:
         """Take out what was put in, and put back what was removed. False where that is impossible."""
@@ -211,10 +218,9 @@ class Change:
     def _take_out_entries(self) -> None:
         content = entries(self.owner)
         for place, value in reversed(self.added):
-            found = place if place < len(content) and content[place] is value else None
-            if found is None:
-                found = next((at for at in reversed(range(len(content))) if content[at] is value), None)
-            if found is not None:
+            alike = [at for at, each in enumerate(content) if each is value]
+            if alike:  # equal numbers and texts are one object
+                found = min(alike, key=lambda at: abs(at - place))
                 del content[found]
                 self.taken.append(found)
         for place, value in self.removed:

@@ -26,7 +26,7 @@ from reloadls.reload.engine.undo import Undo
 from .lazy import annotate_of
 from .reach import reach
 
-__all__ = ["Functions", "Swap", "as_they_run", "clear_caches", "replace_code", "set_code"]
+__all__ = ["Functions", "Swap", "as_they_run", "caches_of", "replace_code", "set_code"]
 
 _KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _NEAR = 2_000
@@ -220,9 +220,7 @@ def _docstring(code: CodeType) -> str | None:
     return first if isinstance(first, str) else None
 
 
-def clear_caches(functions: Iterable[FunctionType], objects: Iterable[object], undo: Undo) -> None:
-    """Forget what `functools.cache` keeps of calls of functions that run other code now."""
-    patched = {id(function) for function in functions}
-    for each in objects:
-        if type(each) is functools._lru_cache_wrapper and id(each.__wrapped__) in patched:
-            undo.at_the_end(each.cache_clear)
+def caches_of(functions: Iterable[FunctionType], objects: Iterable[object]) -> list[Any]:
+    """What `functools.cache` has made of functions, among these objects."""
+    inside = {id(function) for function in functions}
+    return [each for each in objects if type(each) is functools._lru_cache_wrapper and id(each.__wrapped__) in inside]

@@ -215,6 +215,7 @@ def snapshot(
                 else:
                     waiting.append((child, depth + 1))
     walk.add_libraries()
+    found.in_front = walk.names_one_of(_IN_FRONT)
     if line is not None and (line.sets or line.puts):
         inside = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
         for each in (*starts, *inside):
@@ -233,6 +234,7 @@ def _leads_nowhere(each: Any) -> bool:
 
 _RUN_FOR_CLASSES = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
 """Methods that a class statement may run."""
+_IN_FRONT = frozenset(["insert", "appendleft", "extendleft"])
 _URGENT = 20
 """How many objects may wait that what a line names leads to; others come after them."""
 
@@ -285,6 +287,10 @@ class _Walk:
         self._modules: list[ModuleType] = []
         self._direct: set[int] = set()
         """Iterators that the program's own modules, functions and objects hold; a library uses its own as it likes."""
+
+    def names_one_of(self, words: frozenset[str]) -> bool:
+        """Whether the line, or a function that it may call, reads an attribute of one of these names."""
+        return not words.isdisjoint(self._attributes)
 
     def add_libraries(self) -> None:
         """Remember those attributes of libraries' objects that the program's own code sets."""

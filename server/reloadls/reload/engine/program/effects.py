@@ -61,6 +61,7 @@ class Effect:
         """Undo it, unless the commit fails. Returns what could not be undone."""
         if self.change is not None:
             undo.add(self.change.now())
+            undo.add(self.change.forget_taken)
             whole = self.change.whole is not None
             what = f"the content of {type(self.change.owner).__name__}" if whole else "the order of a container"
             return "" if self.change.take_out() else what

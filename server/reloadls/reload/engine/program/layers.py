@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .effects import Effect
 
-__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under"]
+__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under", "slot_name"]
 
 _Slot = tuple[Any, Any, Any]
 """A key or an attribute's name, what it was, and what it became."""
@@ -28,8 +28,8 @@ def clash(change: Change, other: Change) -> bool:
         return False
     if change.whole or other.whole:
         return True
-    names = {_name(key) for key, old, _ in _slots(change)}
-    return any(_name(key) in names for key, _, _ in _slots(other))
+    names = {slot_name(key) for key, old, _ in _slots(change)}
+    return any(slot_name(key) in names for key, _, _ in _slots(other))
 
 
 def clash_at_end(change: Change, other: Change) -> bool:
@@ -70,33 +70,47 @@ def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:
                 move_key(change.owner, key, rest[rest.index(above) + 1 :], undo)
 
 
-def slip_under(given: Iterable[Change], later: Callable[[Any], Iterable[Change]], undo: Undo) -> None:
+def slip_under(
+    given: Iterable[Change],
+    later: Callable[[Any], Iterable[Change]],
+    undo: Undo,
+    hidden: Mapping[tuple[int, Hashable], Any],
+) -> None:
     """A statement has run again: what later statements had set before counts again.
 
     Args:
         given: what it changed.
         later: what the statements after it did to an object, in order.
         undo: learns how to take it back.
+        hidden: what they had set and the statement did not see.
     """
     seen: dict[tuple[int, Hashable], Any] = {}
+    given = list(given)
     for change in given:
         rest = list(later(change.owner))
         for key, old, new in list(_slots(change)):
             above = _holder(rest, change.owner, key)
             if above is None or type(old) is tuple or type(new) is tuple:
                 continue
-            name = (id(change.owner), _name(key))
+            name = (id(change.owner), slot_name(key))
             if name not in seen:
-                if old is MISSING:
+                seen[name] = hidden.get(name, MISSING) if old is MISSING else old
+                if seen[name] is MISSING:
                     continue  # the program has removed what the later one set
-                seen[name] = old
-                below = next(was for other, was, _ in _slots(above) if _name(other) == _name(key))
+                below = next(was for other, was, _ in _slots(above) if slot_name(other) == slot_name(key))
                 _rebase(change, key, below, undo)
-                if below is MISSING:  # it comes from this statement now, with what else that has added
-                    move_key(change.owner, key, (), undo)
+                if below is MISSING:  # it comes from this statement now
+                    _move_added(change.owner, given, undo)
             _rebase(above, key, new, undo)
             undo.add(partial(set_slot, change.owner, key, new, attributes=change.attributes))
             set_slot(change.owner, key, seen[name], attributes=change.attributes)
+
+
+def _move_added(owner: Any, given: Iterable[Change], undo: Undo) -> None:
+    """Move all keys that a statement has added to a dictionary to its end, in their order."""
+    for change in given:
+        for _, entry in change.added if change.owner is owner and is_a(owner, dict) else ():
+            move_key(owner, entry[0], (), undo)
 
 
 def move_key(owner: Any, key: Any, following: Iterable[Change], undo: Undo) -> None:
@@ -104,10 +118,10 @@ def move_key(owner: Any, key: Any, following: Iterable[Change], undo: Undo) -> N
     if not is_a(owner, dict):
         return
     content = entries(owner)
-    own = [pair for pair in content if _name(pair[0]) == _name(key)]
-    rest = [pair for pair in content if _name(pair[0]) != _name(key)]
-    names = {_name(each) for change in following if change.owner is owner for _, (each, _) in change.added}
-    target = next((at for at, pair in enumerate(rest) if _name(pair[0]) in names), len(rest))
+    own = [pair for pair in content if slot_name(pair[0]) == slot_name(key)]
+    rest = [pair for pair in content if slot_name(pair[0]) != slot_name(key)]
+    names = {slot_name(each) for change in following if change.owner is owner for _, (each, _) in change.added}
+    target = next((at for at, pair in enumerate(rest) if slot_name(pair[0]) in names), len(rest))
     moved = [*rest[:target], *own, *rest[target:]]
     if not same_entries(moved, content, pairs=True):
         undo.add(partial(put_back, owner, content))
@@ -123,27 +137,28 @@ def _slots(change: Change) -> Iterator[_Slot]:
 
 def _holder(changes: Iterable[Change], owner: Any, key: Any) -> Change | None:
     """The first of these that has set a key."""
-    name = _name(key)
+    name = slot_name(key)
     return next(
-        (each for each in changes if each.owner is owner and any(_name(slot[0]) == name for slot in _slots(each))), None
+        (each for each in changes if each.owner is owner and any(slot_name(slot[0]) == name for slot in _slots(each))),
+        None,
     )
 
 
-def _name(key: Any) -> Hashable:
+def slot_name(key: Any) -> Hashable:
     """What keys are compared by: no method of the program is called."""
     return (type(key), key) if type(key) in (str, int, float, bool, bytes, type(None)) else id(key)
 
 
 def _forget(change: Change, key: Any, undo: Undo) -> None:
     _keep(change, undo)
-    change.added = [each for each in change.added if _name(each[1][0]) != _name(key)]
-    change.replaced = [each for each in change.replaced if _name(each[0]) != _name(key)]
+    change.added = [each for each in change.added if slot_name(each[1][0]) != slot_name(key)]
+    change.replaced = [each for each in change.replaced if slot_name(each[0]) != slot_name(key)]
 
 
 def _rebase(change: Change, key: Any, old: Any, undo: Undo) -> None:
     """What was there before a change is another value now."""
     for other, was, new in list(_slots(change)):
-        if _name(other) == _name(key) and was is not old:
+        if slot_name(other) == slot_name(key) and was is not old:
             _forget(change, key, undo)
             if old is MISSING:
                 change.added = [*change.added, (0, (other, new))]
@@ -188,6 +203,6 @@ def _by_target(steps: Iterable[Step], effects: Mapping[Facts, Sequence[Effect]])
 
 def _targets(change: Change) -> Iterable[Hashable]:
     if change.attributes:
-        return [(id(change.owner), _name(key)) for key, _, _ in _slots(change)]
+        return [(id(change.owner), slot_name(key)) for key, _, _ in _slots(change)]
     inner = [(id(each), None) for each, _ in change.inner if not is_a(each, set)]
     return inner if is_a(change.owner, set) else [(id(change.owner), None), *inner]

@@ -227,6 +227,14 @@ class LoadedModule:
             return place < within
         return self.order > other.order
 
+    def place(self) -> tuple[float, ...]:
+        """Where in the program its statements are run, to be compared with that of another module."""
+        for importer, line in self.importers[:1]:
+            statement = importer._now(line)
+            if statement is not None:
+                return (*importer.place(), statement.first)
+        return (self.order,)
+
     def imported_on(self, importer: LoadedModule) -> int | None:
         """The line where the statement of a module is now that had this one loaded; None if none of it did."""
         begun = next((line for each, line in self.importers if each is importer), None)

@@ -34,8 +34,9 @@ def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iter
         content = entries(owner)
         added = [entry for change in changes for _, entry in change.added]
         start = len(content) - len(added)
-        if start < 0 or not _are(content[start:], added, pairs=is_a(owner, dict)):
-            continue
+        at_end = all(change.at_end for change in changes if change.added)
+        if start < 0 or not at_end or not _are(content[start:], added, pairs=is_a(owner, dict)):
+            continue  # equal numbers are one object: what was put in front may be at the end, too
         places = [at for each in taken if each.owner is owner for at in each.taken]
         target = min(places) if places else _before_later(modules, origin, owner, content[:start])
         if target < start:
@@ -59,19 +60,19 @@ def _by_owner(given: Iterable[Change]) -> Iterable[list[Change]]:
 
 
 def _are(content: list[Any], added: list[Any], *, pairs: bool) -> bool:
-    if pairs:
-        return all(one[0] is other[0] for one, other in zip(content, added, strict=True))
-    return all(one is other for one, other in zip(content, added, strict=True))
+    return all(_is_entry(one, other, pairs=pairs) for one, other in zip(content, added, strict=True))
 
 
 def _before_later(modules: Modules, origin: Origin, owner: Any, content: list[Any]) -> int:
     module, statement = origin
-    later = (
-        _find(content, entry, at, pairs=is_a(owner, dict))
-        for change in later_changes(modules, module, statement.first, owner)
-        for at, entry in (change.added if change.at_end else ())
-    )
-    return min((at for at in later if at is not None), default=len(content))
+    pairs = is_a(owner, dict)
+    later = [each for each in later_changes(modules, module, statement.first, owner) if each.at_end]
+    first = len(content)
+    for entry in reversed([entry for change in later for _, entry in change.added]):
+        # Backwards, one before the other: equal numbers and texts are one object.
+        found = (at for at in reversed(range(first)) if _is_entry(content[at], entry, pairs=pairs))
+        first = next(found, first)
+    return first
 
 
 def later_changes(modules: Modules, module: LoadedModule, line: int, owner: Any) -> Iterator[Change]:
@@ -107,10 +108,5 @@ def _changes(module: LoadedModule) -> Iterator[Change]:
             yield effect.change
 
 
-def _find(content: list[Any], entry: Any, at: int, *, pairs: bool) -> int | None:
-    def fits(other: Any) -> bool:
-        return other[0] is entry[0] if pairs else other is entry
-
-    if at < len(content) and fits(content[at]):
-        return at
-    return next((place for place in reversed(range(len(content))) if fits(content[place])), None)
+def _is_entry(one: Any, other: Any, *, pairs: bool) -> bool:
+    return one[0] is other[0] if pairs else one is other

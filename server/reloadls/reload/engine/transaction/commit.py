@@ -10,10 +10,11 @@ from weakref import ref
 
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.objects.adopt import lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.contents import is_overwritten
-from reloadls.reload.engine.objects.functions import Functions, clear_caches, set_code
+from reloadls.reload.engine.objects.functions import Functions, caches_of, set_code
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -163,7 +164,7 @@ class Commit:
         self._push_importers(names)
         for plan in self._shared.work.plans:
             self._put_in_order(plan)
-        for plan in self._shared.work.plans:
+        for plan in self._last_first():
             self._remove(plan)
         for due in self._schedule.edited():
             if due.step.before is not None:
@@ -171,6 +172,11 @@ class Commit:
         for plan in self._shared.work.plans:
             for name in plan.bodies:
                 self._body_changed(plan.module, name)
+
+    def _last_first(self) -> list[ModulePlan]:
+        """What is gone is no longer seen as what comes after another: it has to go before that."""
+        plans = list(self._shared.work.plans)
+        return sorted(plans, key=lambda plan: plan.module.place(), reverse=True) if len(plans) > 1 else plans
 
     def _put_in_order(self, plan: ModulePlan) -> None:
         """What statements did that have changed places is brought about again, in the order in which they are now."""
@@ -197,11 +203,13 @@ class Commit:
         patched = []
         for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
             if set_code(function, swap.new, self._shared.undo) and not swap.moved_only:
+                lead_on_documents(function, self._shared.undo)
                 patched.append(function)
         self._suspended, self._shared.functions.suspended = self._shared.functions.suspended, []
         if patched:
             values = (value for space in self._shared.modules.spaces() for value in list(space.values()))
-            clear_caches(patched, values, self._shared.undo)
+            for cache in caches_of(patched, values):
+                self._shared.forget_calls(cache)
             self._shared.adapters.functions_changed(patched, self._shared.undo)
 
     def _take(self, plan: ModulePlan) -> None:
@@ -264,6 +272,7 @@ class Commit:
     def _note_what_is_held(self) -> None:
         shared = self._shared
         shared.given, shared.all_given, shared.traces.taken = [], [], []
+        shared.stale.clear()
         shared.held.note(shared.notes, shared.used)
 
     def _note_what_is_left(self) -> None:

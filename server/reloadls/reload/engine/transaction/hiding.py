@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from types import FunctionType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
 from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
 from reloadls.reload.engine.objects.process_state import PROCESS
-from reloadls.reload.engine.program.candidates import names_in
-from reloadls.reload.engine.program.dependents import value_at
+from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
+from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .plan import definitions
 
-__all__ = ["later_hidden", "read_by"]
+__all__ = ["Hidden", "later_hidden"]
 
 _CONTAINERS = (list, dict, set)
 
-
-def read_by(module: LoadedModule, statement: Statement) -> dict[int, Any]:
-    """The objects that a statement reads by its names, and that the functions read which it calls: id -> object."""
-    found: dict[int, Any] = {}
-    for chain in statement.facts.uses.now.reads:
-        for end in range(1, len(chain) + 1):
-            value = value_at(module, chain[:end])
-            found[id(value)] = value
-            if isinstance(value, FunctionType):
-                space = value.__globals__
-                found.update((id(space[name]), space[name]) for name in names_in(value.__code__) if name in space)
-    return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
+Hidden = dict[tuple[int, Hashable], Any]
+"""The id of an object and the name of a key or attribute of it -> its value."""
 
 
 @contextmanager
-def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, undo: Undo) -> Iterator[None]:
-    """Take out what later statements have put into the objects that a statement reads, while it runs."""
+def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, undo: Undo) -> Iterator[Hidden]:
+    """Take out what later statements have put into the objects that a statement reads, while it runs.
+
+    Yields the keys and attributes that are there no more for that time.
+    """
+    gone: Hidden = {}
     uses = statement.facts.uses
     if not (
         (uses.value and uses.binds) or any(definitions(statement))
     ):  # it is there for what it does: that is put in its place
-        yield
+        yield gone
         return
     hidden: list[tuple[Any, Any, Any]] = []
-    for owner in read_by(module, statement).values():
+    for owner in read_by(modules, module, statement).values():
         changes = [each for each in later_changes(modules, module, statement.first, owner) if _can_be_hidden(each)]
         if changes:
             before = _content(owner)
@@ -57,9 +50,18 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
             for change in reversed(changes):
                 replace(change, taken=[], left=[]).take_out()
             hidden.append((owner, before, _content(owner)))
-    yield
+            gone.update(_gone(*hidden[-1]))
+    yield gone
     for owner, before, without in hidden:
         _show(owner, before, without)
+
+
+def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Hashable], Any]]:
+    if not is_a(owner, _CONTAINERS) or is_a(owner, dict):
+        left = {slot_name(key) for key in dict(without)}
+        for key, value in dict(before).items():
+            if slot_name(key) not in left:
+                yield (id(owner), slot_name(key)), value
 
 
 def _can_be_hidden(change: Change) -> bool:

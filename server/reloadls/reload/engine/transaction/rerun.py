@@ -6,7 +6,7 @@ import ast
 import gc
 import os
 from abc import ABCMeta
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import getmro
@@ -29,10 +29,11 @@ from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_changes, later_statements, place
+from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.undo import MISSING
 
 from .class_body import ClassBodies, is_class
-from .hiding import later_hidden, read_by
+from .hiding import later_hidden
 from .plan import codes_within, definitions, grows_in_place
 from .schedule import Schedule
 from .stars import Stars
@@ -157,12 +158,15 @@ class Rerun:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
         self._clear_idle(module, statement)
-        with later_hidden(self._shared.modules, module, statement, self._shared.undo):
+        with later_hidden(self._shared.modules, module, statement, self._shared.undo) as hidden:
             self._shared.execute(module, statement, code, part=part)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
         slip_under(
-            shared.given, lambda owner: later_changes(shared.modules, module, statement.first, owner), shared.undo
+            shared.given,
+            lambda owner: later_changes(shared.modules, module, statement.first, owner),
+            shared.undo,
+            hidden,
         )
         given = [Effect(change=change) for change in shared.given]
         self.clear(module, statement, given, has_run=True)
@@ -170,12 +174,12 @@ class Rerun:
 
     def _clear_idle(self, module: LoadedModule, statement: Statement) -> None:
         """Have later statements that add only what is missing give way to one that may add it before them."""
-        if _IDLE.isdisjoint(statement.facts.words) or statement.facts.uses.value:
+        if not _may_be_idle(statement):
             return
-        owners = read_by(module, statement)
+        owners = read_at_once(module, statement)
         for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
             mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
-            if mine and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+            if mine and _may_be_idle(each):
                 self._give_way(other, each)
 
     def _give_way(self, module: LoadedModule, statement: Statement) -> None:
@@ -219,6 +223,8 @@ class Rerun:
         if not has_run:
             self._push_idle(module, statement, [each for each in mine if each.added])
         later = list(later_statements(shared.modules, module, statement.first))
+        if not has_run:
+            self._give_way_alike(later, mine)
         clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
         owners = {id(each.owner) for pair in clashing for each in pair}
         for other, each, changes in reversed(later):
@@ -230,13 +236,30 @@ class Rerun:
                 continue
             self._give_way(other, each)
 
+    def _give_way_alike(
+        self, later: Iterable[tuple[LoadedModule, Statement, list[Change]]], mine: Iterable[Change]
+    ) -> None:
+        """Have later statements run that have put the same under the same key: that was no change, and is one now."""
+        values = {
+            id(entry[1])
+            for change in mine
+            if is_a(change.owner, dict)
+            for _, entry in change.added
+            if isinstance(entry[1], (FunctionType, type))
+        }
+        owners = {id(change.owner) for change in mine if is_a(change.owner, dict)}
+        for other, each, changes in later if values else ():
+            entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
+            if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
+                self._give_way(other, each)
+
     def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
         """Have later statements run that have done nothing, since what is about to be taken back was there."""
         owners = {id(each.owner) for each in mine if is_a(each.owner, (dict, set)) and not each.attributes}
         for other in self._shared.modules if owners else ():
             for each in other.source.statements:
                 later = other.comes_after(each.first, module, statement.first)
-                if later and not _IDLE.isdisjoint(each.facts.words) and not each.facts.uses.value:
+                if later and (_may_be_idle(each) or (_puts(each) and not other.effects.get(each.facts))):
                     chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
                     if any(id(value_at(other, chain)) in owners for chain in chains):
                         self._schedule.run_whole(other, each)
@@ -446,6 +469,21 @@ class Rerun:
             made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
             if later and made and not self._schedule.runs[each.facts]:
                 self._schedule.push(other, each)
+
+
+def _may_be_idle(statement: Statement) -> bool:
+    return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
+
+
+def _puts(statement: Statement) -> bool:
+    """Whether a statement sets an item under a key that it computes: to set it to what it is already is no change."""
+    nodes = (node for node in statement.facts.nodes if isinstance(node, ast.Assign))
+    targets = (target for node in nodes for target in node.targets if isinstance(target, ast.Subscript))
+    return any(not isinstance(target.slice, ast.Constant) for target in targets)
+
+
+def _holds_one(entry: Any, ids: Collection[int]) -> bool:
+    return id(entry) in ids or any(id(each) in ids for each in gc.get_referents(entry))
 
 
 def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import heapq
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -31,8 +32,7 @@ MOST_RUNS = 2
 class Due:
     """A statement that is to be run, the first in the order of the program first."""
 
-    order: int
-    line: int
+    place: tuple[float, ...]
     module: LoadedModule = field(compare=False)
     step: Step = field(compare=False)
 
@@ -40,6 +40,11 @@ class Due:
     def triggered(self) -> bool:
         """It runs again because of something else, its text being the same."""
         return self.step.before is not None and self.step.before.facts is self.step.statement.facts
+
+    @classmethod
+    def of(cls, module: LoadedModule, step: Step) -> Due:
+        """With its place: after what it imports."""
+        return cls((*module.place(), step.statement.first, math.inf), module, step)
 
 
 class Schedule:
@@ -102,7 +107,7 @@ class Schedule:
         if planned or self.is_running(module, statement):
             return
         step = Step(Way.RUN, statement, statement)
-        heapq.heappush(self._line, Due(module.order, statement.first, module, step))
+        heapq.heappush(self._line, Due.of(module, step))
         uses = statement.facts.uses
         names = uses.binds - uses.passing - {"_"}
         for other in module.source.statements:  # what binds the same name is one with it
@@ -145,8 +150,7 @@ class Schedule:
             value = vars(value).get(part) if isinstance(value, type) else None
         value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
         if isinstance(value, functools._lru_cache_wrapper):
-            self._shared.stale[value.__name__] = value
-            self._shared.undo.at_the_end(value.cache_clear)
+            self._shared.forget_calls(value)
         elif isinstance(value, functools.cached_property) and isinstance(owner, type):
             self._shared.undo.at_the_end(functools.partial(_forget_attribute, owner, name.rpartition(".")[2]))
 
@@ -189,7 +193,7 @@ def _edited(work: Work) -> Iterator[Due]:
     for plan in work.plans:
         for step in plan.steps:
             if step.way not in (Way.KEEP, Way.MOVE, Way.PATCH):
-                yield Due(plan.module.order, step.statement.first, plan.module, step)
+                yield Due.of(plan.module, step)
 
 
 def _running_line(module: LoadedModule) -> int | None:

@@ -22,6 +22,7 @@ from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.lines import Lines, can_watch
 from reloadls.reload.engine.program.modules import Codes, LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes
+from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.program.registrations import Registrations
 from reloadls.reload.engine.undo import Undo
 
@@ -62,8 +63,8 @@ class Transaction:
         """What names no longer mean."""
         self.used = Used()
         """What used names before they changed."""
-        self.stale: dict[str, Any] = {}
-        """Caches of functions that use what changed, by the functions' names."""
+        self.stale: dict[int, Any] = {}
+        """Cached functions whose calls do something else: id -> the function."""
         self._remembered = False
         self.all_given: list[Change] = []
         self.annotations: dict[LoadedModule, ModuleAnnotations] = {}
@@ -75,6 +76,11 @@ class Transaction:
         """The user is to be told that these names run new code."""
         known = self.changed.setdefault(module, [])
         known.extend(name for name in names if name not in known)
+
+    def forget_calls(self, cache: Any) -> None:
+        """A cached function does something else: forget its calls before a statement uses it, else at the end."""
+        self.stale[id(cache)] = cache
+        self.undo.at_the_end(cache.cache_clear)
 
     def code(self, module: LoadedModule, statement: Statement) -> CodeType:
         """A statement's code, compiled for where it stands."""
@@ -106,8 +112,8 @@ class Transaction:
     ) -> None:
         """Run a statement's code, or that of a part of it, and note what it changes; raises what it raises."""
         self.remember()
-        for name in self.stale.keys() & set(names_in(code)):
-            self.stale.pop(name).cache_clear()
+        for key in self.stale.keys() & read_by(self.modules, module, statement).keys() if self.stale else ():
+            self.stale.pop(key).cache_clear()
         self.given = []
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))

@@ -1,0 +1,85 @@
+"""Which objects a statement reads: by its own names, and by those of the functions that it may call."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from reloadls.reload.engine.analysis.names import Reads
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.containers import is_a
+
+from .candidates import names_in
+from .dependents import value_at
+from .modules import LoadedModule, Modules
+
+__all__ = ["read_at_once", "read_by"]
+
+_MOST = 2_000
+"""How many objects are looked at."""
+
+
+def read_at_once(module: LoadedModule, statement: Statement) -> dict[int, Any]:
+    """The objects that a statement reads by its names, and that the functions read which it calls: id -> object."""
+    found: dict[int, Any] = {}
+    for value in _values(module, statement.facts.uses.now):
+        found[id(value)] = value
+        if isinstance(value, FunctionType):
+            found.update((id(each), each) for each in _globals_of(value))
+    return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
+
+
+def read_by(modules: Modules, module: LoadedModule, statement: Statement) -> dict[int, Any]:
+    """The same, with what those functions lead to in turn, as far as they are the program's own."""
+    found: dict[int, Any] = {}
+    waiting = deque(_values(module, statement.facts.uses.now))
+    while waiting and len(found) < _MOST:
+        value = waiting.popleft()
+        if value is not None and id(value) not in found and not is_a(value, ModuleType):
+            found[id(value)] = value
+            waiting.extend(_leads_to(modules, value))
+    return found
+
+
+def _values(module: LoadedModule, reads: Reads) -> Iterator[Any]:
+    for chain in reads.reads:
+        for end in range(1, len(chain) + 1):
+            yield value_at(module, chain[:end])
+
+
+def _globals_of(function: FunctionType) -> Iterator[Any]:
+    space = function.__globals__
+    return (space[name] for name in names_in(function.__code__) if name in space)
+
+
+def _leads_to(modules: Modules, value: Any) -> Iterable[Any]:
+    """What running an object's code may use."""
+    if isinstance(value, FunctionType):
+        return _of_function(value) if modules.owns(str(value.__globals__.get("__name__"))) else ()
+    if isinstance(value, (MethodType, staticmethod, classmethod)):
+        return (value.__func__, getattr(value, "__self__", None))
+    if isinstance(value, functools.partial):
+        return (value.func, *value.args)
+    if isinstance(value, functools._lru_cache_wrapper):
+        return (value.__wrapped__,)
+    if isinstance(value, property):
+        return (value.fget, value.fset)
+    cls = value if isinstance(value, type) else type(value)
+    own = [each for each in cls.__mro__ if modules.owns(each.__module__)]
+    return [member for each in own for member in type.__getattribute__(each, "__dict__").values()]
+
+
+def _of_function(function: FunctionType) -> Iterator[Any]:
+    names = list(names_in(function.__code__))
+    for value in _globals_of(function):
+        yield value
+        if is_a(value, ModuleType):
+            yield from (vars(value)[name] for name in names if name in vars(value))
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
