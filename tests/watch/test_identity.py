@@ -155,6 +155,20 @@ async def test_other_metadata_is_not(source: str, touch: Callable[[Path], None],
 
 
 @pytest.mark.parametrize("source", SOURCES)
+async def test_other_metadata_is_not_reported_at_a_link_either(source: str, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "other name").unlink()  # else the file is watched itself, and its digest is known
+    for name, target in (("link", "file"), ("link to the link", "link")):
+        (root / name).symlink_to(target)
+    async with watched(root, source) as told:
+        for number in range(2):
+            (root / "file").chmod(0o600 + number)
+            await told.only({}, root / "sentinel")
+            (root / "file").write_text(f"after it {number}")
+            await told.until({str(root / name): "modified" for name in ("file", "link", "link to the link")})
+            told.clear()
+
+
+@pytest.mark.parametrize("source", SOURCES)
 async def test_metadata_and_then_content(source: str, root: Path) -> None:
     async with watched(root, source) as told:
         for number in range(3):

@@ -237,14 +237,15 @@ class Snapshot:
         trail = trail or Trail()
         trail.note_moves(moves)
         self._begin_look(everything=hints is None)
-        self._metadata = metadata
         if hints is None:
+            self._metadata = metadata
             self.denied.clear()
             self._look_above(self.roots, anew=True)
             for root in self.roots:
                 self._look_at_root(root, self._scan)
         else:
             paths = dict.fromkeys(hints)
+            self._metadata = self._with_links(metadata, paths.keys() - metadata)
             for denied in [at for at in self.denied if at in paths or any(up in paths for up in ancestors(at))]:
                 del self.denied[denied]  # looked at again now
             for path in paths:
@@ -254,6 +255,13 @@ class Snapshot:
             for path in others:
                 self._look_at_hint(path)
         return self._take(trail)
+
+    def _with_links(self, metadata: frozenset[str], written: Set[str]) -> frozenset[str]:
+        """`metadata`, and the links that lead to nothing but those."""
+        behind = {link for path in metadata for link in self._links.depend_on(path)}
+        if not behind:
+            return metadata
+        return metadata | (behind - written).difference(*(self._links.depend_on(path) for path in written))
 
     def _other_names(self, written: Set[str]) -> dict[str, bool]:
         """The names that files whose hard links were just found have elsewhere → whether one is among the `written`.
