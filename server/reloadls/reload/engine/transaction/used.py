@@ -18,6 +18,7 @@ from reloadls.reload.engine.analysis.flow import is_behind
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.running import GENERATORS, frame_of_generator, frames
+from reloadls.reload.engine.program.candidates import stored_in
 from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes
@@ -143,9 +144,14 @@ def constructors_that_read(modules: Modules, key: Key) -> Iterator[tuple[LoadedM
         module = modules.named(kind.__module__)
         for method in _CONSTRUCTORS if module is not None else ():
             function: Any = vars(kind).get(method)
-            if is_a(function, FunctionType) and attribute in function.__code__.co_names:
+            if is_a(function, FunctionType) and _reads(function.__code__, attribute):
                 assert module is not None
                 yield module, f"{kind.__qualname__}.{method}", (key, False)
+
+
+def _reads(code: CodeType, attribute: str) -> bool:
+    """Whether a constructor has an attribute from its class: what it sets itself (a dataclass's field) is its own."""
+    return attribute in code.co_names and attribute not in stored_in(code)
 
 
 def _note_frame(notes: Notes, module: LoadedModule, frame: FrameType, names: set[str]) -> None:
