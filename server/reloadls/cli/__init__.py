@@ -31,9 +31,9 @@ def _run(args: Sequence[str]) -> int | None:
     """Become a program, which is not to wait for the rest of the command line; None if help is asked for."""
     install()
     from reloadls.reload.runtime.main import main as run_program  # noqa: PLC0415
-    from reloadls.reload.runtime.start.arguments import HelpWanted  # noqa: PLC0415
+    from reloadls.reload.runtime.start.arguments import HelpRequested  # noqa: PLC0415
 
     try:
         return run_program(args)
-    except HelpWanted:
+    except HelpRequested:
         return None

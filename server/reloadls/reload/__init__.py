@@ -9,14 +9,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .hooks import on_dispose, on_reload
     from .reloader import HotReloader
-    from .report import ModuleReport, Note, Place, ReloadReport, ReportError, SessionCounts
+    from .report import ModuleReport, Note, ReloadReport, ReportError, SessionCounts, SourceLocation
     from .runtime.live.pin import pin_reload
 
 __all__ = [
     "HotReloader",
     "ModuleReport",
     "Note",
-    "Place",
+    "SourceLocation",
     "ReloadReport",
     "ReportError",
     "SessionCounts",

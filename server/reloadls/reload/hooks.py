@@ -11,7 +11,7 @@ from .engine.program.effects import Effect, Recorder
 if TYPE_CHECKING:
     from .report import ReloadReport
 
-__all__ = ["on_dispose", "on_reload", "tell"]
+__all__ = ["on_dispose", "on_reload", "notify"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def on_dispose(callback: _Callback) -> _Callback:
     return callback
 
 
-def tell(report: ReloadReport) -> None:
+def notify(report: ReloadReport) -> None:
     """Call the listeners."""
     for callback in list(_listeners.values()):
         try:

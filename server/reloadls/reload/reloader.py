@@ -34,7 +34,7 @@ _LOADING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Waits:
+class _Pending:
     """Why a file is not live yet."""
 
     status: ModuleStatus
@@ -66,7 +66,7 @@ class HotReloader:
     ) -> None:
         self.roots: tuple[str, ...] = tuple(os.path.realpath(os.fspath(root)) for root in roots)
         self._on_report = on_report
-        self._commit = commit or _here_and_now
+        self._commit = commit or _commit_now
         self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
         self._modules = Modules(self.roots, follow=follow)
         self._modules.module_behind = self._adapters.module_behind
@@ -74,13 +74,13 @@ class HotReloader:
         self._modules.reads_class = self._adapters.reads_class
         self._lock = threading.RLock()
         self._functions: Functions | None = None
-        self._waiting: dict[str, _Waits] = {}
+        self._pending: dict[str, _Pending] = {}
         """The files that could not be taken up."""
         self._created: set[str] = set()
         """The files of the last batch that are new."""
         self._still_running: list[Noted] = []
         """The old code that was running when the last commit ended."""
-        self._together: list[frozenset[str]] = []
+        self._failed_batches: list[frozenset[str]] = []
         """Files that failed in one batch."""
         adopt_loaded(self._modules)
         self._finder = Finder(self._modules)
@@ -127,8 +127,8 @@ class HotReloader:
             called: the name that it has here.
         """
         spec = find_spec(name) if name is not None else None
-        place = path if spec is None else spec.origin
-        if place is None or not place.endswith(".py") or not self._modules.covers(os.path.realpath(place)):
+        origin = path if spec is None else spec.origin
+        if origin is None or not origin.endswith(".py") or not self._modules.covers(os.path.realpath(origin)):
             return None
         return run_main(self._modules, path, name, called=called)
 
@@ -174,7 +174,7 @@ class HotReloader:
             invalidate_caches()
             report = self._attempt(list(dict.fromkeys(paths)), renamed, force)
             report = replace(report, at=_now(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
-        self._tell(report)
+        self._report(report)
         return report
 
     def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
@@ -184,9 +184,9 @@ class HotReloader:
 
         self._functions = self._functions or Functions()
         attempt = Attempt(self._modules, self._functions, self._adapters, self._created)
-        waiting = self._waiting_for(attempt, paths)
-        report = self._try(attempt, [*paths, *waiting], renamed, force)
-        if waiting and report.status in ("failed", "restartRequired"):
+        again = self._due_again(attempt, paths)
+        report = self._try(attempt, [*paths, *again], renamed, force)
+        if again and report.status in ("failed", "restartRequired"):
             # A file that still fails does not hold back the edits of others.
             alone = self._try(
                 Attempt(self._modules, self._functions, self._adapters, self._created), paths, renamed, force
@@ -204,49 +204,51 @@ class HotReloader:
         except BaseException as error:  # SystemExit, too: a reload must not end the program
             from .engine.transaction.failures import describe  # noqa: PLC0415
 
-            told = describe(error, self._modules)
-            self._wait_for(paths, lambda _: _Waits("rolledBack", f"{told.type}: {told.message}"), _missing(error))
-            return replace(attempt.report("failed"), error=told)
+            failure = describe(error, self._modules)
+            self._retry_later(
+                paths, lambda _: _Pending("rolledBack", f"{failure.type}: {failure.message}"), _missing(error)
+            )
+            return replace(attempt.report("failed"), error=failure)
         if attempt.refused:
             why = {each.path: each.why for each in attempt.refused}
             alone = "it changed together with others"
-            self._wait_for(paths, lambda path: _Waits("restartRequired", why.get(path, alone)))
+            self._retry_later(paths, lambda path: _Pending("restartRequired", why.get(path, alone)))
             return attempt.report("restartRequired")
         self._still_running = attempt.still_running
         for path in paths:
-            self._waiting.pop(path, None)
+            self._pending.pop(path, None)
         report = attempt.report("reloaded" if attempt.did_something else "unchanged")
-        return replace(report, modules=(*report.modules, *self._still_waiting()))
+        return replace(report, modules=(*report.modules, *self._still_pending()))
 
-    def _waiting_for(self, attempt: Attempt, paths: list[str]) -> list[str]:
+    def _due_again(self, attempt: Attempt, paths: list[str]) -> list[str]:
         """Files that are due for another try: those of a batch that failed, and those that import what changed."""
-        batches = [batch for batch in self._together if not batch.isdisjoint(paths)]
-        found = {path for batch in batches for path in batch if path in self._waiting}
-        found.update(attempt.related(self._waiting, paths))
-        self._together = [batch for batch in self._together if batch not in batches]
+        batches = [batch for batch in self._failed_batches if not batch.isdisjoint(paths)]
+        found = {path for batch in batches for path in batch if path in self._pending}
+        found.update(attempt.related(self._pending, paths))
+        self._failed_batches = [batch for batch in self._failed_batches if batch not in batches]
         return sorted(found - set(paths))
 
-    def _wait_for(self, paths: Iterable[str], why: Callable[[str], _Waits], also: Iterable[str] = ()) -> None:
+    def _retry_later(self, paths: Iterable[str], why: Callable[[str], _Pending], also: Iterable[str] = ()) -> None:
         failed = [path for path in paths if self._modules.covers(path)]
-        self._waiting.update({path: why(path) for path in failed})
-        self._together.append(frozenset((*failed, *also)))
+        self._pending.update({path: why(path) for path in failed})
+        self._failed_batches.append(frozenset((*failed, *also)))
 
-    def _still_waiting(self) -> list[ModuleReport]:
+    def _still_pending(self) -> list[ModuleReport]:
         found = []
-        for path, waits in list(self._waiting.items()):
+        for path, pending in list(self._pending.items()):
             module = self._modules.at(path)
             if module is not None:
-                reason = f"as before: {waits.why}"
+                reason = f"as before: {pending.why}"
                 from reloadls.reload.report import ModuleReport  # noqa: PLC0415
 
-                found.append(ModuleReport(name=module.name, path=path, status=waits.status, reason=reason))
+                found.append(ModuleReport(name=module.name, path=path, status=pending.status, reason=reason))
         return found
 
-    def _tell(self, report: ReloadReport) -> None:
-        from reloadls.reload.hooks import tell  # noqa: PLC0415 - hooks stands above the engine
+    def _report(self, report: ReloadReport) -> None:
+        from reloadls.reload.hooks import notify  # noqa: PLC0415 - hooks stands above the engine
 
         if report.status == "reloaded":
-            tell(report)
+            notify(report)
         if self._on_report is not None:
             try:
                 self._on_report(report)
@@ -260,7 +262,7 @@ def _missing(error: BaseException) -> tuple[str, ...]:
     return (os.path.realpath(name),) if isinstance(name, str) else ()
 
 
-def _here_and_now(step: Callable[[], None]) -> None:
+def _commit_now(step: Callable[[], None]) -> None:
     step()
 
 

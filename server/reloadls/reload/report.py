@@ -16,7 +16,7 @@ __all__ = [
     "ModuleStatus",
     "Note",
     "NoteCode",
-    "Place",
+    "SourceLocation",
     "ReloadReport",
     "ReportError",
     "ReportStatus",
@@ -55,7 +55,7 @@ class SessionCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SourceLocation:
     """Where in a file: lines from 1, columns from 0 in characters, as Python counts them."""
 
     path: str
@@ -72,7 +72,7 @@ class ReportError:
     type: str
     """The class of the exception."""
     message: str
-    place: Place | None = None
+    location: SourceLocation | None = None
     traceback: str | None = None
 
 
@@ -83,7 +83,7 @@ class Note:
     code: NoteCode
     message: str
     """A sentence for people: what is not live, and why."""
-    place: Place | None = None
+    location: SourceLocation | None = None
     name: str | None = None
     """The qualified name of what it is about."""
 

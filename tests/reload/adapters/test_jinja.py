@@ -69,8 +69,8 @@ def test_a_template_that_is_wrong_changes_nothing(live: Live, module: ModuleType
     report = live.save_all({"pages/base.html": "new {% block body %}{% endblock %}", "pages/part.html": wrong})
     assert report.status == "failed" and report.error is not None
     assert report.error.type.endswith("TemplateSyntaxError")
-    assert report.error.place is not None
-    assert (report.error.place.path, report.error.place.line) == (str(live.folder / "pages/part.html"), 2)
+    assert report.error.location is not None
+    assert (report.error.location.path, report.error.location.line) == (str(live.folder / "pages/part.html"), 2)
     assert module.HELD[0].render(word="hi") == "base hi! part hi"
     report = live.save_all({"pages/part.html": "mended"})
     assert report.status == "reloaded"

@@ -71,7 +71,7 @@ def test_what_holds_the_old_one_is_named(live: Live, held: str, old: str, new: s
     server = importlib.import_module("keeper").Server(getattr(module, held))
     report = live.edit(("app.py", f"{old}\n", f"{new}\n"))
     assert report.status == "reloaded"
-    assert [(each.code, each.message, each.place and each.place.line, each.name) for each in report.notes] == [
+    assert [(each.code, each.message, each.location and each.location.line, each.name) for each in report.notes] == [
         (
             "stillHeld",
             f"{held} was made anew, but keeper.Server still holds the old one; restart to replace it",

@@ -64,7 +64,11 @@ def test_a_function_that_has_looked_is_named(live: Live, way: str) -> None:
     report = live.save_all({"plugins/second.py": SECOND})
     [note] = report.notes
     line = 12
-    assert (report.status, note.code, note.place and Path(note.place.path).name) == ("unchanged", "later", "second.py")
+    assert (report.status, note.code, note.location and Path(note.location.path).name) == (
+        "unchanged",
+        "later",
+        "second.py",
+    )
     assert f"app.py:{line} has listed its folder" in note.message
     assert live.save_all({"plugins/sub/__init__.py": ""}).notes
 

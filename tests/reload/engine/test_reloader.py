@@ -244,8 +244,8 @@ def test_a_future_import_that_comes_too_late_is_refused(folder: Path) -> None:
     reloader = HotReloader([folder])
     one = loaded(folder, "one", "X = 1\n")
     report = reloader.apply([write(folder, "one.py", "X = 2\nfrom __future__ import annotations\n")])
-    assert report.error is not None and report.error.place is not None
-    assert (report.status, report.error.type, report.error.place.line, one.X) == ("failed", "SyntaxError", 2, 1)
+    assert report.error is not None and report.error.location is not None
+    assert (report.status, report.error.type, report.error.location.line, one.X) == ("failed", "SyntaxError", 2, 1)
     text = '"""Text."""\nfrom __future__ import (\n    annotations,\n)\nX = 3\n'
     assert reloader.apply([write(folder, "one.py", text)]).status == "reloaded"
     reloader.close()
@@ -256,5 +256,5 @@ def test_an_error_in_text_that_was_executed_has_its_place_in_the_file(folder: Pa
     loaded(folder, "one", "X = 1\n")
     report = reloader.apply([write(folder, "one.py", "X = 1\n\nY = eval('1 / 0')\n")])
     reloader.close()
-    assert report.error is not None and report.error.place is not None
-    assert (report.error.place.path, report.error.place.line) == (str(folder / "one.py"), 3)
+    assert report.error is not None and report.error.location is not None
+    assert (report.error.location.path, report.error.location.line) == (str(folder / "one.py"), 3)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reloadls.reload.runtime.supervision.backoff import Backoff
-from reloadls.reload.runtime.supervision.source_changes import Looking
+from reloadls.reload.runtime.supervision.source_changes import SourceChanges
 from tests.cli.running import DEADLINE_S, until
 from tests.reload.runtime.programs import TICKING, Program, program, until_gone, write
 
@@ -416,16 +416,16 @@ def test_backoff_doubles_up_to_half_a_minute_and_begins_anew() -> None:
 def test_looking_notices_sources_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "pkg").mkdir()
     (tmp_path / ".venv").mkdir()
-    looking = Looking([str(tmp_path)])
-    assert not looking.changed()
+    changes = SourceChanges([str(tmp_path)])
+    assert not changes.changed()
     (tmp_path / ".venv" / "x.py").touch()
     (tmp_path / "app.log").touch()
-    assert not looking.changed()
+    assert not changes.changed()
     (tmp_path / "pkg" / "a.py").touch()
-    assert looking.changed()
-    assert not looking.changed()
+    assert changes.changed()
+    assert not changes.changed()
     (tmp_path / "pkg" / "a.py").unlink()
-    assert looking.changed()
+    assert changes.changed()
 
 
 _SIGNALLED = """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reloadls.reload.runtime.live.pin import Pins
-from reloadls.reload.runtime.live.safe_point import Ended, SafePoint
+from reloadls.reload.runtime.live.safe_point import ProgramEnded, SafePoint
 
 _DEADLINE_S = 30.0
 
@@ -259,4 +259,4 @@ def test_raises_when_the_program_ends(pins: Pins) -> None:
     commit = _Committing(safe_point, lambda: None)
     safe_point.end()
     commit.join()
-    assert isinstance(commit.error, Ended)
+    assert isinstance(commit.error, ProgramEnded)

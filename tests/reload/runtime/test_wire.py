@@ -13,8 +13,24 @@ from reloadls.protocol import from_uri as service_from_uri
 from reloadls.protocol import make_converter, structure_params
 from reloadls.protocol import to_uri as service_uri
 from reloadls.protocol.report import ReloadReport as WireReport
-from reloadls.reload.report import ModuleReport, Note, NoteCode, Place, ReloadReport, ReportError, SessionCounts
-from reloadls.reload.runtime.endpoint.encode import MAX_BODY, Broken, Framer, frame, from_uri, report_to_wire, to_uri
+from reloadls.reload.report import (
+    ModuleReport,
+    Note,
+    NoteCode,
+    ReloadReport,
+    ReportError,
+    SessionCounts,
+    SourceLocation,
+)
+from reloadls.reload.runtime.endpoint.encode import (
+    MAX_BODY,
+    Framer,
+    InvalidMessage,
+    frame,
+    from_uri,
+    report_to_wire,
+    to_uri,
+)
 from reloadls.reload.runtime.live.console import note_lines
 from reloadls.reload.runtime.live.reports import Reports
 from reloadls.reload.runtime.supervision.channel import Channel
@@ -69,7 +85,7 @@ def test_messages_come_whole_however_they_are_cut() -> None:
     ],
 )
 def test_what_is_no_message_is_refused(data: bytes) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(InvalidMessage):
         Framer().feed(data)
 
 
@@ -102,7 +118,7 @@ def test_a_note_has_its_place_on_the_wire(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("def main():\n    while True: ...\n")
     notes = (
-        Note(code="stillRunning", message="main goes on", place=Place(path=str(path), line=2), name="main"),
+        Note(code="stillRunning", message="main goes on", location=SourceLocation(path=str(path), line=2), name="main"),
         Note(code="later", message="the next process \udc80"),
     )
     report = ReloadReport(status="reloaded", at="2026-01-01T00:00:00.000Z", duration_ms=1.5, notes=notes)
@@ -119,7 +135,11 @@ def test_a_note_has_its_place_on_the_wire(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_one_line_for_each_note(tmp_path: Path) -> None:
     notes = tuple(
-        Note(code="notUndone", message=f"number {number}\x1b[2J", place=Place(path=str(tmp_path / "a.py"), line=number))
+        Note(
+            code="notUndone",
+            message=f"number {number}\x1b[2J",
+            location=SourceLocation(path=str(tmp_path / "a.py"), line=number),
+        )
         for number in range(1, 13)
     )
     report = ReloadReport(status="reloaded", at="", duration_ms=1.5, notes=notes)
@@ -132,8 +152,8 @@ def test_the_terminal_shows_one_line_for_each_note(tmp_path: Path) -> None:
 def test_a_report_with_a_note_is_news() -> None:
     note = Note(code="notFollowed", message="a file")
     reports = Reports()
-    assert not reports.take(ReloadReport(status="unchanged", at="", duration_ms=1.0))[1]
-    assert reports.take(ReloadReport(status="unchanged", at="", duration_ms=1.0, notes=(note,)))[1]
+    assert not reports.add(ReloadReport(status="unchanged", at="", duration_ms=1.0))[1]
+    assert reports.add(ReloadReport(status="unchanged", at="", duration_ms=1.0, notes=(note,)))[1]
 
 
 @pytest.mark.parametrize("code", ["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"])
@@ -153,7 +173,7 @@ def test_a_note_restarts_unless_its_code_is_kept(code: NoteCode) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("location", "expected"),
     [
         ((1, 0, None, None), ((0, 0), (0, 9))),
         ((2, 4, 2, 5), ((1, 5), (1, 6))),  # the character before column 4 takes two units
@@ -163,13 +183,13 @@ def test_a_note_restarts_unless_its_code_is_kept(code: NoteCode) -> None:
     ],
 )
 def test_columns_are_told_in_utf16(
-    tmp_path: Path, place: tuple[int, int, int | None, int | None], expected: tuple[tuple[int, int], tuple[int, int]]
+    tmp_path: Path, location: tuple[int, int, int | None, int | None], expected: tuple[tuple[int, int], tuple[int, int]]
 ) -> None:
     path = tmp_path / "a.py"
     path.write_text("x = 'ä'  \n'😀' + y\nzzz\n".replace("+ y", "+y"), encoding="utf-8")
-    line, column, end_line, end_column = place
-    where = Place(path=str(path), line=line, column=column, end_line=end_line, end_column=end_column)
-    error = ReportError(type="E", message="\udcff", place=where)
+    line, column, end_line, end_column = location
+    where = SourceLocation(path=str(path), line=line, column=column, end_line=end_line, end_column=end_column)
+    error = ReportError(type="E", message="\udcff", location=where)
     told = _told(ReloadReport(status="failed", at="2026-01-01T00:00:00.000Z", duration_ms=0, error=error))
     assert told.error is not None
     assert told.error.range is not None

@@ -148,7 +148,7 @@ def _error_problem(outcome: Outcome, report: Any) -> str:
     error = report.error
     if error is None:
         return "the report has no error"
-    said = "" if error.place is None else f"{os.path.relpath(error.place.path)}:{error.place.line}"
+    said = "" if error.location is None else f"{os.path.relpath(error.location.path)}:{error.location.line}"
     fits = error.type.rpartition(".")[2] == kind and (not place or said == place)
     return "" if fits else f"{outcome.error} was expected, but the report says {error.type} {said}: {error.message}"
 
@@ -162,7 +162,7 @@ def _reason_problem(outcome: Outcome, report: Any) -> str:
 
 def _note_problem(outcome: Outcome, report: Any) -> str:
     said = sorted(
-        (note.code, "" if note.place is None else f"{os.path.relpath(note.place.path)}:{note.place.line}")
+        (note.code, "" if note.location is None else f"{os.path.relpath(note.location.path)}:{note.location.line}")
         for note in report.notes
     )
     expected = sorted(outcome.notes)

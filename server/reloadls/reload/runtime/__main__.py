@@ -9,9 +9,9 @@ from reloadls.base.own_imports import install
 if __name__ == "__main__":
     install()
     from .main import main
-    from .start.arguments import HelpWanted
+    from .start.arguments import HelpRequested
 
     try:
         sys.exit(main(sys.argv[1:]))
-    except HelpWanted:
+    except HelpRequested:
         sys.exit("See 'reloadls run --help'.")

@@ -8,8 +8,8 @@ import sys
 
 from reloadls.reload.reloader import HotReloader
 
-from .endpoint.program_info import Place
-from .process_runtime import Commit, set_up, set_up_already
+from .endpoint.program_info import ProgramInfo
+from .process_runtime import Commit, is_set_up, set_up
 from .start.roots import existing_roots
 
 __all__ = ["start"]
@@ -19,7 +19,7 @@ _log = logging.getLogger("reloadls.reload")
 
 def start() -> None:
     """Start one, unless there is one; where that is not possible, log why."""
-    if set_up_already():
+    if is_set_up():
         return
     try:
         wanted = [path for path in os.environ.get("RELOADLS_ROOTS", "").split(os.pathsep) if path]
@@ -28,7 +28,7 @@ def start() -> None:
         def make(commit: Commit) -> HotReloader:
             return HotReloader(roots, commit=commit)
 
-        set_up(make, Place(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
+        set_up(make, ProgramInfo(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
     except NotADirectoryError as error:
         _log.warning("the program does not reload itself: RELOADLS_ROOTS names %s, which is no folder", error)
     except Exception as error:  # whatever it is, the program is to run

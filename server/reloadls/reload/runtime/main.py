@@ -17,7 +17,7 @@ from .start.program import CantRun, find_program, run
 if TYPE_CHECKING:
     from reloadls.reload import HotReloader
 
-    from .process_runtime import Commit, Here
+    from .process_runtime import Commit, ProcessRuntime
     from .supervision.link import Link
 
 __all__ = ["main", "run_options"]
@@ -35,12 +35,12 @@ def main(args: Sequence[str]) -> int:
         sys.stderr.write(f"reloadls: {shown(str(error))}\nTry 'reloadls run --help'.\n")
         return 2
     if not options.is_module and _may_be_command(options.program):
-        from .start.commands import Elsewhere, resolve  # noqa: PLC0415 - most programs are scripts and modules
+        from .start.commands import UnsupportedCommand, resolve  # noqa: PLC0415 - most programs are scripts and modules
 
         ours = list(args[: len(args) - len(options.args) - 1])
         try:
             options, flags = resolve(options)
-        except Elsewhere as error:
+        except UnsupportedCommand as error:
             sys.stderr.write(f"reloadls: {shown(str(error))}\n")
             return 2
         if flags:  # the interpreter takes them at its start only
@@ -81,22 +81,22 @@ def _run(options: RunOptions, link: Link | None) -> int:
         sys.stderr.write(f"reloadls  {text}\n")
     script = find_program(options.program, is_module=options.is_module, args=options.args)
     load_apart(load_all, before_program=True)
-    here = _set_up(options, link)
+    process_runtime = _set_up(options, link)
     if link is not None:
-        link.begin(here.runtime.announce)
+        link.begin(process_runtime.runtime.announce)
     try:
         failed = (lambda: None) if link is None else link.import_failed
-        return run(here.reloader, options.program, script, on_import_failed=failed)
+        return run(process_runtime.reloader, options.program, script, on_import_failed=failed)
     except KeyboardInterrupt:
         # The interpreter forgets that it is to end by the signal when another thread imports at that time.
-        here.runtime.stop()
+        process_runtime.runtime.stop()
         raise
 
 
-def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
+def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloader]:
     from reloadls.reload import HotReloader  # noqa: PLC0415 - the supervisor does not need it
 
-    from .endpoint.program_info import Place  # noqa: PLC0415
+    from .endpoint.program_info import ProgramInfo  # noqa: PLC0415
     from .process_runtime import set_up  # noqa: PLC0415
     from .spawned import cover_spawned  # noqa: PLC0415
     from .start.roots import roots_of  # noqa: PLC0415
@@ -107,17 +107,17 @@ def _set_up(options: RunOptions, link: Link | None) -> Here[HotReloader]:
     def make(commit: Commit) -> HotReloader:
         return HotReloader(roots, commit=commit, follow=not options.roots)
 
-    place = Place(name=name, roots=roots, supervised=link is not None)
+    info = ProgramInfo(name=name, roots=roots, supervised=link is not None)
     cover_spawned(
-        place,
+        info,
         debounce_ms=options.debounce_ms,
         quiet=options.quiet,
         follow=not options.roots,
-        terms=None if link is None else link.terms,
+        leader_args=None if link is None else link.leader_args,
     )
     return set_up(
         make,
-        place,
+        info,
         debounce_ms=options.debounce_ms,
         quiet=options.quiet,
         supervision=link,

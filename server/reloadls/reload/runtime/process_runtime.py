@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reloadls.base.own_imports import install
 
-from .endpoint.program_info import Place
-from .live.console import say
+from .endpoint.program_info import ProgramInfo
+from .live.console import print_line
 from .live.safe_point import SafePoint
-from .live.threads import silence_forks
+from .live.threads import silence_fork_warnings
 from .runtime import Runtime
 from .start.forking import forget_imports, wait_for_imports
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .live.updater import Reloader, Supervision
 
-__all__ = ["Commit", "Here", "set_up", "set_up_already"]
+__all__ = ["Commit", "ProcessRuntime", "set_up", "is_set_up"]
 
 Commit = Callable[[Callable[[], None]], None]
 """Runs the step that changes the program."""
@@ -39,24 +39,24 @@ _IMPORTS_S = 5.0
 _MOST_LEADERS = 8
 """Of so many processes that a forked one comes from it is asked whether they watch for it."""
 
-_here: list[Here[Any]] = []
+_runtimes: list[ProcessRuntime[Any]] = []
 
 
-def set_up_already() -> bool:
+def is_set_up() -> bool:
     """Whether this process has a runtime."""
-    return bool(_here)
+    return bool(_runtimes)
 
 
 def set_up(
     make: Callable[[Commit], Engine],
-    place: Place,
+    info: ProgramInfo,
     *,
     debounce_ms: float = 25,
     quiet: bool = False,
     supervision: Supervision | None = None,
     on_ready: Callable[[], None] = lambda: None,
     leaders: tuple[int, ...] = (),
-) -> Here[Engine]:
+) -> ProcessRuntime[Engine]:
     """Make this process's runtime, and start it.
 
     Args:
@@ -68,22 +68,26 @@ def set_up(
         on_ready: called when a change made from now on is taken up.
         leaders: the processes that this one comes from: one of them may watch for it, too.
     """
-    here = Here(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
+    process_runtime = ProcessRuntime(make, info, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
     install()  # in front of the engine's finder
-    _here.append(here)
+    _runtimes.append(process_runtime)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=here.before_fork, after_in_parent=here.after_fork, after_in_child=here.in_child)
-    here.begin(supervision, on_ready)
-    return here
+        os.register_at_fork(
+            before=process_runtime.before_fork,
+            after_in_parent=process_runtime.after_fork,
+            after_in_child=process_runtime.in_child,
+        )
+    process_runtime.begin(supervision, on_ready)
+    return process_runtime
 
 
-class Here(Generic[Engine]):
+class ProcessRuntime(Generic[Engine]):
     """The engine, and the runtime that uses it."""
 
     def __init__(
         self,
         make: Callable[[Commit], Engine],
-        place: Place,
+        info: ProgramInfo,
         *,
         debounce_ms: float,
         quiet: bool,
@@ -93,7 +97,7 @@ class Here(Generic[Engine]):
         self._supervision: Supervision | None = None
         self._leaders = leaders
         self._since = time.time()
-        self._place = place
+        self._info = info
         self._debounce_ms = debounce_ms
         self._quiet = quiet
         self._safe_point = SafePoint()
@@ -111,9 +115,9 @@ class Here(Generic[Engine]):
 
     def _make_runtime(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> Runtime:
         return Runtime(
-            _Gated(self.reloader, self._gate),
+            _GatedReloader(self.reloader, self._gate),
             self._safe_point,
-            self._place,
+            self._info,
             debounce_ms=self._debounce_ms,
             since=self._since,
             quiet=self._quiet,
@@ -132,7 +136,7 @@ class Here(Generic[Engine]):
     def before_fork(self) -> None:
         """Wait until the engine is not at work, so that the child's is whole."""
         self._held = self._gate.hold(_FORK_S)
-        silence_forks()
+        silence_fork_warnings()
         self._turn = sys.getswitchinterval()
         wait_for_imports(_IMPORTS_S)
 
@@ -150,19 +154,19 @@ class Here(Generic[Engine]):
         whole = not self._gate.at_work
         self._safe_point = SafePoint()
         self._gate = _Gate()
-        self._place = replace(self._place, supervised=False)
+        self._info = replace(self._info, supervised=False)
         self._leaders = (*self._leaders, self._pid)[-_MOST_LEADERS:]
         self._pid = os.getpid()
         if self._supervision is not None:
             from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
 
-            self._supervision = Leader(*self._supervision.terms)
+            self._supervision = Leader(*self._supervision.leader_args)
         self.runtime = self._make_runtime(self._supervision, lambda: None)
         if whole:
             self.runtime.start()
         else:
             text = f"process {os.getpid()} was forked in the middle of a reload and does not reload itself; restart it"
-            say("reloadls", text, quiet=self._quiet)
+            print_line("reloadls", text, quiet=self._quiet)
 
 
 class _Gate:
@@ -211,7 +215,7 @@ class _Hold:
             self._gate.hold(-1)
 
 
-class _Gated:
+class _GatedReloader:
     """The engine, with the gate held while it is at work."""
 
     def __init__(self, reloader: Reloader, gate: _Gate) -> None:

@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .endpoint.program_info import Place
-from .live.console import note_lines, report_line, say
+from .endpoint.program_info import ProgramInfo
+from .live.console import note_lines, print_line, report_line
 from .live.pin import Pins, pins
-from .start.moment import Flag, wait_for_a_quiet_moment
+from .start.idle import Flag, wait_until_idle
 
 if TYPE_CHECKING:
     from reloadls.reload.report import ReloadReport
 
     from .live.safe_point import SafePoint
-    from .live.updater import Live, Reloader, Supervision
+    from .live.updater import Reloader, Supervision, Updater
 
 __all__ = ["Runtime"]
 
@@ -50,7 +50,7 @@ class Runtime:
         self,
         reloader: Reloader,
         safe_point: SafePoint,
-        place: Place,
+        info: ProgramInfo,
         *,
         debounce_ms: float = 25,
         since: float | None = None,
@@ -62,7 +62,7 @@ class Runtime:
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
-        self._place = place
+        self._info = info
         self._debounce = debounce_ms / 1000
         self._since = time.time() if since is None else since
         self._quiet = quiet
@@ -71,8 +71,8 @@ class Runtime:
         self._pins = pinned
         self._leaders = tuple(leaders)
         self._folder = _folder()
-        self._live: Live | None = None
-        self._early: list[ReloadReport] = []
+        self._updater: Updater | None = None
+        self._early_reports: list[ReloadReport] = []
         self._stop: Callable[[], object] | None = None
         self._forget_loop: Callable[[], object] = lambda: None
         self._ending = Flag()
@@ -95,9 +95,9 @@ class Runtime:
         """End it, and take its files away. Does nothing a second time, or in a forked child."""
         self._ending.set()
         self._safe_point.end()
-        live, stop, thread = self._live, self._stop, self._thread
-        if live is not None:
-            live.remove_files()
+        updater, stop, thread = self._updater, self._stop, self._thread
+        if updater is not None:
+            updater.remove_files()
         if stop is not None:
             with contextlib.suppress(RuntimeError):
                 stop()
@@ -111,23 +111,23 @@ class Runtime:
 
     def announce(self, report: ReloadReport) -> None:
         """Tell a report that is not the engine's, now or as soon as somebody can hear it. On any thread."""
-        if self._live is None:
-            self._early.append(report)
+        if self._updater is None:
+            self._early_reports.append(report)
         else:
-            self._live.announce(report)
+            self._updater.announce(report)
 
     def forget(self) -> None:
         """In a forked child: the parent's thread is not here, and its sockets are not ours."""
         atexit.unregister(self.stop)
         self._safe_point.end()
-        if self._live is not None:
-            self._live.forget()
+        if self._updater is not None:
+            self._updater.forget()
         self._forget_loop()
 
     # -- on the thread
 
     def _run(self, at_once: bool) -> None:
-        if (not at_once and not wait_for_a_quiet_moment(self._ending)) or self._is_without_threads():
+        if (not at_once and not wait_until_idle(self._ending)) or self._is_without_threads():
             return
         try:
             from .start.own_loop import run  # noqa: PLC0415 - it imports asyncio
@@ -136,7 +136,7 @@ class Runtime:
         except Exception as error:
             # The program may have put gevent in the place of threads meanwhile.
             if not self._ending.is_set() and not self._is_without_threads():
-                say("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
+                print_line("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
 
     def _is_without_threads(self) -> bool:
         """Whether gevent has put its own in the place of threads, which then wait for each other; this is said."""
@@ -145,49 +145,51 @@ class Runtime:
         text = f"gevent has replaced threads in process {os.getpid()}, so nothing is reloaded there"
         if self._thread is not None:  # its number is another one now, and it could not end without an error
             vars(threading)["_active"].setdefault(threading.get_ident(), self._thread)
-        say("reloadls", f"{text}; while developing, start it with threads (gunicorn: -k gthread)", quiet=self._quiet)
+        print_line(
+            "reloadls", f"{text}; while developing, start it with threads (gunicorn: -k gthread)", quiet=self._quiet
+        )
         return True
 
     async def _work(self) -> None:
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
 
-        from .live.updater import Live  # noqa: PLC0415
+        from .live.updater import Updater  # noqa: PLC0415
         from .start.own_loop import CancelledError, forgetter, stopper  # noqa: PLC0415
 
         pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
-        live = Live(
+        updater = Updater(
             self._reloader,
             self._safe_point,
-            self._place,
+            self._info,
             pacing,
-            on_report=self._tell,
+            on_report=self._print_report,
             supervision=self._supervision,
             pinned=self._pins,
             since=self._since,
             quiet=self._quiet,
             leaders=self._leaders,
         )
-        self._safe_point.watch_over({threading.get_ident()}, live.on_busy)
+        self._safe_point.watch_over({threading.get_ident()}, updater.on_busy)
         self._stop = stopper()
         self._forget_loop = forgetter()
-        self._live = live
+        self._updater = updater
         if self._ending.is_set():
             return
         with contextlib.suppress(CancelledError):
-            await live.run(self._is_ready)
+            await updater.run(self._is_ready)
 
     def _is_ready(self) -> None:
-        assert self._live is not None
-        early, self._early = self._early, []
+        assert self._updater is not None
+        early, self._early_reports = self._early_reports, []
         for report in early:
-            self._live.announce(report)
+            self._updater.announce(report)
         self._ready.set()
         self._on_ready()
 
-    def _tell(self, report: ReloadReport) -> None:
-        say(*report_line(report, self._folder, supervised=self._supervision is not None), quiet=self._quiet)
+    def _print_report(self, report: ReloadReport) -> None:
+        print_line(*report_line(report, self._folder, supervised=self._supervision is not None), quiet=self._quiet)
         for line in note_lines(report, self._folder):
-            say("", line, quiet=self._quiet)
+            print_line("", line, quiet=self._quiet)
 
 
 def _folder() -> str:

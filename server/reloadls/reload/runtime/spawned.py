@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.reloader import HotReloader
 
-from .endpoint.program_info import Place
-from .process_runtime import Commit, set_up, set_up_already
+from .endpoint.program_info import ProgramInfo
+from .process_runtime import Commit, is_set_up, set_up
 from .watching.other_reloader import other_reloader
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["begin", "cover_spawned"]
 
-Terms = tuple[int, tuple[str, ...]]
+LeaderArgs = tuple[int, tuple[str, ...]]
 """What a `Leader` is made of."""
 
 _log = logging.getLogger("reloadls.reload")
@@ -41,7 +41,7 @@ else:
     sys.path[:] = path
     install()
     from reloadls.reload.runtime.spawned import begin
-    begin({name!r}, {roots!r}, leaders={leaders!r}, terms={terms!r}, **{options!r})
+    begin({name!r}, {roots!r}, leaders={leaders!r}, leader_args={leader_args!r}, **{options!r})
 """
 """What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
 
@@ -49,21 +49,21 @@ _SERVER = "from multiprocessing.forkserver import main"
 
 
 def cover_spawned(
-    place: Place,
+    info: ProgramInfo,
     *,
     debounce_ms: float,
     quiet: bool,
     follow: bool,
     leaders: tuple[int, ...] = (),
-    terms: Terms | None = None,
+    leader_args: LeaderArgs | None = None,
 ) -> None:
     """Have each process that is spawned from now on, by this one or by such a one, reload itself as this one does."""
     options = {"debounce_ms": debounce_ms, "quiet": quiet, "follow": follow}
     leaders = (*leaders, os.getpid())
-    first = _BEGIN.format(name=place.name, roots=place.roots, leaders=leaders, terms=terms, options=options)
+    first = _BEGIN.format(name=info.name, roots=info.roots, leaders=leaders, leader_args=leader_args, options=options)
 
     def cover(spawn: ModuleType) -> None:
-        vars(spawn)["get_command_line"] = _with_first(spawn.get_command_line, first)
+        vars(spawn)["get_command_line"] = _with_prefix(spawn.get_command_line, first)
 
     def cover_server(util: ModuleType) -> None:
         plain = util.spawnv_passfds
@@ -80,7 +80,7 @@ def cover_spawned(
     when_loaded("multiprocessing.util", cover_server)
 
 
-def _with_first(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
+def _with_prefix(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
     def get_command_line(**given: Any) -> list[str]:
         line = plain(**given)
         if other_reloader() is not None:  # it ends the process at the next save
@@ -100,29 +100,31 @@ def begin(
     quiet: bool,
     follow: bool,
     leaders: tuple[int, ...],
-    terms: Terms | None,
+    leader_args: LeaderArgs | None,
 ) -> None:
     """Start the runtime of a process that was spawned, unless it has one; where that is not possible, log why."""
-    if set_up_already():
+    if is_set_up():
         return
 
     def make(commit: Commit) -> HotReloader:
         return HotReloader(roots, commit=commit, follow=follow)
 
-    place = Place(name=name, roots=roots)
+    info = ProgramInfo(name=name, roots=roots)
     try:
-        cover_spawned(place, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders, terms=terms)
-        above = None if terms is None else _leader(terms)
-        here = set_up(make, place, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders, supervision=above)
-        when_loaded("multiprocessing.spawn", lambda spawn: _follow_main(spawn, here.reloader))
+        cover_spawned(
+            info, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders, leader_args=leader_args
+        )
+        above = None if leader_args is None else _leader(leader_args)
+        process_runtime = set_up(make, info, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders, supervision=above)
+        when_loaded("multiprocessing.spawn", lambda spawn: _follow_main(spawn, process_runtime.reloader))
     except Exception as error:  # whatever it is, the process is to do its work
         _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)
 
 
-def _leader(terms: Terms) -> Leader:
+def _leader(leader_args: LeaderArgs) -> Leader:
     from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
 
-    return Leader(*terms)
+    return Leader(*leader_args)
 
 
 def _follow_main(spawn: ModuleType, reloader: HotReloader) -> None:

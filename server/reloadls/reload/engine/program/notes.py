@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reloadls.reload.report import Note, Place
+from reloadls.reload.report import Note, SourceLocation
 
 if TYPE_CHECKING:
     from reloadls.reload.engine.program.modules import LoadedModule
@@ -40,8 +40,8 @@ class Notes:
             line: where in its new source, from 1.
             name: the qualified name of what it is about.
         """
-        place = None if module is None else Place(path=module.path, line=line or 1)
-        note = Note(code=code, message=message, place=place, name=name)
+        location = None if module is None else SourceLocation(path=module.path, line=line or 1)
+        note = Note(code=code, message=message, location=location, name=name)
         self._notes[note] = None
         return note
 

@@ -20,7 +20,7 @@ from reloadls.reload.engine.program.effects import lister
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
 from reloadls.reload.engine.program.relocation import Relocation, find_relocations, missed
 from reloadls.reload.engine.undo import Undo
-from reloadls.reload.report import ModuleReport, ModuleStatus, Note, Place, ReloadReport, ReportStatus
+from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus, SourceLocation
 
 from .commit import Changed, Commit
 from .plan import ModulePlan, Work, plan_module
@@ -113,8 +113,8 @@ class Attempt:
         if module is None or not module.by_hand or os.path.isfile(path):
             return False
         message = f"{module.module.__name__} was loaded from a file that is gone; restart to be without it"
-        place = Place(path=path, line=1)
-        self._not_followed += (Note(code="notFollowed", message=message, place=place, name=module.name),)
+        location = SourceLocation(path=path, line=1)
+        self._not_followed += (Note(code="notFollowed", message=message, location=location, name=module.name),)
         return True
 
     def _note_others(self, path: str) -> None:
@@ -125,7 +125,7 @@ class Attempt:
                 f"{name} was not loaded by an ordinary import, so edits of its file are not applied; restart for them"
             )
             self._not_followed += (
-                Note(code="notFollowed", message=message, place=Place(path=path, line=1), name=name),
+                Note(code="notFollowed", message=message, location=SourceLocation(path=path, line=1), name=name),
             )
 
     def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
@@ -179,8 +179,8 @@ class Attempt:
             if self._modules.at(path) is None:
                 where = f"{os.path.basename(lister_path)}:{line}"
                 message = f"a new file; {where} has listed its folder already, so restart if that is what loads it"
-                place = Place(path=path, line=1)
-                self._not_followed += (Note(code="later", message=message, place=place),)
+                location = SourceLocation(path=path, line=1)
+                self._not_followed += (Note(code="later", message=message, location=location),)
 
     def commit(self) -> None:
         """Make it live: all of it, or raise and leave the program as it was. What can't be is then in `refused`."""

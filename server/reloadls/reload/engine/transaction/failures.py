@@ -13,7 +13,7 @@ from types import TracebackType
 
 from reloadls.base.package import PACKAGE
 from reloadls.reload.engine.program.modules import Modules
-from reloadls.reload.report import Place, ReportError
+from reloadls.reload.report import ReportError, SourceLocation
 
 __all__ = ["describe"]
 
@@ -23,12 +23,12 @@ _LONGEST = 10_000
 
 def describe(error: BaseException, modules: Modules) -> ReportError:
     """Type, message, place and traceback: the place is the innermost that lies in the program's own files."""
-    place = _of_syntax(error) if isinstance(error, SyntaxError) else None
+    location = _of_syntax(error) if isinstance(error, SyntaxError) else None
     with _libraries():
         return ReportError(
             type=type(error).__qualname__,
             message=_message(error),
-            place=place or _of_template(error) or _of_frames(error.__traceback__, modules),
+            location=location or _of_template(error) or _of_frames(error.__traceback__, modules),
             traceback=_text(error),
         )
 
@@ -61,47 +61,49 @@ def _message(error: BaseException) -> str:
         return f"a message that can't be had: {type(other).__name__}"
 
 
-def _of_syntax(error: SyntaxError) -> Place | None:
+def _of_syntax(error: SyntaxError) -> SourceLocation | None:
     if not error.filename or not os.path.isabs(error.filename):
         return None
     column = max((error.offset or 1) - 1, 0)
     end_column = error.end_offset - 1 if error.end_offset and error.end_offset > 0 else None
     end_line = error.end_lineno or None
-    return Place(path=error.filename, line=error.lineno or 1, column=column, end_line=end_line, end_column=end_column)
+    return SourceLocation(
+        path=error.filename, line=error.lineno or 1, column=column, end_line=end_line, end_column=end_column
+    )
 
 
-def _of_template(error: BaseException) -> Place | None:
+def _of_template(error: BaseException) -> SourceLocation | None:
     """Libraries for templates and configuration files say where as Python does."""
     path, line = getattr(error, "filename", None), getattr(error, "lineno", None)
     if isinstance(path, str) and isinstance(line, int) and os.path.isabs(path) and not isinstance(error, OSError):
-        return Place(path=path, line=max(line, 1))
+        return SourceLocation(path=path, line=max(line, 1))
     return None
 
 
-def _of_frames(trace: TracebackType | None, modules: Modules) -> Place | None:
+def _of_frames(trace: TracebackType | None, modules: Modules) -> SourceLocation | None:
     found = None
     for frame, line in traceback.walk_tb(trace):
         if frame.f_code.co_filename.startswith("<"):  # text that was run by `exec`
             continue
         path = os.path.realpath(frame.f_code.co_filename)
         if modules.covers(path) and not path.startswith(_ENGINE):
-            found = Place(path=path, line=line)
+            found = SourceLocation(path=path, line=line)
     if found is None:
         return None
     return _with_columns(found, trace)
 
 
-def _with_columns(place: Place, trace: TracebackType | None) -> Place:
+def _with_columns(location: SourceLocation, trace: TracebackType | None) -> SourceLocation:
     for summary in reversed(traceback.extract_tb(trace)):
-        if os.path.realpath(summary.filename) == place.path and summary.lineno == place.line:
-            return Place(
-                path=place.path,
-                line=place.line,
-                column=_characters(place.path, place.line, summary.colno) or 0,
+        if os.path.realpath(summary.filename) == location.path and summary.lineno == location.line:
+            return SourceLocation(
+                path=location.path,
+                line=location.line,
+                column=_characters(location.path, location.line, summary.colno) or 0,
                 end_line=summary.end_lineno,
-                end_column=_characters(place.path, summary.end_lineno or place.line, summary.end_colno),
+                end_column=_characters(location.path, summary.end_lineno or location.line, summary.end_colno),
             )
-    return place
+    return location
 
 
 def _characters(path: str, line: int, bytes_: int | None) -> int | None:

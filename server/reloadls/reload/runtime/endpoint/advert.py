@@ -22,9 +22,9 @@ from typing import Final
 from reloadls._version import __version__
 
 from .folder import socket_folder, targets_folder
-from .program_info import Place
+from .program_info import ProgramInfo
 
-__all__ = ["Listening", "files_of", "listen", "runs", "sweep"]
+__all__ = ["Advert", "files_of", "listen", "runs", "sweep"]
 
 _LOCK_S: Final = 0.2
 """How long, in seconds, another process that begins or ends in the folder is waited for."""
@@ -35,16 +35,16 @@ _BACKLOG: Final = 128
 _FILE = re.compile(r"([0-9]{1,10})(-[0-9a-f]{8})?\.(json|sock)")
 
 
-class Listening:
+class Advert:
     """The socket and the file. `close` removes both; in a forked child they are only let go of.
 
     Attributes:
         id: the program's, and its files' name.
     """
 
-    def __init__(self, id: str, listening: socket.socket, path: str, file: str) -> None:
+    def __init__(self, id: str, listener: socket.socket, path: str, file: str) -> None:
         self.id = id
-        self.socket = listening
+        self.socket = listener
         self.path = path
         self.file = file
         self._pid = os.getpid()
@@ -58,7 +58,7 @@ class Listening:
                     os.unlink(path)
 
 
-def listen(place: Place) -> Listening:
+def listen(info: ProgramInfo) -> Advert:
     """Listen, and then say so.
 
     Raises:
@@ -76,18 +76,18 @@ def listen(place: Place) -> Listening:
         name = number if locked and _is_free(os.path.join(sockets, f"{number}.sock")) else unique
         path = os.path.join(sockets, f"{name}.sock")
         file = os.path.join(folder, f"{name}.json")
-        listening = _bind(path)
+        listener = _bind(path)
         try:
-            _write(file, {**_about(place), "id": name, "pid": os.getpid(), "socket": path})
+            _write(file, {**_about(info), "id": name, "pid": os.getpid(), "socket": path})
         except BaseException:
-            Listening(name, listening, path, file).close()
+            Advert(name, listener, path, file).close()
             raise
-    return Listening(name, listening, path, file)
+    return Advert(name, listener, path, file)
 
 
-def sweep(listening: Listening) -> None:
+def sweep(advert: Advert) -> None:
     """Remove what processes that have ended left beside ours, as a forked one that ends by `os._exit` does."""
-    folders = dict.fromkeys((os.path.dirname(listening.file), os.path.dirname(listening.path)))
+    folders = dict.fromkeys((os.path.dirname(advert.file), os.path.dirname(advert.path)))
     with contextlib.suppress(OSError), _locked(*folders) as locked:
         for folder in folders if locked else ():
             _sweep(folder)
@@ -126,9 +126,9 @@ def _socket_of(file: str) -> str:
     """Where the process listens whose file this is; nothing if it does not say so."""
     try:
         with open(file, encoding="utf-8") as source:
-            said = json.loads(source.read(1 << 16))
-        path = said["socket"]
-        return path if isinstance(path, str) and os.path.basename(path) == f"{said['id']}.sock" else ""
+            advert = json.loads(source.read(1 << 16))
+        path = advert["socket"]
+        return path if isinstance(path, str) and os.path.basename(path) == f"{advert['id']}.sock" else ""
     except (OSError, ValueError, LookupError, TypeError):
         return ""
 
@@ -183,28 +183,28 @@ def _lock(descriptor: int) -> bool:
 def _bind(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # nobody listens there any more
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Not `listening.bind`: a supervised program's own sockets are told to its supervisor, this one is not.
-        super(socket.socket, listening).bind(path)
+        super(socket.socket, listener).bind(path)
         os.chmod(path, 0o600)
-        super(socket.socket, listening).listen(_BACKLOG)
-        listening.setblocking(False)
+        super(socket.socket, listener).listen(_BACKLOG)
+        listener.setblocking(False)
     except BaseException:
-        listening.close()
+        listener.close()
         raise
-    return listening
+    return listener
 
 
-def _about(place: Place) -> dict[str, object]:
+def _about(info: ProgramInfo) -> dict[str, object]:
     started = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     return {
-        "name": place.name.encode("utf-8", "replace").decode()[:1000],
-        "roots": _utf8(place.roots),
+        "name": info.name.encode("utf-8", "replace").decode()[:1000],
+        "roots": _utf8(info.roots),
         "startedAt": started,
         "python": ".".join(map(str, sys.version_info[:3])),
         "version": __version__,
-        "supervised": place.supervised,
+        "supervised": info.supervised,
     }
 
 

@@ -10,9 +10,9 @@ import os
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from reloadls.reload.report import ModuleReport, Note, Place, ReloadReport, ReportError
+from reloadls.reload.report import ModuleReport, Note, ReloadReport, ReportError, SourceLocation
 
-__all__ = ["MAX_BODY", "Broken", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
+__all__ = ["MAX_BODY", "InvalidMessage", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
 
 MAX_BODY: Final = 1024 * 1024
 """The largest message, in bytes."""
@@ -22,7 +22,7 @@ _MAX_HEADER: Final = 8 * 1024
 Json = dict[str, Any]
 
 
-class Broken(Exception):
+class InvalidMessage(Exception):
     """What was sent is no message, and nothing after it can be trusted to be one."""
 
 
@@ -53,7 +53,7 @@ class Framer:
     def _take(self) -> bytes | None:
         end = self._rest.find(b"\r\n\r\n")
         if end > _MAX_HEADER or (end < 0 and len(self._rest) > _MAX_HEADER):
-            raise Broken(f"a header of more than {_MAX_HEADER} bytes")
+            raise InvalidMessage(f"a header of more than {_MAX_HEADER} bytes")
         if end < 0:
             return None
         start, length = end + 4, _length(bytes(self._rest[:end]))
@@ -72,9 +72,9 @@ def _length(header: bytes) -> int:
             break
         if name.strip().lower() == b"content-length" and digits.isdigit():
             if len(digits) > 9 or int(digits) > MAX_BODY:
-                raise Broken(f"a message of more than {MAX_BODY} bytes")
+                raise InvalidMessage(f"a message of more than {MAX_BODY} bytes")
             return int(digits)
-    raise Broken("a header without a Content-Length")
+    raise InvalidMessage("a header without a Content-Length")
 
 
 def to_uri(path: str) -> str:
@@ -101,7 +101,7 @@ def from_uri(uri: str) -> str:
 
 def report_to_wire(report: ReloadReport) -> Json:
     """A report as clients are told of it."""
-    told: Json = {
+    encoded: Json = {
         "target": report.target,
         "clock": report.clock,
         "at": report.at,
@@ -115,53 +115,53 @@ def report_to_wire(report: ReloadReport) -> Json:
         },
     }
     if report.error is not None:
-        told["error"] = _error(report.error)
+        encoded["error"] = _error(report.error)
     if report.notes:
-        told["notes"] = [_note(note) for note in report.notes]
-    return told
+        encoded["notes"] = [_note(note) for note in report.notes]
+    return encoded
 
 
 def _module(module: ModuleReport) -> Json:
-    told: Json = {
+    encoded: Json = {
         "name": _text(module.name),
         "uri": to_uri(module.path),
         "status": module.status,
         "changed": [_text(name) for name in module.changed],
     }
-    return told if module.reason is None else {**told, "reason": _text(module.reason)}
+    return encoded if module.reason is None else {**encoded, "reason": _text(module.reason)}
 
 
 def _note(note: Note) -> Json:
-    told: Json = {"code": note.code, "message": _text(note.message)}
-    if note.place is not None:
-        told["uri"] = to_uri(note.place.path)
-        told["range"] = _range(note.place)
-    return told if note.name is None else {**told, "name": _text(note.name)}
+    encoded: Json = {"code": note.code, "message": _text(note.message)}
+    if note.location is not None:
+        encoded["uri"] = to_uri(note.location.path)
+        encoded["range"] = _range(note.location)
+    return encoded if note.name is None else {**encoded, "name": _text(note.name)}
 
 
 def _error(error: ReportError) -> Json:
-    told: Json = {"type": _text(error.type), "message": _text(error.message)}
-    if error.place is not None:
-        told["uri"] = to_uri(error.place.path)
-        told["range"] = _range(error.place)
+    encoded: Json = {"type": _text(error.type), "message": _text(error.message)}
+    if error.location is not None:
+        encoded["uri"] = to_uri(error.location.path)
+        encoded["range"] = _range(error.location)
     if error.traceback is not None:
-        told["traceback"] = _text(error.traceback)
-    return told
+        encoded["traceback"] = _text(error.traceback)
+    return encoded
 
 
-def _range(place: Place) -> Json:
+def _range(location: SourceLocation) -> Json:
     """As LSP has it: lines from 0, columns in UTF-16 units. Without an end, to the end of the line."""
-    last = place.end_line or place.line
+    last = location.end_line or location.line
     from .source_lines import first_lines  # noqa: PLC0415 - only a failure needs it
 
-    lines = first_lines(place.path, max(place.line, last))
-    first_line, last_line = _at(lines, place.line), _at(lines, last)
-    start = _units(first_line, place.column)
-    end = _units(last_line, len(last_line) if place.end_column is None else place.end_column)
-    if last == place.line:
+    lines = first_lines(location.path, max(location.line, last))
+    first_line, last_line = _at(lines, location.line), _at(lines, last)
+    start = _units(first_line, location.column)
+    end = _units(last_line, len(last_line) if location.end_column is None else location.end_column)
+    if last == location.line:
         end = max(end, start)
     return {
-        "start": {"line": max(place.line - 1, 0), "character": start},
+        "start": {"line": max(location.line - 1, 0), "character": start},
         "end": {"line": max(last - 1, 0), "character": end},
     }
 

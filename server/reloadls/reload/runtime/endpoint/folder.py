@@ -8,13 +8,13 @@ import tempfile
 
 from reloadls.base.folders import make_private, runtime_folder
 
-__all__ = ["Unsafe", "private_folder", "socket_folder", "targets_folder"]
+__all__ = ["UnsafeFolder", "private_folder", "socket_folder", "targets_folder"]
 
 _LONGEST_SOCKET = 107
 """How many bytes the path of a socket may have, its final zero left out."""
 
 
-class Unsafe(Exception):
+class UnsafeFolder(Exception):
     """Somebody else has, or could get at, a folder of ours.
 
     Attributes:
@@ -61,9 +61,9 @@ def private_folder(*parts: str) -> str:
     make_private(path)
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode):
-        raise Unsafe(path, "it is no folder")
+        raise UnsafeFolder(path, "it is no folder")
     if status.st_uid != os.geteuid():
-        raise Unsafe(path, f"it belongs to user {status.st_uid}, not to {os.geteuid()}")
+        raise UnsafeFolder(path, f"it belongs to user {status.st_uid}, not to {os.geteuid()}")
     if status.st_mode & 0o077:
-        raise Unsafe(path, f"others can enter it (mode {stat.S_IMODE(status.st_mode):04o}); try chmod 700")
+        raise UnsafeFolder(path, f"others can enter it (mode {stat.S_IMODE(status.st_mode):04o}); try chmod 700")
     return path

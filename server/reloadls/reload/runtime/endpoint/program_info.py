@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Place"]
+__all__ = ["ProgramInfo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProgramInfo:
     """What others are told of this program."""
 
     name: str

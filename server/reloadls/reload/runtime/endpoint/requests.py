@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from .encode import from_uri
 
-__all__ = ["Answers", "CantBeDone", "answer"]
+__all__ = ["RequestHandler", "RequestFailed", "handle"]
 
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
 
-class CantBeDone(Exception):
+class RequestFailed(Exception):
     """A request is understood, and can't be carried out here."""
 
 
@@ -25,7 +25,7 @@ class _BadParams(Exception):
         self.data = {"field": field, "reason": reason}
 
 
-class Answers(Protocol):
+class RequestHandler(Protocol):
     """Who knows the answers. Called on the event loop; `client` is whoever asks."""
 
     def status(self) -> Json:
@@ -54,7 +54,7 @@ class Answers(Protocol):
         """A client is gone."""
 
 
-async def answer(body: bytes, answers: Answers, client: object) -> Json | None:
+async def handle(body: bytes, handler: RequestHandler, client: object) -> Json | None:
     """The answer to one message; None if it wants none."""
     try:
         message = json.loads(body)
@@ -62,48 +62,48 @@ async def answer(body: bytes, answers: Answers, client: object) -> Json | None:
         return _error(None, -32700, "this is no JSON")
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         return _error(None, -32600, "this is no request: it must be an object with jsonrpc '2.0'")
-    number, method = message.get("id"), message.get("method")
+    id_, method = message.get("id"), message.get("method")
     if not isinstance(method, str):
-        answered = "result" in message or "error" in message
-        return None if answered else _error(_id(number), -32600, "this is no request: it has no method")
+        is_response = "result" in message or "error" in message
+        return None if is_response else _error(_request_id(id_), -32600, "this is no request: it has no method")
     if "id" not in message:
         return None  # nobody need tell us anything
-    if _id(number) is None:
+    if _request_id(id_) is None:
         return _error(None, -32600, "the id must be a string or a whole number")
-    return await _answer(number, method, message.get("params"), answers, client)
+    return await _reply(id_, method, message.get("params"), handler, client)
 
 
-async def _answer(number: Any, method: str, params: Any, answers: Answers, client: object) -> Json:
+async def _reply(id_: Any, method: str, params: Any, handler: RequestHandler, client: object) -> Json:
     try:
-        result = await _result(method, params, answers, client)
+        result = await _result(method, params, handler, client)
     except LookupError:
-        return _error(number, -32601, f"unknown method {method[:100]!r}")
+        return _error(id_, -32601, f"unknown method {method[:100]!r}")
     except _BadParams as error:
-        return _error(number, -32602, str(error), error.data)
-    except CantBeDone as error:
-        return _error(number, -32803, str(error), {"reason": str(error)})
+        return _error(id_, -32602, str(error), error.data)
+    except RequestFailed as error:
+        return _error(id_, -32803, str(error), {"reason": str(error)})
     except Exception as error:
         _log.exception("%s failed", method)
-        return _error(number, -32603, f"a fault of reloadls: {type(error).__name__}")
-    return {"jsonrpc": "2.0", "id": number, "result": result}
+        return _error(id_, -32603, f"a fault of reloadls: {type(error).__name__}")
+    return {"jsonrpc": "2.0", "id": id_, "result": result}
 
 
-async def _result(method: str, params: Any, answers: Answers, client: object) -> Any:
+async def _result(method: str, params: Any, handler: RequestHandler, client: object) -> Any:
     if method not in _FIELDS:
         raise LookupError(method)
-    asked = _checked(params, _FIELDS[method])
+    checked = _checked(params, _FIELDS[method])
     if method == "reload/trigger":
-        return await answers.trigger(_paths(asked.get("uris")))
+        return await handler.trigger(_paths(checked.get("uris")))
     if method == "reload/follow":
-        roots, files = (_paths(asked.get(name), name) or [] for name in ("roots", "files"))
-        return await answers.follow(client, roots, files)
+        roots, files = (_paths(checked.get(name), name) or [] for name in ("roots", "files"))
+        return await handler.follow(client, roots, files)
     if method == "reload/pause":
-        answers.pause(client)
+        handler.pause(client)
     elif method == "reload/resume":
-        answers.resume()
+        handler.resume()
     elif method == "reload/restart":
-        answers.restart()
-    return answers.status()
+        handler.restart()
+    return handler.status()
 
 
 _FIELDS: dict[str, frozenset[str]] = {
@@ -143,12 +143,12 @@ def _paths(uris: Any, name: str = "uris") -> list[str] | None:
     return paths
 
 
-def _id(number: Any) -> int | str | None:
-    return number if isinstance(number, (int, str)) and not isinstance(number, bool) else None
+def _request_id(id_: Any) -> int | str | None:
+    return id_ if isinstance(id_, (int, str)) and not isinstance(id_, bool) else None
 
 
-def _error(number: Any, code: int, message: str, data: Json | None = None) -> Json:
+def _error(id_: Any, code: int, message: str, data: Json | None = None) -> Json:
     error: Json = {"code": code, "message": message}
     if data is not None:
         error["data"] = data
-    return {"jsonrpc": "2.0", "id": number, "error": error}
+    return {"jsonrpc": "2.0", "id": id_, "error": error}

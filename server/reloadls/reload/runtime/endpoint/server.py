@@ -11,8 +11,8 @@ import struct
 import sys
 from typing import Any, Final
 
-from .encode import MAX_BODY, Broken, Framer, frame
-from .requests import Answers, answer
+from .encode import MAX_BODY, Framer, InvalidMessage, frame
+from .requests import RequestHandler, handle
 
 __all__ = ["LocalServer"]
 
@@ -35,9 +35,9 @@ class LocalServer:
         answers: what clients may ask.
     """
 
-    def __init__(self, listening: socket.socket, answers: Answers) -> None:
-        self._listening = listening
-        self._answers = answers
+    def __init__(self, listener: socket.socket, handler: RequestHandler) -> None:
+        self._listener = listener
+        self._handler = handler
         self._clients: set[_Client] = set()
         self._accepting: asyncio.Task[None] | None = None
 
@@ -57,14 +57,14 @@ class LocalServer:
         """The clients that are told of changes."""
         return [client for client in self._clients if client.follows]
 
-    def let_follow(self, client: object) -> bool:
+    def add_follower(self, client: object) -> bool:
         """Whether a client is told of changes from now on. It takes no other one's place then."""
         if not isinstance(client, _Client) or client not in self._clients:
             return False
         client.follows = client.follows or len(self.followers) < _most_followers()
         return client.follows
 
-    def tell(self, method: str, params: object, *, followers: bool = False) -> None:
+    def notify(self, method: str, params: object, *, followers: bool = False) -> None:
         """Send a notification: to everyone, or to followers only."""
         clients = self.followers if followers else list(self._clients)
         data = frame({"jsonrpc": "2.0", "method": method, "params": params}) if clients else b""
@@ -73,38 +73,38 @@ class LocalServer:
 
     def sockets(self) -> list[socket.socket]:
         """All that are open: for a forked child, which must not keep them."""
-        return [self._listening, *(client.connection for client in list(self._clients))]
+        return [self._listener, *(client.connection for client in list(self._clients))]
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(self._listening)
+                connection, _ = await loop.sock_accept(self._listener)
             except OSError as error:
-                if self._listening.fileno() < 0:
+                if self._listener.fileno() < 0:
                     return
                 _log.warning("a client could not be let in: %s", error)
                 await asyncio.sleep(0.1)  # out of descriptors, most likely
                 continue
             with contextlib.suppress(OSError):  # it is gone already
-                await self._let_in(loop, connection)
+                await self._admit(loop, connection)
 
-    async def _let_in(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    async def _admit(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
         connection.setblocking(False)
         if len(self._clients) - len(self.followers) >= _MAX_CLIENTS or not _is_ours(connection):
             connection.close()
             return
-        client = _Client(connection, self._answers, self._clients)
+        client = _Client(connection, self._handler, self._clients)
         await loop.connect_accepted_socket(lambda: client, connection)
 
 
 class _Client(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, connection: socket.socket, answers: Answers, clients: set[_Client]) -> None:
+    def __init__(self, connection: socket.socket, handler: RequestHandler, clients: set[_Client]) -> None:
         self.connection = connection
         self.follows = False
-        self._answers = answers
+        self._handler = handler
         self._clients = clients
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
@@ -132,7 +132,7 @@ class _Client(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._clients.add(self)
-        params = self._answers.status()
+        params = self._handler.status()
         self.send(frame({"jsonrpc": "2.0", "method": "reload/didChangeStatus", "params": params}))
 
     def data_received(self, data: bytes) -> None:
@@ -140,13 +140,13 @@ class _Client(asyncio.Protocol):
         try:
             for body in self._framer.feed(data):
                 self._take(body)
-        except Broken as error:
+        except InvalidMessage as error:
             self._refuse(-32700, str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone: nothing that it has asked for lasts."""
         self._clients.discard(self)
-        self._answers.left(self)
+        self._handler.left(self)
         for task in self._open:
             task.cancel()
 
@@ -163,9 +163,9 @@ class _Client(asyncio.Protocol):
         task.add_done_callback(self._open.discard)
 
     async def _answer(self, body: bytes) -> None:
-        said = await answer(body, self._answers, self)
-        if said is not None:
-            self.send(frame(said))
+        response = await handle(body, self._handler, self)
+        if response is not None:
+            self.send(frame(response))
 
     def _refuse(self, code: int, message: str) -> None:
         """Say what is wrong, and close."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from reloadls.reload.report import ModuleReport, ReloadReport
 
-__all__ = ["followed_line", "note_lines", "report_line", "say", "wants_colour"]
+__all__ = ["followed_line", "note_lines", "report_line", "print_line", "wants_colour"]
 
 _MOST_NAMES: Final = 5
 _MOST_MODULES: Final = 3
@@ -22,9 +22,9 @@ _SCREENS: Final = frozenset({"_curses", "textual", "urwid", "prompt_toolkit", "b
 _COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart": "33"}
 
 
-def say(word: str, text: str, *, quiet: bool = False) -> None:
+def print_line(word: str, text: str, *, quiet: bool = False) -> None:
     """Write a line to the process's real stderr, whatever the program does with its own."""
-    if quiet or sys.__stderr__ is None or _is_anothers():
+    if quiet or sys.__stderr__ is None or _is_captured():
         return
     head = f"{word:<9}"
     if wants_colour() and word in _COLOURS:
@@ -34,7 +34,7 @@ def say(word: str, text: str, *, quiet: bool = False) -> None:
         sys.__stderr__.flush()
 
 
-def _is_anothers() -> bool:
+def _is_captured() -> bool:
     """Whether stderr is a terminal that the program has taken over, to draw on it: it reads keys, not lines."""
     try:
         assert sys.__stderr__ is not None
@@ -119,7 +119,7 @@ def note_lines(report: ReloadReport, folder: str) -> Iterator[str]:
         folder: paths below it are printed relative to it.
     """
     for note in report.notes[:_MOST_NOTES]:
-        where = f"{_short(note.place.path, folder)}:{note.place.line}: " if note.place else ""
+        where = f"{_short(note.location.path, folder)}:{note.location.line}: " if note.location else ""
         yield f"{note.code}: {where}{printable(note.message)}"
     if len(report.notes) > _MOST_NOTES:
         yield f"{len(report.notes) - _MOST_NOTES} more notes; see reloadls status"
@@ -129,25 +129,25 @@ def _failure(report: ReloadReport, folder: str) -> str:
     error = report.error
     if error is None:
         return "nothing changed in the program"
-    where = f"{_short(error.place.path, folder)}:{error.place.line}: " if error.place else ""
+    where = f"{_short(error.location.path, folder)}:{error.location.line}: " if error.location else ""
     message = printable(error.message)[:200]
     return f"{where}{error.type}: {message} (nothing changed in the program)"
 
 
 def _modules(modules: Iterable[ModuleReport], folder: str) -> str:
-    told = [module for module in modules if module.status == "reloaded"]
+    reloaded = [module for module in modules if module.status == "reloaded"]
     parts = []
-    for module in told[:_MOST_MODULES]:
+    for module in reloaded[:_MOST_MODULES]:
         names = ", ".join(module.changed[:_MOST_NAMES]) + (", …" if len(module.changed) > _MOST_NAMES else "")
         parts.append(f"{_short(module.path, folder)}: {names}" if names else _short(module.path, folder))
-    if len(told) > _MOST_MODULES:
-        parts.append(f"{len(told) - _MOST_MODULES} more")
+    if len(reloaded) > _MOST_MODULES:
+        parts.append(f"{len(reloaded) - _MOST_MODULES} more")
     return "; ".join(parts)
 
 
 def _reasons(modules: Iterable[ModuleReport], folder: str) -> str:
-    told = [module for module in modules if module.status == "restartRequired"]
-    return "; ".join(f"{_short(module.path, folder)}: {module.reason}" for module in told[:_MOST_MODULES])
+    affected = [module for module in modules if module.status == "restartRequired"]
+    return "; ".join(f"{_short(module.path, folder)}: {module.reason}" for module in affected[:_MOST_MODULES])
 
 
 def _time(report: ReloadReport) -> str:

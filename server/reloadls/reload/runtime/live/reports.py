@@ -10,7 +10,7 @@ from typing import Literal
 
 from reloadls.reload.report import ModuleReport, ReloadReport, ReportError
 
-__all__ = ["Reports", "fault_report", "restart_failed_report", "restarted_report", "waits"]
+__all__ = ["Reports", "internal_error_report", "restart_failed_report", "restarted_report", "has_pending"]
 
 TargetState = Literal["starting", "live", "paused", "restarting", "failed"]
 
@@ -40,7 +40,7 @@ class Reports:
         """How the program is."""
         return "failed" if self.last is not None and self.last.status == "failed" else "live"
 
-    def take(self, report: ReloadReport, *, pinned: int = 0, retried: bool = False) -> tuple[ReloadReport, bool]:
+    def add(self, report: ReloadReport, *, pinned: int = 0, retried: bool = False) -> tuple[ReloadReport, bool]:
         """The report with its clock, and whether it is news.
 
         That nothing has changed is news only where something was wrong before and no longer is: a file that could not
@@ -51,7 +51,11 @@ class Reports:
             pinned: how many pins it had to wait for.
             retried: nobody has saved a source file: then the same failure again is no news.
         """
-        news = report.status != "unchanged" or bool(report.notes) or (self._troubled() and not waits(report.modules))
+        news = (
+            report.status != "unchanged"
+            or bool(report.notes)
+            or (self._had_trouble() and not has_pending(report.modules))
+        )
         news = news and not (retried and self._is_as_before(report))
         if news:
             self._count += 1
@@ -65,19 +69,21 @@ class Reports:
         last = self.last
         return last is not None and report.status == last.status == "failed" and report.error == last.error
 
-    def _troubled(self) -> bool:
-        return self.last is not None and (self.last.status in ("failed", "restartRequired") or waits(self.last.modules))
+    def _had_trouble(self) -> bool:
+        return self.last is not None and (
+            self.last.status in ("failed", "restartRequired") or has_pending(self.last.modules)
+        )
 
 
-def waits(modules: Iterable[ModuleReport]) -> bool:
+def has_pending(modules: Iterable[ModuleReport]) -> bool:
     """Whether one of them could not be taken up, and still isn't."""
     return any(module.status in _WAITING for module in modules)
 
 
-def fault_report(error: BaseException) -> ReloadReport:
+def internal_error_report(error: BaseException) -> ReloadReport:
     """Stands for the report of an engine that failed itself."""
-    told = ReportError(type=type(error).__name__, message=f"a fault of reloadls: {error}")
-    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=told)
+    failure = ReportError(type=type(error).__name__, message=f"a fault of reloadls: {error}")
+    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
 
 
 def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> ReloadReport:
@@ -87,8 +93,8 @@ def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> Rel
 
 def restart_failed_report(reason: str) -> ReloadReport:
     """The program that was to take this one's place has ended before it could."""
-    told = ReportError(type="RestartFailed", message=f"the program could not be started anew: {reason}")
-    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=told)
+    failure = ReportError(type="RestartFailed", message=f"the program could not be started anew: {reason}")
+    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
 
 
 def _now() -> str:

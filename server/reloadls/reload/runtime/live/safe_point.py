@@ -15,7 +15,7 @@ from typing import Final
 from .loops import running_loop
 from .pin import Pins, pins
 
-__all__ = ["Ended", "SafePoint"]
+__all__ = ["ProgramEnded", "SafePoint"]
 
 _LOOK_S: Final = 0.05
 """How often it is looked whether the loop still runs, in seconds."""
@@ -31,7 +31,7 @@ _ALONE_S: Final = 0.1
 """For how long no other thread gets a turn once it has begun, unless the changed code itself waits for something."""
 
 
-class Ended(Exception):
+class ProgramEnded(Exception):
     """The program is ending: nothing is changed any more."""
 
 
@@ -81,7 +81,7 @@ class SafePoint:
                 self._run(job)
             finally:
                 sys.setswitchinterval(job.turn)
-            if not job.given_back and not job.pinned:
+            if not job.released and not job.pinned:
                 break
         if job.error is not None:
             raise job.error
@@ -93,7 +93,7 @@ class SafePoint:
 
     def _check(self) -> None:
         if self._ended.is_set():
-            raise Ended("the program is ending")
+            raise ProgramEnded("the program is ending")
 
     def _run(self, job: _Job) -> None:
         """Run it, or come back without having done so because the place was gone, or pinned."""
@@ -104,34 +104,34 @@ class SafePoint:
         try:
             loop.call_soon_threadsafe(job.run)
         except RuntimeError:  # closed in this moment
-            job.given_back = True
+            job.released = True
             return
         since = time.monotonic()
-        told = False
-        while not job.done.wait(_LOOK_S) and not job.taken:
+        reported = False
+        while not job.done.wait(_LOOK_S) and not job.claimed:
             busy = time.monotonic() - since
             if busy > 2 * _TURN_S:
                 sys.setswitchinterval(job.turn)  # whoever keeps the loop busy is not to be slowed down all the while
-            if busy > _BUSY_S and not told:
-                told = True
+            if busy > _BUSY_S and not reported:
+                reported = True
                 self._on_busy(busy)
             if (self._ended.is_set() or not loop.is_running()) and job.claim():
-                job.given_back = True
+                job.released = True
                 break
-        if told:
+        if reported:
             self._on_busy(None)
-        if not job.given_back:
-            _see_through(job)
-        self._check_unless(not job.given_back)
+        if not job.released:
+            _wait_for_end(job)
+        self._check_unless(not job.released)
 
     def _run_without_loop(self, job: _Job) -> None:
         from .pending_call import call_in_main_thread  # noqa: PLC0415 - it imports ctypes
 
         if threading.main_thread().is_alive() and call_in_main_thread(job.run):
             job.done.wait(_MAIN_S)
-        self._check_unless(job.taken)
-        job.run_here()
-        _see_through(job)
+        self._check_unless(job.claimed)
+        job.run_quietly()
+        _wait_for_end(job)
 
     def _check_unless(self, done: bool) -> None:
         if not done:
@@ -148,8 +148,8 @@ class _Job:
         self.error: BaseException | None = None
         self.pinned = False
         """It was not run, since a pin was there first."""
-        self.taken = False
-        self.given_back = False
+        self.claimed = False
+        self.released = False
         """It was not run, since its place was gone."""
         self._step = step
         self._pins = pinned
@@ -158,17 +158,17 @@ class _Job:
     def claim(self) -> bool:
         """Whether it is the caller's to run from now on."""
         with self._lock:
-            if self.taken:
+            if self.claimed:
                 return False
-            self.taken = True
+            self.claimed = True
             return True
 
     def run(self) -> None:
         """Run it, unless somebody else has. A Ctrl-C that came meanwhile goes on to the program."""
-        if self.run_here() and isinstance(self.error, KeyboardInterrupt):
+        if self.run_quietly() and isinstance(self.error, KeyboardInterrupt):
             raise KeyboardInterrupt
 
-    def run_here(self) -> bool:
+    def run_quietly(self) -> bool:
         """The same, without raising anything; whether it was this call that ran it."""
         if not self.claim():
             return False
@@ -185,7 +185,7 @@ class _Job:
         return True
 
 
-def _see_through(job: _Job) -> None:
+def _wait_for_end(job: _Job) -> None:
     """Wait for its end; once it takes long, it waits for something, and everybody gets their turns again.
 
     Without looking again and again: each time, this thread would be let in before the one that runs the step, which

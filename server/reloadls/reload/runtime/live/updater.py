@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport
-from reloadls.reload.runtime.endpoint.advert import Listening, listen, sweep
+from reloadls.reload.runtime.endpoint.advert import Advert, listen, sweep
 from reloadls.reload.runtime.endpoint.encode import report_to_wire
-from reloadls.reload.runtime.endpoint.folder import Unsafe
-from reloadls.reload.runtime.endpoint.program_info import Place
-from reloadls.reload.runtime.endpoint.requests import CantBeDone
+from reloadls.reload.runtime.endpoint.folder import UnsafeFolder
+from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
+from reloadls.reload.runtime.endpoint.requests import RequestFailed
 from reloadls.reload.runtime.endpoint.server import LocalServer
-from reloadls.reload.runtime.watching.following import CHANGED, STATUS, Following, follow, to_wire
-from reloadls.reload.runtime.watching.other_reloader import STARTED_ANEW, other_reloader
-from reloadls.reload.runtime.watching.watcher import Watching
+from reloadls.reload.runtime.watching.follower import CHANGED, STATUS, Follower, follow, to_wire
+from reloadls.reload.runtime.watching.other_reloader import CHILD_VARIABLES, other_reloader
+from reloadls.reload.runtime.watching.watcher import SourceWatcher
 from reloadls.watch.change import FileChange, collapse_changes
 from reloadls.watch.flush import Pacing
 
-from .console import followed_line, say
+from .console import followed_line, print_line
 from .pin import Pins
-from .reports import Reports, fault_report, waits
+from .reports import Reports, has_pending, internal_error_report
 
 if TYPE_CHECKING:
     import socket
 
     from .safe_point import SafePoint
 
-__all__ = ["Live", "Reloader", "Supervision"]
+__all__ = ["Updater", "Reloader", "Supervision"]
 
 _ENDING_S: Final = 1.0
 """How long old code that still runs is given before the program is started anew for it."""
@@ -73,10 +73,10 @@ class Supervision(Protocol):
     """What is above the program, and can start it anew."""
 
     @property
-    def terms(self) -> tuple[int, tuple[str, ...]]:
+    def leader_args(self) -> tuple[int, tuple[str, ...]]:
         """For the processes that this one starts: the program's first one, and which notes are no reason to restart."""
 
-    def ask_restart(self, report: ReloadReport | None) -> None:
+    def request_restart(self, report: ReloadReport | None) -> None:
         """Start it anew, for what a report says."""
 
     def settled(self) -> None:
@@ -86,7 +86,7 @@ class Supervision(Protocol):
         """Whether a report makes it start the program anew."""
 
 
-class Live:
+class Updater:
     """From `run` until that is cancelled. Made and used on one event loop, but for what says otherwise.
 
     Args:
@@ -106,7 +106,7 @@ class Live:
         self,
         reloader: Reloader,
         safe_point: SafePoint,
-        place: Place,
+        info: ProgramInfo,
         pacing: Pacing,
         *,
         on_report: Callable[[ReloadReport], None],
@@ -118,62 +118,62 @@ class Live:
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
-        self._place = place
+        self._info = info
         self._on_report = on_report
         self._supervision = supervision
         self._pins = pinned
         self._quiet = quiet
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._waiting: list[FileChange] = []
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._pending: list[FileChange] = []
         self._held = 0
-        self._away = False
+        self._suspended = False
         self._pausers: set[object] = set()
         self._state: str = "starting"
         self._busy: float | None = None
         self._reports = Reports()
-        self._told: Json | None = None
+        self._last_status: Json | None = None
         self._pacing = pacing
         self._since = since
         self._leaders = leaders
-        self._own = Watching(place.roots, pacing, self._on_changes, self._on_status, since=since)
-        self._watching: Watching | Following = self._own
-        self._watches = asyncio.Event()
-        self._listening: Listening | None = None
+        self._own_watcher = SourceWatcher(info.roots, pacing, self._on_changes, self._on_status, since=since)
+        self._watcher: SourceWatcher | Follower = self._own_watcher
+        self._watching = asyncio.Event()
+        self._advert: Advert | None = None
         self._server: LocalServer | None = None
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Work; `on_ready` is called when a change made from now on is taken up."""
         self._worker = Worker("reloadls-apply")
-        self._pins.when_free(self._wake)
+        self._pins.when_free(self._on_unpinned)
         try:
             self._listen()
             await self._begin_watching()
-            await self._cover()
+            await self._watch_loaded()
             self._reloader.warm_up()
             self._state = "live"
-            self._tell_status()
+            self._notify_status()
             on_ready()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._take_up(), name="reloadls-take-up")
-                group.create_task(self._look(), name="reloadls-look")
-                if isinstance(self._watching, Following):
-                    group.create_task(self._after(self._watching), name="reloadls-after-leader")
+                group.create_task(self._apply_changes(), name="reloadls-take-up")
+                group.create_task(self._poll_modules(), name="reloadls-look")
+                if isinstance(self._watcher, Follower):
+                    group.create_task(self._watch_after_leader(self._watcher), name="reloadls-after-leader")
         finally:
-            self._pins.forget(self._wake)
+            self._pins.forget(self._on_unpinned)
             self._stop_listening()
-            await self._watching.stop()
+            await self._watcher.stop()
 
     @property
     def leader(self) -> bool:
         """Whether others may follow this process. On any thread."""
-        return not isinstance(self._watching, Following)
+        return not isinstance(self._watcher, Follower)
 
     def remove_files(self) -> None:
         """What others find the program by is gone. On any thread."""
-        if self._listening is not None:
-            self._listening.close()
+        if self._advert is not None:
+            self._advert.close()
 
     def sockets(self) -> list[socket.socket]:
         """What a forked child must close. On any thread."""
@@ -183,8 +183,8 @@ class Live:
         """In a forked child: what is the parent's must not be kept open."""
         for connection in self.sockets():
             connection.close()
-        self._watching.forget()
-        self._own.forget()
+        self._watcher.forget()
+        self._own_watcher.forget()
 
     def on_busy(self, seconds: float | None) -> None:
         """The program has not come to a safe point for so long, or has now. On any thread."""
@@ -192,54 +192,54 @@ class Live:
 
     def announce(self, report: ReloadReport) -> None:
         """Tell a report that is not the engine's. On any thread."""
-        self._call(self._tell_report, report, 0)
+        self._call(self._report, report, 0)
 
     # -- changes
 
     async def _begin_watching(self) -> None:
-        if self._listening is not None and self._leaders:
-            folder = os.path.dirname(self._listening.path)
+        if self._advert is not None and self._leaders:
+            folder = os.path.dirname(self._advert.path)
             call = (self._on_changes, self._on_status)
             debounce = self._pacing.debounce
-            following = await follow(
-                self._leaders, folder, self._place.roots, *call, debounce=debounce, since=self._since
+            follower = await follow(
+                self._leaders, folder, self._info.roots, *call, debounce=debounce, since=self._since
             )
-            if following is not None:
-                self._watching = following
+            if follower is not None:
+                self._watcher = follower
                 return
-        await self._own.start()
-        self._watches.set()
+        await self._own_watcher.start()
+        self._watching.set()
 
-    async def _after(self, following: Following) -> None:
+    async def _watch_after_leader(self, follower: Follower) -> None:
         """Watch as soon as the leader does not any more. What changed meanwhile is found by its stamps."""
-        await following.lost.wait()
-        self._watching = self._own
-        await following.stop()
-        self._own.since = following.confirmed
-        await self._own.start()
-        self._watches.set()
-        await self._cover()
-        self._tell_status()
+        await follower.lost.wait()
+        self._watcher = self._own_watcher
+        await follower.stop()
+        self._own_watcher.since = follower.confirmed
+        await self._own_watcher.start()
+        self._watching.set()
+        await self._watch_loaded()
+        self._notify_status()
 
     def _on_changes(self, changes: list[FileChange]) -> None:
-        if not self._away:
-            self._waiting += changes
-            self._news.set()
+        if not self._suspended:
+            self._pending += changes
+            self._wake.set()
         if self._server is not None and self._server.followers:
             for params in to_wire(changes):
-                self._server.tell(CHANGED, params, followers=True)
+                self._server.notify(CHANGED, params, followers=True)
 
-    async def _take_up(self) -> None:
+    async def _apply_changes(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting and not self._pausers:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending and not self._pausers:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
                     break
-                changes, self._waiting = collapse_changes(self._waiting), []
-                self._keep_away()
-                if self._away:
+                changes, self._pending = collapse_changes(self._pending), []
+                self._check_other_reloader()
+                if self._suspended:
                     break
                 held, self._held = self._held, 0
                 retried = not any(change.path.suffix == ".py" for change in changes)
@@ -252,14 +252,14 @@ class Live:
     async def _attempt(
         self, apply: Callable[[], ReloadReport], held: int = 0, *, retried: bool = False
     ) -> ReloadReport:
-        async with self._turn:
+        async with self._lock:
             report = await self._worker.run(_safely, apply)
-            report = await self._once_it_has_ended(report)
-            told = self._tell_report(report, max(held, self._safe_point.held), retried)
-        await self._cover()
-        return told
+            report = await self._wait_for_old_code(report)
+            reported = self._report(report, max(held, self._safe_point.held), retried)
+        await self._watch_loaded()
+        return reported
 
-    async def _once_it_has_ended(self, report: ReloadReport) -> ReloadReport:
+    async def _wait_for_old_code(self, report: ReloadReport) -> ReloadReport:
         """Give old code a moment to come to its end before the program is started anew for it: a request, mostly."""
         supervision = self._supervision
         others = replace(report, notes=tuple(note for note in report.notes if note.code != "stillRunning"))
@@ -272,8 +272,8 @@ class Live:
             await asyncio.sleep(_ENDING_LOOK_S)
         return report
 
-    def _tell_report(self, report: ReloadReport, pinned: int, retried: bool = False) -> ReloadReport:
-        report, news = self._reports.take(report, pinned=pinned, retried=retried)
+    def _report(self, report: ReloadReport, pinned: int, retried: bool = False) -> ReloadReport:
+        report, news = self._reports.add(report, pinned=pinned, retried=retried)
         if not news:
             return report
         if self._state in ("live", "failed", "restarting"):
@@ -282,49 +282,49 @@ class Live:
         if restarts:
             self._state = "restarting"
         self._on_report(report)
-        self._tell("reload/didReload", report_to_wire(report))
-        self._tell_status()
+        self._notify("reload/didReload", report_to_wire(report))
+        self._notify_status()
         if self._supervision is not None:
             if restarts:
-                self._supervision.ask_restart(report)
-            elif report.status in ("reloaded", "unchanged") and not waits(report.modules):
+                self._supervision.request_restart(report)
+            elif report.status in ("reloaded", "unchanged") and not has_pending(report.modules):
                 self._supervision.settled()
         return report
 
-    async def _look(self) -> None:
+    async def _poll_modules(self) -> None:
         """Modules are loaded all the time, and nobody says so. A reloader of the program's own may begin any time."""
         await asyncio.sleep(_FIRST_LOOK_S)
-        await self._cover()
-        self._keep_away()
-        if not self._leaders and not self._away:
-            text = followed_line(self._place.roots, *self._reloader.survey())
-            say("following", text, quiet=self._quiet)
+        await self._watch_loaded()
+        self._check_other_reloader()
+        if not self._leaders and not self._suspended:
+            text = followed_line(self._info.roots, *self._reloader.survey())
+            print_line("following", text, quiet=self._quiet)
         while True:
             await asyncio.sleep(_LOOK_S)
-            self._keep_away()
-            await self._cover()
-            if self._listening is not None:
-                sweep(self._listening)
+            self._check_other_reloader()
+            await self._watch_loaded()
+            if self._advert is not None:
+                sweep(self._advert)
 
-    async def _cover(self) -> None:
+    async def _watch_loaded(self) -> None:
         try:
-            await self._watching.cover(self._reloader.loaded_paths())
+            await self._watcher.cover(self._reloader.loaded_paths())
         except Exception:  # what was watched before still is
             _log.exception("what the program has loaded could not be watched")
 
-    def _keep_away(self) -> None:
+    def _check_other_reloader(self) -> None:
         """Leave the program to a reloader of its own, if there is one: it starts the program anew at each save."""
-        if self._away or (other := other_reloader()) is None:
+        if self._suspended or (other := other_reloader()) is None:
             return
-        self._away = True
+        self._suspended = True
         name, advice = other
-        if any(os.environ.get(each) == "true" for each in STARTED_ANEW):
+        if any(os.environ.get(each) == "true" for each in CHILD_VARIABLES):
             return  # the process above has said so
         text = f"{name} starts the program anew at each save, so nothing is reloaded here; to have that, {advice}"
-        say("reloadls", text, quiet=self._quiet)
+        print_line("reloadls", text, quiet=self._quiet)
 
-    def _wake(self) -> None:
-        self._call(self._news.set)
+    def _on_unpinned(self) -> None:
+        self._call(self._wake.set)
 
     def _call(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -338,12 +338,12 @@ class Live:
         if os.name == "nt":
             return
         try:
-            self._listening = listen(self._place)
-        except (Unsafe, OSError) as error:
-            say("reloadls", f"no editor can see this program: {error}", quiet=self._quiet)
+            self._advert = listen(self._info)
+        except (UnsafeFolder, OSError) as error:
+            print_line("reloadls", f"no editor can see this program: {error}", quiet=self._quiet)
             return
-        self._reports.target = self._listening.id
-        self._server = LocalServer(self._listening.socket, self)
+        self._reports.target = self._advert.id
+        self._server = LocalServer(self._advert.socket, self)
         self._server.start()
 
     def _stop_listening(self) -> None:
@@ -351,36 +351,36 @@ class Live:
             self._server.close()
         self.remove_files()
 
-    def _tell(self, method: str, params: Json) -> None:
+    def _notify(self, method: str, params: Json) -> None:
         if self._server is not None:
-            self._server.tell(method, params)
+            self._server.notify(method, params)
 
     def _on_status(self) -> None:
-        self._tell_status()
+        self._notify_status()
         if self._server is not None and self._server.followers:
-            self._server.tell(STATUS, self._watching.status(), followers=True)
+            self._server.notify(STATUS, self._watcher.status(), followers=True)
 
     def _note_busy(self, seconds: float | None) -> None:
         self._busy = seconds
         if seconds is not None:
             text = f"the program's event loop has been busy for {seconds:.0f} s; the change goes live once it is free"
-            say("waiting", text, quiet=self._quiet)
-        self._tell_status()
+            print_line("waiting", text, quiet=self._quiet)
+        self._notify_status()
 
-    def _tell_status(self) -> None:
+    def _notify_status(self) -> None:
         status = self.status()
-        if status != self._told:
-            self._told = status
-            self._tell("reload/didChangeStatus", status)
+        if status != self._last_status:
+            self._last_status = status
+            self._notify("reload/didChangeStatus", status)
 
     # -- what clients ask
 
     def status(self) -> Json:
         """How things are."""
-        status = self._watching.status()
+        status = self._watcher.status()
         target: Json = {
             "id": self._reports.target,
-            "name": self._place.name.encode("utf-8", "replace").decode(),
+            "name": self._info.name.encode("utf-8", "replace").decode(),
             "pid": os.getpid(),
             "state": "paused" if self._pausers else self._state,
         }
@@ -401,39 +401,39 @@ class Live:
 
     async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
         """Tell a client what changes from now on."""
-        if not self.leader or tuple(roots) != self._place.roots:
-            raise CantBeDone("these folders are not watched here")
-        await self._watches.wait()
-        if self._server is None or not self._server.let_follow(client):
-            raise CantBeDone("too many processes follow this one")
-        await self._own.watch_also(files)
-        return self._own.status()
+        if not self.leader or tuple(roots) != self._info.roots:
+            raise RequestFailed("these folders are not watched here")
+        await self._watching.wait()
+        if self._server is None or not self._server.add_follower(client):
+            raise RequestFailed("too many processes follow this one")
+        await self._own_watcher.watch_also(files)
+        return self._own_watcher.status()
 
     def pause(self, client: object) -> None:
         """Take nothing up."""
         self._pausers.add(client)
-        self._tell_status()
+        self._notify_status()
 
     def resume(self) -> None:
         """Go on, whoever has paused it."""
         self._pausers.clear()
-        self._news.set()
-        self._tell_status()
+        self._wake.set()
+        self._notify_status()
 
     def left(self, client: object) -> None:
         """A client that is gone pauses nothing."""
         if client in self._pausers:
             self._pausers.discard(client)
-            self._news.set()
-            self._tell_status()
+            self._wake.set()
+            self._notify_status()
 
     def restart(self) -> None:
         """Have the program started anew."""
         if self._supervision is None:
-            raise CantBeDone("the program has no supervisor; start it with reloadls run --restart-on-required")
+            raise RequestFailed("the program has no supervisor; start it with reloadls run --restart-on-required")
         self._state = "restarting"
-        self._tell_status()
-        self._supervision.ask_restart(None)
+        self._notify_status()
+        self._supervision.request_restart(None)
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
@@ -441,4 +441,4 @@ def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
         return apply()
     except BaseException as error:  # the runtime goes on, whatever it was
         _log.debug("the engine failed", exc_info=True)
-        return fault_report(error)
+        return internal_error_report(error)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["OPTIONS", "BadRunArgument", "HelpWanted", "Option", "RunOptions", "parse"]
+__all__ = ["OPTIONS", "BadRunArgument", "HelpRequested", "Option", "RunOptions", "parse"]
 
 
 class BadRunArgument(Exception):
     """An argument can't be used; the message names it, its value and what is allowed."""
 
 
-class HelpWanted(Exception):
+class HelpRequested(Exception):
     """The arguments ask for help."""
 
 
@@ -153,7 +153,7 @@ def parse(args: Sequence[str]) -> RunOptions:
         argument = rest.pop(0)
         name, equals, value = argument.partition("=")
         if argument in ("-h", "--help"):
-            raise HelpWanted
+            raise HelpRequested
         if argument in (_MODULE, "--"):
             if not rest:
                 raise BadRunArgument(f"{argument} needs the name of a {'module' if argument == _MODULE else 'script'}")

@@ -11,13 +11,13 @@ from typing import Final
 
 from .arguments import RunOptions
 
-__all__ = ["Elsewhere", "resolve"]
+__all__ = ["UnsupportedCommand", "resolve"]
 
 _PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*(\.exe)?")
 _WITH_VALUE: Final = ("-W", "-X", "--check-hash-based-pycs")
 
 
-class Elsewhere(Exception):
+class UnsupportedCommand(Exception):
     """The program can't be run by this interpreter; the message says why, and what to do."""
 
 
@@ -58,12 +58,12 @@ def _after_python(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
         if flag == "-m" and rest:
             return replace(options, program=rest[0], is_module=True, args=tuple(rest[1:])), tuple(flags)
         if flag.startswith("-c") or flag == "-m":
-            raise Elsewhere(f"reloadls run python {flag}: only scripts and modules can be reloaded")
+            raise UnsupportedCommand(f"reloadls run python {flag}: only scripts and modules can be reloaded")
         flags.append(flag)
         if flag in _WITH_VALUE and rest:
             flags.append(rest.pop(0))
     if not rest:
-        raise Elsewhere("reloadls run python: the script or module is missing")
+        raise UnsupportedCommand("reloadls run python: the script or module is missing")
     return replace(options, program=rest[0], args=tuple(rest[1:])), tuple(flags)
 
 
@@ -71,26 +71,26 @@ def _check_interpreter(python: str) -> None:
     """Whether that is the interpreter that runs this."""
     ours = {os.path.dirname(os.path.abspath(sys.executable)), os.path.join(os.path.abspath(sys.prefix), "bin")}
     if os.path.dirname(os.path.abspath(python)) not in ours and os.path.realpath(python) != sys.executable:
-        raise Elsewhere(_advice(python, python))
+        raise UnsupportedCommand(_advice(python, python))
 
 
 def _check_command(path: str) -> None:
     with open(path, "rb") as file:
         first = file.readline(500)
     if not first.startswith(b"#!"):
-        raise Elsewhere(f"{path} is no Python script, so it can't be reloaded")
+        raise UnsupportedCommand(f"{path} is no Python script, so it can't be reloaded")
     line = os.fsdecode(first[2:]).split()
     python = line[0] if line else ""
     name = os.path.basename(python)
     if name == "env" or name in ("sh", "bash"):  # whatever comes first in the PATH; a path too long for one line
         return
     if not _PYTHON.fullmatch(name):
-        raise Elsewhere(f"{path} is no Python script, so it can't be reloaded")
+        raise UnsupportedCommand(f"{path} is no Python script, so it can't be reloaded")
     if os.path.isfile(python):
         try:
             _check_interpreter(python)
-        except Elsewhere:
-            raise Elsewhere(_advice(path, python)) from None
+        except UnsupportedCommand:
+            raise UnsupportedCommand(_advice(path, python)) from None
 
 
 def _advice(what: str, python: str) -> str:

@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Any, Final
 
-__all__ = ["Address", "address_of", "is_listener", "same_place", "unix_path"]
+__all__ = ["Address", "address_of", "is_listener", "same_address", "unix_path"]
 
 Address = tuple[int, str]
 """The family, and the address as the program gave it."""
@@ -34,7 +34,7 @@ def unix_path(sock: socket.socket) -> str | None:
     return os.path.abspath(name) if isinstance(name, str) and name else None
 
 
-def same_place(held: socket.socket, sock: socket.socket, address: Any) -> bool:
+def same_address(held: socket.socket, sock: socket.socket, address: Any) -> bool:
     """Whether `sock` is asked to be bound to where `held` is."""
     if held.family != sock.family or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .addresses import Address, address_of, is_listener, same_place, unix_path
+from .addresses import Address, address_of, is_listener, same_address, unix_path
 from .channel import Channel
 from .uvloop_sockets import prepare_uvloop
 
@@ -45,7 +45,7 @@ class Handover:
         self._held = {key: socket.socket(fileno=fd) for key, fd in held.items()}
         self._counts: Counter[Address] = Counter()
         self._bound: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
-        self._told: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
+        self._announced: weakref.WeakKeyDictionary[socket.socket, Key] = weakref.WeakKeyDictionary()
         self._served: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._accepting = 0
         self._lock = threading.Lock()
@@ -87,9 +87,9 @@ class Handover:
         self._draining = True
         for sock in list(self._elsewhere):
             if sock.fileno() >= 0:
-                _deafen(sock)
+                _stop_accepting(sock)
 
-    def drop_untaken(self) -> None:
+    def drop_unclaimed(self) -> None:
         """What was not taken over by now won't be."""
         while self._held:
             _PLAIN["close"](self._held.popitem()[1])
@@ -98,7 +98,7 @@ class Handover:
 
     def bind(self, sock: socket.socket, address: Any) -> None:
         """As `socket.socket.bind`."""
-        if not self._concerns(sock):
+        if not self._handles(sock):
             _PLAIN["bind"](sock, address)
             return
         at = address_of(sock, address)
@@ -109,7 +109,7 @@ class Handover:
             try:
                 _PLAIN["bind"](sock, address)
             except OSError as error:
-                taken = self._at_the_same_place(sock, address) if error.errno == errno.EADDRINUSE else None
+                taken = self._held_at_address(sock, address) if error.errno == errno.EADDRINUSE else None
                 if taken is None:
                     raise
                 held = self._held.pop(taken)
@@ -122,27 +122,27 @@ class Handover:
         """As `socket.socket.listen`."""
         if (
             sock in self._bound
-            and self._concerns(sock)
+            and self._handles(sock)
             and os.get_blocking(sock.fileno()) != (sock.gettimeout() is None)
         ):
             # It is one object with that of the program before: not touched, unless this one wants it otherwise.
             sock.settimeout(sock.gettimeout())
         _PLAIN["listen"](sock, *backlog)
         key = self._bound.get(sock)
-        if key is not None and self._concerns(sock) and sock not in self._told:
-            self._told[sock] = key
+        if key is not None and self._handles(sock) and sock not in self._announced:
+            self._announced[sock] = key
             self._channel.send({"type": "listening", "key": list(key)}, sock.fileno())
 
     def accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """As `socket.socket.accept`."""
-        if sock not in self._told or not self._concerns(sock):
+        if sock not in self._announced or not self._handles(sock):
             accepted: tuple[socket.socket, Any] = _PLAIN["accept"](sock)
             return accepted
         with self._lock:
             draining = self._draining
             self._accepting += not draining
         if draining:
-            _stay_out(sock)
+            _refuse(sock)
         try:
             accepted = _PLAIN["accept"](sock)
             self._served.add(accepted[0])
@@ -154,8 +154,8 @@ class Handover:
     def close(self, sock: socket.socket) -> None:
         """As `socket.socket.close`."""
         _PLAIN["close"](sock)
-        if sock in self._told and sock.fileno() < 0 and os.getpid() == self._pid:
-            key = self._told.pop(sock)
+        if sock in self._announced and sock.fileno() < 0 and os.getpid() == self._pid:
+            key = self._announced.pop(sock)
             if not self._draining:
                 self._channel.send({"type": "closed", "key": list(key)})
 
@@ -167,21 +167,21 @@ class Handover:
 
     # --
 
-    def _concerns(self, sock: socket.socket) -> bool:
+    def _handles(self, sock: socket.socket) -> bool:
         return is_listener(sock) and os.getpid() == self._pid
 
-    def _at_the_same_place(self, sock: socket.socket, address: Any) -> Key | None:
-        return next((key for key, held in self._held.items() if same_place(held, sock, address)), None)
+    def _held_at_address(self, sock: socket.socket, address: Any) -> Key | None:
+        return next((key for key, held in self._held.items() if same_address(held, sock, address)), None)
 
     def _is_kept(self, path: Any) -> bool:
         if os.getpid() != self._pid or not (self._held or self._draining):
             return False
-        kept = list(self._held.values()) + (list(self._told) if self._draining else [])
+        kept = list(self._held.values()) + (list(self._announced) if self._draining else [])
         place = os.path.abspath(os.fsdecode(path))
         return any(sock.fileno() >= 0 and unix_path(sock) == place for sock in kept)
 
 
-def _deafen(sock: socket.socket) -> None:
+def _stop_accepting(sock: socket.socket) -> None:
     """Have whoever accepts from `sock` by its descriptor find nothing there any more."""
     silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with contextlib.closing(silent), contextlib.suppress(OSError):  # only Linux can do it
@@ -191,7 +191,7 @@ def _deafen(sock: socket.socket) -> None:
         os.dup2(silent.fileno(), sock.fileno(), inheritable=False)
 
 
-def _stay_out(sock: socket.socket) -> None:
+def _refuse(sock: socket.socket) -> None:
     """Leave a connection to the next process: raise BlockingIOError where the caller can take it, else never return."""
     caller = sys._getframe(3)
     if sock.gettimeout() is not None or caller.f_code.co_name == "get_request":

@@ -11,7 +11,7 @@ from typing import Final
 from reloadls.reload.report import RESTART_CODES, ReloadReport
 from reloadls.reload.runtime.endpoint.encode import Framer, frame
 from reloadls.reload.runtime.endpoint.folder import targets_folder
-from reloadls.reload.runtime.watching.following import connect
+from reloadls.reload.runtime.watching.follower import connect
 
 __all__ = ["Leader"]
 
@@ -34,7 +34,7 @@ class Leader:
         self._keep = tuple(keep)
 
     @property
-    def terms(self) -> tuple[int, tuple[str, ...]]:
+    def leader_args(self) -> tuple[int, tuple[str, ...]]:
         """What it is made of, for a process that is spawned."""
         return self._pid, self._keep
 
@@ -43,7 +43,7 @@ class Leader:
         codes = RESTART_CODES.difference(self._keep)
         return report.status == "restartRequired" or any(note.code in codes for note in report.notes)
 
-    def ask_restart(self, report: ReloadReport | None) -> None:
+    def request_restart(self, report: ReloadReport | None) -> None:
         """Have the program started anew, with all its workers."""
         del report
         with contextlib.suppress(OSError, ValueError):  # it is being replaced already, or ends

@@ -57,7 +57,7 @@ class Link:
         self._handover.install()
         threading.Thread(target=self._listen, name="reloadls-link", daemon=True).start()
 
-    def ask_restart(self, report: ReloadReport | None) -> None:
+    def request_restart(self, report: ReloadReport | None) -> None:
         """Have the program started anew."""
         modules = () if report is None else report.modules
         statuses = ("restartRequired", "skipped") if report and report.status == "restartRequired" else ("reloaded",)
@@ -70,7 +70,7 @@ class Link:
         return wanted and not self._channel.cut_off
 
     @property
-    def terms(self) -> tuple[int, tuple[str, ...]]:
+    def leader_args(self) -> tuple[int, tuple[str, ...]]:
         """What a worker's `Leader` is made of."""
         return self._pid, self._keep
 
@@ -89,12 +89,12 @@ class Link:
     def _listen(self) -> None:
         while (messages := self._channel.receive()) is not None:
             for message, _ in messages:
-                self._take(message)
+                self._handle(message)
         while self._channel.cut_off and os.getppid() == self._supervisor:
             time.sleep(_PARENT_S)  # the program has closed our descriptor: it can't be started anew, but it goes on
         self._end()
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message["type"]:
             case "drain":
                 self._handover.drain()
@@ -102,7 +102,7 @@ class Link:
                 self._channel.send({"type": "draining", "handled": handled})
                 threading.Thread(target=self._until_drained, name="reloadls-drain", daemon=True).start()
             case "restarted":
-                self._handover.drop_untaken()
+                self._handover.drop_unclaimed()
                 modules = [ModuleReport(name=name, path=path, status="reloaded") for name, path in message["modules"]]
                 self._announce(_restarted(modules, message["durationMs"]))
             case "restartFailed":

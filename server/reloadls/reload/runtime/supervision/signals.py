@@ -51,7 +51,7 @@ class Signals:
         except BlockingIOError:
             return []
 
-    def is_the_groups(self, number: int) -> bool:
+    def sent_to_group(self, number: int) -> bool:
         """Whether one that has come was sent to the program, too."""
         return self._group.has(number) or came_from_terminal(number)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-__all__ = ["Looking"]
+__all__ = ["SourceChanges"]
 
 _MOST: Final = 20_000
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
@@ -15,7 +15,7 @@ _OTHERS: Final = (".toml", ".json", ".yaml", ".yml", ".ini", ".cfg", ".env")
 Stamp = tuple[int, int, int]
 
 
-class Looking:
+class SourceChanges:
     """Compares the files below some folders with what they were: only for a while, so it looks again and again."""
 
     def __init__(self, roots: Iterable[str]) -> None:

@@ -13,14 +13,14 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from reloadls.reload.runtime.live.console import say
+from reloadls.reload.runtime.live.console import print_line
 
 from .backoff import Backoff
 from .channel import Channel, Message, move_up
 from .handover import Handover, Key
 from .process import Process, describe_status, end_like
 from .signals import Signals
-from .source_changes import Looking
+from .source_changes import SourceChanges
 
 if TYPE_CHECKING:
     from reloadls.reload.runtime.start.arguments import RunOptions
@@ -52,9 +52,9 @@ class Supervisor:
         self._count = 0
         self._backoff = Backoff()
         self._retry_at: float | None = None
-        self._looking: Looking | None = None
+        self._source_changes: SourceChanges | None = None
         self._changed: list[list[str]] = []
-        self._wanted = False
+        self._restart_due = False
         """A restart is due as soon as the one that runs has ended."""
         self._ending: int | None = None
         """The signal that ends it all."""
@@ -74,7 +74,9 @@ class Supervisor:
             self._reap()
             if (link := self._go_on()) is not None:
                 return link
-            if not self._processes and (self._ending is not None or (self._retry_at is None and self._looking is None)):
+            if not self._processes and (
+                self._ending is not None or (self._retry_at is None and self._source_changes is None)
+            ):
                 return end_like(self._last_status)
 
     # -- what happens
@@ -86,7 +88,7 @@ class Supervisor:
     def _wait(self) -> None:
         now = time.monotonic()
         times = [each.next_time for each in self._processes] + [self._retry_at]
-        if self._looking is not None:
+        if self._source_changes is not None:
             times.append(now + _LOOK_S)
         if self._next is not None:
             times.append(now + _LOOK_S)
@@ -104,7 +106,7 @@ class Supervisor:
             self._retry_at = None
             if not self._processes:
                 self._last_status = number  # as if a program had been ended by it
-        of_group = self._signals.is_the_groups(number)
+        of_group = self._signals.sent_to_group(number)
         for process in self._processes:
             if not (of_group and process.is_in_our_group()):
                 process.signal(number)
@@ -116,9 +118,9 @@ class Supervisor:
                 if messages is None:
                     process.connected = False
                 for message, fd in messages or ():
-                    self._take(process, message, fd)
+                    self._handle(process, message, fd)
 
-    def _take(self, process: Process, message: Message, fd: int | None) -> None:
+    def _handle(self, process: Process, message: Message, fd: int | None) -> None:
         now = time.monotonic()
         match message["type"]:
             case "listening":
@@ -134,7 +136,7 @@ class Supervisor:
             case "restart":
                 self._restart(process, message["modules"])
             case "settled" if process is self._current and self._next is None:
-                self._retry_at = self._looking = None
+                self._retry_at = self._source_changes = None
             case "draining" if process.kill_at is not None:
                 limit = _LET_FINISH_S if message["handled"] else self._options.drain_s
                 process.terminate_at = min(now + limit, process.kill_at)
@@ -154,14 +156,14 @@ class Supervisor:
         if self._next is not None and self._is_up(self._next, now):
             self._replace(self._next)
         elif self._current is not None and not self._current.up and self._is_up(self._current, now):
-            self._tell_up(self._current)
+            self._report_up(self._current)
         if self._ending is not None or self._next is not None:
             return None
-        if self._current is None and self._wanted:
-            self._wanted = False
+        if self._current is None and self._restart_due:
+            self._restart_due = False
             return self._start()
         due = self._retry_at is not None and now >= self._retry_at
-        if due or (self._looking is not None and self._looking.changed()):
+        if due or (self._source_changes is not None and self._source_changes.changed()):
             self._retry_at = None
             return self._start()
         return None
@@ -170,7 +172,7 @@ class Supervisor:
 
     def _start(self) -> Link | None:
         """Start it; in the child, return the link."""
-        self._looking = None
+        self._source_changes = None
         ours, theirs = Channel.pair()
         supervisor = os.getpid()
         self._signals.hold()
@@ -206,7 +208,7 @@ class Supervisor:
         if self._sockets:
             self._retry_at = time.monotonic()
         else:
-            self._wanted = True
+            self._restart_due = True
             self._drain(process)
 
     def _is_up(self, process: Process, now: float) -> bool:
@@ -221,7 +223,7 @@ class Supervisor:
     def _replace(self, process: Process) -> None:
         """The next one does the work from now on."""
         old, self._current, self._next = self._current, process, None
-        self._tell_up(process)
+        self._report_up(process)
         if old is not None:
             self._old.append(old)
             self._drain(old)
@@ -229,7 +231,7 @@ class Supervisor:
             if key not in process.listens:
                 self._drop_socket(key)
 
-    def _tell_up(self, process: Process) -> None:
+    def _report_up(self, process: Process) -> None:
         process.up = True
         if self._count > 1:
             took = round((time.monotonic() - process.begun) * 1000, 1)
@@ -254,7 +256,7 @@ class Supervisor:
             self._last_status = process.status
             self._current, self._next = self._next, None
             crashed = process.status != 0 and (process.import_failed or self._count > 1)
-            if self._current is None and self._ending is None and not self._wanted and crashed:
+            if self._current is None and self._ending is None and not self._restart_due and crashed:
                 self._crashed(process)
 
     def _crashed(self, process: Process) -> None:
@@ -265,11 +267,11 @@ class Supervisor:
         goes_on = "the one before runs on; " if self._current is not None else ""
         how = describe_status(process.status)
         text = f"the program ended with {how}; {goes_on}next try in {wait:g} s, or when a file changes"
-        self._looking = Looking(self._roots())
+        self._source_changes = SourceChanges(self._roots())
         if process.import_failed and self._current is None:  # it will fail again, until a file is another one
-            self._retry_at = now if self._looking.changed_since(process.begun_at) else None
+            self._retry_at = now if self._source_changes.changed_since(process.begun_at) else None
             text = f"the program could not be loaded; {goes_on}next try when a file changes"
-        say("crashed", text, quiet=self._options.quiet)
+        print_line("crashed", text, quiet=self._options.quiet)
         if self._current is not None:
             self._current.channel.send({"type": "restartFailed", "reason": f"it ended with {how}"})
 

@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 from typing import Final
 
-__all__ = ["STARTED_ANEW", "other_reloader"]
+__all__ = ["CHILD_VARIABLES", "other_reloader"]
 
 _RELOADERS: Final = {
     "werkzeug._reloader": ("Flask's (or Werkzeug's) reloader", "leave out --debug, or add --no-reload"),
@@ -22,7 +22,7 @@ _RELOADERS: Final = {
 }
 """The module whose code waits for changes: what it is, and how to switch it off."""
 
-STARTED_ANEW: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
+CHILD_VARIABLES: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """Environment variables of a process that such a reloader has started."""
 
 

@@ -21,14 +21,14 @@ from .changed import changed_since
 if TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
 
-__all__ = ["Watching"]
+__all__ = ["SourceWatcher"]
 
 _MAX_EXTRA: Final = 200
 """How many single files and packages are watched beside the roots."""
 _NEVER = ("/proc/", "/sys/", "/dev/")
 
 
-class Watching:
+class SourceWatcher:
     """Tells of changes from `start` to `stop`. Made and used on one event loop.
 
     Args:

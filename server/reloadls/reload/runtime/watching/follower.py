@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from reloadls.reload.runtime.endpoint.advert import files_of, runs
-from reloadls.reload.runtime.endpoint.encode import Broken, Framer, frame, from_uri, to_uri
+from reloadls.reload.runtime.endpoint.encode import Framer, InvalidMessage, frame, from_uri, to_uri
 from reloadls.watch.change import ChangeType, FileChange
 
 from .changed import changed_since
 
-__all__ = ["CHANGED", "STATUS", "Following", "follow", "to_wire", "connect"]
+__all__ = ["CHANGED", "STATUS", "Follower", "follow", "to_wire", "connect"]
 
 CHANGED: Final = "reload/didChangeFiles"
 """Tells a follower what has changed."""
@@ -53,7 +53,7 @@ async def follow(
     *,
     debounce: float,
     since: float,
-) -> Following | None:
+) -> Follower | None:
     """Follow the first of these processes that watches `roots`; None if none does.
 
     Args:
@@ -70,18 +70,18 @@ async def follow(
     while left := [pid for pid in left if pid != os.getpid() and runs(pid)]:
         connection = connect(left[0], folder)
         if connection is not None:
-            following = Following(left[0], connection, roots, on_changes, on_status, debounce=debounce, since=since)
-            if await following.start():
-                return following
-            await following.stop()
-        if loop.time() > end or (connection is not None and following.refused):
+            follower = Follower(left[0], connection, roots, on_changes, on_status, debounce=debounce, since=since)
+            if await follower.start():
+                return follower
+            await follower.stop()
+        if loop.time() > end or (connection is not None and follower.refused):
             del left[0]
         else:
             await asyncio.sleep(_STEP_S)
     return None
 
 
-class Following:
+class Follower:
     """Tells what a leader tells. Made and used on one event loop.
 
     Args:
@@ -124,8 +124,8 @@ class Following:
         self._reading: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answer: asyncio.Future[Json] | None = None
-        self._asked = 0
-        self._turn = asyncio.Lock()
+        self._request_id = 0
+        self._lock = asyncio.Lock()
 
     async def start(self) -> bool:
         """Whether it can be followed: then what changes from now on is told."""
@@ -139,7 +139,7 @@ class Following:
             with contextlib.suppress(OSError):
                 self._watch = os.pidfd_open(self._leader)
                 asyncio.get_running_loop().add_reader(self._watch, self.lost.set)
-        return await self._ask([])
+        return await self._request([])
 
     async def stop(self) -> None:
         """Tell nothing more."""
@@ -161,7 +161,7 @@ class Following:
         new = [path for path in loaded if path not in self._known]
         self._known.update(new)
         for begin in range(0, len(new) or 1, _AT_ONCE):
-            if self.lost.is_set() or not await self._ask(new[begin : begin + _AT_ONCE]):
+            if self.lost.is_set() or not await self._request(new[begin : begin + _AT_ONCE]):
                 self.lost.set()
                 return
         written, gone = changed_since(new, self._since)
@@ -182,23 +182,23 @@ class Following:
         """How the leader's watching goes."""
         return {**self._status, "problems": list(self._status["problems"])}
 
-    async def _ask(self, paths: list[str]) -> bool:
+    async def _request(self, paths: list[str]) -> bool:
         """Have the leader watch these; whether it does."""
         assert self._writer is not None
         params = {"roots": list(map(to_uri, self._roots)), "files": list(map(to_uri, paths))}
-        async with self._turn:
+        async with self._lock:
             now = time.time()
             if self.lost.is_set():
                 return False
-            self._asked += 1
+            self._request_id += 1
             self._answer = asyncio.get_running_loop().create_future()
             self._writer.write(
-                frame({"jsonrpc": "2.0", "id": self._asked, "method": "reload/follow", "params": params})
+                frame({"jsonrpc": "2.0", "id": self._request_id, "method": "reload/follow", "params": params})
             )
             try:
                 answer = await asyncio.wait_for(self._answer, _ANSWERS_S)
                 self._note_status(answer["result"])
-            except (TimeoutError, Broken):
+            except (TimeoutError, InvalidMessage):
                 return False
             except LookupError:
                 self.refused = True
@@ -212,24 +212,24 @@ class Following:
             while data := await reader.read(1 << 16):
                 for body in framer.feed(data):
                     self._take(json.loads(body))
-        except (OSError, Broken, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, InvalidMessage, ValueError, LookupError, TypeError, AttributeError):
             pass
         finally:
             self.lost.set()
             if self._answer is not None and not self._answer.done():
-                self._answer.set_exception(Broken("the connection has ended"))
+                self._answer.set_exception(InvalidMessage("the connection has ended"))
 
     def _take(self, message: Json) -> None:
         if message.get("method") == CHANGED:
             self._on_changes(_from_wire(message["params"]["changes"]))
         elif message.get("method") == STATUS:
             self._note_status(message["params"])
-        elif message.get("id") == self._asked and self._answer is not None and not self._answer.done():
+        elif message.get("id") == self._request_id and self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
 
     def _note_status(self, status: Json) -> None:
         if status.keys() != _STATUS_FIELDS or not isinstance(status["problems"], list):
-            raise Broken("this is no status")
+            raise InvalidMessage("this is no status")
         self._status, before = status, self._status
         if status != before:
             self._on_status()
@@ -241,23 +241,23 @@ _STATUS_FIELDS = {"state", "backend", "roots", "debounceMs", "maxWaitMs", "probl
 def to_wire(changes: Sequence[FileChange]) -> Iterator[Json]:
     """The messages' params that tell a follower of changes."""
     for begin in range(0, len(changes), _AT_ONCE):
-        told: list[Json] = []
+        items: list[Json] = []
         for change in changes[begin : begin + _AT_ONCE]:
-            told.append({"uri": to_uri(os.fspath(change.path)), "type": change.change_type})
+            items.append({"uri": to_uri(os.fspath(change.path)), "type": change.change_type})
             if change.renamed_from is not None:
-                told[-1]["renamedFrom"] = to_uri(os.fspath(change.renamed_from))
-        yield {"changes": told}
+                items[-1]["renamedFrom"] = to_uri(os.fspath(change.renamed_from))
+        yield {"changes": items}
 
 
 def _from_wire(changes: list[Json]) -> list[FileChange]:
-    told = []
+    items = []
     for each in changes:
         if each["type"] not in get_args(ChangeType):
-            raise Broken("this is no change")
+            raise InvalidMessage("this is no change")
         before = each.get("renamedFrom")
         origin = None if before is None else Path(from_uri(before))
-        told.append(FileChange(Path(from_uri(each["uri"])), each["type"], origin))
-    return told
+        items.append(FileChange(Path(from_uri(each["uri"])), each["type"], origin))
+    return items
 
 
 def connect(pid: int, folder: str) -> socket.socket | None:

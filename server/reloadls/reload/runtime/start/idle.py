@@ -8,7 +8,7 @@ import time
 from _thread import allocate_lock
 from typing import Final
 
-__all__ = ["Flag", "wait_for_a_quiet_moment"]
+__all__ = ["Flag", "wait_until_idle"]
 
 _LATEST_S: Final = 1.5
 """A program that computes all the time has to share after so long."""
@@ -46,7 +46,7 @@ def _may_replace_threads() -> bool:
     return "gevent" in sys.modules
 
 
-def wait_for_a_quiet_moment(ended: Flag) -> bool:
+def wait_until_idle(ended: Flag) -> bool:
     """Wait until the program is less busy, for 1.5 s at most; False if it has `ended` meanwhile."""
     deadline = time.monotonic() + _LATEST_S
     used = time.process_time()
