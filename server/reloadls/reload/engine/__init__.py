@@ -1,1 +1,1 @@
-"""Takes changed source up in the running program: diff, plan, patch or re-run, in one transaction."""
+"""Applies changed source to the running program: diff, plan, patch or re-run, in one transaction."""

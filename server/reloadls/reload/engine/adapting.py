@@ -1,4 +1,4 @@
-"""What the engine tells the adapters of libraries while it commits, and which of them are there."""
+"""The interface between the engine and the adapters of libraries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Shortfall:
 class Adapter:
     """What the engine can't know of one library. Each method does nothing unless it is overridden.
 
-    An adapter is asked only while its library is loaded. It changes things of the library in place, and tells `undo`
+    An adapter is asked only while its library is loaded. It changes things of the library in place, and gives `undo`
     first how to take each change back. What it raises fails the whole reload.
     """
 

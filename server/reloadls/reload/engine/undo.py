@@ -1,4 +1,4 @@
-"""How a commit is taken back: what each of its steps did, undone in the opposite order."""
+"""Take a commit back: its steps are undone, the last first."""
 
 from __future__ import annotations
 

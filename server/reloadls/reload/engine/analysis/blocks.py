@@ -1,4 +1,4 @@
-"""What has to run of an `if`, `try` or `with` of a module when only some of the statements in it changed."""
+"""Which parts of an `if`, `try` or `with` must run when only some of its statements changed."""
 
 from __future__ import annotations
 

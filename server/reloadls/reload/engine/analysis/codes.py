@@ -1,4 +1,4 @@
-"""Which code objects of a new compilation stand for which of the old, and the same code on other lines."""
+"""Pair the code objects of a new compilation with the old ones, and compare code that only moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an edit did to a sequence of statements, and how little is enough to make it live."""
+"""What an edit changed in a sequence of statements, and the least that applies it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether code that is running has read a name and won't read it again."""
+"""Whether running code has read a name and won't read it again."""
 
 from __future__ import annotations
 

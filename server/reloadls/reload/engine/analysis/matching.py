@@ -1,4 +1,4 @@
-"""Which items of a sequence are which of another, where neither a name nor an order alone says so."""
+"""Pair the items of two sequences where neither a name nor the order alone identifies them."""
 
 from __future__ import annotations
 

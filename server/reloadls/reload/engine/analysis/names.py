@@ -273,7 +273,7 @@ class _Reader(ast.NodeVisitor):
                 self.visit(argument.annotation)
 
     def _later(self, name: str) -> Reads:
-        """Where to write what a function reads. One within another is told by its own name, as its calls come later."""
+        """Where to write what a function reads. A nested one is recorded by its own name, as its calls come later."""
         return self.uses.later.setdefault(self.scope.inner_name(name), Reads())
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str, into: Reads) -> None:

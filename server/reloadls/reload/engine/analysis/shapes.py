@@ -1,4 +1,4 @@
-"""What two statements have in common: all of it, or all but the bodies of functions."""
+"""Compare two statements as a whole, or without the bodies of their functions."""
 
 from __future__ import annotations
 

@@ -185,8 +185,8 @@ def _kept(before: Source, lines: Sequence[str]) -> tuple[list[Statement], list[S
     old = before.lines
     shorter = min(len(old), len(lines))
     above = next((i for i in range(shorter) if old[i] != lines[i]), shorter)
-    room = shorter - above
-    below = next((i for i in range(room) if old[-1 - i] != lines[-1 - i]), room)
+    limit = shorter - above
+    below = next((i for i in range(limit) if old[-1 - i] != lines[-1 - i]), limit)
     head = [each for each in before.statements if each.last <= above]
     tail = [each for each in before.statements if each.first > len(old) - below and each.first > above]
     return head, tail

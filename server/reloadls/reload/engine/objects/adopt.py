@@ -1,4 +1,4 @@
-"""How a thing that exists takes over what its newly made double is, so that whoever holds it has the new one.
+"""Update an existing object from its newly made double, so that every holder of it has the new one.
 
 A statement that is run again makes its functions and classes anew. The old objects are changed into the new ones, and
 stay what the name means.

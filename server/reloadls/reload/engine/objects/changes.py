@@ -1,4 +1,4 @@
-"""What changed in containers and attributes while something ran, and how just that is taken out again."""
+"""Record what changed in containers and attributes while something ran, and take exactly that back."""
 
 from __future__ import annotations
 

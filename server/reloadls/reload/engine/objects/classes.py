@@ -1,4 +1,4 @@
-"""How a class comes to be what its new statement says, while it stays the same object with all its instances.
+"""Update a class in place from its edited definition; it stays the same object with all its instances.
 
 Two ways: where only its body differs, and nothing is done with a class once it is made, the statements of the body that
 changed are run alone, in the class. Else the whole statement is run, and the class takes over what the new one has.

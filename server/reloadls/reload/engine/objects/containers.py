@@ -1,6 +1,6 @@
-"""Lists, dictionaries, sets and deques as their base types see them: no method of the program is ever called.
+"""Access to lists, dictionaries, sets and deques by base-type methods only; never calls the program's own.
 
-A subclass may count, forbid or forward what is done to it. Whoever looks at it from outside of the program must not
+A subclass may count, forbid or forward what is done to it. Code outside of the program that looks at it must not
 set that off.
 """
 

@@ -1,4 +1,4 @@
-"""The content of objects that are changed in place but hold no others: buffers, iterators, databases in memory."""
+"""The content of objects that change in place but hold no others: buffers, iterators, databases in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an enumeration takes new members, and keeps those it has."""
+"""Add members to an enumeration in place, and keep the existing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What instances that exist are given for the fields that their dataclass or attrs class has now and had not before."""
+"""Values for existing instances whose dataclass or attrs class has new fields."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which function objects run a code object, and how they come to run another.
+"""Find the function objects that run a code object, and give them another.
 
-Functions are known by their code from the first time their module is looked at. Whether some are missing is told by the
-code object's reference count, so that the heap is searched only when a function is alive that no module leads to.
+Functions are known by their code from the first time their module is looked at. Whether some are missing follows from
+the code object's reference count, so the heap is searched only when a function is alive that no module leads to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Annotations that are evaluated when they are asked for, as from Python 3.14 on (PEP 649).
+"""Lazily evaluated annotations, as from Python 3.14 on (PEP 649).
 
 A module, class or function has a function `__annotate__` that knows all its annotations. A statement that is compiled
 alone makes one that knows no more than its own, so those of modules and classes are put together anew.

@@ -1,4 +1,4 @@
-"""Settings of the whole process that no object holds, seen as the attributes of one: `PROCESS`."""
+"""Settings of the whole process that no object holds, as attributes of one: `PROCESS`."""
 
 from __future__ import annotations
 

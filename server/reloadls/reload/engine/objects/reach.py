@@ -1,4 +1,4 @@
-"""What can be reached from the program's modules: its functions, classes, and containers, but not all of its data.
+"""Objects reachable from the program's modules: functions, classes and containers, but not all of its data.
 
 A bound on the objects looked at, and on the length of a container that is entered, keeps the cost away from how much
 data the program holds.

@@ -1,4 +1,4 @@
-"""Which code of the program is on a stack: of a thread, of a task, or of a generator that waits."""
+"""Which code of the program is on a stack: of a thread, a task, or a suspended generator."""
 
 from __future__ import annotations
 

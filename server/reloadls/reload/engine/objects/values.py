@@ -1,4 +1,4 @@
-"""Whether anybody can tell a new value from the old one, so that what was made from it has to be made again."""
+"""Whether a new value is indistinguishable from the old one, so that nothing depends on which it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VALUES = (bool, int, float, complex, str, bytes, type(None))
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """Whether nobody can tell them apart, so that nothing depends on which it is."""
+    """Return whether the two are indistinguishable."""
     if one is other:
         return True
     if type(one) is not type(other):

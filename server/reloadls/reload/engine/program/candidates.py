@@ -1,4 +1,4 @@
-"""Which objects the code of a line can change: what its names lead to, and what the functions know that it may call."""
+"""Which objects a line of code can change: what its names lead to, and what the functions that it calls know."""
 
 from __future__ import annotations
 

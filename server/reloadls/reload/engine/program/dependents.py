@@ -1,4 +1,4 @@
-"""Which statements depend on a name that changed: those that read it while they ran, or called what reads it.
+"""Which statements depend on a changed name: those that read it while they ran, or called what reads it.
 
 A *key* is a module's name and a qualified name in it. `Cls.attr` is an attribute of a class, `Cls.*` any of them.
 """

@@ -1,4 +1,4 @@
-"""What the statements of a module do outside of it while they run, and how that is undone.
+"""The effects of a module's statements outside of it, recorded while they run, and how to undo them.
 
 While one of the program's modules is loaded, the few calls through which a module most often registers something with
 the interpreter are noted, with the line they were made from. What a file was opened for, too.
@@ -116,7 +116,7 @@ class Recorder:
 
         Args:
             namespace: of the module; the line is that of its own frame.
-            note: told of each.
+            note: called with each.
         """
         _running.stack.append((namespace, note))
         _audit()
@@ -520,7 +520,7 @@ def _registered(cls: Any) -> list[Any]:
 
 
 class _AtExit:
-    """One registration, which can be told from another of the same function; `unregister` knows it by that."""
+    """One registration, distinguishable from another of the same function; `unregister` knows it by that."""
 
     def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._function = function

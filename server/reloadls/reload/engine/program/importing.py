@@ -1,4 +1,4 @@
-"""How the engine comes to know each module: it stands first among the finders, and loads sources itself."""
+"""The import hook by which the engine learns of every module and loads its source."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _text_and_code(loader: SourceFileLoader) -> tuple[str, CodeType]:
 
 
 _following: list[Modules] = []
-"""Those that are told of modules that programs run by a loader of their own making, the last first."""
+"""Called with modules that programs run by a loader of their own, the last first."""
 
 
 def follow_loaders(modules: Modules) -> None:

@@ -1,4 +1,4 @@
-"""Several statements set the same key or attribute: the last in the order of the program counts, whichever ran last."""
+"""Keys and attributes that several statements set: the last in the program's order counts, whichever ran last."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:
     rest = list(later)
     for key, old, new in list(_slots(change)):
         if type(old) is tuple or type(new) is tuple:
-            continue  # what others have added to it is told apart by identity
+            continue  # what others have added to it is found by identity
         above = _holder(rest, change.owner, key)
         if above is not None:
             _rebase(above, key, old, undo)

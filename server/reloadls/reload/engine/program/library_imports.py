@@ -1,4 +1,4 @@
-"""Calls back when a library has been imported: at once if it is there, else right after its first import."""
+"""Call back when a library has been imported: at once, or right after its first import."""
 
 from __future__ import annotations
 

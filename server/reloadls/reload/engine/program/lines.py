@@ -1,4 +1,4 @@
-"""Runs a module's code, and notes line by line what it changes beside the module's names."""
+"""Run a module's code, and record line by line what it changes beside the module's names."""
 
 from __future__ import annotations
 

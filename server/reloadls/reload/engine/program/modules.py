@@ -1,4 +1,4 @@
-"""What is known of each loaded module: its source as it runs, its code, and what its statements did."""
+"""What the engine knows of each loaded module: its source as it runs, its code, and what its statements did."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LoadedModule:
     path: str
     module: ModuleType
     text: str
-    """Its source, as last taken up."""
+    """Its source, as last applied."""
     code: CodeType | None
     """As it was loaded, until its statements are first asked for."""
     order: int

@@ -1,4 +1,4 @@
-"""What a statement without a name of its own did to containers, as far as its text shows, and how that is undone.
+"""What an unnamed statement did to containers, as far as its text shows, and how to undo it.
 
 `HANDLERS.append(on_event)`, `TABLE["key"] = value`, `bus.subscribe("saved", on_saved)`.
 """

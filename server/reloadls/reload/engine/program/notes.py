@@ -1,4 +1,4 @@
-"""What one commit leaves different from a fresh start, collected while it runs."""
+"""The notes of one commit: what differs from a fresh start after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a container the entries belong that a statement has put at its end."""
+"""The position in a container of entries that a statement has appended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What statements have put into the program's containers: found, taken out, and put back at the same place.
+"""Find what statements have put into the program's containers, take it out, and put it back at the same place.
 
 A statement that is run again registers again, so that its old registration goes first. What it made stays the same
 object (see `adopt`), so that the double is replaced by it wherever the double was put.

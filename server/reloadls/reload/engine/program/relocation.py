@@ -1,4 +1,4 @@
-"""What becomes of a module whose file is gone: it is found at another place, has another name now, or is gone, too."""
+"""Modules whose file no longer exists: moved, renamed, or removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a statement failed because it had run before: what it registers is known already, and can't be forgotten."""
+"""Whether a statement failed because it had run before: what it registers exists already and can't be removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One try to take files up: what it would do, doing it, and what is told of it."""
+"""One attempt to apply files: what it would do, doing it, and its report."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Attempt:
         return any(self._imports_any(each.path, changed, seen) for each in loaded)
 
     def prepare(self, paths: list[str], renamed: Mapping[str, str], *, force: bool) -> None:
-        """Find out what is to be done. Raises SyntaxError, ValueError, OSError for a file that can't be taken up."""
+        """Determine the work to do. Raises SyntaxError, ValueError, OSError for a file that can't be applied."""
         paths = [path for path in paths if not self._is_gone_by_hand(path)]
         self._relocations, accounted = find_relocations(self._modules, paths, dict(renamed))
         texts = {each.module: str(each.spec.origin) for each in self._relocations if each.spec}
@@ -209,12 +209,12 @@ class Attempt:
         return names, [each.module for each in self._relocations]
 
     def report(self, status: ReportStatus) -> ReloadReport:
-        """What is to be told, but for when and how long."""
+        """The report, without its time and duration."""
         if status != "failed":  # what a commit that failed had loaded is no longer there
             self._note_listed()
-        told = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
+        reports = [*self._reports(status), *(_skipped(path) for path in self._skipped)]
         return ReloadReport(
-            status=status, at="", duration_ms=0.0, modules=tuple(told), notes=(*self.notes, *self._not_followed)
+            status=status, at="", duration_ms=0.0, modules=tuple(reports), notes=(*self.notes, *self._not_followed)
         )
 
     def _reports(self, status: ReportStatus) -> Iterable[ModuleReport]:

@@ -1,4 +1,4 @@
-"""How a class whose body was edited is made to be what it says, in a commit."""
+"""Apply an edited class body to the existing class, in a commit."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class ClassBodies:
             self._schedule.emit(key, body=True)
         if names:
             self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
-        self._shared.told(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
+        self._shared.add_changed(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
         if not all(
             isinstance(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names
         ):

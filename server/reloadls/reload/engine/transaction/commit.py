@@ -1,4 +1,4 @@
-"""Makes a plan live: patches functions, runs statements and what depends on them, in order, all or nothing."""
+"""Apply a plan: patch functions, run statements and what depends on them, in order, all or nothing."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class Commit:
         module.take(plan.text, plan.source, plan.codes, came_from)
         self._shared.compiled.update(plan.compiled)
         if plan.changed:
-            self._shared.told(module, plan.changed)
+            self._shared.add_changed(module, plan.changed)
 
     def _forget_annotations(self, plan: ModulePlan) -> None:
         known = plan.module.namespace.get("__annotations__")
@@ -246,7 +246,7 @@ class Commit:
             here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
             self._rerun.clear(module, here, module.effects.get(statement.facts, ()))
             self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
-            self._shared.told(module, [])
+            self._shared.add_changed(module, [])
         for statement in plan.difference.removed:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
             for name in sorted((statement.facts.uses.binds | brought) - bound):
@@ -258,7 +258,7 @@ class Commit:
         for statement in reversed(module.source.statements):
             list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
-        self._shared.told(module, [])
+        self._shared.add_changed(module, [])
 
     def _note_shortfalls(self) -> None:
         """What adapters have to say."""

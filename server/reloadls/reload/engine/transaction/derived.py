@@ -1,4 +1,4 @@
-"""What the interpreter and the standard library have computed from a module's text and classes, brought up to date."""
+"""Update what the interpreter and the standard library have derived from a module's text and classes."""
 
 from __future__ import annotations
 

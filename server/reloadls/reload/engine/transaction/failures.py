@@ -1,4 +1,4 @@
-"""What is told of an exception that made the program take a batch back."""
+"""Describe an exception that rolled a batch back."""
 
 from __future__ import annotations
 

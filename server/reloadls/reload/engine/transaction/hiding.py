@@ -1,4 +1,4 @@
-"""Have a statement see what it would at a fresh start: not what statements below it have added since."""
+"""Show a statement the program as at a fresh start: without what later statements have added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be done to take up a new text of a module: prepared off to the side, changing nothing."""
+"""What must be done to apply a new text of a module. Prepared aside; changes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ModulePlan:
     bodies: list[str] = field(default_factory=list)
     """Qualified names of functions that do something else when they are called."""
     changed: list[str] = field(default_factory=list)
-    """Qualified names to tell the user."""
+    """Qualified names for the report."""
 
     @property
     def steps(self) -> tuple[Step, ...]:

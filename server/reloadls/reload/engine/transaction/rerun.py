@@ -1,4 +1,4 @@
-"""How a statement is run in a commit, and how what it binds keeps the identity of what was there."""
+"""Run a statement again in a commit, and keep the identity of what it binds."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Rerun:
             return
         if step.way is Way.ANNOTATE:
             self._execute(module, annotation_only(step.statement), step.statement)
-            self._shared.told(module, sorted(step.statement.facts.uses.binds))
+            self._shared.add_changed(module, sorted(step.statement.facts.uses.binds))
             return
         if step.way is Way.BLOCK and self._run_block(module, step):
             return
@@ -120,7 +120,7 @@ class Rerun:
             self.clear(module, statement, module.effects.get(statement.facts, ()))
             codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
             self._shared.traces.take_back(module, step.before, codes, statement.facts)
-        self._shared.told(module, [])
+        self._shared.add_changed(module, [])
         module.codes[statement.facts] = inner_codes(code)
         self._exec(module, statement, code)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
@@ -300,7 +300,7 @@ class Rerun:
         shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
         binds, bound = block.binds(), block.bound()
         old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}
-        shared.told(module, [])
+        shared.add_changed(module, [])
         kept = module.codes[step.statement.facts]
         lines = {line for each in block.run for line in range(each.statement.first, each.statement.last + 1)}
         kept = tuple(
@@ -335,9 +335,9 @@ class Rerun:
         elif kept is old and isinstance(kept, FunctionType):
             if differs:
                 self._schedule.emit((module.name, name), body=True)
-                shared.told(module, [name])
+                shared.add_changed(module, [name])
         elif ran.edited or not same_value(old, kept):
-            shared.told(module, [name])
+            shared.add_changed(module, [name])
             given_back = name in ran.defined and self._is_anothers(ran, old)
             if kept is not old and old is not MISSING and last and not given_back:
                 shared.held.add(module, ran.step.statement.first, name, old)

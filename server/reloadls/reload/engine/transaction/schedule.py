@@ -1,4 +1,4 @@
-"""Which statements a commit has to run, in the order of the program, as changes spread to what depends on them."""
+"""Which statements a commit must run, in the program's order, as changes spread to dependents."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class Schedule:
             self._shared.undo.set_item(module.namespace, name, MISSING)
             self._shared.adapters.forget(value, self._shared.undo)
             self.emit((module.name, name))
-            self._shared.told(module, [name])
+            self._shared.add_changed(module, [name])
             for other in module.source.statements:  # a star import may bring it, too
                 if other.facts.uses.star and not self.runs[other.facts]:
                     self.push(module, other)

@@ -1,4 +1,4 @@
-"""Which names a star import brings, and which it brings no more."""
+"""Names that a star import binds or no longer binds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stars:
         for name, value in list(module.namespace.items()):
             if not same_value(before.get(name, MISSING), value):
                 self._schedule.emit((module.name, name))
-                self._shared.told(module, [name])
+                self._shared.add_changed(module, [name])
         given: set[str] = set()
         for node in statement.facts.nodes:
             if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):

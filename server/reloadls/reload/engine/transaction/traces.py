@@ -1,4 +1,4 @@
-"""What a statement has left behind beside the names it binds, and how that goes before it runs again or is gone."""
+"""What a statement has left behind beside its names, and how that is removed before it runs again."""
 
 from __future__ import annotations
 

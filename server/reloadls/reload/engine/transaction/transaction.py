@@ -1,4 +1,4 @@
-"""What all parts of one commit share: the program, what is to be done, and how it is taken back."""
+"""What all parts of one commit share: the program, the work to do, and how to take it back."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class Transaction:
         """What the statement that runs has changed."""
         self._saved: set[LoadedModule] = set()
 
-    def told(self, module: LoadedModule, names: Iterable[str] = ()) -> None:
-        """The user is to be told that these names run new code."""
+    def add_changed(self, module: LoadedModule, names: Iterable[str] = ()) -> None:
+        """Report these names as running new code."""
         known = self.changed.setdefault(module, [])
         known.extend(name for name in names if name not in known)
 
@@ -155,7 +155,7 @@ class Transaction:
         self.adapters.before(self.undo, self.modules.spaces())
 
     def let_go(self) -> None:
-        """Hold no code object any more: who holds one is told by its reference count."""
+        """Hold no code object any more: reference counts say who holds one."""
         for plan in self.work.plans:
             plan.swaps.clear()
             plan.compiled.clear()

@@ -1,4 +1,4 @@
-"""What used a name before it changed, and won't again: code that is running, and objects that were made with it."""
+"""What used a name before it changed, and won't again: running code, and objects that were made with it."""
 
 from __future__ import annotations
 
