@@ -15,7 +15,7 @@ PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # What depends on the version of Python: the engine and the runtime above all. Watching is left out where another /usr is
 # mounted (.ci/newest): its git and FUSE are other versions, or not there.
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
-LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_telling.py \
+LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_notifications.py \
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from reloadls.proxy.watching.registrations import Interest, read_watchers
+from reloadls.proxy.watching.registrations import RegisteredWatches, read_watchers
 from reloadls.watch.scope.patterns import Patterns, check_pattern
 
 __all__ = ["fuzz_patterns"]
@@ -72,5 +72,5 @@ def _gitignore(pattern: str) -> Callable[[str], object]:
 
 def _glob(pattern: str) -> Callable[[str], object]:
     globs, _ = read_watchers([{"globPattern": pattern}], ["/w"])
-    interest = Interest(globs)
-    return lambda name: interest.wants(f"/w/{name}", "modified")
+    watches = RegisteredWatches(globs)
+    return lambda name: watches.wants(f"/w/{name}", "modified")

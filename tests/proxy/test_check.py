@@ -96,7 +96,7 @@ def test_a_file_of_the_users_choice(tmp_path: Path, name: str, language: str) ->
 def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
     done = finish("proxy", "--check-file", name, "--", "true", cwd=tmp_path)
     assert done.returncode == 2
-    assert f"--check-file '{name}': must be a file of the server's language" in done.stderr
+    assert f"Invalid value for '--check-file': '{name}' is not a file." in done.stderr
 
 
 def test_a_server_that_ends(tmp_path: Path) -> None:

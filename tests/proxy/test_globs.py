@@ -12,7 +12,7 @@ import pytest
 
 from reloadls.protocol import to_uri
 from reloadls.proxy.watching.globs import alternatives, expression, literal_folders
-from reloadls.proxy.watching.registrations import Interest, read_watchers
+from reloadls.proxy.watching.registrations import RegisteredWatches, read_watchers
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -111,10 +111,10 @@ def test_too_many_choices_stay_together() -> None:
     assert time.monotonic() - began < 5
 
 
-def watch(*patterns: Any, folders: tuple[str, ...] = ("/w",)) -> Interest:
+def watch(*patterns: Any, folders: tuple[str, ...] = ("/w",)) -> RegisteredWatches:
     globs, problems = read_watchers([{"globPattern": pattern} for pattern in patterns], folders)
     assert not problems
-    return Interest(globs)
+    return RegisteredWatches(globs)
 
 
 # patterns, roots of trees, roots of single folders
@@ -175,17 +175,17 @@ def test_no_folder_no_watching() -> None:
 
 def test_kinds_are_joined() -> None:
     globs, _ = read_watchers([{"globPattern": "**/*.py", "kind": 1}, {"globPattern": "**/a.*", "kind": 4}], ["/w"])
-    interest = Interest(globs)
-    assert [interest.wants("/w/a.py", kind) for kind in ("created", "modified", "deleted")] == [True, False, True]
-    assert not interest.wants("/w/b.py", "deleted")
-    assert not interest.wants("/elsewhere/a.py", "created")
+    watches = RegisteredWatches(globs)
+    assert [watches.wants("/w/a.py", kind) for kind in ("created", "modified", "deleted")] == [True, False, True]
+    assert not watches.wants("/w/b.py", "deleted")
+    assert not watches.wants("/elsewhere/a.py", "created")
 
 
 def wanted(glob: Any, *paths: str, folders: tuple[str, ...] = ("/w",)) -> list[str]:
     """Of `paths`, those that `glob` is told of; nothing of it is passed over."""
-    interest = watch(glob, folders=folders)
-    assert all(any(root == path or path.startswith(f"{root}/") for root in interest.roots) for path in paths[:1])
-    return [path for path in paths if interest.wants(path, "modified")]
+    watches = watch(glob, folders=folders)
+    assert all(any(root == path or path.startswith(f"{root}/") for root in watches.roots) for path in paths[:1])
+    return [path for path in paths if watches.wants(path, "modified")]
 
 
 def based(base: Any, pattern: str) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def test_a_workspace_in_front_of_a_glob_stands_for_itself(name: str, end: str) -
 def test_no_tree_above_the_workspace_is_watched_but_for_a_base_there(glob: Any, roots: list[str]) -> None:
     folders = ("/x/w", "/x/v") if "v" in str(glob) else ("/x/w",)
     globs, _ = read_watchers([{"globPattern": glob}], folders)
-    assert sorted(Interest(globs).roots) == roots
+    assert sorted(RegisteredWatches(globs).roots) == roots
 
 
 @pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
@@ -290,7 +290,7 @@ def test_a_watcher_that_can_match_nothing_is_a_problem_and_not_watched(glob: Any
     if glob in ("**/*.[]", "/{home,opt}/x"):  # these mean something
         assert not problems and len(globs) > 1
     else:
-        assert len(problems) == 1 and Interest(globs).roots == ["/w"]
+        assert len(problems) == 1 and RegisteredWatches(globs).roots == ["/w"]
 
 
 def test_a_watcher_of_no_kind_is_a_problem() -> None:
@@ -301,7 +301,7 @@ def test_a_watcher_of_no_kind_is_a_problem() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
 def test_of_choices_those_that_can_match_are_watched() -> None:
     globs, problems = read_watchers([{"globPattern": "{/w/**/*.py,../other/**}"}], ["/w"])
-    assert Interest(globs).roots == ["/w"] and "it can match nothing in the workspace" in problems[0]
+    assert RegisteredWatches(globs).roots == ["/w"] and "it can match nothing in the workspace" in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -315,11 +315,11 @@ def test_a_base_that_is_a_file(tmp_path: Path, pattern: str, told: bool) -> None
     for path in (to_uri(file), to_uri(file) + "/", file):
         Path(file).touch()
         globs, problems = read_watchers([{"globPattern": based(path, pattern)}], [folder])
-        assert Interest(globs).roots == ([file] if told else []) and bool(problems) != told
-        assert Interest(globs).wants(file, "modified") == told
+        assert RegisteredWatches(globs).roots == ([file] if told else []) and bool(problems) != told
+        assert RegisteredWatches(globs).wants(file, "modified") == told
         os.unlink(file)
         globs, _ = read_watchers([{"globPattern": based(path, pattern)}], [folder])
-        assert Interest(globs).wants(file, "created") == (told and "a" not in pattern and "t" not in pattern)
+        assert RegisteredWatches(globs).wants(file, "created") == (told and "a" not in pattern and "t" not in pattern)
 
 
 def test_a_folder_on_disk_that_reads_like_a_pattern(tmp_path: Path) -> None:

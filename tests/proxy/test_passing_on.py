@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from reloadls.protocol import frame
-from reloadls.proxy.orders import Settings
 from reloadls.proxy.pipes import Outlet
 from reloadls.proxy.rewrite import Registered
-from reloadls.proxy.session import Session
+from reloadls.proxy.session import ProxySession
+from reloadls.proxy.settings import Settings
 from tests.cli.running import until
 from tests.proxy.between import SCRIPTED, between
 from tests.proxy.servers import PROXY
@@ -206,7 +206,7 @@ async def test_what_we_fail_at_goes_on_as_it_came() -> None:
         end, sink = os.pipe()
         ends.append(end)
         await outlet.open(sink)
-    session = Session(Settings(on_registered=fail), to_server, to_editor)
+    session = ProxySession(Settings(on_registered=fail), to_server, to_editor)
     session.from_editor(frame(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}'))
     entry = {"id": "w", "method": "workspace/didChangeWatchedFiles", "registerOptions": {"watchers": []}}
     asked = {"id": 1, "method": "client/registerCapability", "params": {"registrations": [entry]}}

@@ -82,9 +82,9 @@ async def test_a_client_that_reads_nothing_is_no_obstacle_to_ending(tmp_path: Pa
 
 async def test_a_stray_print_does_not_break_the_stream(tmp_path: Path) -> None:
     code = "import sys; from reloadls.service import main; "
-    code += "import reloadls.service.session as s; b = s.Session.begin\n"
+    code += "import reloadls.service.session as s; b = s.ClientSession.begin\n"
     code += "def noisy(self):\n    print('stray', flush=True)\n    return b(self)\n"
-    code += "s.Session.begin = noisy\nsys.stdout = open(1, 'w', closefd=False)\nsys.exit(main.serve_main())"
+    code += "s.ClientSession.begin = noisy\nsys.stdout = open(1, 'w', closefd=False)\nsys.exit(main.serve_main())"
     async with RecordingClient.start(sys.executable, "-c", code) as client:
         await client.initialize(hello([tmp_path], {}))
         await client.wait_for("reload/didChangeStatus")

@@ -16,9 +16,9 @@ from attrs import evolve
 
 from reloadls.protocol import ReloadReport, frame, to_uri
 from reloadls.service.targets import target as targets_target
-from reloadls.service.targets.advert import read_place
-from reloadls.service.targets.client import SessionTargets
-from reloadls.service.targets.registry import Targets
+from reloadls.service.targets.advert import read_advert
+from reloadls.service.targets.client import ClientTargets
+from reloadls.service.targets.registry import TargetRegistry
 from reloadls.service.targets.target import Target
 from reloadls.watch.hub import WatchHub
 from tests.support.clients import RecordingClient
@@ -155,7 +155,7 @@ async def test_one_that_breaks_off_is_tried_again_but_not_for_ever(
     monkeypatch.setattr(targets_target, "_RETRIES_S", (0.0, 0.01, 0.02))
     async with ScriptedTarget.start(runtime, tmp_path, breaks_off=True) as scripted:
         owner = Owner()
-        target = Target(read_place(os.fspath(made_targets_folder(runtime) / f"{scripted.id}.json")), owner)
+        target = Target(read_advert(os.fspath(made_targets_folder(runtime) / f"{scripted.id}.json")), owner)
         for tries in (3, 6):
             target.begin()
             await owner.until(lambda: target.status.state == "gone")
@@ -193,8 +193,8 @@ class Owner:
 
 async def test_reports_do_not_pile_up_for_a_client_that_takes_none(tmp_path: Path, runtime: Path) -> None:
     client = SlowClient()
-    told = SessionTargets(client, Targets(WatchHub().kernel), lambda: None)
-    told.concern((os.fspath(tmp_path),))
+    told = ClientTargets(client, TargetRegistry(WatchHub().kernel), lambda: None)
+    told.set_roots((os.fspath(tmp_path),))
     one = ReloadReport(target="1", clock="", at="", duration_ms=1.0, status="reloaded")
     told.on_report(one)
     async with asyncio.timeout(30):

@@ -13,9 +13,9 @@ from lsprotocol.types import DiagnosticSeverity, Position, Range
 
 from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
 from reloadls.service.targets.diagnostics import Outstanding, differences, to_diagnostics
-from reloadls.service.targets.discovery import TargetsFolder
-from reloadls.service.targets.rate_limit import Budget
-from reloadls.service.targets.registry import Targets, overlap
+from reloadls.service.targets.discovery import TargetDiscovery
+from reloadls.service.targets.rate_limit import RateLimit
+from reloadls.service.targets.registry import TargetRegistry, overlap
 from reloadls.watch.hub import WatchHub
 from tests.support.targets import ScriptedTarget, runtime_folder
 
@@ -180,7 +180,7 @@ def test_a_long_message_is_cut() -> None:
     ],
 )
 def test_how_much_is_too_much(takes: list[tuple[float, float]], expected: list[bool]) -> None:
-    budget = Budget(burst=10, per_second=2)
+    budget = RateLimit(burst=10, per_second=2)
     assert [budget.take(amount, now) for amount, now in takes] == expected
 
 
@@ -224,30 +224,30 @@ class _Subscriber:
 async def test_a_client_that_comes_while_the_last_one_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may ask at any time, and sees the program once the folder is looked at again."""
     stopping, stopped = asyncio.Event(), asyncio.Event()
-    stop = TargetsFolder.stop
+    stop = TargetDiscovery.stop
 
-    async def stop_later(self: TargetsFolder) -> None:
+    async def stop_later(self: TargetDiscovery) -> None:
         stopping.set()
         await stopped.wait()
         await stop(self)
 
-    monkeypatch.setattr(TargetsFolder, "stop", stop_later)
+    monkeypatch.setattr(TargetDiscovery, "stop", stop_later)
     first, second = _Subscriber(), _Subscriber()
     roots = [os.fspath(tmp_path)]
     with runtime_folder() as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", os.fspath(runtime))
         async with ScriptedTarget.start(runtime, tmp_path) as program:
-            targets = Targets(WatchHub().kernel)
-            await targets.concern(first, roots)
-            assert [target.place.pid for target in targets.of(first)] == [program.pid]
-            targets.leave(first)
+            targets = TargetRegistry(WatchHub().kernel)
+            await targets.subscribe(first, roots)
+            assert [target.advert.pid for target in targets.targets_of(first)] == [program.pid]
+            targets.unsubscribe(first)
             await stopping.wait()
-            coming = asyncio.create_task(targets.concern(second, roots))
-            while not targets.of(second):  # noqa: ASYNC110 - nothing tells
+            coming = asyncio.create_task(targets.subscribe(second, roots))
+            while not targets.targets_of(second):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
             stopped.set()
             while not coming.done():
-                targets.of(second)
+                targets.targets_of(second)
                 await asyncio.sleep(0)
-            assert [target.place.pid for target in targets.of(second)] == [program.pid]
+            assert [target.advert.pid for target in targets.targets_of(second)] == [program.pid]
             await targets.close()

@@ -17,9 +17,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from reloadls.service import ReloadServer
-from reloadls.service.transports import CantServe, Limits, listen, read_or_make_token, serve_clients
+from reloadls.service.transports import Limits, ServeError, listen, read_or_make_token, serve_clients
 from reloadls.service.transports.connection import Connection
-from reloadls.service.transports.refusals import Refusals
+from reloadls.service.transports.refusal_log import RefusalLog
 from tests.cli.running import finish
 from tests.support.clients import RawClient, RecordingClient, RpcError
 from tests.support.peers import WsPeer
@@ -118,7 +118,7 @@ class TestFile:
 
     @staticmethod
     def refusal(path: Path) -> str:
-        with pytest.raises(CantServe) as caught:
+        with pytest.raises(ServeError) as caught:
             read_or_make_token(os.fspath(path))
         return caught.value.reason
 
@@ -251,7 +251,7 @@ class TestBefore:
 
     @with_tokens
     async def test_one_that_says_nothing_is_let_go(self, transport: Transport) -> None:
-        async with in_this_process(transport, Limits(hello_within=0.05)) as address:
+        async with in_this_process(transport, Limits(token_timeout=0.05)) as address:
             host, _, port = address.partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             said = await asyncio.wait_for(reader.read(), 10)
@@ -260,7 +260,7 @@ class TestBefore:
 
     @with_tokens
     async def test_one_that_has_shown_it_is_not(self, transport: Transport, tmp_path: Path) -> None:
-        async with in_this_process(transport, Limits(hello_within=0.05)) as address:
+        async with in_this_process(transport, Limits(token_timeout=0.05)) as address:
             host, _, port = address.partition(":")
             if transport == "ws":
                 client_of = RecordingClient.over(WsPeer(await connect(f"ws://{address}")))
@@ -277,7 +277,7 @@ class TestBefore:
         self, transport: Transport, tmp_path: Path
     ) -> None:
         """So that clients which never show it can't keep out those that do."""
-        async with in_this_process(transport, Limits(hello_clients=3)) as address, contextlib.AsyncExitStack() as stack:
+        async with in_this_process(transport, Limits(token_clients=3)) as address, contextlib.AsyncExitStack() as stack:
             host, _, port = address.partition(":")
             streams = []
             for _ in range(5):
@@ -321,7 +321,7 @@ class TestBefore:
 
     def test_refusals_are_logged_now_and_then(self, caplog: pytest.LogCaptureFixture) -> None:
         now = 0.0
-        refusals = Refusals(lambda: now)
+        refusals = RefusalLog(lambda: now)
         for number in range(1000):
             refusals.log(f"client {number}", "no")
         assert [record.getMessage() for record in caplog.records] == [f"client {n} is refused: no" for n in range(10)]

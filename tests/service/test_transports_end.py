@@ -139,7 +139,7 @@ import sys, time
 import reloadls.service.main, reloadls.watch.hub, reloadls.base.worker_thread
 from reloadls.cli import main
 from reloadls.watch.state.keeper import Keeper
-reloadls.service.main._LAST_S = 0.3
+reloadls.service.main._EXIT_S = 0.3
 reloadls.watch.hub._CLOSE_S = reloadls.base.worker_thread._STOP_S = 3600
 Keeper._close = lambda self: time.sleep(3600)
 sys.exit(main(["serve", "--state", *sys.argv[1:]]))

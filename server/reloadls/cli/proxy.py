@@ -71,7 +71,7 @@ def proxy(
 
     def job() -> int:
         from reloadls.proxy.main import ProxyOptions, proxy_main  # noqa: PLC0415 - only this command needs it
-        from reloadls.proxy.orders import Settings  # noqa: PLC0415
+        from reloadls.proxy.settings import Settings  # noqa: PLC0415
 
         own = frozenset() if log is None else frozenset((os.path.abspath(log), os.path.realpath(log)))
         settings = Settings(

@@ -113,20 +113,20 @@ def serve(
 
 def _run(options: ServeOptions) -> int:
     from reloadls.service.main import serve_main  # noqa: PLC0415 - as above
-    from reloadls.service.transports import CantServe  # noqa: PLC0415
+    from reloadls.service.transports import ServeError  # noqa: PLC0415
 
     try:
         return serve_main(options)
-    except CantServe as refusal:
+    except ServeError as refusal:
         raise bad_argument(refusal.option, refusal.value, refusal.reason) from None
 
 
 def _renew_token(token_file: str | None, *, show: bool) -> None:
-    from reloadls.service.transports import CantServe, default_token_file, make_new_token  # noqa: PLC0415 - as above
+    from reloadls.service.transports import ServeError, default_token_file, make_new_token  # noqa: PLC0415 - as above
 
     try:
         token = make_new_token(token_file or default_token_file())
-    except CantServe as refusal:
+    except ServeError as refusal:
         raise bad_argument(refusal.option, refusal.value, refusal.reason) from None
     if show:
         sys.stdout.write(f"{token}\n")

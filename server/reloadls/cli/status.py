@@ -41,28 +41,30 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
     # The protocol takes half a second to import; no other command needs it.
     import asyncio  # noqa: PLC0415
 
-    from reloadls.service.targets.advert import Distrusted  # noqa: PLC0415
-    from reloadls.service.targets.query import look_at_targets  # noqa: PLC0415
+    from reloadls.service.targets.advert import Untrusted  # noqa: PLC0415
+    from reloadls.service.targets.query import query_targets  # noqa: PLC0415
 
     from .status_text import program_text  # noqa: PLC0415
 
     try:
-        look = asyncio.run(look_at_targets(wanted))
-    except Distrusted as error:
+        result = asyncio.run(query_targets(wanted))
+    except Untrusted as error:
         print_error(f"can't ask running programs: {error}", as_json=as_json)
         return FAILED
-    for doubt in look.doubts:
-        sys.stderr.write(f"reloadls: ignoring: {shown(doubt)}\n")
+    for problem in result.problems:
+        sys.stderr.write(f"reloadls: ignoring: {shown(problem)}\n")
     if as_json:
         from reloadls.protocol import make_converter  # noqa: PLC0415
 
-        sys.stdout.write(json_line(make_converter().unstructure([seen.status for seen in look.seen])))
-    elif look.seen:
-        sys.stdout.write("\n".join(program_text(seen, working_folder(), colour=wants_colour()) for seen in look.seen))
+        sys.stdout.write(json_line(make_converter().unstructure([target.status for target in result.targets])))
+    elif result.targets:
+        sys.stdout.write(
+            "\n".join(program_text(target, working_folder(), colour=wants_colour()) for target in result.targets)
+        )
     else:
         sys.stdout.write(_none(wanted))
     sys.stdout.flush()
-    reports = [seen.status.last_report for seen in look.seen]
+    reports = [target.status.last_report for target in result.targets]
     return FAILED if any(report is not None and report.status == "failed" for report in reports) else OK
 
 

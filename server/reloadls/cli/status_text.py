@@ -9,7 +9,7 @@ from typing import Final
 from lsprotocol.types import Range
 
 from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError, from_uri
-from reloadls.service.targets.query import Seen
+from reloadls.service.targets.query import QueriedTarget
 from reloadls.terminal.text import relative, shown
 
 __all__ = ["ago", "program_text"]
@@ -29,25 +29,25 @@ _NAMED: Final = 5
 _UNITS: Final = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def program_text(seen: Seen, folder: str, *, colour: bool, now: datetime | None = None) -> str:
+def program_text(target: QueriedTarget, folder: str, *, colour: bool, now: datetime | None = None) -> str:
     """A few lines about one program.
 
     Args:
-        seen: what was found out.
+        target: what was found out.
         folder: paths below it are shown relative to it.
         colour: whether escape sequences may be used.
         now: the present time, if it is not to be looked up.
     """
     now = now or datetime.now(UTC)
-    place, status = seen.place, seen.status
+    advert, status = target.advert, target.status
     state = _coloured(status.state, colour)
-    head = f"{shown(place.name)}  process {place.pid}, {state}, started {ago(place.started_at, now)}"
-    lines = [head, f"  watches      {_some(shown(_name(root, folder)) for root in place.roots)}"]
-    if seen.trouble is not None:
-        lines.append(f"  problem      {shown(seen.trouble)}")
+    head = f"{shown(advert.name)}  process {advert.pid}, {state}, started {ago(advert.started_at, now)}"
+    lines = [head, f"  watches      {_some(shown(_name(root, folder)) for root in advert.roots)}"]
+    if target.problem is not None:
+        lines.append(f"  problem      {shown(target.problem)}")
     if status.last_report is not None:
         lines += _report(status.last_report, folder, colour, now)
-    elif seen.trouble is None:
+    elif target.problem is None:
         lines.append("  last reload  none yet")
     return "".join(f"{line}\n" for line in lines)
 
@@ -88,9 +88,9 @@ def _note(note: Note, folder: str) -> str:
     return f"{note.code}: {where}{shown(note.message)}"
 
 
-def _where(uri: str, place: Range | None, folder: str) -> str:
+def _where(uri: str, position: Range | None, folder: str) -> str:
     where = shown(_name(from_uri(uri), folder))
-    return where if place is None else f"{where}:{place.start.line + 1}:{place.start.character + 1}"
+    return where if position is None else f"{where}:{position.start.line + 1}:{position.start.character + 1}"
 
 
 def _waiting(module: ModuleReport, folder: str) -> str:
@@ -103,9 +103,9 @@ def _name(path: str, folder: str) -> str:
 
 
 def _some(names: Iterable[str]) -> str:
-    told = list(names)
-    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-    return ", ".join(told[:_NAMED]) + more
+    listed = list(names)
+    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    return ", ".join(listed[:_NAMED]) + more
 
 
 def _coloured(state: str, colour: bool) -> str:

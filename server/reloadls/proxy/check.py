@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reloadls.base.text import shown
-from reloadls.proxy import rewrite as amend
-from reloadls.proxy.child import CantStart
+from reloadls.proxy import rewrite
+from reloadls.proxy.child import StartError
 from reloadls.proxy.editor import Editor, ServerEnded
 from reloadls.proxy.main import NOT_STARTED, ProxyOptions, start_log
-from reloadls.proxy.watching.registrations import Glob, Interest, read_watchers, shown_watcher
+from reloadls.proxy.watching.registrations import Glob, RegisteredWatches, read_watchers, shown_watcher
 from reloadls.watch.sources.linux.calls import Calls
 from reloadls.wire.uris import to_uri
 
@@ -35,7 +35,7 @@ _OPEN: Final = 0x20
 """IN_OPEN of inotify(7)."""
 _CHATTER: Final = ("window/logMessage", "$/logTrace", "telemetry/event")
 
-_SCENES: Final = (
+_SCENARIOS: Final = (
     (
         "python", "main.py", "from lib import value\n\nnumber: int = value\n",
         "lib.py", "value: int = 1\n", 'value: str = "a"\n',
@@ -72,9 +72,9 @@ class _Findings:
     lines: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
     began: float = 0.0
-    told: float | None = None
+    notified: float | None = None
     opened: float | None = None
-    said: tuple[float, str] | None = None
+    reaction: tuple[float, str] | None = None
 
     def since(self) -> float:
         return time.monotonic() - self.began
@@ -91,11 +91,11 @@ def check_main(options: ProxyOptions, file: str | None = None) -> int:
         OSError: that file can't be read.
     """
     start_log(options.log_file)
-    given = None if file is None else (os.path.basename(file), _read(file))
+    file_given = None if file is None else (os.path.basename(file), _read(file))
     findings = _Findings()
     try:
-        asyncio.run(_check(options, findings, given))
-    except CantStart as refusal:
+        asyncio.run(_check(options, findings, file_given))
+    except StartError as refusal:
         sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
     except (ServerEnded, TimeoutError) as error:
@@ -103,29 +103,31 @@ def check_main(options: ProxyOptions, file: str | None = None) -> int:
         sys.stderr.write(f"reloadls proxy: {shown(str(error)) or silent}\n")
         return 1
     sys.stdout.write("".join(f"{line}\n" for line in _report(findings)))
-    return 0 if findings.opened is not None or findings.said is not None else 1
+    return 0 if findings.opened is not None or findings.reaction is not None else 1
 
 
-async def _check(options: ProxyOptions, findings: _Findings, given: tuple[str, str] | None) -> None:
+async def _check(options: ProxyOptions, findings: _Findings, file_given: tuple[str, str] | None) -> None:
     with tempfile.TemporaryDirectory(prefix="reloadls-check-", ignore_cleanup_errors=True) as made:
-        folder = _set_scenes(made)
+        folder = _write_scenarios(made)
 
-        def on_registered(registered: amend.Registered) -> None:
+        def on_registered(registered: rewrite.Registered) -> None:
             findings.globs += read_watchers(registered.watchers, [folder])[0]
             findings.lines += map(shown_watcher, registered.watchers)
 
-        def on_told() -> None:
-            if findings.edited and findings.told is None:
-                findings.told = findings.since()
+        def on_notified() -> None:
+            if findings.edited and findings.notified is None:
+                findings.notified = findings.since()
 
-        settings = dataclasses.replace(options.settings, always=True, on_registered=on_registered, on_told=on_told)
+        settings = dataclasses.replace(
+            options.settings, always=True, on_registered=on_registered, on_notified=on_notified
+        )
         findings.globs += read_watchers([{"globPattern": glob} for glob in settings.globs], [folder])[0]
         async with Editor.start(dataclasses.replace(options, settings=settings)) as editor:
-            await editor.hello(folder, within=_START_S)
-            await editor.quiet(_QUIET_S, within=_START_S)
+            await editor.initialize(folder, within=_START_S)
+            await editor.wait_until_quiet(_QUIET_S, within=_START_S)
             tried = _Trial(editor, folder, findings)
-            edits = await (tried.prepare() if given is None else tried.prepare_for(*given))
-            await _try_out(editor, edits, findings)
+            edits = await (tried.prepare() if file_given is None else tried.prepare_for(*file_given))
+            await _run_trial(editor, edits, findings)
 
 
 class _Trial:
@@ -140,15 +142,15 @@ class _Trial:
     async def prepare(self) -> dict[str, str]:
         """Path → new text of what is to be edited: a file that another, open one depends on; else one file per glob."""
         if not self._findings.lines:
-            for language, opened, text, *_ in _SCENES:
+            for language, opened, text, *_ in _SCENARIOS:
                 await self._open(opened, language, text)
         if not self._findings.lines:
             for end, language in _LANGUAGES.items():
-                self._say_opened(f"{_COPY}{end}", language, "\n")
-            await self._editor.quiet(_QUIET_S, within=_START_S)
-        interest = Interest(self._findings.globs)
-        for language, opened, text, edited, _, after in _SCENES:
-            if interest.wants(os.path.join(self._folder, edited), "modified"):
+                self._send_opened(f"{_COPY}{end}", language, "\n")
+            await self._editor.wait_until_quiet(_QUIET_S, within=_START_S)
+        watches = RegisteredWatches(self._findings.globs)
+        for language, opened, text, edited, _, after in _SCENARIOS:
+            if watches.wants(os.path.join(self._folder, edited), "modified"):
                 await self._open(opened, language, text)
                 return {os.path.join(self._folder, edited): after}
         return dict.fromkeys(_samples(self._folder, self._findings.globs), "")
@@ -159,44 +161,44 @@ class _Trial:
         _write(path, text)
         end = os.path.splitext(name)[1]
         await self._open(f"{_COPY}{end}", _LANGUAGES.get(end.lower(), end[1:] or "plaintext"), text)
-        await self._editor.until(lambda: bool(self._findings.lines), within=_LATE_S)
-        await self._editor.quiet(_QUIET_S, within=_START_S)
+        await self._editor.wait_until(lambda: bool(self._findings.lines), within=_LATE_S)
+        await self._editor.wait_until_quiet(_QUIET_S, within=_START_S)
         return {path: text + "\n"}
 
     async def _open(self, name: str, language: str, text: str) -> None:
         if name not in self._opened:
-            self._say_opened(name, language, text)
-            await self._editor.quiet(_QUIET_S, within=_START_S)
+            self._send_opened(name, language, text)
+            await self._editor.wait_until_quiet(_QUIET_S, within=_START_S)
 
-    def _say_opened(self, name: str, language: str, text: str) -> None:
+    def _send_opened(self, name: str, language: str, text: str) -> None:
         self._opened.add(name)
         path = os.path.join(self._folder, name)
         if not os.path.exists(path):
             _write(path, text)
         document = {"uri": to_uri(path), "languageId": language, "version": 1, "text": text}
-        self._editor.say({"method": "textDocument/didOpen", "params": {"textDocument": document}})
+        self._editor.send({"method": "textDocument/didOpen", "params": {"textDocument": document}})
 
 
-async def _try_out(editor: Editor, edits: dict[str, str], findings: _Findings) -> None:
+async def _run_trial(editor: Editor, edits: dict[str, str], findings: _Findings) -> None:
     if not edits:
         return
 
-    def heard(method: str) -> None:
-        if findings.told is not None and findings.said is None and method not in _CHATTER:
-            findings.said = findings.since(), method
+    def on_message(method: str) -> None:
+        if findings.notified is not None and findings.reaction is None and method not in _CHATTER:
+            findings.reaction = findings.since(), method
 
-    editor.heard = heard
+    editor.on_message = on_message
     findings.began = time.monotonic()
     findings.edited = [os.path.basename(path) for path in edits]
     for path, text in edits.items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
         _write(path, text)
-    with _noting_who_opens(edits, findings):
-        await editor.until(lambda: findings.said is not None, within=_REACT_S)
+    with _noting_opens(edits, findings):
+        await editor.wait_until(lambda: findings.reaction is not None, within=_REACT_S)
 
 
 @contextlib.contextmanager
-def _noting_who_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
+def _noting_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
     """Meanwhile note when somebody opens one of `paths` after the server was told, where the system can say that."""
     try:
         calls = Calls()
@@ -205,9 +207,9 @@ def _noting_who_opens(paths: Iterable[str], findings: _Findings) -> Iterator[Non
         yield
         return
 
-    def look() -> None:
+    def on_open() -> None:
         os.read(fd, 65536)
-        if findings.told is not None and findings.opened is None:
+        if findings.notified is not None and findings.opened is None:
             findings.opened = findings.since()
 
     loop = asyncio.get_running_loop()
@@ -215,7 +217,7 @@ def _noting_who_opens(paths: Iterable[str], findings: _Findings) -> Iterator[Non
         for path in paths:
             with contextlib.suppress(OSError):
                 calls.add(fd, path, _OPEN)
-        loop.add_reader(fd, look)
+        loop.add_reader(fd, on_open)
         yield
     finally:
         loop.remove_reader(fd)
@@ -235,15 +237,15 @@ def _report(findings: _Findings) -> Iterator[str]:
     if not findings.edited:
         return
     yield f"Edited on disk: {', '.join(findings.edited)}"
-    if findings.told is None:
+    if findings.notified is None:
         yield "The server was told of nothing."
         return
-    yield f"  told to the server after {_ms(findings.told)}"
+    yield f"  told to the server after {_ms(findings.notified)}"
     if findings.opened is not None:
         yield f"  read by the server after {_ms(findings.opened)}"
-    if findings.said is not None:
-        yield f"  {findings.said[1]} from the server after {_ms(findings.said[0])}"
-    if findings.opened is None and findings.said is None:
+    if findings.reaction is not None:
+        yield f"  {findings.reaction[1]} from the server after {_ms(findings.reaction[0])}"
+    if findings.opened is None and findings.reaction is None:
         yield f"  no sign of it from the server within {_REACT_S:.0f} s"
 
 
@@ -251,10 +253,10 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"
 
 
-def _set_scenes(made: str) -> str:
+def _write_scenarios(made: str) -> str:
     """Write what the scenes need into a folder; its real path."""
     folder = os.path.realpath(made)
-    for _, opened, text, edited, before, _ in _SCENES:
+    for _, opened, text, edited, before, _ in _SCENARIOS:
         _write(os.path.join(folder, opened), text)
         _write(os.path.join(folder, edited), before)
     return folder

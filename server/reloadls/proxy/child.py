@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from reloadls.base.parent_death import signal_at_parent_death
 
-__all__ = ["CantStart", "Child", "end_like", "start"]
+__all__ = ["StartError", "Child", "end_like", "start"]
 
 
-class CantStart(Exception):
+class StartError(Exception):
     """The command can't be started; the message says which, and why."""
 
 
@@ -43,7 +43,7 @@ async def start(command: Sequence[str], *, own_group: bool = False) -> Child:
     On Linux the kernel kills it when we die, however that happens; elsewhere the end of its input has to do.
 
     Raises:
-        CantStart: there is no such command, or it can't be run.
+        StartError: there is no such command, or it can't be run.
     """
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
@@ -59,7 +59,7 @@ async def start(command: Sequence[str], *, own_group: bool = False) -> Child:
         os.close(ours_in)
         os.close(ours_out)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise CantStart(f"can't start {command[0]!r}: {reason}") from None
+        raise StartError(f"can't start {command[0]!r}: {reason}") from None
     finally:
         os.close(theirs_in)
         os.close(theirs_out)

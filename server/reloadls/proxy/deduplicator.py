@@ -6,14 +6,14 @@ import os
 from collections import OrderedDict
 from typing import Final
 
-__all__ = ["Doubles"]
+__all__ = ["Deduplicator"]
 
 _KEPT: Final = 20_000
 
 _Stamp = tuple[int, int, int] | None
 
 
-class Doubles:
+class Deduplicator:
     """What the server was told lately, and by whom.
 
     Two tellings are of one change if the file has not changed in between, which its stamp says: so of two changes
@@ -25,7 +25,7 @@ class Doubles:
 
     def __init__(self, within: float) -> None:
         self._within = within
-        self._told: OrderedDict[tuple[str, bool], tuple[_Stamp, float]] = OrderedDict()
+        self._reported: OrderedDict[tuple[str, bool], tuple[_Stamp, float]] = OrderedDict()
 
     def is_new(self, path: str, gone: bool, by_editor: bool, now: float) -> bool:
         """Whether the server is to be told that `path` has changed, or is gone; if so, that is remembered.
@@ -33,26 +33,26 @@ class Doubles:
         Looks at the file, since what has changed again is news.
         """
         stamp = _stamp(path)
-        other = self._told.get((path, not by_editor))
-        self._told.pop((path, by_editor), None)
+        other = self._reported.get((path, not by_editor))
+        self._reported.pop((path, by_editor), None)
         self._forget(now)
         if (stamp is None) != gone:  # it has changed again already, and that will be told, too
             return True
         if other is not None and other[0] == stamp and now - other[1] <= self._within:
             return False
-        self._told[path, by_editor] = (stamp, now)
+        self._reported[path, by_editor] = (stamp, now)
         return True
 
-    def knows(self, path: str) -> bool:
+    def was_reported(self, path: str) -> bool:
         """Whether the editor has told of `path` lately."""
-        return (path, True) in self._told
+        return (path, True) in self._reported
 
     def _forget(self, now: float) -> None:
-        while self._told:
-            key, (_, at) = next(iter(self._told.items()))
-            if len(self._told) <= _KEPT and now - at <= self._within:
+        while self._reported:
+            key, (_, at) = next(iter(self._reported.items()))
+            if len(self._reported) <= _KEPT and now - at <= self._within:
                 return
-            del self._told[key]
+            del self._reported[key]
 
 
 def _stamp(path: str) -> _Stamp:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from reloadls.proxy import rewrite as amend
+from reloadls.proxy import rewrite
 from reloadls.wire.uris import from_uri
 
 __all__ = ["PUBLISH", "Diagnostics"]
@@ -54,16 +54,16 @@ class Diagnostics:
             self._service[file] = params["uri"], params["diagnostics"]
         else:
             self._service.pop(file, None)
-        return self._together(file, params["uri"])
+        return self._merged(file, params["uri"])
 
     def service_ended(self) -> list[_Json]:
         """The service is no more: what the editor is to get, so that it shows what the server says."""
-        said, self._service = self._service, {}
-        return [self._together(file, uri) for file, (uri, _) in said.items()]
+        published, self._service = self._service, {}
+        return [self._merged(file, uri) for file, (uri, _) in published.items()]
 
-    def _together(self, file: str, uri: str) -> _Json:
+    def _merged(self, file: str, uri: str) -> _Json:
         """Without a version: an editor with a newer one would pass the service's part over, too."""
-        theirs = _params(amend.parse(self._server.get(file, b"")) or {}) or {"uri": uri, "diagnostics": []}
+        theirs = _params(rewrite.parse(self._server.get(file, b"")) or {}) or {"uri": uri, "diagnostics": []}
         theirs.pop("version", None)
         params = theirs | {"diagnostics": theirs["diagnostics"] + self._service.get(file, (uri, []))[1]}
         return {"jsonrpc": "2.0", "method": PUBLISH, "params": params}

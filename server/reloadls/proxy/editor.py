@@ -10,15 +10,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from reloadls.proxy import rewrite as amend
-from reloadls.proxy.main import ProxyOptions, stand_between
+from reloadls.proxy import rewrite
+from reloadls.proxy.main import ProxyOptions, run_proxy
 from reloadls.proxy.messages import Message, MessageStream, framed
 from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.wire.uris import to_uri
 
 __all__ = ["Editor", "ServerEnded"]
 
-_LEAVE_S: Final = 2.0
+_CLOSE_S: Final = 2.0
 _STEP_S: Final = 0.01
 _CAPABILITIES: Final = {
     "workspace": {"configuration": True, "workspaceFolders": True},
@@ -34,16 +34,16 @@ class Editor:
     """The client's side of one connection. Answers the server's requests with nothing.
 
     Attributes:
-        heard: called with the method of whatever the server says.
+        on_message: called with the method of whatever the server says.
     """
 
     def __init__(self) -> None:
         self._stream = MessageStream()
         self._outlet = Outlet()
         self._count = 0
-        self._answers: dict[Any, asyncio.Future[Any]] = {}
+        self._responses: dict[Any, asyncio.Future[Any]] = {}
         self._proxy: asyncio.Task[int] | None = None
-        self.heard: Callable[[str], None] = lambda _: None
+        self.on_message: Callable[[str], None] = lambda _: None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -51,14 +51,14 @@ class Editor:
         """An editor, the proxy and the server; all are gone in the end.
 
         Raises:
-            CantStart: the server can't be started.
+            StartError: the server can't be started.
             ServerEnded: it has ended by itself.
         """
         editor = cls()
         source, ours_out = os.pipe()
         ours_in, sink = os.pipe()
-        editor._proxy = proxy = asyncio.create_task(stand_between(options, source, sink))
-        inlet = Inlet(editor._take, lambda: None)
+        editor._proxy = proxy = asyncio.create_task(run_proxy(options, source, sink))
+        inlet = Inlet(editor._on_data, lambda: None)
         await inlet.open(ours_in)
         await editor._outlet.open(ours_out)
         try:
@@ -66,15 +66,15 @@ class Editor:
         finally:
             if not proxy.done():
                 with contextlib.suppress(TimeoutError, ServerEnded):
-                    await editor.ask("shutdown", None, within=_LEAVE_S)
-                editor.say({"method": "exit"})
+                    await editor.request("shutdown", None, within=_CLOSE_S)
+                editor.send({"method": "exit"})
             editor._outlet.close()
-            await asyncio.wait({proxy}, timeout=_LEAVE_S)
+            await asyncio.wait({proxy}, timeout=_CLOSE_S)
             if not proxy.done():  # a server that does not leave goes with us
                 proxy.cancel()
             inlet.close()
 
-    async def hello(self, folder: str, *, within: float) -> None:
+    async def initialize(self, folder: str, *, within: float) -> None:
         """Do the handshake, for one workspace folder."""
         uri = to_uri(folder)
         params = {
@@ -83,36 +83,36 @@ class Editor:
             "workspaceFolders": [{"uri": uri, "name": os.path.basename(folder)}],
             "capabilities": _CAPABILITIES,
         }
-        await self.ask("initialize", params, within=within)
-        self.say({"method": "initialized", "params": {}})
+        await self.request("initialize", params, within=within)
+        self.send({"method": "initialized", "params": {}})
 
-    async def ask(self, method: str, params: Any, *, within: float) -> Any:
+    async def request(self, method: str, params: Any, *, within: float) -> Any:
         """Send a request and return the answer, which must come within so many seconds."""
         self._count += 1
-        answer = self._answers[self._count] = asyncio.get_running_loop().create_future()
-        self.say({"id": self._count, "method": method} | ({} if params is None else {"params": params}))
-        await self.until(answer.done, within=within)
+        answer = self._responses[self._count] = asyncio.get_running_loop().create_future()
+        self.send({"id": self._count, "method": method} | ({} if params is None else {"params": params}))
+        await self.wait_until(answer.done, within=within)
         if not answer.done():
             raise TimeoutError
         return answer.result()
 
-    def say(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         """Send a message."""
-        self._outlet.write(framed(amend.encode({"jsonrpc": "2.0", **message})))
+        self._outlet.write(framed(rewrite.encode({"jsonrpc": "2.0", **message})))
 
-    async def quiet(self, seconds: float, *, within: float) -> None:
+    async def wait_until_quiet(self, seconds: float, *, within: float) -> None:
         """Return when the server has had nothing to say for so many seconds."""
         last = time.monotonic()
 
-        def heard(_: str) -> None:
+        def on_message(_: str) -> None:
             nonlocal last
             last = time.monotonic()
 
-        self.heard = heard
-        await self.until(lambda: time.monotonic() - last > seconds, within=within)
-        self.heard = lambda _: None
+        self.on_message = on_message
+        await self.wait_until(lambda: time.monotonic() - last > seconds, within=within)
+        self.on_message = lambda _: None
 
-    async def until(self, condition: Callable[[], bool], *, within: float) -> None:
+    async def wait_until(self, condition: Callable[[], bool], *, within: float) -> None:
         """Return when `condition` holds, or the time is over."""
         end = time.monotonic() + within
         while not condition() and time.monotonic() < end:
@@ -122,20 +122,20 @@ class Editor:
                 raise ServerEnded(f"the server has ended {how}")
             await asyncio.sleep(_STEP_S)
 
-    def _take(self, data: bytes) -> None:
+    def _on_data(self, data: bytes) -> None:
         for piece in self._stream.feed(data):
-            message = amend.parse(piece.body) if isinstance(piece, Message) else None
+            message = rewrite.parse(piece.body) if isinstance(piece, Message) else None
             if message is not None:
-                self._meet(message)
+                self._on_message(message)
 
-    def _meet(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: dict[str, Any]) -> None:
         if "method" not in message:
-            answer = self._answers.pop(message.get("id"), None)
+            answer = self._responses.pop(message.get("id"), None)
             if answer is not None and not answer.done():
                 answer.set_result(message.get("result"))
             return
         if "id" in message:
             params = message.get("params")
             items = params.get("items") if isinstance(params, dict) else None
-            self.say({"id": message["id"], "result": [{} for _ in items] if isinstance(items, list) else None})
-        self.heard(str(message["method"]))
+            self.send({"id": message["id"], "result": [{} for _ in items] if isinstance(items, list) else None})
+        self.on_message(str(message["method"]))

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Final
 
 from reloadls.base.logs import SafeFormatter
 from reloadls.base.text import shown
-from reloadls.proxy.child import CantStart, Child, end_like, start
+from reloadls.proxy.child import Child, StartError, end_like, start
 from reloadls.proxy.duplex import open_both
-from reloadls.proxy.orders import Settings
 from reloadls.proxy.pipes import Inlet, Outlet
-from reloadls.proxy.session import Session
+from reloadls.proxy.session import ProxySession
+from reloadls.proxy.settings import Settings
 
 if TYPE_CHECKING:
-    from reloadls.proxy.sidecar import Beside
+    from reloadls.proxy.sidecar import ReloadSidecar
 
-__all__ = ["NOT_STARTED", "ProxyOptions", "proxy_main", "stand_between", "start_log"]
+__all__ = ["NOT_STARTED", "ProxyOptions", "proxy_main", "run_proxy", "start_log"]
 
 NOT_STARTED: Final = 127
-_LAST_WORDS_S: Final = 0.5
+_DRAIN_S: Final = 0.5
 """How long a dead server's output is read on, in seconds, if somebody else holds it open."""
 _FLUSH_S: Final = 10.0
 """How long, in seconds, the editor is given to take the last messages."""
-_ALONE_S: Final = 3.0
+_DESERTED_S: Final = 3.0
 """How long, in seconds, a server may go on after the editor has gone; and then again after it was told to end."""
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _log = logging.getLogger("reloadls.proxy")
@@ -53,14 +53,14 @@ def proxy_main(options: ProxyOptions) -> int:
     start_log(options.log_file)
     try:
         with _own_streams() as (source, sink):
-            code = asyncio.run(stand_between(options, source, sink))
-    except CantStart as refusal:
+            code = asyncio.run(run_proxy(options, source, sink))
+    except StartError as refusal:
         sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
     return end_like(code)
 
 
-async def stand_between(options: ProxyOptions, source: int, sink: int) -> int:
+async def run_proxy(options: ProxyOptions, source: int, sink: int) -> int:
     """Start the server and stand between it and the editor until it has ended; return what asyncio calls its code.
 
     Args:
@@ -68,65 +68,65 @@ async def stand_between(options: ProxyOptions, source: int, sink: int) -> int:
         source, sink: descriptors from which the editor's bytes come, and to which the server's go; both are closed.
 
     Raises:
-        CantStart: it can't be started.
+        StartError: it can't be started.
     """
     child = await start(options.command)
     to_server, to_editor = Outlet(), Outlet()
-    beside = await _beside(to_editor) if options.reload else None
-    session = Session(options.settings, to_server, to_editor, beside)
-    from_editor = Inlet(session.from_editor, session.editor_left)
-    from_server = Inlet(session.from_server, session.server_left)
-    _press_back(from_editor, to_server)
-    _press_back(from_server, to_editor)
+    sidecar = await _start_sidecar(to_editor) if options.reload else None
+    session = ProxySession(options.settings, to_server, to_editor, sidecar)
+    from_editor = Inlet(session.from_editor, session.on_editor_closed)
+    from_server = Inlet(session.from_server, session.on_server_closed)
+    _connect_back_pressure(from_editor, to_server)
+    _connect_back_pressure(from_server, to_editor)
     with _signals_to(child):
         await to_server.open(child.stdin)
         await open_both(from_editor, source, to_editor, sink)
         await from_server.open(child.stdout)
-        deserted = asyncio.create_task(_when_deserted(child, from_editor, to_server, to_editor))
+        watchdog = asyncio.create_task(_end_deserted_server(child, from_editor, to_server, to_editor))
         code = await child.process.wait()
-        deserted.cancel()
+        watchdog.cancel()
         from_editor.close()
-        await _within(from_server.ended, _LAST_WORDS_S)
+        await _within(from_server.ended, _DRAIN_S)
         if to_editor.full:
             await _within(from_server.ended, _FLUSH_S)
         from_server.close()
         to_editor.close()
         await session.stop()
-        if beside is not None:
-            await beside.stop()
+        if sidecar is not None:
+            await sidecar.stop()
         await _within(to_editor.lost, _FLUSH_S)
         to_editor.abort()
         to_server.abort()
     return code
 
 
-async def _beside(to_editor: Outlet) -> Beside:
-    from reloadls.proxy.sidecar import Beside  # noqa: PLC0415 - see the package's docstring
+async def _start_sidecar(to_editor: Outlet) -> ReloadSidecar:
+    from reloadls.proxy.sidecar import ReloadSidecar  # noqa: PLC0415 - see the package's docstring
 
-    return await Beside.start(to_editor)
+    return await ReloadSidecar.start(to_editor)
 
 
-async def _when_deserted(child: Child, from_editor: Inlet, to_server: Outlet, to_editor: Outlet) -> None:
+async def _end_deserted_server(child: Child, from_editor: Inlet, to_server: Outlet, to_editor: Outlet) -> None:
     """End a server that goes on though nobody hears it any more, nor says anything that it takes."""
     await to_editor.lost.wait()
-    while not (await _within(from_editor.ended, _ALONE_S) or to_server.full):
+    while not (await _within(from_editor.ended, _DESERTED_S) or to_server.full):
         pass
     for name in ("SIGTERM", "SIGKILL"):
-        await asyncio.sleep(_ALONE_S)
+        await asyncio.sleep(_DESERTED_S)
         _log.warning("the editor has gone, and the server goes on: %s", name)
         child.send_signal(getattr(signal, name, signal.SIGTERM))
 
 
-def _press_back(inlet: Inlet, outlet: Outlet) -> None:
+def _connect_back_pressure(inlet: Inlet, outlet: Outlet) -> None:
     """`inlet` is read as fast as `outlet` takes it, and closed when nobody is there to take it."""
     feed = inlet.feed
 
-    def feed_and_look(data: bytes) -> None:
+    def feed_and_pause(data: bytes) -> None:
         feed(data)
         if outlet.full:
             inlet.pause()
 
-    inlet.feed = feed_and_look
+    inlet.feed = feed_and_pause
     outlet.on_room = inlet.resume
     outlet.on_lost = inlet.close
 
@@ -180,7 +180,7 @@ def _shared() -> bool:
     return os.name != "nt" and (os.isatty(0) or os.isatty(1))
 
 
-class _Aside(logging.Handler):
+class _NonBlockingStderr(logging.Handler):
     """Writes lines to standard error, but none that would have to wait: an editor may never read it."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -193,7 +193,7 @@ class _Aside(logging.Handler):
 
 def start_log(log_file: str | None) -> None:
     """Log warnings to standard error, or more to a file."""
-    handler = _Aside() if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
+    handler = _NonBlockingStderr() if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
     handler.setFormatter(SafeFormatter("%(asctime)s reloadls proxy %(levelname)s: %(message)s"))
     logger = logging.getLogger("reloadls")
     logger.addHandler(handler)

@@ -7,23 +7,23 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reloadls.proxy import rewrite as amend
+from reloadls.proxy import rewrite
 from reloadls.proxy.messages import Message, MessageStream, Noise, Part, framed, message_of
-from reloadls.proxy.orders import Order, Settings
 from reloadls.proxy.pipes import Outlet
-from reloadls.proxy.watching.supply import Supply
+from reloadls.proxy.settings import RegistrationChange, Settings
+from reloadls.proxy.watching.worker import RegistrationWorker
 
 if TYPE_CHECKING:
-    from reloadls.proxy.sidecar import Beside
+    from reloadls.proxy.sidecar import ReloadSidecar
 
-__all__ = ["Session"]
+__all__ = ["ProxySession"]
 
 _NOISE_LINES: Final = 20
 """How many lines the log gets about bytes that belong to no message."""
 _log = logging.getLogger("reloadls.proxy")
 
 
-class Session:
+class ProxySession:
     """One editor and one server.
 
     Its two ways are `from_editor` and `from_server`: each is given what arrives, and passes it on.
@@ -31,24 +31,26 @@ class Session:
     Args:
         settings: how watching is supplied.
         to_server, to_editor: where messages of our own go.
-        beside: our own service, if the editor is to have that on the same connection.
+        sidecar: our own service, if the editor is to have that on the same connection.
     """
 
-    def __init__(self, settings: Settings, to_server: Outlet, to_editor: Outlet, beside: Beside | None = None) -> None:
+    def __init__(
+        self, settings: Settings, to_server: Outlet, to_editor: Outlet, sidecar: ReloadSidecar | None = None
+    ) -> None:
         self._settings = settings
-        self._beside = beside
-        self._supply = Supply(settings, to_server, to_editor)
-        self._ways = {
-            "the editor": _Way(to_server, self._editor_message),
-            "the server": _Way(to_editor, self._server_message),
+        self._sidecar = sidecar
+        self._worker = RegistrationWorker(settings, to_server, to_editor)
+        self._directions = {
+            "the editor": _Direction(to_server, self._editor_message),
+            "the server": _Direction(to_editor, self._server_message),
         }
         self._state: Literal["new", "supplying", "watched"] = "new"
         self._initialized = False
-        self._pushed: Any = None
+        self._push_only_id: Any = None
         """The id of an `initialize` in which the offer to pull diagnostics was left out."""
         self._ours: Counter[str] = Counter()
-        self._parted: dict[Any, tuple[amend.Registered, ...]] = {}
-        self._noises = 0
+        self._split_requests: dict[Any, tuple[rewrite.Registered, ...]] = {}
+        self._noise_count = 0
 
     # -- the two ways --------------------------------------------------------------------------------------
 
@@ -60,173 +62,173 @@ class Session:
         """Pass on what came from the server."""
         self._pass_on("the server", data)
 
-    def editor_left(self) -> None:
+    def on_editor_closed(self) -> None:
         """Pass on what is left of an unfinished message, and then the end."""
         self._end("the editor")
 
-    def server_left(self) -> None:
+    def on_server_closed(self) -> None:
         """The same the other way."""
         self._end("the server")
 
     async def stop(self) -> None:
         """Watch no more."""
-        await self._supply.stop()
+        await self._worker.stop()
 
     def _pass_on(self, who: str, data: bytes) -> None:
-        way = self._ways[who]
+        direction = self._directions[who]
         out: list[bytes] = []
         mid_message = False
-        for piece in way.stream.feed(data):
+        for piece in direction.stream.feed(data):
             mid_message = isinstance(piece, Part) and not piece.last
             if isinstance(piece, Message):
-                out.append(_met(way, piece))
+                out.append(_handle(direction, piece))
             else:
                 if isinstance(piece, Noise):
                     self._log_noise(who, piece)
                 out.append(piece.raw)
-        if self._state == "watched" and not way.plain and self._beside is None:
-            way.plain = True
-            out.append(way.stream.give_up())
+        if self._state == "watched" and not direction.plain and self._sidecar is None:
+            direction.plain = True
+            out.append(direction.stream.give_up())
         if any(out):
-            way.outlet.write(b"".join(out) if len(out) > 1 else out[0], mid_message=mid_message)
+            direction.outlet.write(b"".join(out) if len(out) > 1 else out[0], mid_message=mid_message)
 
     def _end(self, who: str) -> None:
-        way = self._ways[who]
-        if rest := way.stream.end():
+        direction = self._directions[who]
+        if rest := direction.stream.end():
             _log.warning("%s left in the middle of a message", who)
-            way.outlet.write(rest)
-        way.outlet.close()
+            direction.outlet.write(rest)
+        direction.outlet.close()
 
     def _log_noise(self, who: str, noise: Noise) -> None:
-        self._noises += 1
-        if self._noises <= _NOISE_LINES and noise.raw.strip():
-            more = "; no more such lines follow" if self._noises == _NOISE_LINES else ""
+        self._noise_count += 1
+        if self._noise_count <= _NOISE_LINES and noise.raw.strip():
+            more = "; no more such lines follow" if self._noise_count == _NOISE_LINES else ""
             _log.warning("%s sent what is no message, passed on as it is: %.80r%s", who, noise.raw, more)
 
     # -- what the editor says ------------------------------------------------------------------------------
 
     def _editor_message(self, message: Message) -> bytes:
         raw = message.raw
-        if self._beside is not None and self._beside.takes(message):
+        if self._sidecar is not None and self._sidecar.is_for_service(message):
             return b""
         if self._state == "new":
-            return self._meet_initialize(message) if b'"initialize"' in raw else raw
+            return self._on_initialize(message) if b'"initialize"' in raw else raw
         if self._state != "supplying":
             return raw
-        if b'"initialize' in raw and (met := self._meet_handshake(message)) is not None:
-            return met
+        if b'"initialize' in raw and (handled := self._on_handshake(message)) is not None:
+            return handled
         if b"didChangeWatchedFiles" in raw:
-            return self._meet_changes(message)
+            return self._on_changes(message)
         if b"didChangeWorkspaceFolders" in raw:
-            self._meet_folders(message)
+            self._on_folders(message)
         elif b"didOpen" in raw:
-            self._meet_opened(message)
-        elif self._parted and b'"method"' not in raw:
-            self._meet_answer(message)
+            self._on_opened(message)
+        elif self._split_requests and b'"method"' not in raw:
+            self._on_response(message)
         elif b'"shutdown"' in raw and _method(message) == "shutdown":
-            self._supply.hush()
+            self._worker.mute()
         return raw
 
-    def _meet_initialize(self, message: Message) -> bytes:
-        request = amend.parse(message.body)
+    def _on_initialize(self, message: Message) -> bytes:
+        request = rewrite.parse(message.body)
         if request is None or request.get("method") != "initialize":
             return message.raw
-        if self._beside is not None:
-            self._beside.meet_initialize(request)
-        if amend.watches_already(request) and not (self._settings.always or self._settings.globs):
+        if self._sidecar is not None:
+            self._sidecar.on_initialize(request)
+        if rewrite.watches_already(request) and not (self._settings.always or self._settings.globs):
             _log.info("the client watches files by itself: everything is passed on as it is (--always changes that)")
             self._state = "watched"
             return message.raw
         self._state = "supplying"
-        self._supply.begin(amend.folders_of(request))
-        self._pushed = None
-        if amend.stale_pulls(request) and not self._settings.keep_pull:
-            self._pushed = request.get("id")
-            request = amend.without_pulling(request)
-        return framed(amend.encode(amend.offer_watching(request)))
+        self._worker.start(rewrite.folders_of(request))
+        self._push_only_id = None
+        if rewrite.stale_pulls(request) and not self._settings.keep_pull:
+            self._push_only_id = request.get("id")
+            request = rewrite.without_pulling(request)
+        return framed(rewrite.encode(rewrite.offer_watching(request)))
 
-    def _meet_handshake(self, message: Message) -> bytes | None:
+    def _on_handshake(self, message: Message) -> bytes | None:
         """What the server is to get of a repeated `initialize`, as after a refusal; None if it is none."""
         method = _method(message)
         if method == "initialized" and not self._initialized:
             self._initialized = True
-            self._supply.initialized()
-        return self._meet_initialize(message) if method == "initialize" else None
+            self._worker.on_initialized()
+        return self._on_initialize(message) if method == "initialize" else None
 
-    def _meet_opened(self, message: Message) -> None:
+    def _on_opened(self, message: Message) -> None:
         """Note how the editor spells the file's URI."""
-        notification = amend.parse(message.body)
+        notification = rewrite.parse(message.body)
         if notification is not None and notification.get("method") == "textDocument/didOpen":
-            uri = amend.document_of(notification)
+            uri = rewrite.document_of(notification)
             if uri is not None:
-                self._supply.spell(uri)
+                self._worker.note_spelling(uri)
 
-    def _meet_changes(self, message: Message) -> bytes:
-        notification = amend.parse(message.body)
-        if notification is None or notification.get("method") != amend.WATCHED_FILES:
+    def _on_changes(self, message: Message) -> bytes:
+        notification = rewrite.parse(message.body)
+        if notification is None or notification.get("method") != rewrite.WATCHED_FILES:
             return message.raw
         params = notification.get("params")
         changes = params.get("changes") if isinstance(params, dict) else None
         if not isinstance(params, dict) or not isinstance(changes, list):
             return message.raw
-        for uri in amend.uris_of(changes):
-            self._supply.spell(uri)
-        news = self._supply.take(changes)
-        if len(news) == len(changes):
+        for uri in rewrite.uris_of(changes):
+            self._worker.note_spelling(uri)
+        new = self._worker.only_new(changes)
+        if len(new) == len(changes):
             return message.raw
-        _log.info("%d changes that the editor tells were told already", len(changes) - len(news))
-        return framed(amend.encode(notification | {"params": params | {"changes": news}})) if news else b""
+        _log.info("%d changes that the editor tells were told already", len(changes) - len(new))
+        return framed(rewrite.encode(notification | {"params": params | {"changes": new}})) if new else b""
 
-    def _meet_folders(self, message: Message) -> None:
-        notification = amend.parse(message.body)
+    def _on_folders(self, message: Message) -> None:
+        notification = rewrite.parse(message.body)
         if notification is None or notification.get("method") != "workspace/didChangeWorkspaceFolders":
             return
         params = notification.get("params")
         event = params.get("event") if isinstance(params, dict) else None
         if not isinstance(event, dict):
             return
-        added, removed = (tuple(amend.uris_of(event.get(name))) for name in ("added", "removed"))
-        self._supply.order(Order(added=added, removed=removed))
+        added, removed = (tuple(rewrite.uris_of(event.get(name))) for name in ("added", "removed"))
+        self._worker.submit(RegistrationChange(added=added, removed=removed))
 
-    def _meet_answer(self, message: Message) -> None:
+    def _on_response(self, message: Message) -> None:
         """If the client refuses what was left of a request of which we took a part, the server has none of it."""
-        answer = amend.parse(message.body)
-        if answer is None or "method" in answer or not amend.is_id(answer.get("id")):
+        answer = rewrite.parse(message.body)
+        if answer is None or "method" in answer or not rewrite.is_id(answer.get("id")):
             return
-        refused = self._parted.pop(answer["id"], ())
+        refused = self._split_requests.pop(answer["id"], ())
         if refused and "error" in answer:
-            self._supply.order(Order(refused=refused))
+            self._worker.submit(RegistrationChange(refused=refused))
             self._ours -= Counter(registered.id for registered in refused)
 
     # -- what the server says ------------------------------------------------------------------------------
 
     def _server_message(self, message: Message) -> bytes:
         if self._state == "supplying" and b"egisterCapability" in message.raw:
-            met = self._meet_registration(message)
-            if met is not None:
-                return met
-        if self._pushed is not None and b'"result"' in message.raw:
-            message = self._meet_initialize_answer(message)
-        return message.raw if self._beside is None else self._beside.amend_answer(message)
+            handled = self._on_registration(message)
+            if handled is not None:
+                return handled
+        if self._push_only_id is not None and b'"result"' in message.raw:
+            message = self._on_initialize_response(message)
+        return message.raw if self._sidecar is None else self._sidecar.rewrite_answer(message)
 
-    def _meet_initialize_answer(self, message: Message) -> Message:
+    def _on_initialize_response(self, message: Message) -> Message:
         """What the editor is to get of an answer to `initialize`."""
-        answer = amend.parse(message.body)
-        if answer is None or "method" in answer or answer.get("id") != self._pushed:
+        answer = rewrite.parse(message.body)
+        if answer is None or "method" in answer or answer.get("id") != self._push_only_id:
             return message
-        self._pushed = None
-        changed = amend.only_pushed(answer)
-        return message if changed is None else message_of(amend.encode(changed))
+        self._push_only_id = None
+        changed = rewrite.only_pushed(answer)
+        return message if changed is None else message_of(rewrite.encode(changed))
 
-    def _meet_registration(self, message: Message) -> bytes | None:
+    def _on_registration(self, message: Message) -> bytes | None:
         """What the editor is to get of a request about watching; None if it is none."""
-        request = amend.parse(message.body)
-        if request is None or not amend.is_id(request.get("id")):
+        request = rewrite.parse(message.body)
+        if request is None or not rewrite.is_id(request.get("id")):
             return None
-        if request.get("method") == amend.REGISTER:
-            split = amend.split_registration(request)
-        elif request.get("method") == amend.UNREGISTER:
-            split = amend.split_unregistration(request, self._ours)
+        if request.get("method") == rewrite.REGISTER:
+            split = rewrite.split_registration(request)
+        elif request.get("method") == rewrite.UNREGISTER:
+            split = rewrite.split_unregistration(request, self._ours)
         else:
             return None
         if not split.ours and not split.gone:
@@ -235,31 +237,31 @@ class Session:
             del self._ours[id]
         self._ours.update(registered.id for registered in split.ours)
         if split.others is not None and split.ours:
-            self._parted[request["id"]] = split.ours
+            self._split_requests[request["id"]] = split.ours
         answers = split.others is None
-        self._supply.order(Order(add=split.ours, remove=split.gone, answers=answers, id=request["id"]))
-        return b"" if split.others is None else framed(amend.encode(split.others))
+        self._worker.submit(RegistrationChange(add=split.ours, remove=split.gone, answers=answers, id=request["id"]))
+        return b"" if split.others is None else framed(rewrite.encode(split.others))
 
 
-class _Way:
+class _Direction:
     """One direction: what has come of it, where it goes, and who looks at its messages."""
 
-    def __init__(self, outlet: Outlet, meet: Callable[[Message], bytes]) -> None:
+    def __init__(self, outlet: Outlet, handle: Callable[[Message], bytes]) -> None:
         self.stream = MessageStream()
         self.outlet = outlet
-        self.meet = meet
+        self.handle = handle
         self.plain = False
 
 
-def _met(way: _Way, message: Message) -> bytes:
+def _handle(direction: _Direction, message: Message) -> bytes:
     """What goes on for `message`: itself, if there is anything about it that we can't do."""
     try:
-        return way.meet(message)
+        return direction.handle(message)
     except Exception:
         _log.exception("a message is passed on as it is: %.200r", message.raw)
         return message.raw
 
 
 def _method(message: Message) -> object:
-    request = amend.parse(message.body)
+    request = rewrite.parse(message.body)
     return None if request is None else request.get("method")

@@ -16,20 +16,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from reloadls.proxy import rewrite as amend
+from reloadls.proxy import rewrite
 from reloadls.proxy.child import Child, start
 from reloadls.proxy.diagnostics import PUBLISH, Diagnostics
 from reloadls.proxy.messages import Message, MessageStream, framed
 from reloadls.proxy.pipes import Inlet, Outlet
 from reloadls.wire.methods import COMMANDS, REQUESTS, reload_capability
 
-__all__ = ["BACKLOG", "SERVICE", "Beside"]
+__all__ = ["BACKLOG", "SERVICE", "ReloadSidecar"]
 
 SERVICE: Final = (sys.executable, "-m", "reloadls", "serve", "--stdio")
 BACKLOG: Final = 16 * 1024 * 1024
 """Bytes that wait for a service which takes nothing, beyond which it is given up."""
-_HELLO: Final = "reloadls/initialize"
-_COPIED: Final = {
+_INITIALIZE_ID: Final = "reloadls/initialize"
+_SHARED: Final = {
     "initialized",
     "textDocument/didSave",
     "workspace/didChangeConfiguration",
@@ -40,49 +40,49 @@ _COPIED: Final = {
     "workspace/didRenameFiles",
 }
 """What both are told."""
-_MARKS: Final = (b"reload", b"cancelRequest", *(method.rpartition("/")[2].encode() for method in sorted(_COPIED)))
+_MARKERS: Final = (b"reload", b"cancelRequest", *(method.rpartition("/")[2].encode() for method in sorted(_SHARED)))
 """What is looked for before a message is parsed."""
-_LARGEST: Final = 1 << 30
+_MAX_MESSAGE: Final = 1 << 30
 """Messages of our own are held whole, however large: all files of a workspace may be in one."""
 _END_S: Final = 2.0
 _log = logging.getLogger("reloadls.proxy")
 
 
-class Beside:
+class ReloadSidecar:
     """The service's process, and what the editor and it have to say to each other."""
 
     def __init__(self, child: Child, to_editor: Outlet) -> None:
         self._child = child
         self._to_editor = to_editor
         self._outlet = Outlet()
-        self._inlet = Inlet(self._from_service, self._lost)
-        self._stream = MessageStream(_LARGEST)
+        self._inlet = Inlet(self._from_service, self._on_ended)
+        self._stream = MessageStream(_MAX_MESSAGE)
         self._diagnostics = Diagnostics()
-        self._asked: set[str | int] = set()
-        self._hello: Any = None
-        self._greeted = False
-        self._gone = False
-        self._waiting: deque[Callable[[], bytes]] = deque()
-        self._teller: asyncio.Task[None] | None = None
+        self._pending: set[str | int] = set()
+        self._initialize_id: Any = None
+        self._initialized = False
+        self._ended = False
+        self._queue: deque[Callable[[], bytes]] = deque()
+        self._sender: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, to_editor: Outlet, command: Sequence[str] = SERVICE) -> Beside:
+    async def start(cls, to_editor: Outlet, command: Sequence[str] = SERVICE) -> ReloadSidecar:
         """Start the service.
 
         Raises:
-            CantStart: that is not possible.
+            StartError: that is not possible.
         """
         # In a group of its own, since Ctrl-C is for the server: this one ends when that has.
-        beside = cls(await start(command, own_group=True), to_editor)
-        await beside._outlet.open(beside._child.stdin)
-        await beside._inlet.open(beside._child.stdout)
-        return beside
+        sidecar = cls(await start(command, own_group=True), to_editor)
+        await sidecar._outlet.open(sidecar._child.stdin)
+        await sidecar._inlet.open(sidecar._child.stdout)
+        return sidecar
 
     async def stop(self) -> None:
         """End it."""
-        self._gone = True
-        if self._teller is not None:
-            self._teller.cancel()
+        self._ended = True
+        if self._sender is not None:
+            self._sender.cancel()
         self._outlet.close()
         try:
             async with asyncio.timeout(_END_S):
@@ -93,7 +93,7 @@ class Beside:
         self._outlet.abort()
         self._inlet.close()
 
-    def meet_initialize(self, request: dict[str, Any]) -> None:
+    def on_initialize(self, request: dict[str, Any]) -> None:
         """The editor says hello: so it is to the service, too."""
         given = request.get("params")
         params = given if isinstance(given, dict) else {}
@@ -102,107 +102,107 @@ class Beside:
         kept = {
             name: params[name] for name in ("processId", "rootUri", "rootPath", "workspaceFolders") if name in params
         }
-        hello = {
+        initialize = {
             "processId": None,
             **kept,
             "capabilities": {},
             "initializationOptions": (own if isinstance(own, dict) else {}) | {"watchedFiles": False},
         }
-        again = self._greeted
-        self._hello, self._greeted = request.get("id"), True
+        again = self._initialized
+        self._initialize_id, self._initialized = request.get("id"), True
         if again:  # the server refused the first one; the service did not
             return
-        self._send({"jsonrpc": "2.0", "id": _HELLO, "method": "initialize", "params": hello})
+        self._send({"jsonrpc": "2.0", "id": _INITIALIZE_ID, "method": "initialize", "params": initialize})
 
-    def takes(self, message: Message) -> bool:
+    def is_for_service(self, message: Message) -> bool:
         """Whether a message of the editor's is for the service alone; what is for both is passed on, too."""
-        if not any(mark in message.raw for mark in _MARKS):
+        if not any(mark in message.raw for mark in _MARKERS):
             return False
-        parsed = amend.parse(message.body) or {}
+        parsed = rewrite.parse(message.body) or {}
         method = parsed.get("method")
         if not isinstance(method, str):
             return False
-        if method in _COPIED:
-            self._tell(message.raw)
+        if method in _SHARED:
+            self._send_bytes(message.raw)
             return False
-        if not self._is_ours(method, parsed.get("params")):
+        if not self._is_service_method(method, parsed.get("params")):
             return False
-        if method == "$/cancelRequest" or self._ask(parsed.get("id")):
-            self._tell(message.raw)
+        if method == "$/cancelRequest" or self._note_request(parsed.get("id")):
+            self._send_bytes(message.raw)
         return True
 
-    def amend_answer(self, message: Message) -> bytes:
+    def rewrite_answer(self, message: Message) -> bytes:
         """A message of the server's, with what the service can do, or what it says of the same file, added."""
         if b"publishDiagnostics" in message.raw:
-            return self._amend_diagnostics(message)
-        if self._hello is None or b'"result"' not in message.raw:
+            return self._merge_diagnostics(message)
+        if self._initialize_id is None or b'"result"' not in message.raw:
             return message.raw
-        answer = amend.parse(message.body)
-        if answer is None or "method" in answer or answer.get("id") != self._hello:
+        answer = rewrite.parse(message.body)
+        if answer is None or "method" in answer or answer.get("id") != self._initialize_id:
             return message.raw
-        self._hello = None
+        self._initialize_id = None
         result = answer.get("result")
         if not isinstance(result, dict):
             return message.raw
-        return framed(amend.encode(answer | {"result": result | {"capabilities": _offered(result)}}))
+        return framed(rewrite.encode(answer | {"result": result | {"capabilities": _offered(result)}}))
 
     # -- what the editor and the server say ------------------------------------------------------------------
 
-    def _is_ours(self, method: str, params: Any) -> bool:
+    def _is_service_method(self, method: str, params: Any) -> bool:
         about = params if isinstance(params, dict) else {}
         if method == "$/cancelRequest":
-            return amend.is_id(about.get("id")) and about["id"] in self._asked
+            return rewrite.is_id(about.get("id")) and about["id"] in self._pending
         return method in REQUESTS or (method == "workspace/executeCommand" and str(about.get("command")) in COMMANDS)
 
-    def _ask(self, id: Any) -> bool:
+    def _note_request(self, id: Any) -> bool:
         """Note a request, and whether there is somebody to ask."""
-        if self._gone:
+        if self._ended:
             self._refuse(id)
-        elif amend.is_id(id):
-            self._asked.add(id)
-        return not self._gone
+        elif rewrite.is_id(id):
+            self._pending.add(id)
+        return not self._ended
 
-    def _amend_diagnostics(self, message: Message) -> bytes:
-        published = amend.parse(message.body)
+    def _merge_diagnostics(self, message: Message) -> bytes:
+        published = rewrite.parse(message.body)
         if published is None or published.get("method") != PUBLISH:
             return message.raw
         together = self._diagnostics.from_server(published, message.body)
-        return message.raw if together is None else framed(amend.encode(together))
+        return message.raw if together is None else framed(rewrite.encode(together))
 
     # -- what the service says -------------------------------------------------------------------------------
 
     def _from_service(self, data: bytes) -> None:
         for piece in self._stream.feed(data):
-            message = amend.parse(piece.body) if isinstance(piece, Message) else None
-            if message is None or message.get("id") == _HELLO:
+            message = rewrite.parse(piece.body) if isinstance(piece, Message) else None
+            if message is None or message.get("id") == _INITIALIZE_ID:
                 continue
             if "method" in message and "id" in message:  # it may ask nothing: the answer would go to the server
-                self._send(amend.failure(message["id"], "the client can do nothing"))
+                self._send(rewrite.failure(message["id"], "the client can do nothing"))
             elif message.get("method") == PUBLISH:
-                self._post(lambda message=message: self._together(message))  # type: ignore[misc]
+                self._post(lambda message=message: self._merged(message))  # type: ignore[misc]
             else:
-                if amend.is_id(message.get("id")):
-                    self._asked.discard(message["id"])
+                if rewrite.is_id(message.get("id")):
+                    self._pending.discard(message["id"])
                 self._post(lambda raw=piece.raw: raw)  # type: ignore[misc]
 
-    def _together(self, published: dict[str, Any]) -> bytes:
-        return framed(amend.encode(self._diagnostics.from_service(published)))
+    def _merged(self, published: dict[str, Any]) -> bytes:
+        return framed(rewrite.encode(self._diagnostics.from_service(published)))
 
-    def _lost(self) -> None:
-        if not self._gone:
+    def _on_ended(self) -> None:
+        if not self._ended:
             _log.warning("the service beside the server has ended")
-        self._gone = True
-        for id in self._asked:
+        self._ended = True
+        for id in self._pending:
             self._refuse(id)
-        self._asked.clear()
+        self._pending.clear()
         self._post(self._without_service)
 
     def _without_service(self) -> bytes:
-        return b"".join(framed(amend.encode(message)) for message in self._diagnostics.service_ended())
+        return b"".join(framed(rewrite.encode(message)) for message in self._diagnostics.service_ended())
 
     def _refuse(self, id: Any) -> None:
         if id is not None:
-            answer = framed(amend.encode(amend.failure(id, "the reloadls service has ended")))
+            answer = framed(rewrite.encode(rewrite.failure(id, "the reloadls service has ended")))
             self._post(lambda: answer)
 
     def _post(self, make: Callable[[], bytes]) -> None:
@@ -210,27 +210,27 @@ class Beside:
 
         The service is not read on meanwhile.
         """
-        if not self._waiting and not self._to_editor.busy:
+        if not self._queue and not self._to_editor.busy:
             self._to_editor.write(make())
             return
-        self._waiting.append(make)
-        if len(self._waiting) == 1:
+        self._queue.append(make)
+        if len(self._queue) == 1:
             self._inlet.pause()
-            self._teller = asyncio.create_task(self._tell_editor(), name="reloadls-proxy-beside")
+            self._sender = asyncio.create_task(self._send_queued(), name="reloadls-proxy-beside")
 
-    async def _tell_editor(self) -> None:
-        while self._waiting:
+    async def _send_queued(self) -> None:
+        while self._queue:
             await self._to_editor.room()
-            self._to_editor.write(self._waiting[0]())
-            self._waiting.popleft()
+            self._to_editor.write(self._queue[0]())
+            self._queue.popleft()
         self._inlet.resume()
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._tell(framed(amend.encode(message)))
+        self._send_bytes(framed(rewrite.encode(message)))
 
-    def _tell(self, data: bytes) -> None:
+    def _send_bytes(self, data: bytes) -> None:
         """Tell the service. One that takes nothing for good is given up: nobody waits for it."""
-        if self._gone:
+        if self._ended:
             return
         self._outlet.write(data)
         if self._outlet.backlog > BACKLOG:

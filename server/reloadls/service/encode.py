@@ -74,9 +74,9 @@ def encode_since(clock: str, changes: Iterable[FileChange | str], *, fresh: bool
         changes: what has changed; a mere path is a file that is there.
         fresh: whether they are all there is.
     """
-    told = iter(changes)
+    encoded = iter(changes)
     pieces: list[bytes] = []
-    while part := [_to_json(change) for change in islice(told, PART)]:
+    while part := [_to_json(change) for change in islice(encoded, PART)]:
         pieces.append(dumps(part)[1:-1])
     head = dumps({"clock": clock, "fresh": fresh})[:-1]
     return Encoded(b'%b,"changes":[%b]}' % (head, b",".join(pieces)))
@@ -85,9 +85,9 @@ def encode_since(clock: str, changes: Iterable[FileChange | str], *, fresh: bool
 def _to_json(change: FileChange | str) -> dict[str, str]:
     if isinstance(change, str):
         return {"uri": to_uri(change), "type": "created"}
-    told = {"uri": to_uri(os.fspath(change.path)), "type": change.change_type}
+    encoded = {"uri": to_uri(os.fspath(change.path)), "type": change.change_type}
     old = _old_uri(change)
-    return told if old is None else {**told, "renamedFrom": old}
+    return encoded if old is None else {**encoded, "renamedFrom": old}
 
 
 def to_root(root: WatchedRoot) -> RootStatus:

@@ -28,13 +28,13 @@ from reloadls.protocol import (
     paths_from,
     to_uri,
 )
-from reloadls.service.workspace import changed_folders, nameable
+from reloadls.service.workspace import changed_folders, encodable
 from reloadls.wire import methods
 
 if TYPE_CHECKING:
     from pygls.protocol import LanguageServerProtocol
 
-    from reloadls.service.session import Session
+    from reloadls.service.session import ClientSession
 
 __all__ = ["FEATURES", "register"]
 
@@ -54,11 +54,11 @@ class Server(Protocol):
         """The connection's end, which keeps the handlers."""
 
     @property
-    def session(self) -> Session:
+    def session(self) -> ClientSession:
         """The client's session; raises RequestFailed before `initialize`."""
 
     @property
-    def watching_session(self) -> Session:
+    def watching_session(self) -> ClientSession:
         """The client's session; raises RequestFailed before `initialized`."""
 
     def open_session(self, params: types.InitializeParams) -> None:
@@ -163,7 +163,7 @@ async def _refresh_paths(server: Server, params: RefreshPathsParams) -> RefreshP
             paths_from([path], field="paths")
             continue
         try:
-            nameable(path)
+            encodable(path)
         except ValueError as error:
             raise InvalidParams(f"paths[{index}]", str(error)) from None
     return await server.watching_session.refresh_paths(params.paths)
@@ -187,7 +187,7 @@ async def _trigger(server: Server, params: TriggerParams) -> tuple[ReloadReport,
 
 
 async def _did_save(server: Server, params: types.DidSaveTextDocumentParams) -> None:
-    await server.session.look(_paths([params.text_document.uri]), "save")
+    await server.session.check_paths(_paths([params.text_document.uri]), "save")
 
 
 def _did_change_watched_files(server: Server, params: types.DidChangeWatchedFilesParams) -> None:
@@ -210,7 +210,7 @@ def _did_rename_files(server: Server, params: types.RenameFilesParams) -> None:
 
 
 async def _did_change_workspace_folders(server: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    await server.session.move(lambda folders: changed_folders(folders, params.event))
+    await server.session.change_folders(lambda folders: changed_folders(folders, params.event))
 
 
 async def _did_change_configuration(server: Server, params: types.DidChangeConfigurationParams) -> None:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from reloadls.protocol import Lag, Metrics
 from reloadls.service.encode import PART, encode_part
-from reloadls.service.targets.registry import Targets
+from reloadls.service.targets.registry import TargetRegistry
 from reloadls.watch.hub import Channel, WatchHub
 from reloadls.watch.journal import Batch
 from reloadls.watch.sources.choose import SourceName
@@ -34,7 +34,7 @@ class Host:
     def __init__(self, hub: WatchHub | None = None, *, source: SourceName = "auto") -> None:
         self.hub = hub or WatchHub()
         self.source: SourceName = source
-        self.targets = Targets(self.hub.kernel)
+        self.targets = TargetRegistry(self.hub.kernel)
         self.sessions = 0
         """How many clients there are."""
         self._encoded: OrderedDict[_Key, asyncio.Future[list[bytes]]] = OrderedDict()

@@ -25,7 +25,7 @@ from reloadls.service.transports import (
     read_or_make_token,
     serve_clients,
     serve_stdio,
-    without_token,
+    strip_token,
 )
 from reloadls.watch.hub import WatchHub
 from reloadls.watch.state.store import state_folder
@@ -37,7 +37,7 @@ TransportName = Literal["stdio", "tcp", "ws", "socket"]
 DROP_AFTER_S: Final = 60.0
 _LINGER_S: Final = 600.0
 """How long, in seconds, watching goes on for a client that may come back, where others may come, too."""
-_LAST_S: Final = 10.0
+_EXIT_S: Final = 10.0
 """How long, in seconds, the process may take to end after a signal. Only a disk that hangs needs more."""
 _log = logging.getLogger("reloadls")
 
@@ -72,7 +72,7 @@ def serve_main(options: ServeOptions | None = None) -> int:
     second signal ends the process at once, and 10 seconds after the first one it ends whatever it waits for.
 
     Raises:
-        CantServe: it can't be served in that way.
+        ServeError: it can't be served in that way.
         OSError: the log file can't be written.
     """
     options = options or ServeOptions()
@@ -105,7 +105,7 @@ def _host(options: ServeOptions) -> Host:
 
 
 async def _serve_stdio(server: ReloadServer, draining: asyncio.Future[None]) -> int:
-    server.protocol.admit = without_token
+    server.protocol.admit = strip_token
     try:
         return await serve_stdio(server, draining=draining, end=server.end)
     finally:
@@ -133,7 +133,7 @@ async def _serve_sockets(
         token=token,
         origins=options.origins if options.transport == "ws" else None,
         limits=Limits(drop_after=options.drop_after),
-        on_short=host.hub.give_up_lingering,
+        on_exhausted=host.hub.give_up_lingering,
     )
 
 
@@ -145,7 +145,7 @@ def _drain_on_signals(
         os._exit(128 + number)
 
     def end_late(number: int) -> None:
-        _log.warning("the service has not ended within %g s of the signal: a disk that hangs, most likely", _LAST_S)
+        _log.warning("the service has not ended within %g s of the signal: a disk that hangs, most likely", _EXIT_S)
         end_at_once(number)
 
     def on_signal(number: int) -> None:
@@ -154,7 +154,7 @@ def _drain_on_signals(
         _log.info("%s: no more clients are taken, and what is in flight is finished", signal.Signals(number).name)
         draining.set_result(None)
         # On a thread: what does not end may be anything, closing the event loop included.
-        last = threading.Timer(_LAST_S, end_late, (number,))
+        last = threading.Timer(_EXIT_S, end_late, (number,))
         last.daemon = True
         last.start()
         ended.callback(last.cancel)

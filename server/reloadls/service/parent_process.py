@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 
-__all__ = ["wait_for_death"]
+__all__ = ["wait_for_exit"]
 
-_PACE_S = 2.0
+_POLL_S = 2.0
 """Seconds between two looks where the system can't tell by itself."""
 
 
-async def wait_for_death(pid: int) -> None:
+async def wait_for_exit(pid: int) -> None:
     """Return when the process `pid` has ended; never if there is none, which is how one of another PID namespace looks.
 
     0 is the number of one that can't be named here.
@@ -26,7 +26,7 @@ async def wait_for_death(pid: int) -> None:
         await asyncio.Event().wait()
         return
     except (AttributeError, OSError):
-        await _look_for_death(pid)
+        await _poll_for_exit(pid)
         return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -38,11 +38,11 @@ async def wait_for_death(pid: int) -> None:
         os.close(descriptor)
 
 
-async def _look_for_death(pid: int) -> None:
+async def _poll_for_exit(pid: int) -> None:
     if not _is_alive(pid):
         await asyncio.Event().wait()
     while _is_alive(pid):  # noqa: ASYNC110 - there is nothing to wait for
-        await asyncio.sleep(_PACE_S)
+        await asyncio.sleep(_POLL_S)
 
 
 def _is_alive(pid: int) -> bool:

@@ -14,9 +14,9 @@ from lsprotocol import types
 __all__ = ["ScanProgress"]
 
 _log = logging.getLogger(__name__)
-_PATIENCE_S = 0.5
+_DELAY_S = 0.5
 """A scan that is over within this time, in seconds, is not worth a word."""
-_PACE_S = 0.5
+_INTERVAL_S = 0.5
 """Seconds between two reports."""
 
 
@@ -38,22 +38,22 @@ class ScanProgress:
         self._peer = peer
         self._scanned = scanned
         self._task: asyncio.Task[None] | None = None
-        self._shown: str | None = None
+        self._token: str | None = None
         """The token of what the client is being shown."""
 
     def on_scan(self, begins: bool) -> None:
         """A scan begins, or has ended."""
         if begins and self._task is None:
-            self._task = asyncio.create_task(self._tell(), name="reloadls-progress")
+            self._task = asyncio.create_task(self._run(), name="reloadls-progress")
         elif not begins and self._task is not None:
             self._task.cancel()
             self._task = None
-            shown, self._shown = self._shown, None
+            shown, self._token = self._token, None
             if shown is not None:
                 self._report(shown, types.WorkDoneProgressEnd(message=self._message()))
 
-    async def _tell(self) -> None:
-        await asyncio.sleep(_PATIENCE_S)
+    async def _run(self) -> None:
+        await asyncio.sleep(_DELAY_S)
         token = f"reloadls-scan-{secrets.token_hex(4)}"
         create = types.WorkDoneProgressCreateParams(token=token)
         try:
@@ -61,10 +61,10 @@ class ScanProgress:
         except Exception as error:
             _log.info("the client wants no progress: %s", error)
             return
-        self._shown = token
+        self._token = token
         self._report(token, types.WorkDoneProgressBegin(title="Reading files", message=self._message()))
         while True:
-            await asyncio.sleep(_PACE_S)
+            await asyncio.sleep(_INTERVAL_S)
             self._report(token, types.WorkDoneProgressReport(message=self._message()))
 
     def _message(self) -> str:

@@ -15,9 +15,9 @@ from reloadls._version import __version__
 from reloadls.protocol import ReloadStatus, RequestFailed, SafeProtocol, make_converter
 from reloadls.service.features import register
 from reloadls.service.host import Host
-from reloadls.service.parent_process import wait_for_death
+from reloadls.service.parent_process import wait_for_exit
 from reloadls.service.progress import ScanProgress
-from reloadls.service.session import Session
+from reloadls.service.session import ClientSession
 from reloadls.service.workspace import folders_of
 from reloadls.wire import methods
 
@@ -60,7 +60,7 @@ class ReloadServer(LanguageServer):
             protocol_cls=ReloadProtocol,
             converter_factory=make_converter,
         )
-        self._session: Session | None = None
+        self._session: ClientSession | None = None
         self._progress: ScanProgress | None = None
         self._watching = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,14 +73,14 @@ class ReloadServer(LanguageServer):
             register(self)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> ClientSession:
         """The client's session; there is one from `initialize` on."""
         if self._session is None:
             raise RequestFailed("there is no session before 'initialize'")
         return self._session
 
     @property
-    def watching_session(self) -> Session:
+    def watching_session(self) -> ClientSession:
         """The client's session, for what can only be done once watching has been asked for.
 
         Raises:
@@ -92,7 +92,7 @@ class ReloadServer(LanguageServer):
 
     def open_session(self, params: types.InitializeParams) -> None:
         """The client has introduced itself."""
-        self._session = Session(self, params.initialization_options, folders_of(params), self._host)
+        self._session = ClientSession(self, params.initialization_options, folders_of(params), self._host)
         if params.process_id is not None:
             self._spawn(self._end_with(params.process_id))
 
@@ -163,7 +163,7 @@ class ReloadServer(LanguageServer):
     # -- small things ------------------------------------------------------------------------------------
 
     async def _end_with(self, pid: int) -> None:
-        await wait_for_death(pid)
+        await wait_for_exit(pid)
         _log.info("the client's process %d has ended", pid)
         self.protocol.stop()
 

@@ -24,8 +24,8 @@ from reloadls.protocol import (
 )
 from reloadls.service.encode import PART, encode_since, to_root, to_status
 from reloadls.service.host import Host
-from reloadls.service.targets.client import SessionTargets
-from reloadls.service.workspace import Meant, scope_of
+from reloadls.service.targets.client import ClientTargets
+from reloadls.service.workspace import ResolvedScope, scope_of
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause, Pacing
 from reloadls.watch.hub import Channel, Wish
@@ -34,7 +34,7 @@ from reloadls.watch.snapshot.problems import RootStatus
 from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.status import WatchStatus
 
-__all__ = ["Client", "Session"]
+__all__ = ["Client", "ClientSession"]
 
 _log = logging.getLogger(__name__)
 _LARGE = 500
@@ -66,7 +66,7 @@ class _Settings:
 
     options: Options
     folders: tuple[str, ...] | None
-    meant: Meant
+    resolved: ResolvedScope
     problems: tuple[tuple[str, str], ...]
 
     def wish(self, source: SourceName) -> Wish:
@@ -74,10 +74,10 @@ class _Settings:
         options = self.options
         times = (options.debounce_ms / 1000, options.max_wait_ms / 1000, options.poll_delay_ms / 1000)
         use: SourceName = "polling" if options.force_polling else source
-        return Wish(self.meant.scope, Pacing(*times, use, polls_served=options.force_polling is None))
+        return Wish(self.resolved.scope, Pacing(*times, use, polls_served=options.force_polling is None))
 
 
-class Session:
+class ClientSession:
     """Watches for one client, from `begin` to `end`.
 
     It is told of batches by its channel, and sends them at the pace at which the client takes them: what has come
@@ -93,20 +93,20 @@ class Session:
     def __init__(self, client: Client, options: object, folders: Sequence[str] | None, host: Host) -> None:
         self._client = client
         self._host = host
-        self._settings = self._settle(parse_options(options), None if folders is None else tuple(folders))
+        self._settings = self._resolve(parse_options(options), None if folders is None else tuple(folders))
         self._channel: Channel | None = None
         self._cursor: Cursor | None = None
-        self._kept: Batch | None = None
+        self._held: Batch | None = None
         """What came while paused, by channels that this session has left."""
-        self._begun = Event()
+        self._started = Event()
         self._failure: BaseException | None = None
         self._paused = self._ended = False
         self._changing = asyncio.Lock()
-        self._telling = asyncio.Lock()
-        self._news = Event()
-        self._teller: asyncio.Task[None] | None = None
-        self._told_status: ReloadStatus | None = None
-        self._targets = SessionTargets(client, host.targets, self._tell_status)
+        self._send_lock = asyncio.Lock()
+        self._changed = Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._sent_status: ReloadStatus | None = None
+        self._targets = ClientTargets(client, host.targets, self._send_status)
         host.sessions += 1
 
     # -- life --------------------------------------------------------------------------------------------
@@ -120,11 +120,11 @@ class Session:
             self._failure = error
             raise
         finally:
-            self._begun.set()
-        self._tell_status()
-        self._teller = asyncio.create_task(self._tell(), name="reloadls-teller")
-        self._news.set()
-        self._targets.concern(self._settings.meant.scope.roots)
+            self._started.set()
+        self._send_status()
+        self._sender = asyncio.create_task(self._run(), name="reloadls-teller")
+        self._changed.set()
+        self._targets.set_roots(self._settings.resolved.scope.roots)
 
     async def end(self) -> None:
         """Watch no more; the last thing told is that it has stopped."""
@@ -132,12 +132,12 @@ class Session:
             return
         self._ended = True
         self._host.sessions -= 1
-        if self._teller is not None:
-            self._teller.cancel()
-            await asyncio.wait([self._teller])
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
         await self._targets.end()
         if self._channel is not None:
-            self._tell_status()
+            self._send_status()
             await self._host.hub.leave(self._channel, self)
 
     # -- requests ----------------------------------------------------------------------------------------
@@ -151,9 +151,9 @@ class Session:
         status = channel.status
         if self._ended or self._paused:
             status = WatchStatus("stopped" if self._ended else "paused", status.backend, status.roots, status.problems)
-        told = to_status(status, self._settings.options, cursor.clock, self._settings.problems)
-        told = attrs.evolve(told, targets=self._targets.statuses)
-        return attrs.evolve(told, metrics=self._host.metrics(channel)) if metrics else told
+        status_now = to_status(status, self._settings.options, cursor.clock, self._settings.problems)
+        status_now = attrs.evolve(status_now, targets=self._targets.statuses)
+        return attrs.evolve(status_now, metrics=self._host.metrics(channel)) if metrics else status_now
 
     async def sync(self, timeout: float) -> SyncResult:
         """Answer when every change made before has been sent.
@@ -164,13 +164,13 @@ class Session:
         Raises:
             RequestFailed: watching is paused, or the time is over.
         """
-        await self._in_time(self._synced(), timeout)
+        await self._with_timeout(self._sync(), timeout)
         return SyncResult((await self._watching())[1].clock)
 
     async def since(self, clock: str | None) -> Encoded:
         """What differs between `clock` and what was last told; every file if `clock` is unknown."""
         await self._watching()
-        async with self._telling:
+        async with self._send_lock:
             channel, cursor = await self._watching()
             if not self._paused:
                 await self._send_pending()
@@ -183,11 +183,11 @@ class Session:
 
     async def refresh_paths(self, paths: tuple[str, ...] | None) -> RefreshPathsResult:
         """Watch `paths` from now on; None looks the same ones up again."""
-        before = self._roots_there()
+        before = self._existing_roots()
         options = self._settings.options if paths is None else attrs.evolve(self._settings.options, paths=paths)
         await self._change((options, []), self._settings.folders, refresh=True)
         status = self.status()
-        after = self._roots_there()
+        after = self._existing_roots()
         return RefreshPathsResult(
             roots=status.roots,
             added=tuple(uri for uri in after if uri not in before),
@@ -199,8 +199,8 @@ class Session:
         """Tell of no change until `resume`, and have running programs take nothing up."""
         await self._watching()
         self._paused = True
-        async with self._telling:  # what is being told now is told to its end
-            self._tell_status()
+        async with self._send_lock:  # what is being told now is told to its end
+            self._send_status()
         await self._targets.pause()
         return self.status()
 
@@ -211,9 +211,9 @@ class Session:
             channel, _ = await self._watching()
             await channel.pipeline.sync()
             self._paused = False
-            async with self._telling:
+            async with self._send_lock:
                 await self._send_pending()
-            self._tell_status()
+            self._send_status()
             await self._targets.resume()
         return self.status()
 
@@ -224,7 +224,7 @@ class Session:
 
     # -- what the client says by itself ------------------------------------------------------------------
 
-    async def look(self, paths: Iterable[str], cause: Cause) -> None:
+    async def check_paths(self, paths: Iterable[str], cause: Cause) -> None:
         """The client says that `paths` have changed: look at once."""
         if self._channel is not None:
             await self._channel.pipeline.look(paths, cause)
@@ -239,7 +239,7 @@ class Session:
         await self._change(parse_options(raw, self._settings.options), self._settings.folders)
         self._show_problems()
 
-    async def move(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    async def change_folders(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         """Take the workspace folders that `change` makes of the present ones."""
         await self._change((self._settings.options, []), tuple(change(self._settings.folders or ())))
 
@@ -255,22 +255,22 @@ class Session:
         await self._watching()
         async with self._changing:
             channel, _ = await self._watching()
-            self._settings = self._settle(parsed, folders)
+            self._settings = self._resolve(parsed, folders)
             wish = self._settings.wish(self._host.source)
             if wish == channel.wish:
                 if refresh:
                     await channel.pipeline.rescope(wish.scope)
             elif self._host.hub.alone(channel, wish):
-                await self._turn(channel, wish)
+                await self._change_channel(channel, wish)
             else:
                 await self._switch(channel, wish)
-            self._targets.concern(wish.scope.roots)
+            self._targets.set_roots(wish.scope.roots)
             if not self._paused:
-                async with self._telling:
+                async with self._send_lock:
                     await self._send_pending()
-            self._tell_status()
+            self._send_status()
 
-    async def _turn(self, channel: Channel, wish: Wish) -> None:
+    async def _change_channel(self, channel: Channel, wish: Wish) -> None:
         """Make the channel, which is this session's alone, fulfil `wish`."""
         before = channel.wish
         self._host.hub.rename(channel, wish)
@@ -282,21 +282,21 @@ class Session:
     async def _switch(self, before: Channel, wish: Wish) -> None:
         """Take another channel. What changes while both watch may be told by both, but never by none."""
         after, cursor = await self._host.hub.join(wish, self)
-        async with self._telling:
+        async with self._send_lock:
             await before.pipeline.sync()
             if self._paused:
-                self._kept = self._taken()  # the cursor is about to be another channel's
+                self._held = self._take_pending()  # the cursor is about to be another channel's
             else:
                 await self._send_pending()
             self._channel, self._cursor = after, cursor
         await self._host.hub.leave(before, self)
 
     @staticmethod
-    def _settle(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...] | None) -> _Settings:
+    def _resolve(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...] | None) -> _Settings:
         options, problems = parsed
-        meant = scope_of(options, folders)
-        told = [(problem.field, problem.message) for problem in problems]
-        return _Settings(options, folders, meant, _bounded([*told, *meant.problems]))
+        resolved = scope_of(options, folders)
+        found = [(problem.field, problem.message) for problem in problems]
+        return _Settings(options, folders, resolved, _bounded([*found, *resolved.problems]))
 
     def _show_problems(self) -> None:
         for _, message in self._settings.problems:
@@ -306,69 +306,69 @@ class Session:
 
     def on_batch(self) -> None:
         """See `Subscriber.on_batch`."""
-        self._news.set()
+        self._changed.set()
 
     def on_status(self) -> None:
         """See `Subscriber.on_status`."""
         if not self._paused and not self._changing.locked():  # a change tells its outcome
-            self._tell_status()
+            self._send_status()
 
     def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
         """See `Subscriber.on_scan`."""
         self._client.on_scan(begins, scanned)
 
-    async def _tell(self) -> None:
+    async def _run(self) -> None:
         """Send what there is to send, for ever."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             if not self._paused:
-                async with self._telling:
+                async with self._send_lock:
                     await self._send_pending()
 
     async def _send_pending(self) -> None:
-        """Send what the cursor is behind with, and wait until the client takes it. Done in turn, under `_telling`.
+        """Send what the cursor is behind with, and wait until the client takes it. Done in turn, under `_send_lock`.
 
         What comes meanwhile is for the next time: in a busy tree this would not end.
         """
-        batch, self._kept = self._taken(), None
+        batch, self._held = self._take_pending(), None
         if batch is not None:
             await self._send(batch)
 
-    def _taken(self) -> Batch | None:
+    def _take_pending(self) -> Batch | None:
         """What the cursor is behind with, and what was kept, as one batch."""
         batch = None if self._cursor is None else self._cursor.take()
-        if batch is None or self._kept is None:
-            return batch or self._kept
-        changes = tuple(net_changes([*self._kept.changes, *batch.changes]))
-        return replace(batch, since=self._kept.since, changes=changes) if changes else None
+        if batch is None or self._held is None:
+            return batch or self._held
+        changes = tuple(net_changes([*self._held.changes, *batch.changes]))
+        return replace(batch, since=self._held.since, changes=changes) if changes else None
 
     async def _send(self, batch: Batch) -> None:
         watched_files = self._settings.options.watched_files
         for start in range(0, len(batch.changes), PART):
             await self._client.send(await self._host.encode(batch, start, watched_files=watched_files))
 
-    def _tell_status(self) -> None:
-        if not self._begun.is_set() or self._failure is not None:
+    def _send_status(self) -> None:
+        if not self._started.is_set() or self._failure is not None:
             return  # the first status is told when watching has begun
         status = self.status()
-        if self._told_status is None or attrs.evolve(status, clock=self._told_status.clock) != self._told_status:
-            self._told_status = status
+        if self._sent_status is None or attrs.evolve(status, clock=self._sent_status.clock) != self._sent_status:
+            self._sent_status = status
             self._client.send_status(status)
 
     # -- small things ------------------------------------------------------------------------------------
 
     async def _watching(self) -> tuple[Channel, Cursor]:
-        await self._begun.wait()
+        await self._started.wait()
         if self._channel is None or self._cursor is None or self._failure is not None:
             raise RequestFailed(f"watching could not begin: {self._failure}")
         return self._channel, self._cursor
 
-    async def _synced(self) -> None:
+    async def _sync(self) -> None:
         self._refuse_if_paused()
         channel, _ = await self._watching()
         await channel.pipeline.sync()
-        async with self._telling:
+        async with self._send_lock:
             self._refuse_if_paused()
             await self._send_pending()
 
@@ -376,14 +376,14 @@ class Session:
         if self._paused:
             raise RequestFailed("watching is paused; send reload/resume first")
 
-    async def _in_time(self, work: Awaitable[None], timeout: float) -> None:
+    async def _with_timeout(self, work: Awaitable[None], timeout: float) -> None:
         try:
             async with asyncio.timeout(timeout):
                 await work
         except TimeoutError:
             raise RequestFailed(f"not everything could be told within {timeout * 1000:.0f} ms") from None
 
-    def _roots_there(self) -> list[str]:
+    def _existing_roots(self) -> list[str]:
         roots: tuple[RootStatus, ...] = () if self._channel is None else self._channel.pipeline.status.roots
         return [to_root(root).uri for root in roots if root.state != "missing"]
 

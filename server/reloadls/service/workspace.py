@@ -15,11 +15,11 @@ from reloadls.watch.scope.scope import Scope
 from reloadls.watch.scope.wildcards import LONGEST_PATTERN
 from reloadls.wire.jsonio import show
 
-__all__ = ["Meant", "changed_folders", "folders_of", "nameable", "scope_of"]
+__all__ = ["ResolvedScope", "changed_folders", "folders_of", "encodable", "scope_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class ResolvedScope:
     """What a client's options come to.
 
     Attributes:
@@ -54,7 +54,7 @@ def _distinct(uris: Iterable[str]) -> list[str]:
     return list(distinct.values())
 
 
-def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
+def scope_of(options: Options, folders: Sequence[str] | None) -> ResolvedScope:
     """The scope that `options` describe for a client with these workspace folders.
 
     Args:
@@ -62,27 +62,27 @@ def scope_of(options: Options, folders: Sequence[str] | None) -> Meant:
         folders: URIs, or absolute paths; None if the client has never named any: then it is the working directory.
     """
     problems: list[tuple[str, str]] = []
-    here = working_folder() if folders is None else None
-    roots = list(_folders(folders or (), problems)) if here is None else [here]
+    working = working_folder() if folders is None else None
+    roots = list(_folders(folders or (), problems)) if working is None else [working]
     if options.paths is not None:
         roots = list(_paths(options.paths, roots[0] if roots else None, problems))
     elif not roots:
-        gone = "the client names no folder, and the service's working directory was deleted"
+        deleted = "the client names no folder, and the service's working directory was deleted"
         unusable = "no workspace folder is a folder on this machine"
-        problems.append(("workspaceFolders", f"{gone if folders is None else unusable}: nothing is watched"))
+        problems.append(("workspaceFolders", f"{deleted if folders is None else unusable}: nothing is watched"))
     scope = Scope(
         roots,
         include=_patterns(options.include, "include", problems),
         exclude=_patterns(options.exclude, "exclude", problems),
         use_gitignore=options.use_gitignore,
     )
-    return Meant(scope, tuple(problems))
+    return ResolvedScope(scope, tuple(problems))
 
 
 def _folders(given: Iterable[str], problems: list[tuple[str, str]]) -> Iterable[str]:
     for text in given:
         try:
-            yield nameable(text) if os.path.isabs(text) else from_uri(text)
+            yield encodable(text) if os.path.isabs(text) else from_uri(text)
         except ValueError as error:
             problems.append(("workspaceFolders", f"workspaceFolders can't hold {show(text)}: it {error}"))
 
@@ -93,14 +93,14 @@ def _paths(given: Iterable[str], base: str | None, problems: list[tuple[str, str
             if "://" in text or text.startswith("file:"):
                 yield from_uri(text)
             elif base is not None or os.path.isabs(text):
-                yield os.path.join(base or "", nameable(text))
+                yield os.path.join(base or "", encodable(text))
             else:
                 raise ValueError("is relative, and there is no workspace folder that can be used")
         except ValueError as error:
             problems.append(("paths", f"paths can't hold {show(text)}: it {error}"))
 
 
-def nameable(text: str) -> str:
+def encodable(text: str) -> str:
     """`text`, if a file can be called that.
 
     Raises:

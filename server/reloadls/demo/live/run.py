@@ -152,10 +152,10 @@ class LiveRun:
 
     async def _reloads(self) -> bool:
         """Whether it says, as `reloadls status` shows, that its edits are taken up from now on."""
-        from reloadls.service.targets.query import look_at_targets  # noqa: PLC0415 - costs half a second
+        from reloadls.service.targets.query import query_targets  # noqa: PLC0415 - costs half a second
 
-        look = await look_at_targets([os.fspath(self._project.folder)])
-        return any(seen.status.state == "live" for seen in look.seen)
+        result = await query_targets([os.fspath(self._project.folder)])
+        return any(target.status.state == "live" for target in result.targets)
 
     async def _make(self, edit: Edit, load: Load) -> EditResult:
         before, heard = replace(load.counts), len(self._lines)

@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 from reloadls.proxy.watching.globs import alternatives, expression, is_wild
 from reloadls.wire.uris import from_uri
 
-__all__ = ["FLAGS", "MATCHES_NOTHING", "places"]
+__all__ = ["FLAGS", "MATCHES_NOTHING", "base_folders"]
 
 FLAGS: Final = re.DOTALL | (re.IGNORECASE if os.name == "nt" else 0)
 MATCHES_NOTHING: Final = "it can match nothing"
@@ -40,7 +40,7 @@ class _Start:
     names: tuple[str, ...]
 
 
-def places(pattern: Any, folders: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
+def base_folders(pattern: Any, folders: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
     """(base, pattern below it) for each place that a watcher's `globPattern` speaks of, and what is wrong with others.
 
     A base is an absolute path that stands for itself; it is the place if the pattern is empty.
@@ -76,9 +76,9 @@ def _each(starts: Iterator[_Start], folders: Sequence[str]) -> tuple[list[tuple[
     for start in starts:
         for choice in alternatives("/".join(start.names)):
             try:
-                place = _resolved(_Start(start.base, tuple(choice.split("/"))))
-                _refuse_nul(place.base, *place.names)
-                found += _within(place, start.base, folders)
+                found_start = _resolved(_Start(start.base, tuple(choice.split("/"))))
+                _refuse_nul(found_start.base, *found_start.names)
+                found += _within(found_start, start.base, folders)
             except ValueError as error:
                 wrong.append(str(error))
     return list(dict.fromkeys(found)), list(dict.fromkeys(wrong))
@@ -183,7 +183,7 @@ def _relative(base: str, text: str, folders: Sequence[str]) -> tuple[list[tuple[
     own = [(base, "")] if any(choice in _ALL_OF_BASE for choice in choices) else []
     if not os.path.lexists(base):
         found, wrong = _each(iter((start,)), [*folders, base]) if start.names else ([], [])
-        return [*own, *(place for place in found if place not in own)], wrong
+        return [*own, *(found_start for found_start in found if found_start not in own)], wrong
     if own or any(re.fullmatch(expression(choice), os.path.basename(base), FLAGS) for choice in choices):
         return [(base, "")], []
     raise ValueError(f"{MATCHES_NOTHING}: its base is a file")
@@ -215,12 +215,12 @@ def _resolved(start: _Start) -> _Start:
     return _Start(base, tuple(rest))
 
 
-def _within(start: _Start, said: str, folders: Sequence[str]) -> list[tuple[str, str]]:
+def _within(start: _Start, original: str, folders: Sequence[str]) -> list[tuple[str, str]]:
     """`start` if it may be watched there, else what of it lies in the workspace.
 
     Args:
         start: without `..`.
-        said: where it began before those were resolved.
+        original: where it began before those were resolved.
         folders: the workspace folders.
     """
     if not start.names and (start.base in folders or os.path.isdir(start.base)):
@@ -228,7 +228,7 @@ def _within(start: _Start, said: str, folders: Sequence[str]) -> list[tuple[str,
     if any(_is_in(start.base, folder) for folder in folders):
         return [(start.base, "/".join(start.names))]
     below = [folder for folder in folders if _is_in(folder, start.base)]
-    left = any(_is_in(said, folder) for folder in folders)  # and so by `..`
+    left = any(_is_in(original, folder) for folder in folders)  # and so by `..`
     is_tree = len(start.names) > 1 or start.names == ("**",)
     if not left and not (below and is_tree):
         return [(start.base, "/".join(start.names))]

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reloadls.proxy.watching.base_folders import FLAGS, MATCHES_NOTHING, places
+from reloadls.proxy.watching.base_folders import FLAGS, MATCHES_NOTHING, base_folders
 from reloadls.proxy.watching.globs import expression, is_wild, literal_folders
 from reloadls.watch.change import ChangeType
 from reloadls.watch.scope.patterns import Patterns
 from reloadls.watch.scope.scope import BUILT_IN_EXCLUDES, Scope
 
-__all__ = ["KINDS", "Glob", "Interest", "read_watchers", "shown_watcher"]
+__all__ = ["KINDS", "Glob", "RegisteredWatches", "read_watchers", "shown_watcher"]
 
 KINDS: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 4}
 """The bits of a watcher's `kind`."""
@@ -78,10 +78,10 @@ def read_watchers(watchers: Iterable[Any], folders: Sequence[str]) -> tuple[list
     problems: list[str] = []
     for watcher in watchers:
         try:
-            some, wrong = _read_watcher(watcher, folders)
+            found, wrong = _read_watcher(watcher, folders)
         except (ValueError, RecursionError, re.error) as error:
-            some, wrong = [], [str(error)]
-        globs += some
+            found, wrong = [], [str(error)]
+        globs += found
         problems += [f"a watcher is passed over: {error} ({shown_watcher(watcher):.200})" for error in wrong]
     return globs, problems
 
@@ -103,7 +103,7 @@ def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], lis
     if not kinds:
         raise ValueError(f"{MATCHES_NOTHING}: its kind is none of 1, 2 and 4")
     globs = []
-    found, problems = places(watcher.get("globPattern"), folders)
+    found, problems = base_folders(watcher.get("globPattern"), folders)
     for base, pattern in found:
         glob = Glob(base, pattern, kinds)
         if _NEVER in glob.regex:
@@ -117,7 +117,7 @@ def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], lis
     return globs, problems
 
 
-class Interest:
+class RegisteredWatches:
     """All globs that are registered now.
 
     Attributes:
@@ -148,7 +148,7 @@ class Interest:
         return [root for scope in self.scopes for root in scope.roots]
 
     def _scopes(self) -> tuple[Scope, ...]:
-        back = tuple(dict.fromkeys(line for glob in self._globs for line in _taken_back(glob)))
+        back = tuple(dict.fromkeys(line for glob in self._globs for line in _reincluded(glob)))
         flat_globs = [glob for glob in self._globs if len(glob.rest) == 1 and glob.rest != ["**"]]
         deep_globs = [glob for glob in self._globs if glob not in flat_globs]
         excluded = Patterns((*BUILT_IN_EXCLUDES, *back))
@@ -196,7 +196,7 @@ def _covers(tree: str, root: str, excluded: Patterns) -> bool:
 def _names(globs: Iterable[Glob]) -> tuple[str, ...]:
     """gitignore patterns of the names that `globs` can match; none if that may be any.
 
-    It is only to spare looking at files nobody asked for: what is told is decided by `Interest.wants`.
+    It is only to spare looking at files nobody asked for: what is told is decided by `RegisteredWatches.wants`.
     """
     names: dict[str, None] = {}
     for glob in globs:
@@ -212,7 +212,7 @@ def _quoted(name: str) -> str:
     return re.sub(r"[*?\[{]", lambda found: f"[{found[0]}]", name)
 
 
-def _taken_back(glob: Glob) -> Iterable[str]:
+def _reincluded(glob: Glob) -> Iterable[str]:
     """The patterns that let in again what `glob` names, but the core leaves out."""
     for at, name in enumerate(glob.rest):
         if not name.replace("*", ""):

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
-from reloadls.proxy.deduplicator import Doubles
-from reloadls.proxy.orders import Order
+from reloadls.proxy.deduplicator import Deduplicator
 from reloadls.proxy.rewrite import WATCHED_FILES, Registered
-from reloadls.proxy.watching.registrations import Interest, read_watchers
+from reloadls.proxy.settings import RegistrationChange
+from reloadls.proxy.watching.registrations import RegisteredWatches, read_watchers
 from reloadls.proxy.watching.spelling import Spelling, folder_paths
 from reloadls.watch.change import ChangeType, FileChange
 from reloadls.watch.flush import Flush, Pacing
@@ -24,7 +24,7 @@ from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.status import WatchStatus
 from reloadls.wire.uris import from_uri, to_uri
 
-__all__ = ["CHUNK", "Watching"]
+__all__ = ["CHUNK", "RegistrationWatcher"]
 
 CHUNK: Final = 5000
 """Changes in one message."""
@@ -34,18 +34,18 @@ _WINDOW_S: Final = 1.0
 """For so long, at least, what the editor and we tell is taken for the same."""
 _STOP_S: Final = 0.5
 """How long a look at the disk is waited for in the end; it harms nobody afterwards."""
-_WARNED: Final = 1000
+_MAX_WARNED: Final = 1000
 """How many problems are known not to be warned of again."""
 _CODES: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 3}
 _NAMES: Final[dict[int, ChangeType]] = {code: name for name, code in _CODES.items()}
 _log = logging.getLogger("reloadls.proxy")
 
 
-class Watching:
+class RegistrationWatcher:
     """Watches what is registered, from the first registration to `stop`.
 
     Args:
-        tell: awaited with each message for the server, encoded; the next comparison waits for it.
+        notify: awaited with each message for the server, encoded; the next comparison waits for it.
         warn: called with what can't be watched as the server asked for it, each once.
         folders: the workspace folders, as URIs or paths.
         debounce: quiet time before changes are told, in seconds.
@@ -55,7 +55,7 @@ class Watching:
 
     def __init__(
         self,
-        tell: Callable[[bytes], Awaitable[None]],
+        notify: Callable[[bytes], Awaitable[None]],
         warn: Callable[[list[str]], None],
         folders: Iterable[str],
         *,
@@ -63,7 +63,7 @@ class Watching:
         extra: Sequence[str] = (),
         own: Collection[str] = (),
     ) -> None:
-        self._tell = tell
+        self._notify = notify
         self._warn = warn
         self._warned: dict[str, None] = {}
         self._own = own
@@ -73,31 +73,31 @@ class Watching:
         self._registered: dict[str, Counter[str]] = {}
         if extra:
             self._add(Registered("", tuple({"globPattern": glob} for glob in extra)))
-        self._interest = Interest(())
-        self._doubles = Doubles(max(_WINDOW_S, 4 * debounce))
+        self._watches = RegisteredWatches(())
+        self._deduplicator = Deduplicator(max(_WINDOW_S, 4 * debounce))
         self._pipelines: dict[bool, Pipeline] = {}
         self._problems: frozenset[Problem] = frozenset()
 
     @property
     def roots(self) -> list[str]:
         """Every path from which on something is watched."""
-        return self._interest.roots
+        return self._watches.roots
 
-    def note(self, order: Order) -> None:
+    def update(self, change: RegistrationChange) -> None:
         """Registrations or folders have changed; `apply` makes it so."""
-        for gone in order.remove:
+        for gone in change.remove:
             self._registered.pop(gone, None)
-        for registered in order.refused:
+        for registered in change.refused:
             self._registered.get(registered.id, Counter()).subtract((json.dumps(registered.watchers),))
-        for registered in order.add:
+        for registered in change.add:
             self._add(registered)
-        if order.folders is not None:
-            self._folders = folder_paths(order.folders)
-        removed = folder_paths(order.removed)
+        if change.folders is not None:
+            self._folders = folder_paths(change.folders)
+        removed = folder_paths(change.removed)
         kept = [folder for folder in self._folders if folder not in removed]
-        self._folders = list(dict.fromkeys([*kept, *folder_paths(order.added)]))
+        self._folders = list(dict.fromkeys([*kept, *folder_paths(change.added)]))
 
-    def spell(self, uri: str) -> None:
+    def note_spelling(self, uri: str) -> None:
         """Use this spelling of a file's URI from now on."""
         self._spelling.note(uri)
 
@@ -109,17 +109,17 @@ class Watching:
         Raises:
             OSError: it can't be watched.
         """
-        self._interest, problems = await asyncio.to_thread(self._read)
-        news = [problem for problem in dict.fromkeys(problems) if problem not in self._warned]
-        if news:
-            self._warned = dict.fromkeys([*self._warned, *news][-_WARNED:])
-            self._warn(news)
-        await self._watch({_is_flat(scope): scope for scope in self._interest.scopes})
+        self._watches, problems = await asyncio.to_thread(self._read)
+        new = [problem for problem in dict.fromkeys(problems) if problem not in self._warned]
+        if new:
+            self._warned = dict.fromkeys([*self._warned, *new][-_MAX_WARNED:])
+            self._warn(new)
+        await self._watch({_is_flat(scope): scope for scope in self._watches.scopes})
         _log.info("watching %s", ", ".join(self.roots) or "nothing")
 
-    def take(self, changes: list[Any]) -> list[Any]:
+    def only_new(self, changes: list[Any]) -> list[Any]:
         """Of the changes that the editor tells, those that the server has not been told of by us."""
-        return [change for change in changes if self._is_news(change)]
+        return [change for change in changes if self._is_new(change)]
 
     async def stop(self) -> None:
         """Watch no more."""
@@ -134,13 +134,13 @@ class Watching:
         """An id that exists keeps its watchers, too, as in VS Code, until it is unregistered."""
         self._registered.setdefault(registered.id, Counter())[json.dumps(registered.watchers)] += 1
 
-    def _read(self) -> tuple[Interest, list[str]]:
+    def _read(self) -> tuple[RegisteredWatches, list[str]]:
         globs, problems = [], []
         for watchers in [text for held in self._registered.values() for text in +held]:
             some, wrong = read_watchers(json.loads(watchers), self._folders)
             globs += some
             problems += wrong
-        return Interest(globs), problems
+        return RegisteredWatches(globs), problems
 
     async def _watch(self, scopes: dict[bool, Scope]) -> None:
         for flat in set(self._pipelines) - set(scopes):
@@ -170,27 +170,25 @@ class Watching:
     async def _deliver(self, flush: Flush) -> None:
         for at in range(0, len(flush.changes), CHUNK):
             chunk = [change for change in flush.changes[at : at + CHUNK] if str(change.path) not in self._own]
-            interest = self._interest
+            watches = self._watches
             wanted = (
-                _wanted(interest, chunk) if len(chunk) <= _LARGE else await asyncio.to_thread(_wanted, interest, chunk)
+                _wanted(watches, chunk) if len(chunk) <= _LARGE else await asyncio.to_thread(_wanted, watches, chunk)
             )
             now = time.monotonic()
             few = len(flush.changes) <= _LARGE
-            news = [
+            new = [
                 change
                 for change in wanted
-                if not (few or self._doubles.knows(str(change.path)))
-                or self._doubles.is_new(str(change.path), change.change_type == "deleted", False, now)
+                if not (few or self._deduplicator.was_reported(str(change.path)))
+                or self._deduplicator.is_new(str(change.path), change.change_type == "deleted", False, now)
             ]
-            if news:
-                _log.info("%d changes, the first: %s %s", len(news), news[0].change_type, news[0].path)
+            if new:
+                _log.info("%d changes, the first: %s %s", len(new), new[0].change_type, new[0].path)
                 spelling = self._spelling.of
-                body = (
-                    _encode(news, spelling) if len(news) <= _LARGE else await asyncio.to_thread(_encode, news, spelling)
-                )
-                await self._tell(body)
+                body = _encode(new, spelling) if len(new) <= _LARGE else await asyncio.to_thread(_encode, new, spelling)
+                await self._notify(body)
 
-    def _is_news(self, change: Any) -> bool:
+    def _is_new(self, change: Any) -> bool:
         """Whether the server has not heard of what the editor tells here; what can't be understood is news."""
         if not isinstance(change, dict) or not isinstance(change.get("uri"), str):
             return True
@@ -199,23 +197,23 @@ class Watching:
             path = from_uri(change["uri"])
         except ValueError:
             return True
-        if kind is None or not self._interest.wants(path, kind):
+        if kind is None or not self._watches.wants(path, kind):
             return True
-        return self._doubles.is_new(path, kind == "deleted", True, time.monotonic())
+        return self._deduplicator.is_new(path, kind == "deleted", True, time.monotonic())
 
 
 def _is_flat(scope: Scope) -> bool:
     return "*/" in scope.exclude
 
 
-def _wanted(interest: Interest, changes: list[FileChange]) -> list[FileChange]:
-    return [change for change in changes if interest.wants(str(change.path), change.change_type)]
+def _wanted(watches: RegisteredWatches, changes: list[FileChange]) -> list[FileChange]:
+    return [change for change in changes if watches.wants(str(change.path), change.change_type)]
 
 
 def _encode(changes: list[FileChange], spelling: Callable[[str], str | None]) -> bytes:
-    told = [
+    encoded = [
         {"uri": spelling(str(change.path)) or to_uri(str(change.path)), "type": _CODES[change.change_type]}
         for change in changes
     ]
-    message = {"jsonrpc": "2.0", "method": WATCHED_FILES, "params": {"changes": told}}
+    message = {"jsonrpc": "2.0", "method": WATCHED_FILES, "params": {"changes": encoded}}
     return json.dumps(message, separators=(",", ":")).encode("ascii")

@@ -24,14 +24,14 @@ from reloadls.protocol.explain import explain
 from reloadls.wire.jsonio import loads
 
 __all__ = [
-    "Distrusted",
-    "Place",
+    "Untrusted",
+    "Advert",
     "check_folders",
-    "id_of",
-    "read_place",
-    "remove_left_over",
+    "advert_id",
+    "read_advert",
+    "remove_stale",
     "targets_folder",
-    "targets_here",
+    "targets_supported",
 ]
 
 _MAX_BYTES: Final = 64 * 1024
@@ -40,7 +40,7 @@ _MAX_NAME: Final = 1000
 _FILE = re.compile(r"([A-Za-z0-9_-]{1,64})\.json")
 
 
-class Distrusted(Exception):
+class Untrusted(Exception):
     """What is there can't be believed.
 
     Attributes:
@@ -54,24 +54,24 @@ class Distrusted(Exception):
         self.reason = str(reason)
 
 
-def _check_pid(_place: object, _field: Attribute[int], value: int) -> None:
+def _check_pid(_advert: object, _field: Attribute[int], value: int) -> None:
     if not 0 < value < 2**31:
         raise Mismatch(f"must be a process's number, not {value}", field="pid")
 
 
-def _check_name(_place: object, _field: Attribute[str], value: str) -> None:
+def _check_name(_advert: object, _field: Attribute[str], value: str) -> None:
     if not 0 < len(value) <= _MAX_NAME:
         raise Mismatch(f"must have 1 to {_MAX_NAME} characters, not {len(value)}", field="name")
 
 
-def _check_roots(_place: object, _field: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+def _check_roots(_advert: object, _field: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if len(value) > _MAX_ROOTS:
         raise Mismatch(f"must be at most {_MAX_ROOTS} paths, not {len(value)}", field="roots")
     for root in value:
         _check_path("roots", root)
 
 
-def _check_socket(_place: object, _field: Attribute[str], value: str) -> None:
+def _check_socket(_advert: object, _field: Attribute[str], value: str) -> None:
     _check_path("socket", value)
 
 
@@ -80,7 +80,7 @@ def _check_path(name: str, value: str) -> None:
         raise Mismatch(f"must hold absolute paths, not {value[:100]!r}", field=name)
 
 
-def _check_time(_place: object, _field: Attribute[str], value: str) -> None:
+def _check_time(_advert: object, _field: Attribute[str], value: str) -> None:
     try:
         datetime.fromisoformat(value)
     except ValueError:
@@ -88,7 +88,7 @@ def _check_time(_place: object, _field: Attribute[str], value: str) -> None:
 
 
 @frozen(kw_only=True)
-class Place:
+class Advert:
     """One running program as its file has it. What the file says beside this is passed over."""
 
     id: str
@@ -104,7 +104,7 @@ class Place:
     """Whether it can be restarted."""
 
 
-def targets_here() -> bool:
+def targets_supported() -> bool:
     """Whether programs can be reached on this system: it needs Unix domain sockets."""
     return sys.platform != "win32"
 
@@ -118,7 +118,7 @@ def check_folders(folder: str) -> None:
     """Make sure that `folder`, and the one above it, which is ours too, are the user's alone.
 
     Raises:
-        Distrusted: they are not.
+        Untrusted: they are not.
         FileNotFoundError: there is none.
     """
     for path in (os.path.dirname(folder), folder):
@@ -127,45 +127,45 @@ def check_folders(folder: str) -> None:
         if not stat.S_ISDIR(status.st_mode):
             reason = "it is no folder"
         if reason is not None:
-            raise Distrusted(path, reason)
+            raise Untrusted(path, reason)
 
 
-def id_of(path: str) -> str | None:
+def advert_id(path: str) -> str | None:
     """The id of the program whose file `path` is; None if it is no such file."""
     match = _FILE.fullmatch(os.path.basename(path))
     return None if match is None else match[1]
 
 
-def read_place(path: str) -> Place:
+def read_advert(path: str) -> Advert:
     """What the file at `path` says.
 
     Raises:
-        Distrusted: it can't be believed.
+        Untrusted: it can't be believed.
         FileNotFoundError: there is none.
         OSError: it can't be read.
     """
     check_folders(os.path.dirname(path))
     body = _read(path)
     try:
-        place = make_converter().structure(loads(body), Place)
+        advert = make_converter().structure(loads(body), Advert)
     except Exception as error:
-        raise Distrusted(path, " ".join(filter(None, explain(error)))) from None
-    if place.id != id_of(path):
-        raise Distrusted(path, f"it says that it is that of {place.id[:100]!r}")
-    _check_listening(place.socket)
-    return place
+        raise Untrusted(path, " ".join(filter(None, explain(error)))) from None
+    if advert.id != advert_id(path):
+        raise Untrusted(path, f"it says that it is that of {advert.id[:100]!r}")
+    _check_listening(advert.socket)
+    return advert
 
 
-def remove_left_over(folder: str, place: Place) -> None:
+def remove_stale(folder: str, advert: Advert) -> None:
     """Remove the files of a program that has ended without doing so, once it is sure that nobody listens there."""
-    file = os.path.join(folder, f"{place.id}.json")
+    file = os.path.join(folder, f"{advert.id}.json")
     try:
-        if _listens(place.socket) or read_place(file) != place:
+        if _listens(advert.socket) or read_advert(file) != advert:
             return
         os.unlink(file)
-        if os.path.basename(place.socket) == f"{place.id}.sock":
-            os.unlink(place.socket)
-    except (Distrusted, OSError):
+        if os.path.basename(advert.socket) == f"{advert.id}.sock":
+            os.unlink(advert.socket)
+    except (Untrusted, OSError):
         return
 
 
@@ -184,10 +184,10 @@ def _read(path: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             reason = "it is no regular file"
         if reason is not None:
-            raise Distrusted(path, reason)
+            raise Untrusted(path, reason)
         body = file.read(_MAX_BYTES + 1)
     if len(body) > _MAX_BYTES:
-        raise Distrusted(path, f"it is larger than {_MAX_BYTES} bytes")
+        raise Untrusted(path, f"it is larger than {_MAX_BYTES} bytes")
     return body
 
 
@@ -200,7 +200,7 @@ def _check_listening(path: str) -> None:
     if not stat.S_ISSOCK(status.st_mode):
         reason = "it is no socket"
     if reason is not None:
-        raise Distrusted(path, reason)
+        raise Untrusted(path, reason)
 
 
 def _distrust(status: os.stat_result, rights: int) -> str | None:

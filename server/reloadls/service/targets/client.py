@@ -13,16 +13,16 @@ from lsprotocol.types import TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, Diagnostic, Publ
 from reloadls.base.event import Event
 from reloadls.protocol import ReloadReport, TargetStatus, encode_notification, make_converter
 from reloadls.service.targets.diagnostics import differences, to_diagnostics
-from reloadls.service.targets.registry import Targets
+from reloadls.service.targets.registry import TargetRegistry
 from reloadls.wire import methods
 
-__all__ = ["SessionTargets"]
+__all__ = ["ClientTargets"]
 
-_KEPT: Final = 1000
+_MAX_REPORTS: Final = 1000
 """How many reports wait for a client that takes none; it is not told of the oldest then, but of the state."""
-_MOVE_S: Final = 3.0
+_SUBSCRIBE_S: Final = 3.0
 """How long, in seconds, a request waits until it is known which programs are meant."""
-_GOODBYE_S: Final = 1.0
+_CLEAR_S: Final = 1.0
 """How long, in seconds, a client may take to be told that nothing is wrong any more."""
 
 _log = logging.getLogger(__name__)
@@ -32,62 +32,62 @@ class _Client(Protocol):
     async def send(self, bodies: Iterable[bytes]) -> None: ...
 
 
-class SessionTargets:
+class ClientTargets:
     """Tells at the pace at which the client takes it: every report, and of all else the latest.
 
     Args:
         client: where it is told.
         targets: all programs.
-        tell_status: tells the status, if it has changed.
+        send_status: tells the status, if it has changed.
     """
 
-    def __init__(self, client: _Client, targets: Targets, tell_status: Callable[[], None]) -> None:
+    def __init__(self, client: _Client, targets: TargetRegistry, send_status: Callable[[], None]) -> None:
         self._client = client
         self._targets = targets
-        self._tell_status = tell_status
+        self._send_status = send_status
         self._reports: tuple[ReloadReport, ...] = ()
-        self._shown: dict[str, list[Diagnostic]] = {}
-        self._news = Event()
+        self._published: dict[str, list[Diagnostic]] = {}
+        self._changed = Event()
         self._roots: tuple[str, ...] | None = None
-        self._teller: asyncio.Task[None] | None = None
-        self._moves: set[asyncio.Task[None]] = set()
+        self._sender: asyncio.Task[None] | None = None
+        self._subscribing: set[asyncio.Task[None]] = set()
         self._ended = False
 
     @property
     def statuses(self) -> tuple[TargetStatus, ...]:
         """What is known of each program."""
-        return tuple(target.status for target in self._targets.of(self))
+        return tuple(target.status for target in self._targets.targets_of(self))
 
-    def concern(self, roots: tuple[str, ...]) -> None:
+    def set_roots(self, roots: tuple[str, ...]) -> None:
         """The programs of these roots are meant from now on; they are looked for meanwhile."""
         if roots == self._roots or self._ended:
             return
         self._roots = roots
-        if self._teller is None:
-            self._teller = asyncio.create_task(self._tell(), name="reloadls-targets")
-        self._spawn(self._concern(roots))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._run(), name="reloadls-targets")
+        self._spawn(self._subscribe(roots))
 
     async def end(self) -> None:
         """Tell that nothing is wrong any more, and then nothing. What was paused goes on."""
         if self._ended:
             return
         self._ended = True
-        tasks = [task for task in (self._teller, *self._moves) if task is not None]
+        tasks = [task for task in (self._sender, *self._subscribing) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._targets.leave(self)
+        self._targets.unsubscribe(self)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                await self._show({})
+            async with asyncio.timeout(_CLEAR_S):
+                await self._publish({})
 
     # -- requests ----------------------------------------------------------------------------------------
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
         """What each program does with these files; None: with all that it has loaded."""
-        if self._moves:
-            await asyncio.wait(self._moves, timeout=_MOVE_S)
+        if self._subscribing:
+            await asyncio.wait(self._subscribing, timeout=_SUBSCRIBE_S)
         return await self._targets.trigger(self, uris)
 
     async def pause(self) -> None:
@@ -102,32 +102,32 @@ class SessionTargets:
 
     def on_targets(self) -> None:
         """See `TargetSubscriber.on_targets`."""
-        self._news.set()
+        self._changed.set()
 
     def on_report(self, report: ReloadReport) -> None:
         """See `TargetSubscriber.on_report`."""
-        self._reports = (*self._reports, report)[-_KEPT:]
-        self._news.set()
+        self._reports = (*self._reports, report)[-_MAX_REPORTS:]
+        self._changed.set()
 
-    async def _tell(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             try:
-                await self._tell_news()
+                await self._send_updates()
             except Exception:
                 _log.exception("news of running programs could not be told")
 
-    async def _tell_news(self) -> None:
+    async def _send_updates(self) -> None:
         reports, self._reports = self._reports, ()
         await self._send(methods.DID_RELOAD, reports)
-        programs = ((target.place.name, target.outstanding) for target in self._targets.of(self))
-        await self._show(to_diagnostics(programs))
-        self._tell_status()
+        programs = ((target.advert.name, target.outstanding) for target in self._targets.targets_of(self))
+        await self._publish(to_diagnostics(programs))
+        self._send_status()
 
-    async def _show(self, now: dict[str, list[Diagnostic]]) -> None:
-        changed: list[PublishDiagnosticsParams] = differences(self._shown, now)
-        self._shown = now
+    async def _publish(self, now: dict[str, list[Diagnostic]]) -> None:
+        changed: list[PublishDiagnosticsParams] = differences(self._published, now)
+        self._published = now
         await self._send(TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, changed)
 
     async def _send(self, method: str, all_params: Iterable[object]) -> None:
@@ -136,13 +136,13 @@ class SessionTargets:
         if bodies:
             await self._client.send(bodies)
 
-    async def _concern(self, roots: tuple[str, ...]) -> None:
-        before = [task for task in self._moves if task is not asyncio.current_task()]
+    async def _subscribe(self, roots: tuple[str, ...]) -> None:
+        before = [task for task in self._subscribing if task is not asyncio.current_task()]
         if before:  # what was asked for last is to be done last
             await asyncio.wait(before)
-        await self._targets.concern(self, roots)
+        await self._targets.subscribe(self, roots)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._moves.add(task)
-        task.add_done_callback(self._moves.discard)
+        self._subscribing.add(task)
+        task.add_done_callback(self._subscribing.discard)

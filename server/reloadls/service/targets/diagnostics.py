@@ -151,10 +151,10 @@ def _note(note: Note) -> tuple[str, Diagnostic]:
 
 def _restart(name: str, module: ModuleReport, error: ReportError | None) -> Diagnostic:
     """A report may say by its error where in the module it is; else it is the module as a whole."""
-    place = error.range if error is not None and error.uri == module.uri else None
+    position = error.range if error is not None and error.uri == module.uri else None
     reason = module.reason or (error.message if error is not None else "") or "this change can't be made live"
     return Diagnostic(
-        range=place or _NOWHERE,
+        range=position or _NOWHERE,
         severity=DiagnosticSeverity.Warning,
         code="restartRequired",
         source=_SOURCE,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reloadls.service.targets.advert import Distrusted, Place, id_of, read_place, remove_left_over, targets_folder
+from reloadls.service.targets.advert import Advert, Untrusted, advert_id, read_advert, remove_stale, targets_folder
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
@@ -17,7 +17,7 @@ from reloadls.watch.scope.scope import Scope
 if TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
 
-__all__ = ["Found", "TargetsFolder"]
+__all__ = ["DiscoveredTarget", "TargetDiscovery"]
 
 _PACING: Final = Pacing(debounce=0.01, max_wait=0.2)
 _SYNC_S: Final = 2.0
@@ -26,40 +26,40 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredTarget:
     """A program's file, read.
 
     Attributes:
-        place: what it says.
+        advert: what it says.
         roots: the program's roots as they really are, links followed.
     """
 
-    place: Place
+    advert: Advert
     roots: tuple[str, ...]
 
 
-class TargetsFolder:
+class TargetDiscovery:
     """Tells of the programs' files, from `start` to `stop`. Made and used on one event loop.
 
     Args:
-        on_place: called with what a file says that is new, or was written anew.
-        on_gone: called with the id of a program whose file is gone.
+        on_advert: called with what a file says that is new, or was written anew.
+        on_removed: called with the id of a program whose file is gone.
         kernel: gives the inotify instance to use, where that is the source.
     """
 
     def __init__(
         self,
-        on_place: Callable[[Found], None],
-        on_gone: Callable[[str], None],
+        on_advert: Callable[[DiscoveredTarget], None],
+        on_removed: Callable[[str], None],
         kernel: Callable[[], Kernel],
     ) -> None:
-        self._on_place = on_place
-        self._on_gone = on_gone
+        self._on_advert = on_advert
+        self._on_removed = on_removed
         self._kernel = kernel
         self._folder = ""
         self._pipeline: Pipeline | None = None
-        self._turn = asyncio.Lock()
-        self._doubted: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+        self._untrusted: dict[str, str] = {}
         """File → why it is not believed, as it was logged."""
 
     async def start(self) -> None:
@@ -74,7 +74,7 @@ class TargetsFolder:
             await pipeline.stop()
             raise
         self._pipeline = pipeline
-        await self._look(pipeline, await pipeline.files())
+        await self._read_files(pipeline, await pipeline.files())
 
     async def stop(self) -> None:
         """Tell nothing more."""
@@ -90,40 +90,40 @@ class TargetsFolder:
             except TimeoutError:
                 _log.info("it takes long to look for running programs")
 
-    async def remove(self, place: Place) -> None:
+    async def remove(self, advert: Advert) -> None:
         """Remove what a program that has ended has left."""
         if self._pipeline is not None:
-            await self._pipeline.run(remove_left_over, self._folder, place)
+            await self._pipeline.run(remove_stale, self._folder, advert)
 
     async def _deliver(self, flush: Flush) -> None:
         assert self._pipeline is not None
-        await self._look(self._pipeline, [os.fspath(change.path) for change in flush.changes])
+        await self._read_files(self._pipeline, [os.fspath(change.path) for change in flush.changes])
 
-    async def _look(self, pipeline: Pipeline, paths: Iterable[str]) -> None:
-        async with self._turn:
+    async def _read_files(self, pipeline: Pipeline, paths: Iterable[str]) -> None:
+        async with self._lock:
             for path in sorted(paths):
-                name = id_of(path)
+                name = advert_id(path)
                 if name is None:
                     continue
                 found = await pipeline.run(_read, path)
-                if isinstance(found, Found):
-                    self._doubted.pop(path, None)
-                    self._on_place(found)
+                if isinstance(found, DiscoveredTarget):
+                    self._untrusted.pop(path, None)
+                    self._on_advert(found)
                     continue
                 if found is None:
-                    self._doubted.pop(path, None)
-                elif self._doubted.get(path) != found:
-                    self._doubted[path] = found
+                    self._untrusted.pop(path, None)
+                elif self._untrusted.get(path) != found:
+                    self._untrusted[path] = found
                     _log.warning("a running program is passed over: %s", found)
-                self._on_gone(name)
+                self._on_removed(name)
 
 
-def _read(path: str) -> Found | str | None:
+def _read(path: str) -> DiscoveredTarget | str | None:
     """What the file at `path` says, why it can't be believed, or None if it is gone."""
     try:
-        place = read_place(path)
-        return Found(place, tuple(map(os.path.realpath, place.roots)))
+        advert = read_advert(path)
+        return DiscoveredTarget(advert, tuple(map(os.path.realpath, advert.roots)))
     except FileNotFoundError:
         return None
-    except (Distrusted, OSError) as error:
+    except (Untrusted, OSError) as error:
         return str(error)

@@ -10,115 +10,115 @@ from typing import Any, Final
 
 from reloadls.protocol import TargetStatus
 from reloadls.service.targets.advert import (
-    Distrusted,
-    Place,
+    Advert,
+    Untrusted,
+    advert_id,
     check_folders,
-    id_of,
-    read_place,
-    remove_left_over,
+    read_advert,
+    remove_stale,
     targets_folder,
-    targets_here,
+    targets_supported,
 )
-from reloadls.service.targets.connection import TargetLine
+from reloadls.service.targets.connection import TargetConnection
 from reloadls.service.targets.registry import overlap
-from reloadls.service.targets.validation import said_status
+from reloadls.service.targets.validation import validate_status
 from reloadls.wire import methods
 
-__all__ = ["Look", "Seen", "look_at_targets"]
+__all__ = ["QueryResult", "QueriedTarget", "query_targets"]
 
 _ANSWER_S: Final = 2.0
 """How long, in seconds, a program may take to say how it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class QueriedTarget:
     """One program.
 
     Attributes:
-        place: what its file says.
+        advert: what its file says.
         status: what it says itself; ``gone`` if it can't be asked.
-        trouble: why it can't be.
+        problem: why it can't be.
     """
 
-    place: Place
+    advert: Advert
     status: TargetStatus
-    trouble: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class QueryResult:
     """What was found.
 
     Attributes:
-        seen: the programs, in the order in which they were started.
-        doubts: what is there and can't be believed.
+        targets: the programs, in the order in which they were started.
+        problems: what is there and can't be believed.
     """
 
-    seen: tuple[Seen, ...] = ()
-    doubts: tuple[str, ...] = ()
+    targets: tuple[QueriedTarget, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-async def look_at_targets(roots: Iterable[str] = ()) -> Look:
+async def query_targets(roots: Iterable[str] = ()) -> QueryResult:
     """Ask every program, or only those that these paths concern.
 
     Raises:
-        Distrusted: somebody else has, or can get at, the folder.
+        Untrusted: somebody else has, or can get at, the folder.
         OSError: it can't be read.
     """
-    if not targets_here():
-        return Look()
+    if not targets_supported():
+        return QueryResult()
     folder = targets_folder()
     try:
         check_folders(folder)
-        files = sorted(entry.path for entry in os.scandir(folder) if id_of(entry.path) is not None)
+        files = sorted(entry.path for entry in os.scandir(folder) if advert_id(entry.path) is not None)
     except FileNotFoundError:
-        return Look()
-    places, doubts = _read(files)
-    wanted = tuple(map(os.path.realpath, roots))
-    if wanted:
-        places = [place for place in places if overlap(wanted, map(os.path.realpath, place.roots))]
-    seen = await asyncio.gather(*(_ask(folder, place) for place in places))
-    there = sorted((one for one in seen if one is not None), key=lambda one: (one.place.started_at, one.place.id))
-    return Look(tuple(there), tuple(doubts))
+        return QueryResult()
+    adverts, problems = _read(files)
+    real_roots = tuple(map(os.path.realpath, roots))
+    if real_roots:
+        adverts = [advert for advert in adverts if overlap(real_roots, map(os.path.realpath, advert.roots))]
+    targets = await asyncio.gather(*(_ask(folder, advert) for advert in adverts))
+    found = sorted((one for one in targets if one is not None), key=lambda one: (one.advert.started_at, one.advert.id))
+    return QueryResult(tuple(found), tuple(problems))
 
 
-def _read(files: Iterable[str]) -> tuple[list[Place], list[str]]:
-    places, doubts = [], []
+def _read(files: Iterable[str]) -> tuple[list[Advert], list[str]]:
+    adverts, problems = [], []
     for file in files:
         try:
-            places.append(read_place(file))
+            adverts.append(read_advert(file))
         except FileNotFoundError:
             continue
-        except (Distrusted, OSError) as error:
-            doubts.append(str(error))
-    return places, doubts
+        except (Untrusted, OSError) as error:
+            problems.append(str(error))
+    return adverts, problems
 
 
-async def _ask(folder: str, place: Place) -> Seen | None:
+async def _ask(folder: str, advert: Advert) -> QueriedTarget | None:
     """What a program says of itself; None if it is gone."""
-    said: asyncio.Future[TargetStatus] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[TargetStatus] = asyncio.get_running_loop().create_future()
 
-    def take(method: str, params: Any) -> None:
-        if method == methods.DID_CHANGE_STATUS and not said.done():
-            said.set_result(said_status(place, params))
+    def on_notification(method: str, params: Any) -> None:
+        if method == methods.DID_CHANGE_STATUS and not answered.done():
+            answered.set_result(validate_status(advert, params))
 
-    line = TargetLine(take)
-    trouble = None
+    connection = TargetConnection(on_notification)
+    problem = None
     try:
         async with asyncio.timeout(_ANSWER_S):
-            await line.connect(place.socket)
-            answers: set[asyncio.Future[Any]] = {said, line.lost}
+            await connection.connect(advert.socket)
+            answers: set[asyncio.Future[Any]] = {answered, connection.lost}
             await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
     except (ConnectionRefusedError, FileNotFoundError):
-        remove_left_over(folder, place)
+        remove_stale(folder, advert)
         return None
     except TimeoutError:
-        trouble = f"it does not answer within {_ANSWER_S:g} s"
+        problem = f"it does not answer within {_ANSWER_S:g} s"
     except OSError as error:
-        trouble = f"it can't be reached ({error.strerror or error})"
+        problem = f"it can't be reached ({error.strerror or error})"
     finally:
-        line.close()
-    if said.done():
-        return Seen(place, said.result())
-    status = TargetStatus(id=place.id, name=place.name, pid=place.pid, state="gone")
-    return Seen(place, status, line.fault or trouble or "it closed the connection")
+        connection.close()
+    if answered.done():
+        return QueriedTarget(advert, answered.result())
+    status = TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state="gone")
+    return QueriedTarget(advert, status, connection.error or problem or "it closed the connection")

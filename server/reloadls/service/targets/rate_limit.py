@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Budget"]
+__all__ = ["RateLimit"]
 
 
-class Budget:
+class RateLimit:
     """Decides by what it is told; does nothing about it.
 
     Args:

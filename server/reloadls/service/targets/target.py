@@ -12,11 +12,11 @@ import attrs
 from reloadls.protocol import ConnectionLost, InvalidParams, ReloadReport, TargetStatus, make_converter
 from reloadls.protocol.errors import Mismatch
 from reloadls.protocol.messages import TargetState, TriggerParams
-from reloadls.service.parent_process import wait_for_death
-from reloadls.service.targets.advert import Place
-from reloadls.service.targets.connection import Refused, TargetLine
+from reloadls.service.parent_process import wait_for_exit
+from reloadls.service.targets.advert import Advert
+from reloadls.service.targets.connection import RequestRefused, TargetConnection
 from reloadls.service.targets.diagnostics import Outstanding
-from reloadls.service.targets.validation import failed_to_answer, said_report, said_reports, said_status
+from reloadls.service.targets.validation import no_answer_report, validate_report, validate_reports, validate_status
 from reloadls.wire import methods
 from reloadls.wire.jsonio import show
 
@@ -28,7 +28,7 @@ _PAUSE_S: Final = 3.0
 """How long, in seconds, whoever pauses waits for a program to say that it does."""
 _RETRIES_S: Final = (0.0, 0.02, 1.0, 5.0, 30.0)
 """Pauses, in seconds, before each try to connect to a program that is there. Then it is given up."""
-_PROVEN_S: Final = 60.0
+_STABLE_S: Final = 60.0
 """A connection that held this long, in seconds, is trusted again when it is lost."""
 
 _log = logging.getLogger(__name__)
@@ -51,45 +51,45 @@ class Target:
     """Connected while it is wanted: from `begin` to `end`.
 
     Args:
-        place: what its file says.
+        advert: what its file says.
         owner: who is told.
         new: whether the program has begun just now, so that a report it has made already is news.
     """
 
-    def __init__(self, place: Place, owner: TargetOwner, *, new: bool = False) -> None:
-        self.place = place
-        self._pid = place.pid
+    def __init__(self, advert: Advert, owner: TargetOwner, *, new: bool = False) -> None:
+        self.advert = advert
+        self._pid = advert.pid
         """What its process is called here, as soon as that is known: the file may come from another PID namespace."""
-        self.status = TargetStatus(id=place.id, name=place.name, pid=place.pid, state="starting")
-        """What it last said of itself; `starting` until it has, `gone` once it is given up."""
+        self.status = TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state="starting")
+        """What it last said of itself; `starting` until it has, `ended` once it is given up."""
         self.outstanding = Outstanding()
         """What of its reports is still to be seen to."""
         self._owner = owner
-        self._line: TargetLine | None = None
-        self._spoken = asyncio.Event()
+        self._connection: TargetConnection | None = None
+        self._ready = asyncio.Event()
         """Set while it can be asked, and when it is given up."""
         self._given_up = False
-        self._behind = new
+        self._report_missed = new
         """Whether its next status may tell of a report that nobody has been told of."""
         self._paused = False
         self._pausing: asyncio.Task[None] | None = None
-        self._life: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __str__(self) -> str:
-        return f"the program {show(self.place.name)} (process {self.place.pid})"
+        return f"the program {show(self.advert.name)} (process {self.advert.pid})"
 
     # -- life --------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Connect; does nothing while that is so already. A program that was given up is tried anew."""
-        if self._life is not None and not self._given_up:
+        if self._task is not None and not self._given_up:
             return
-        if self._life is not None:
-            self._life.cancel()
+        if self._task is not None:
+            self._task.cancel()
             self._given_up = False
-            self._say("starting")
-        self._life = self._spawn(self._live())
+            self._set_state("starting")
+        self._task = self._spawn(self._run())
 
     async def end(self) -> None:
         """Disconnect."""
@@ -99,96 +99,96 @@ class Target:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         try:
-            gone = await self._stay()
+            ended = await self._stay_connected()
         finally:
-            self._spoken.set()
-        if not gone:
+            self._ready.set()
+        if not ended:
             self._given_up = True
-            self._say("gone")
-            await wait_for_death(self._pid)
+            self._set_state("gone")
+            await wait_for_exit(self._pid)
         self._owner.on_target_ended(self)
 
-    async def _stay(self) -> bool:
+    async def _stay_connected(self) -> bool:
         """Be connected, for as long as that can be done; returns whether that is since the program has ended."""
         tries = iter(_RETRIES_S)
         loop = asyncio.get_running_loop()
         while (pause := next(tries, None)) is not None:
             await asyncio.sleep(pause)
             begun = loop.time()
-            fault = await self._visit()
-            if fault is None:
+            error = await self._connect()
+            if error is None:
                 return True
-            if fault:
-                _log.warning("%s is disconnected: %s", self, fault)
+            if error:
+                _log.warning("%s is disconnected: %s", self, error)
                 break
-            if loop.time() - begun > _PROVEN_S:
+            if loop.time() - begun > _STABLE_S:
                 tries = iter(_RETRIES_S)
         return False
 
-    async def _visit(self) -> str | None:
+    async def _connect(self) -> str | None:
         """Connect, and stay until that is over.
 
         Returns:
             What it did wrong, nothing if the connection is just gone, or None if the program is.
         """
-        line = TargetLine(self._take)
+        connection = TargetConnection(self._on_notification)
         try:
-            await line.connect(self.place.socket)
+            await connection.connect(self.advert.socket)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except (OSError, TimeoutError) as error:
             _log.info("%s can't be connected to: %s", self, error)
-            return line.fault or ""
-        self._line = line
-        self._spoken.clear()
-        self._behind = self._behind or self.status.state != "starting"
+            return connection.error or ""
+        self._connection = connection
+        self._ready.clear()
+        self._report_missed = self._report_missed or self.status.state != "starting"
         if self._paused:
-            self._pausing = self._ask(methods.PAUSE)
-        if line.pid is not None:
-            self._pid = line.pid
-        death = asyncio.ensure_future(wait_for_death(self._pid))
+            self._pausing = self._send_request(methods.PAUSE)
+        if connection.pid is not None:
+            self._pid = connection.pid
+        death = asyncio.ensure_future(wait_for_exit(self._pid))
         try:
-            await asyncio.wait({line.lost, death}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connection.lost, death}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             death.cancel()
-            line.close()
-            self._line = None
-            self._spoken.clear()  # until it can be connected to again, or is given up
-        return None if death.done() and not death.cancelled() else line.fault or ""
+            connection.close()
+            self._connection = None
+            self._ready.clear()  # until it can be connected to again, or is given up
+        return None if death.done() and not death.cancelled() else connection.error or ""
 
     # -- what it says ------------------------------------------------------------------------------------
 
-    def _take(self, method: str, params: object) -> None:
+    def _on_notification(self, method: str, params: object) -> None:
         if method == methods.DID_CHANGE_STATUS:
-            self._take_status(said_status(self.place, params))
+            self._on_status(validate_status(self.advert, params))
         elif method == methods.DID_RELOAD:
-            self._take_report(said_report(self.place, params))
+            self._on_report(validate_report(self.advert, params))
 
-    def _take_status(self, status: TargetStatus) -> None:
-        said, outstanding = status.last_report, self.outstanding
-        if said is None:
+    def _on_status(self, status: TargetStatus) -> None:
+        report, outstanding = status.last_report, self.outstanding
+        if report is None:
             status = attrs.evolve(status, last_report=self.status.last_report)
-        elif said != self.status.last_report:
-            outstanding = outstanding.after(said)
-            if self._behind:
-                self._owner.on_target_report(self, said)
-        self._behind = False
-        self._spoken.set()
-        self._become(status, outstanding)
+        elif report != self.status.last_report:
+            outstanding = outstanding.after(report)
+            if self._report_missed:
+                self._owner.on_target_report(self, report)
+        self._report_missed = False
+        self._ready.set()
+        self._update(status, outstanding)
 
-    def _take_report(self, report: ReloadReport) -> None:
+    def _on_report(self, report: ReloadReport) -> None:
         self._owner.on_target_report(self, report)
-        self._become(attrs.evolve(self.status, last_report=report), self.outstanding.after(report))
+        self._update(attrs.evolve(self.status, last_report=report), self.outstanding.after(report))
 
-    def _become(self, status: TargetStatus, outstanding: Outstanding) -> None:
+    def _update(self, status: TargetStatus, outstanding: Outstanding) -> None:
         if (status, outstanding) != (self.status, self.outstanding):
             self.status, self.outstanding = status, outstanding
             self._owner.on_target(self)
 
-    def _say(self, state: TargetState) -> None:
-        self._become(attrs.evolve(self.status, state=state), self.outstanding)
+    def _set_state(self, state: TargetState) -> None:
+        self._update(attrs.evolve(self.status, state=state), self.outstanding)
 
     # -- what it is asked --------------------------------------------------------------------------------
 
@@ -198,46 +198,46 @@ class Target:
         begun = loop.time()
         try:
             async with asyncio.timeout(ANSWER_S):
-                return said_reports(self.place, await self._answer(uris))
+                return validate_reports(self.advert, await self._answer(uris))
         except TimeoutError:
             reason = f"it did not answer within {ANSWER_S:g} s"
-        except (Refused, ConnectionLost) as error:
+        except (RequestRefused, ConnectionLost) as error:
             reason = str(error)
         except (InvalidParams, Mismatch) as error:
             reason = f"it answered what can't be: {error}"
-        return (failed_to_answer(self.place, loop.time() - begun, reason),)
+        return (no_answer_report(self.advert, loop.time() - begun, reason),)
 
     async def _answer(self, uris: tuple[str, ...] | None) -> Any:
-        await self._spoken.wait()
-        if self._line is None:
+        await self._ready.wait()
+        if self._connection is None:
             raise ConnectionLost("it can't be reached")
-        return await self._line.ask(methods.TRIGGER, make_converter().unstructure(TriggerParams(uris)))
+        return await self._connection.request(methods.TRIGGER, make_converter().unstructure(TriggerParams(uris)))
 
     def pause(self, paused: bool) -> None:
         """It is to take nothing up, or to go on; one that is not connected will be told as soon as it is."""
         if paused != self._paused:
             self._paused = paused
-            self._pausing = self._ask(methods.PAUSE if paused else methods.RESUME)
+            self._pausing = self._send_request(methods.PAUSE if paused else methods.RESUME)
 
     async def settled(self) -> None:
         """Return when it has said that it is paused, or goes on, as last asked; or when that takes too long."""
         if self._pausing is not None:
             await asyncio.wait({self._pausing}, timeout=_PAUSE_S)
 
-    def _ask(self, method: str) -> asyncio.Task[None] | None:
+    def _send_request(self, method: str) -> asyncio.Task[None] | None:
         """Send a request at once: one that does not answer yet will do it in turn."""
-        if self._line is None:
+        if self._connection is None:
             return None
         try:
-            return self._spawn(self._adopt(method, self._line.ask(method)))
-        except (Refused, ConnectionLost) as error:
+            return self._spawn(self._on_response(method, self._connection.request(method)))
+        except (RequestRefused, ConnectionLost) as error:
             _log.info("%s could not be sent %s: %s", self, method, error)
             return None
 
-    async def _adopt(self, method: str, answer: asyncio.Future[Any]) -> None:
+    async def _on_response(self, method: str, answer: asyncio.Future[Any]) -> None:
         try:
-            self._take_status(said_status(self.place, await answer))
-        except (Refused, ConnectionLost, InvalidParams, Mismatch) as error:
+            self._on_status(validate_status(self.advert, await answer))
+        except (RequestRefused, ConnectionLost, InvalidParams, Mismatch) as error:
             _log.info("%s did not answer %s: %s", self, method, error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -19,9 +19,9 @@ from reloadls.protocol import (
     to_uri,
 )
 from reloadls.protocol.errors import Mismatch
-from reloadls.service.targets.advert import Place
+from reloadls.service.targets.advert import Advert
 
-__all__ = ["failed_to_answer", "said_report", "said_reports", "said_status"]
+__all__ = ["no_answer_report", "validate_report", "validate_reports", "validate_status"]
 
 
 @attrs.frozen
@@ -31,8 +31,8 @@ class _Status:
     targets: tuple[TargetStatus, ...]
 
 
-def said_status(place: Place, params: object) -> TargetStatus:
-    """What the program at `place` says of itself in a status.
+def validate_status(advert: Advert, params: object) -> TargetStatus:
+    """What the program at `advert` says of itself in a status.
 
     Raises:
         InvalidParams: it is no status.
@@ -42,42 +42,42 @@ def said_status(place: Place, params: object) -> TargetStatus:
     if len(status.targets) != 1:
         raise Mismatch(f"must hold one program, not {len(status.targets)}", field="targets")
     target = status.targets[0]
-    if (target.id, target.pid) != (place.id, place.pid):
+    if (target.id, target.pid) != (advert.id, advert.pid):
         raise Mismatch(f"is that of another program ({target.id[:100]!r})", field="targets[0]")
-    report = None if target.last_report is None else _checked(place, target.last_report)
-    return TargetStatus(id=place.id, name=place.name, pid=place.pid, state=target.state, last_report=report)
+    report = None if target.last_report is None else _validated(advert, target.last_report)
+    return TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state=target.state, last_report=report)
 
 
-def said_report(place: Place, params: object) -> ReloadReport:
-    """What the program at `place` says that it did; its URIs are spelled as all of ours.
+def validate_report(advert: Advert, params: object) -> ReloadReport:
+    """What the program at `advert` says that it did; its URIs are spelled as all of ours.
 
     Raises:
         InvalidParams: it is no report.
         Mismatch: it is that of another program, or can't be so.
     """
-    return _checked(place, structure_params(make_converter(), params, ReloadReport))
+    return _validated(advert, structure_params(make_converter(), params, ReloadReport))
 
 
-def said_reports(place: Place, result: object) -> tuple[ReloadReport, ...]:
+def validate_reports(advert: Advert, result: object) -> tuple[ReloadReport, ...]:
     """The same of several, as they answer `reload/trigger`."""
     reports: Any = structure_params(make_converter(), result, tuple[ReloadReport, ...])
-    return tuple(_checked(place, report) for report in reports)
+    return tuple(_validated(advert, report) for report in reports)
 
 
-def failed_to_answer(place: Place, seconds: float, reason: str) -> ReloadReport:
+def no_answer_report(advert: Advert, seconds: float, reason: str) -> ReloadReport:
     """Stands for the report that did not come within `seconds`."""
     return ReloadReport(
-        target=place.id,
+        target=advert.id,
         clock="",
         at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
         duration_ms=round(seconds * 1000, 3),
         status="failed",
-        error=ReportError(type="NoAnswer", message=f"{place.name} (process {place.pid}): {reason}"),
+        error=ReportError(type="NoAnswer", message=f"{advert.name} (process {advert.pid}): {reason}"),
     )
 
 
-def _checked(place: Place, report: ReloadReport) -> ReloadReport:
-    if report.target != place.id:
+def _validated(advert: Advert, report: ReloadReport) -> ReloadReport:
+    if report.target != advert.id:
         raise Mismatch(f"is another program ({report.target[:100]!r})", field="target")
     if not 0 <= report.duration_ms < float("inf"):
         raise Mismatch(f"can't be {report.duration_ms}", field="durationMs")

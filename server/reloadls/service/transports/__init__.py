@@ -1,14 +1,14 @@
 """How clients reach the service: the standard streams, TCP, WebSocket, a Unix domain socket."""
 
-from .gate import without_token
+from .authentication import strip_token
+from .errors import ServeError
 from .listening import Listening, listen
-from .refusal import CantServe
 from .sockets import Limits, serve_clients
 from .stdio import serve_stdio
 from .token_file import default_token_file, make_new_token, read_or_make_token
 
 __all__ = [
-    "CantServe",
+    "ServeError",
     "Limits",
     "Listening",
     "default_token_file",
@@ -17,5 +17,5 @@ __all__ = [
     "read_or_make_token",
     "serve_clients",
     "serve_stdio",
-    "without_token",
+    "strip_token",
 ]

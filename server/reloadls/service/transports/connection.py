@@ -11,7 +11,7 @@ from typing import Final, cast
 from reloadls.base.event import Event
 
 from .conversation import resolve
-from .stall import Stall
+from .stall import StallDetector
 
 __all__ = ["Connection"]
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 _HIGH_WATER: Final = 256 * 1024
 """Unsent bytes beyond which `drain` waits."""
-_INPUT_STOP: Final = 16 * 1024 * 1024
+_MAX_UNSENT: Final = 16 * 1024 * 1024
 """Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
 _SLICE: Final = 512
 """Bytes that are processed at once while there is an allowance: other clients are served between two slices."""
@@ -53,15 +53,15 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
-        self._deaf = False
-        self._held = bytearray()  # received, and waits for its turn
+        self._input_stopped = False
+        self._received = bytearray()  # received, and waits for its turn
         self._next: asyncio.Handle | None = None
-        self._room = Event()
-        self._room.set()
+        self._writable = Event()
+        self._writable.set()
         self._written = 0
-        self._stall = Stall(drop_after)
-        self._pace = drop_after / 4
-        self._look: asyncio.TimerHandle | None = None
+        self._stall = StallDetector(drop_after)
+        self._stall_interval = drop_after / 4
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     # -- sending -----------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until there is room for more, or nobody to send it to."""
-        await self._room.wait()
+        await self._writable.wait()
 
     async def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until everything is sent; return whether it is."""
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
             self._transport.set_write_buffer_limits(high=0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await self._room.wait()
+                    await self._writable.wait()
         return self.pending == 0
 
     def is_closing(self) -> bool:
@@ -93,11 +93,11 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Send nothing more, and forget what is queued."""
-        if self._look is not None:
-            self._look.cancel()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
         if self._transport is not None:
             self._transport.abort()
-        self._room.set()
+        self._writable.set()
 
     def _send(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -105,28 +105,28 @@ class Connection(asyncio.Protocol):
             return
         self._written += len(data)
         self._transport.write(data)
-        if self._look is None and self.pending:
+        if self._stall_timer is None and self.pending:
             self._watch_for_stall()
 
     def _watch_for_stall(self) -> None:
         waiting, now = self.pending, self._loop.time()
-        self._look = None
-        if self._stall.is_over(self._written - waiting, waiting, now):
+        self._stall_timer = None
+        if self._stall.is_stalled(self._written - waiting, waiting, now):
             _log.warning("%s is dropped: it reads nothing while %d bytes wait for it", self.name, waiting)
             self.close()
         elif waiting:
-            self._look = self._loop.call_later(self._pace, self._watch_for_stall)
+            self._stall_timer = self._loop.call_later(self._stall_interval, self._watch_for_stall)
 
     # -- the end -----------------------------------------------------------------------------------------
 
-    def stop_taking(self) -> None:
+    def stop_reading(self) -> None:
         """Take no more input; what still comes is dropped."""
-        self._deaf = True
-        self._held.clear()
+        self._input_stopped = True
+        self._received.clear()
 
-    async def leave(self) -> None:
+    async def close_gracefully(self) -> None:
         """Send what is still to be sent, within bounds, and close."""
-        self._say_goodbye()
+        self._send_close()
         sent = await self.flush(_FLUSH_S)
         if sent and self._transport is not None and not self.is_closing():
             with contextlib.suppress(OSError, RuntimeError, NotImplementedError):
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
     def refuse(self) -> None:
         """The client may not be here: say so when closing, if there is a way."""
 
-    def _say_goodbye(self) -> None:
+    def _send_close(self) -> None:
         """Tell the client that this is the end, if there is a way."""
 
     # -- what asyncio calls ------------------------------------------------------------------------------
@@ -150,50 +150,50 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self._deaf:
+        if self._input_stopped:
             return
-        self._held += data
+        self._received += data
         if self._next is None:
-            self._take_held()
+            self._process_received()
 
-    def _take_held(self) -> None:
+    def _process_received(self) -> None:
         self._next = None
-        while self._held and not self._deaf and self.allowance is None:
-            data, self._held = bytes(self._held), bytearray()
-            self._take_safely(data)
-        if self._held and not self._deaf:
-            self._take_slice(self.allowance or 0)
+        while self._received and not self._input_stopped and self.allowance is None:
+            data, self._received = bytes(self._received), bytearray()
+            self._process_safely(data)
+        if self._received and not self._input_stopped:
+            self._process_slice(self.allowance or 0)
         self._control_reading()
 
-    def _take_slice(self, allowed: int) -> None:
-        piece = bytes(self._held[: min(allowed, _SLICE)])
-        del self._held[: len(piece)]
+    def _process_slice(self, allowed: int) -> None:
+        piece = bytes(self._received[: min(allowed, _SLICE)])
+        del self._received[: len(piece)]
         self.allowance = allowed - len(piece)
-        self._take_safely(piece)  # may lift the limit
+        self._process_safely(piece)  # may lift the limit
         if self.allowance == 0:
-            self._held.clear()
+            self._received.clear()
             self.on_excess()
-        elif self._held:
-            self._next = self._loop.call_soon(self._take_held)
+        elif self._received:
+            self._next = self._loop.call_soon(self._process_received)
 
-    def _take_safely(self, data: bytes) -> None:
+    def _process_safely(self, data: bytes) -> None:
         try:
-            self._take(data)
+            self._process(data)
         except Exception:
             _log.exception("%s sent what can't be processed, and is dropped", self.name)
-            self._deaf = True
+            self._input_stopped = True
             self.close()
 
     def _control_reading(self) -> None:
         """Read on, unless something is held, or the client does not read what it is sent."""
         if self._transport is None or self._transport.is_closing():
             return
-        if self._next is not None or self.pending > _INPUT_STOP:
+        if self._next is not None or self.pending > _MAX_UNSENT:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
 
-    def _take(self, data: bytes) -> None:
+    def _process(self, data: bytes) -> None:
         self.on_input(data)
 
     def eof_received(self) -> bool:
@@ -210,9 +210,9 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """More waits than is good."""
-        self._room.clear()
+        self._writable.clear()
 
     def resume_writing(self) -> None:
         """The client has taken enough."""
-        self._room.set()
+        self._writable.set()
         self._control_reading()

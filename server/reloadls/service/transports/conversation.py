@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from reloadls.protocol import SafeProtocol
 
-__all__ = ["Line", "converse", "resolve"]
+__all__ = ["ClientStream", "converse", "resolve"]
 
 _SETTLE_S: Final = 2.0
 """Seconds that requests in flight are given when the client or the process goes."""
@@ -16,22 +16,22 @@ _END_S: Final = 2.0
 """Seconds that a session is given to say that it has stopped."""
 
 
-class Line(Protocol):
+class ClientStream(Protocol):
     """What a conversation needs of its transport."""
 
     def is_closing(self) -> bool:
         """Return whether nothing is sent any more."""
 
-    def stop_taking(self) -> None:
+    def stop_reading(self) -> None:
         """Take no more input."""
 
-    async def leave(self) -> None:
+    async def close_gracefully(self) -> None:
         """Send what is still to be sent, within bounds, and close."""
 
 
 async def converse(
     protocol: SafeProtocol,
-    line: Line,
+    stream: ClientStream,
     *,
     ended: asyncio.Future[None],
     draining: asyncio.Future[None] | None = None,
@@ -44,7 +44,7 @@ async def converse(
 
     Args:
         protocol: has its writer already.
-        line: what it writes to.
+        stream: what it writes to.
         ended: done when the client sends nothing more, or is gone.
         draining: done when the process is to end; this does not cancel it. The code is 0 then.
         end: ends the session; called when draining, while the client can still be told.
@@ -58,7 +58,7 @@ async def converse(
         await asyncio.wait({ended, over} | ({draining} if draining else set()), return_when=asyncio.FIRST_COMPLETED)
         if not over.done():
             # A script may close its end first and read the replies afterwards.
-            await protocol.settle(0 if line.is_closing() else _SETTLE_S)
+            await protocol.settle(0 if stream.is_closing() else _SETTLE_S)
             if draining is not None and draining.done():
                 if end is not None:
                     ending = asyncio.ensure_future(end())
@@ -66,9 +66,9 @@ async def converse(
                 protocol.stop(0)
             protocol.end_of_input()
     finally:
-        line.stop_taking()
+        stream.stop_reading()
         protocol.close()
-        await line.leave()
+        await stream.close_gracefully()
         if ending is not None:
             # Whatever it was waiting for, as a client that doesn't read, is gone now.
             await ending

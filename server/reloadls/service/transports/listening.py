@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .refusal import CantServe
+from .errors import ServeError
 from .unix_socket import listen_on_path
 
 __all__ = ["Listening", "SocketTransport", "listen"]
@@ -41,10 +41,10 @@ def listen(transport: SocketTransport, address: str) -> Iterator[Listening]:
         address: `HOST:PORT`, port 0 for any free one; for `socket` a path.
 
     Raises:
-        CantServe: the address is none, is not for this machine or user alone, or is taken; or a library is missing.
+        ServeError: the address is none, is not for this machine or user alone, or is taken; or a library is missing.
     """
     if transport == "ws" and importlib.util.find_spec("websockets") is None:
-        raise CantServe("--ws", address, "needs the library websockets: install reloadls[ws]")
+        raise ServeError("--ws", address, "needs the library websockets: install reloadls[ws]")
     if transport == "socket":
         with listen_on_path(address, _BACKLOG) as (listening, path):
             yield Listening(listening, path)
@@ -57,12 +57,12 @@ def listen(transport: SocketTransport, address: str) -> Iterator[Listening]:
 def _listen_on_port(option: str, value: str) -> socket.socket:
     match = _ADDRESS.fullmatch(value)
     if match is None or int(match["port"]) > 65535:
-        raise CantServe(option, value, "must be HOST:PORT, such as 127.0.0.1:0; the port is 0 to 65535, 0 for any")
+        raise ServeError(option, value, "must be HOST:PORT, such as 127.0.0.1:0; the port is 0 to 65535, 0 for any")
     family, host = _loopback(option, value, match["v6"] or match["host"])
     try:
         listening = socket.create_server((host, int(match["port"])), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise CantServe(option, value, _explain(error)) from None
+        raise ServeError(option, value, _explain(error)) from None
     listening.setblocking(False)
     return listening
 
@@ -74,7 +74,7 @@ def _loopback(option: str, value: str, host: str) -> tuple[socket.AddressFamily,
     except ValueError:
         found = []
     if not found or not all(address.is_loopback for address in found):
-        raise CantServe(option, value, "must be a loopback address: 127.0.0.1, [::1] or localhost")
+        raise ServeError(option, value, "must be a loopback address: 127.0.0.1, [::1] or localhost")
     first = min(found, key=lambda address: address.version)
     return socket.AF_INET if first.version == 4 else socket.AF_INET6, str(first)
 

@@ -13,16 +13,16 @@ from typing import Final, Protocol
 
 from reloadls.protocol import RequestFailed, SafeProtocol, dumps
 
+from .authentication import Authenticator
 from .connection import Connection
 from .conversation import converse, resolve
-from .gate import Gate
-from .refusals import Refusals
+from .refusal_log import RefusalLog
 
 __all__ = ["Limits", "Server", "serve_clients"]
 
 _log = logging.getLogger(__name__)
 
-_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_OUT_OF_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_S: Final = 0.5
 """Seconds between two tries to take a client while the system has no room for one."""
 
@@ -33,13 +33,13 @@ class Limits:
 
     drop_after: float = 60.0
     """Seconds that it may take nothing of what waits for it."""
-    hello_within: float = 10.0
+    token_timeout: float = 10.0
     """Seconds in which it must have shown the token."""
-    hello_bytes: int = 64 * 1024
+    token_bytes: int = 64 * 1024
     """Bytes in which it must have shown the token."""
-    hello_messages: int = 32
+    token_messages: int = 32
     """Messages, frames included, in which it must have shown the token."""
-    hello_clients: int = 64
+    token_clients: int = 64
     """Clients at a time that have not shown it; of more, the one that is there longest is refused."""
 
 
@@ -65,7 +65,7 @@ async def serve_clients(
     token: str | None = None,
     origins: Sequence[str] | None = None,
     limits: Limits | None = None,
-    on_short: Callable[[], None] = lambda: None,
+    on_exhausted: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve whoever connects, until `draining` is done; then see every conversation to its end.
 
@@ -76,10 +76,10 @@ async def serve_clients(
         token: what clients must show; None: nothing.
         origins: the web pages that may connect, when clients speak WebSocket; None: they don't.
         limits: what clients may do.
-        on_short: called when a client can't be taken since the system has no room for it, to make some.
+        on_exhausted: called when a client can't be taken since the system has no room for it, to make some.
     """
     clients = _Clients(
-        make_server, draining, token=token, origins=origins, limits=limits or Limits(), on_short=on_short
+        make_server, draining, token=token, origins=origins, limits=limits or Limits(), on_exhausted=on_exhausted
     )
     accepting = asyncio.create_task(clients.accept(listening))
     try:
@@ -89,7 +89,7 @@ async def serve_clients(
         await asyncio.wait({accepting})
         listening.close()
         resolve(draining)
-        await clients.leave()
+        await clients.close()
     if not accepting.cancelled():
         await accepting
 
@@ -103,46 +103,46 @@ class _Clients:
         token: str | None,
         origins: Sequence[str] | None,
         limits: Limits,
-        on_short: Callable[[], None],
+        on_exhausted: Callable[[], None],
     ) -> None:
         self._make_server = make_server
         self._draining = draining
         self._token = token
         self._origins = origins
         self._limits = limits
-        self._on_short = on_short
+        self._on_exhausted = on_exhausted
         if origins is not None:
             # Not when the first client comes: there may be no descriptor left to read a module with.
             from . import websocket  # noqa: F401, PLC0415
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals = Refusals()
-        self._waiting: dict[_Visit, None] = {}
+        self._refusals = RefusalLog()
+        self._unauthenticated: dict[_ClientConnection, None] = {}
 
     async def accept(self, listening: socket.socket) -> None:
         """Take one client after the other."""
         loop = asyncio.get_running_loop()
-        short = False
+        exhausted = False
         while True:
             try:
                 client, _ = await loop.sock_accept(listening)
             except OSError as error:
                 if listening.fileno() < 0:
                     raise
-                if error.errno in _SHORT and not short:
+                if error.errno in _OUT_OF_RESOURCES and not exhausted:
                     _log.warning("no room for another client, trying again: %s", error)
-                    self._on_short()
-                short = short or error.errno in _SHORT
+                    self._on_exhausted()
+                exhausted = exhausted or error.errno in _OUT_OF_RESOURCES
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            if short:
+            if exhausted:
                 _log.warning("there is room for clients again")
-                short = False
+                exhausted = False
             task = asyncio.create_task(self._serve(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
         """Wait until every conversation is over."""
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -151,7 +151,7 @@ class _Clients:
     async def _serve(self, client: socket.socket) -> None:
         name = f"client {next(self._numbers)}"
         try:
-            visit = _Visit(
+            client_connection = _ClientConnection(
                 name,
                 self._make_server(),
                 token=self._token,
@@ -159,32 +159,34 @@ class _Clients:
                 limits=self._limits,
                 refusals=self._refusals,
             )
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: visit.connection, client)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: client_connection.connection, client)
         except Exception as error:
-            short = isinstance(error, OSError) and error.errno in _SHORT
-            _log.warning("%s can't be served: %s", name, error, exc_info=None if short else error)
+            exhausted = isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES
+            _log.warning("%s can't be served: %s", name, error, exc_info=None if exhausted else error)
             client.close()
             return
         _log.info("%s is there", name)
-        self._wait_for_token(visit)
+        self._limit_unauthenticated(client_connection)
         try:
-            await visit.run(self._draining)
+            await client_connection.run(self._draining)
         except Exception:
             _log.exception("the conversation with %s failed", name)
         finally:
-            self._waiting.pop(visit, None)
+            self._unauthenticated.pop(client_connection, None)
         _log.info("%s is gone", name)
 
-    def _wait_for_token(self, visit: _Visit) -> None:
-        if visit.is_admitted:
+    def _limit_unauthenticated(self, client_connection: _ClientConnection) -> None:
+        if client_connection.is_authenticated:
             return
-        self._waiting = {other: None for other in self._waiting if not other.is_admitted} | {visit: None}
-        for oldest in list(self._waiting)[: len(self._waiting) - self._limits.hello_clients]:
-            del self._waiting[oldest]
-            oldest.refuse(f"no token came while more than {self._limits.hello_clients} clients had shown none")
+        self._unauthenticated = {other: None for other in self._unauthenticated if not other.is_authenticated} | {
+            client_connection: None
+        }
+        for oldest in list(self._unauthenticated)[: len(self._unauthenticated) - self._limits.token_clients]:
+            del self._unauthenticated[oldest]
+            oldest.refuse(f"no token came while more than {self._limits.token_clients} clients had shown none")
 
 
-class _Visit:
+class _ClientConnection:
     """One client: its connection, its way in, and its server."""
 
     def __init__(
@@ -195,28 +197,28 @@ class _Visit:
         token: str | None,
         origins: Sequence[str] | None,
         limits: Limits,
-        refusals: Refusals,
+        refusals: RefusalLog,
     ) -> None:
         self._name = name
         self._server = server
         self._limits = limits
         self._refusals = refusals
-        self._gate = Gate(token, on_open=self._on_open, on_refused=self._on_refused)
+        self._authenticator = Authenticator(token, on_accepted=self._on_accepted, on_refused=self._on_refused)
         self.connection = self._connect(origins)
         self.connection.log_refusal = self._log_refusal
-        server.protocol.admit = self._gate.admit
+        server.protocol.admit = self._authenticator.admit
         server.protocol.on_received = self._count
         server.protocol.set_writer(self.connection, include_headers=not self.connection.has_frames)
-        if self._gate.is_open:
+        if self._authenticator.is_authenticated:
             server.admit()
         else:
-            self.connection.allowance = limits.hello_bytes
-            self.connection.on_excess = lambda: self.refuse(f"no token came within {limits.hello_bytes} bytes")
+            self.connection.allowance = limits.token_bytes
+            self.connection.on_excess = lambda: self.refuse(f"no token came within {limits.token_bytes} bytes")
 
     @property
-    def is_admitted(self) -> bool:
+    def is_authenticated(self) -> bool:
         """Whether it has shown the token, or needs none."""
-        return self._gate.is_open
+        return self._authenticator.is_authenticated
 
     def _connect(self, origins: Sequence[str] | None) -> Connection:
         if origins is None:
@@ -226,7 +228,7 @@ class _Visit:
         from .websocket import WebSocketConnection  # noqa: PLC0415 - needs an extra
 
         over_frames = WebSocketConnection(
-            self._name, drop_after=self._limits.drop_after, origins=origins, on_bearer=self._gate.opens_with
+            self._name, drop_after=self._limits.drop_after, origins=origins, on_bearer=self._authenticator.accepts
         )
         over_frames.on_frames = self._count
         over_frames.on_input = self._on_message
@@ -234,8 +236,8 @@ class _Visit:
 
     def _count(self, received: int) -> None:
         """Refuse a client that has sent too many messages without the token: each costs more than its bytes."""
-        most = self._limits.hello_messages
-        if received > most and not self._gate.is_open and self._server.protocol.exit_code is None:
+        most = self._limits.token_messages
+        if received > most and not self._authenticator.is_authenticated and self._server.protocol.exit_code is None:
             self.refuse(f"no token was received within {most} messages")
 
     def _on_message(self, body: bytes) -> None:
@@ -244,8 +246,8 @@ class _Visit:
 
     async def run(self, draining: asyncio.Future[None]) -> None:
         """See it through."""
-        within = self._limits.hello_within
-        deadline = asyncio.get_running_loop().call_later(within, self._refuse_late)
+        within = self._limits.token_timeout
+        deadline = asyncio.get_running_loop().call_later(within, self._refuse_on_timeout)
         try:
             await converse(
                 self._server.protocol,
@@ -259,7 +261,7 @@ class _Visit:
             self.connection.close()
             await self._server.end()
 
-    def _on_open(self) -> None:
+    def _on_accepted(self) -> None:
         self.connection.allowance = None
         self._server.admit()
 
@@ -271,9 +273,9 @@ class _Visit:
         self.connection.refuse()
         self._server.protocol.stop()
 
-    def _refuse_late(self) -> None:
-        if not self._gate.is_open:
-            self.refuse(f"no token came within {self._limits.hello_within:g} s")
+    def _refuse_on_timeout(self) -> None:
+        if not self._authenticator.is_authenticated:
+            self.refuse(f"no token came within {self._limits.token_timeout:g} s")
 
     def refuse(self, reason: str) -> None:
         """Tell it why it may not be here, and end the conversation."""

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-__all__ = ["Stall"]
+__all__ = ["StallDetector"]
 
 
-class Stall:
+class StallDetector:
     """Decides by what it is told; does nothing about it.
 
     Args:
-        patience: seconds that a client may take nothing while something waits.
+        timeout: seconds that a client may take nothing while something waits.
     """
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self._taken = -1
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._received = -1
         self._since = 0.0
 
-    def is_over(self, taken: int, waiting: int, now: float) -> bool:
+    def is_stalled(self, received: int, waiting: int, now: float) -> bool:
         """Return whether the client's time is over.
 
         Args:
-            taken: bytes it has taken in all.
+            received: bytes it has taken in all.
             waiting: bytes that wait for it.
             now: seconds, of any clock that only goes forward.
         """
-        if not waiting or taken != self._taken:
-            self._taken, self._since = taken, now
+        if not waiting or received != self._received:
+            self._received, self._since = received, now
             return False
-        return now - self._since >= self._patience
+        return now - self._since >= self._timeout

@@ -50,11 +50,11 @@ async def serve_stdio(
         raise TypeError(f"serve_stdio needs a server with SafeProtocol, not {type(protocol).__name__}")
     with _claimed(stdin_fd, stdout_fd) as (source, sink):
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line = _StdioLine(protocol, source, sink, lambda: resolve(ended))
-        return await converse(protocol, line, ended=ended, draining=draining, end=end)
+        stream = _StdioStream(protocol, source, sink, lambda: resolve(ended))
+        return await converse(protocol, stream, ended=ended, draining=draining, end=end)
 
 
-class _StdioLine:
+class _StdioStream:
     """Both descriptors, as the line of a conversation."""
 
     def __init__(self, protocol: SafeProtocol, source: int, sink: int, on_end: Callable[[], None]) -> None:
@@ -66,10 +66,10 @@ class _StdioLine:
     def is_closing(self) -> bool:
         return self._writer.is_closing()
 
-    def stop_taking(self) -> None:
+    def stop_reading(self) -> None:
         self._reader.close()
 
-    async def leave(self) -> None:
+    async def close_gracefully(self) -> None:
         await self._writer.flush(_FLUSH_S)
         self._writer.close()
 

@@ -13,13 +13,13 @@ import platformdirs
 
 from reloadls.base.folders import make_private
 
-from .refusal import CantServe
+from .errors import ServeError
 
 __all__ = ["default_token_file", "make_new_token", "read_or_make_token"]
 
 _OPTION: Final = "--token-file"
-_MOST: Final = 4096
-_LEAST: Final = 16
+_MAX_BYTES: Final = 4096
+_MIN_LENGTH: Final = 16
 """Characters that a token must have: a short one can be guessed."""
 
 
@@ -32,7 +32,7 @@ def read_or_make_token(path: str) -> str:
     """Return the token in the file, and make it if it is not there; its folder too.
 
     Raises:
-        CantServe: the file can't be made or read, is not ours, holds no token, or others can read it.
+        ServeError: the file can't be made or read, is not ours, holds no token, or others can read it.
     """
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -40,14 +40,14 @@ def read_or_make_token(path: str) -> str:
         _make(path)
         return _read(path)
     except OSError as error:
-        raise CantServe(_OPTION, path, f"can't be used ({error.strerror}); must be a file of yours") from None
+        raise ServeError(_OPTION, path, f"can't be used ({error.strerror}); must be a file of yours") from None
 
 
 def make_new_token(path: str) -> str:
     """Put a new token into the file, whatever is there, and return it. A service that runs keeps the one it has.
 
     Raises:
-        CantServe: the file can't be made.
+        ServeError: the file can't be made.
     """
     try:
         if os.path.isdir(path):
@@ -55,7 +55,7 @@ def make_new_token(path: str) -> str:
         _make(path, replace=True)
         return _read(path)
     except OSError as error:
-        raise CantServe(_OPTION, path, f"can't be made ({error.strerror}); must be a file of yours") from None
+        raise ServeError(_OPTION, path, f"can't be made ({error.strerror}); must be a file of yours") from None
 
 
 def _read(path: str) -> str:
@@ -63,31 +63,35 @@ def _read(path: str) -> str:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         _check(path, os.fstat(descriptor))
-        content = os.read(descriptor, _MOST + 1)
+        content = os.read(descriptor, _MAX_BYTES + 1)
     finally:
         os.close(descriptor)
     try:
         token = content.decode("ascii").strip()
     except UnicodeDecodeError:
         token = ""
-    if not token.isprintable() or not token or " " in token or len(content) > _MOST:
-        raise CantServe(_OPTION, path, "holds no token; must be one word in ASCII: delete it to have one made")
-    if len(token) < _LEAST:
-        reason = f"holds a token of {len(token)} characters; must have at least {_LEAST}: delete it to have one made"
-        raise CantServe(_OPTION, path, reason)
+    if not token.isprintable() or not token or " " in token or len(content) > _MAX_BYTES:
+        raise ServeError(_OPTION, path, "holds no token; must be one word in ASCII: delete it to have one made")
+    if len(token) < _MIN_LENGTH:
+        reason = (
+            f"holds a token of {len(token)} characters; must have at least {_MIN_LENGTH}: delete it to have one made"
+        )
+        raise ServeError(_OPTION, path, reason)
     return token
 
 
 def _check(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise CantServe(_OPTION, path, "is no regular file")
+        raise ServeError(_OPTION, path, "is no regular file")
     if os.name == "nt":
         return
     if status.st_uid != os.geteuid():
-        raise CantServe(_OPTION, path, "belongs to somebody else; must be a file of yours")
+        raise ServeError(_OPTION, path, "belongs to somebody else; must be a file of yours")
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
-        raise CantServe(_OPTION, path, f"others may use it (mode {mode:04o}): delete it, or do chmod 600 and change it")
+        raise ServeError(
+            _OPTION, path, f"others may use it (mode {mode:04o}): delete it, or do chmod 600 and change it"
+        )
 
 
 def _make(path: str, *, replace: bool = False) -> None:

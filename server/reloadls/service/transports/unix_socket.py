@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from .refusal import CantServe
+from .errors import ServeError
 
 __all__ = ["listen_on_path"]
 
@@ -25,32 +25,32 @@ def listen_on_path(path: str, backlog: int) -> Iterator[tuple[socket.socket, str
     """Listen meanwhile; give the socket and its absolute path. In the end the file is removed.
 
     Raises:
-        CantServe: others can get at the folder, the path is taken or too long, or there are no such sockets here.
+        ServeError: others can get at the folder, the path is taken or too long, or there are no such sockets here.
     """
     if not hasattr(socket, "AF_UNIX"):
-        raise CantServe(_OPTION, path, "there are no Unix domain sockets here; use --tcp")
+        raise ServeError(_OPTION, path, "there are no Unix domain sockets here; use --tcp")
     try:
         folder = _private_folder(path)
-        place = os.path.join(folder, os.path.basename(path))
-        with _alone_in(folder):
-            _make_way(path, place)
-            listening = _bind(place, backlog)
+        address = os.path.join(folder, os.path.basename(path))
+        with _lock(folder):
+            _remove_stale_socket(path, address)
+            listening = _bind(address, backlog)
     except OSError as error:
-        raise CantServe(_OPTION, path, f"can't be used ({error.strerror or error})") from None
-    ours = os.lstat(place).st_ino
+        raise ServeError(_OPTION, path, f"can't be used ({error.strerror or error})") from None
+    inode = os.lstat(address).st_ino
     try:
-        yield listening, place
+        yield listening, address
     finally:
         listening.close()
         with contextlib.suppress(OSError):
-            if os.lstat(place).st_ino == ours:
-                os.unlink(place)
+            if os.lstat(address).st_ino == inode:
+                os.unlink(address)
 
 
 def _private_folder(path: str) -> str:
     """The real folder of `path`, made if it is missing, once it is sure that only its owner can enter it."""
     if not os.path.basename(path) or "\0" in path:
-        raise CantServe(_OPTION, path, "must be the path of a file")
+        raise ServeError(_OPTION, path, "must be the path of a file")
     folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
     with contextlib.suppress(FileExistsError):
         try:
@@ -58,21 +58,21 @@ def _private_folder(path: str) -> str:
             os.chmod(folder, 0o700)  # a umask may have taken rights from the owner
         except FileNotFoundError:
             above = os.path.dirname(folder)
-            raise CantServe(_OPTION, path, f"the folder {above!r} does not exist; make it first") from None
+            raise ServeError(_OPTION, path, f"the folder {above!r} does not exist; make it first") from None
     status = os.stat(folder)
     if not stat.S_ISDIR(status.st_mode):
-        raise CantServe(_OPTION, path, f"{folder!r} is no folder")
+        raise ServeError(_OPTION, path, f"{folder!r} is no folder")
     if status.st_uid != os.geteuid():
-        raise CantServe(_OPTION, path, f"the folder {folder!r} belongs to somebody else; choose one of yours")
+        raise ServeError(_OPTION, path, f"the folder {folder!r} belongs to somebody else; choose one of yours")
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
         reason = f"others can enter the folder {folder!r} (mode {mode:04o}); choose one that only you can (chmod 700)"
-        raise CantServe(_OPTION, path, f"{reason}, or one that is not there yet: it is made so")
+        raise ServeError(_OPTION, path, f"{reason}, or one that is not there yet: it is made so")
     return folder
 
 
 @contextlib.contextmanager
-def _alone_in(folder: str) -> Iterator[None]:
+def _lock(folder: str) -> Iterator[None]:
     """Meanwhile no other service looks for a place in that folder: two would take each other's for left over."""
     import fcntl  # noqa: PLC0415 - not on Windows
 
@@ -84,32 +84,34 @@ def _alone_in(folder: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _make_way(path: str, place: str) -> None:
+def _remove_stale_socket(path: str, address: str) -> None:
     """Remove a socket that nobody listens on any more."""
     try:
-        mode = os.lstat(place).st_mode
+        mode = os.lstat(address).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise CantServe(_OPTION, path, "is there already and is no socket; choose another path, or delete it")
+        raise ServeError(_OPTION, path, "is there already and is no socket; choose another path, or delete it")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
-        outcome = probe.connect_ex(place)
+        outcome = probe.connect_ex(address)
     if outcome != errno.ECONNREFUSED:
-        raise CantServe(_OPTION, path, "already served by another process; connect to that, or choose another path")
-    os.unlink(place)
+        raise ServeError(_OPTION, path, "already served by another process; connect to that, or choose another path")
+    os.unlink(address)
 
 
-def _bind(place: str, backlog: int) -> socket.socket:
+def _bind(address: str, backlog: int) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         try:
-            listening.bind(place)
+            listening.bind(address)
         except OSError as error:
             if error.errno is None:  # Python's own: "AF_UNIX path too long"
-                raise CantServe(_OPTION, place, "is too long for a socket; choose a path of up to 100 bytes") from None
+                raise ServeError(
+                    _OPTION, address, "is too long for a socket; choose a path of up to 100 bytes"
+                ) from None
             raise
-        os.chmod(place, 0o600)
+        os.chmod(address, 0o600)
         listening.listen(backlog)
         listening.setblocking(False)
     except BaseException:

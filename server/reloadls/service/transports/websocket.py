@@ -53,9 +53,9 @@ class WebSocketConnection(Connection):
         self._on_bearer = on_bearer
         self.on_frames: Callable[[int], None] = lambda _: None
         """Called with the number of frames received so far, before the last of them is acted on."""
-        self._received = 0
+        self._frame_count = 0
         self._parts: list[bytes] = []
-        self._taken = False
+        self._accepted = False
 
     def write(self, data: bytes) -> None:
         """Send one message; never waits, and drops it if the client is gone."""
@@ -67,20 +67,20 @@ class WebSocketConnection(Connection):
         """The client may not be here; the connection ends with 1008."""
         self.close_code = CloseCode.POLICY_VIOLATION
 
-    def _say_goodbye(self) -> None:
+    def _send_close(self) -> None:
         if self._frames.state is State.OPEN:
             self._frames.send_close(self.close_code)
             self._send_frames()
 
-    def _take(self, data: bytes) -> None:
+    def _process(self, data: bytes) -> None:
         self._frames.receive_data(data)
         for event in self._frames.events_received():
-            self._received += 1
-            self.on_frames(self._received)
+            self._frame_count += 1
+            self.on_frames(self._frame_count)
             if isinstance(event, Request):
                 self._frames.send_response(self._answer(event))
-            elif self._taken and isinstance(event, Frame) and event.opcode in _DATA:
-                self._take_part(event)
+            elif self._accepted and isinstance(event, Frame) and event.opcode in _DATA:
+                self._process_part(event)
         self._send_frames()
         if self._frames.close_expected():
             resolve(self.ended)
@@ -92,16 +92,16 @@ class WebSocketConnection(Connection):
             self.log_refusal(shown(reason[:_LONGEST_REASON]))
             return response
         given = request.headers.get_all("Authorization")
-        if given and not self._is_good(given):
+        if given and not self._is_authorized(given):
             return self._frames.reject(HTTPStatus.UNAUTHORIZED, "The Authorization header holds no good token.\n")
-        self._taken = True
+        self._accepted = True
         return response
 
-    def _is_good(self, given: Sequence[str]) -> bool:
+    def _is_authorized(self, given: Sequence[str]) -> bool:
         scheme, _, token = given[0].partition(" ")
         return len(given) == 1 and scheme.lower() == "bearer" and self._on_bearer(token.strip())
 
-    def _take_part(self, frame: Frame) -> None:
+    def _process_part(self, frame: Frame) -> None:
         self._parts.append(bytes(frame.data))
         if frame.fin:
             message, self._parts = b"".join(self._parts), []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["CantServe"]
+__all__ = ["ServeError"]
 
 
-class CantServe(Exception):
+class ServeError(Exception):
     """A way of serving can't be used.
 
     Args:

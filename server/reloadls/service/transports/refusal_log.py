@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Refusals"]
+__all__ = ["RefusalLog"]
 
 _BURST: Final = 10
 """Lines that are logged at once."""
@@ -16,7 +16,7 @@ _EVERY_S: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
-class Refusals:
+class RefusalLog:
     """Logs that clients are refused, but not as often as anybody likes to be.
 
     Args:
@@ -27,7 +27,7 @@ class Refusals:
         self._now = now
         self._lines = float(_BURST)
         self._last = now()
-        self._silent = 0
+        self._suppressed = 0
 
     def log(self, name: str, reason: str) -> None:
         """Log, or count, that `name` is refused."""
@@ -35,7 +35,7 @@ class Refusals:
         self._lines = min(_BURST, self._lines + (now - self._last) / _EVERY_S)
         self._last = now
         if self._lines < 1:
-            self._silent += 1
+            self._suppressed += 1
             return
         self._lines -= 1
         self.end()
@@ -43,6 +43,6 @@ class Refusals:
 
     def end(self) -> None:
         """Log how many were not logged."""
-        if self._silent:
-            _log.warning("%d other clients were refused", self._silent)
-            self._silent = 0
+        if self._suppressed:
+            _log.warning("%d other clients were refused", self._suppressed)
+            self._suppressed = 0

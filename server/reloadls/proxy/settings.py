@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reloadls.proxy import rewrite as amend
+from reloadls.proxy import rewrite
 
-__all__ = ["Order", "Settings"]
+__all__ = ["RegistrationChange", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Settings:
         keep_pull: whether a client that pulls diagnostics, but can't be asked to pull them again, still pulls.
         own: the paths of files that we write: telling of them would make us write again.
         on_registered: called with each registration that is taken up here.
-        on_told: called when the server has been told of changes.
+        on_notified: called when the server has been told of changes.
     """
 
     debounce: float = 0.05
@@ -30,12 +30,12 @@ class Settings:
     globs: tuple[str, ...] = ()
     keep_pull: bool = False
     own: frozenset[str] = frozenset()
-    on_registered: Callable[[amend.Registered], None] = lambda _: None
-    on_told: Callable[[], None] = lambda: None
+    on_registered: Callable[[rewrite.Registered], None] = lambda _: None
+    on_notified: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RegistrationChange:
     """What changes about watching; then, if `answers`, request `id` is answered.
 
     Attributes:
@@ -46,9 +46,9 @@ class Order:
         added, removed: workspace folders that come and go.
     """
 
-    add: tuple[amend.Registered, ...] = ()
+    add: tuple[rewrite.Registered, ...] = ()
     remove: tuple[str, ...] = ()
-    refused: tuple[amend.Registered, ...] = ()
+    refused: tuple[rewrite.Registered, ...] = ()
     folders: tuple[str, ...] | None = None
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

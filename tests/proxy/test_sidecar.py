@@ -17,7 +17,7 @@ import pytest
 from reloadls.protocol import to_uri
 from reloadls.proxy.messages import Message, framed
 from reloadls.proxy.pipes import Outlet
-from reloadls.proxy.sidecar import BACKLOG, Beside
+from reloadls.proxy.sidecar import BACKLOG, ReloadSidecar
 from reloadls.wire import methods
 from tests.proxy.between import Between, between
 from tests.support.targets import ScriptedTarget, failure, runtime_folder
@@ -131,14 +131,14 @@ async def test_what_both_say_of_a_file_is_shown_together(tmp_path: Path, runtime
 class Editor:
     """What the editor gets, beside a service of a test's own."""
 
-    def __init__(self, beside: Beside, source: int) -> None:
-        self.beside = beside
+    def __init__(self, sidecar: ReloadSidecar, source: int) -> None:
+        self.sidecar = sidecar
         self._source = source
 
     def says(self, method: str, **more: Any) -> bool:
         """Whether the service alone is told."""
         raw = framed(json.dumps({"jsonrpc": "2.0", "method": method, **more}).encode())
-        return self.beside.takes(Message(raw, raw.index(b"{")))
+        return self.sidecar.is_for_service(Message(raw, raw.index(b"{")))
 
     async def gets(self) -> dict[str, Any]:
         """The next message."""
@@ -155,12 +155,12 @@ class Editor:
 
 
 @contextlib.asynccontextmanager
-async def beside(program: str) -> AsyncIterator[Editor]:
+async def sidecar(program: str) -> AsyncIterator[Editor]:
     """Start one whose service is this program."""
     source, sink = os.pipe()
     to_editor = Outlet()
     await to_editor.open(sink)
-    started = await Beside.start(to_editor, (sys.executable, "-u", "-c", program))
+    started = await ReloadSidecar.start(to_editor, (sys.executable, "-u", "-c", program))
     try:
         yield Editor(started, source)
     finally:
@@ -182,14 +182,14 @@ size = int(sys.stdin.buffer.readline().split(b":")[1]); sys.stdin.buffer.readlin
 send({"method": "answered", "params": json.loads(sys.stdin.buffer.read(size))})
 sys.stdin.read()
 """
-    async with beside(program) as editor:
+    async with sidecar(program) as editor:
         got = await editor.gets()
         assert got["method"] == "answered"
         assert (got["params"]["id"], got["params"]["error"]["message"]) == (1, "the client can do nothing")
 
 
 async def test_a_service_that_takes_nothing_is_given_up() -> None:
-    async with beside("import time; time.sleep(600)") as editor:
+    async with sidecar("import time; time.sleep(600)") as editor:
         assert editor.says("reload/status", id=1)
         assert not editor.says("textDocument/didSave", params="x" * (BACKLOG + 200_000))
         answer = await editor.gets()
@@ -200,12 +200,12 @@ async def test_a_service_that_takes_nothing_is_given_up() -> None:
 
 @pytest.mark.parametrize("method", [["reload"], {"reload": 1}, None, 5])
 async def test_methods_that_are_none(method: Any) -> None:
-    async with beside("import sys; sys.stdin.read()") as editor:
+    async with sidecar("import sys; sys.stdin.read()") as editor:
         assert not editor.says(method, params="reload")
 
 
 async def test_a_cancelled_request_of_the_services_is_no_business_of_the_servers() -> None:
-    async with beside("import sys; sys.stdin.read()") as editor:
+    async with sidecar("import sys; sys.stdin.read()") as editor:
         assert editor.says("reload/sync", id="a")
         assert editor.says("$/cancelRequest", params={"id": "a"})
         assert not editor.says("$/cancelRequest", params={"id": "b"})

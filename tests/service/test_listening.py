@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reloadls.service.transports import CantServe, listen
+from reloadls.service.transports import ServeError, listen
 from reloadls.service.transports.listening import SocketTransport
 from tests.cli.running import command, environment, finish
 from tests.support.peers import ProcessPeer
@@ -22,7 +22,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Unix domain sockets")
 
 
 def refusal(transport: SocketTransport, address: str | os.PathLike[str]) -> str:
-    with pytest.raises(CantServe) as caught, listen(transport, os.fspath(address)):
+    with pytest.raises(ServeError) as caught, listen(transport, os.fspath(address)):
         pass
     assert caught.value.option == f"--{transport}"
     return caught.value.reason

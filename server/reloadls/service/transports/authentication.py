@@ -8,26 +8,28 @@ from typing import Any
 
 from reloadls.protocol import RequestFailed
 
-__all__ = ["Gate", "without_token"]
+__all__ = ["Authenticator", "strip_token"]
 
-_WHERE = "what the service's token file holds (see 'reloadls serve --help')"
+_EXPECTED = "what the service's token file holds (see 'reloadls serve --help')"
 
 
-class Gate:
+class Authenticator:
     """One client's way in.
 
     Args:
         token: what it must show; None lets everybody in.
-        on_open: called once when it has.
+        on_accepted: called once when it has.
         on_refused: called when what it showed is not good, before it is told.
     """
 
-    def __init__(self, token: str | None, *, on_open: Callable[[], None], on_refused: Callable[[str], None]) -> None:
+    def __init__(
+        self, token: str | None, *, on_accepted: Callable[[], None], on_refused: Callable[[str], None]
+    ) -> None:
         self._token = None if token is None else token.encode()
-        self._on_open = on_open
+        self._on_accepted = on_accepted
         self._on_refused = on_refused
-        self._is_shut = False
-        self.is_open = token is None
+        self._failed = False
+        self.is_authenticated = token is None
 
     def admit(self, params: Any) -> Any:
         """Check `initializationOptions.token`, and return the params without it. There is one try.
@@ -38,26 +40,26 @@ class Gate:
             RequestFailed: it is missing or wrong.
         """
         shown, rest = _take_token(params)
-        if self.is_open or (not self._is_shut and self.opens_with(shown)):
+        if self.is_authenticated or (not self._failed and self.accepts(shown)):
             return rest
-        self._is_shut = True
+        self._failed = True
         what = "is missing" if shown is None else "is wrong"
         self._on_refused(f"the token {what}")
-        raise RequestFailed(f"the token {what}: initializationOptions.token must be {_WHERE}")
+        raise RequestFailed(f"the token {what}: initializationOptions.token must be {_EXPECTED}")
 
-    def opens_with(self, shown: object) -> bool:
+    def accepts(self, shown: object) -> bool:
         """Return whether this is the token, and open if it is."""
         if self._token is None or not isinstance(shown, str):
             return False
         if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), self._token):
             return False
-        if not self.is_open:
-            self.is_open = True
-            self._on_open()
+        if not self.is_authenticated:
+            self.is_authenticated = True
+            self._on_accepted()
         return True
 
 
-def without_token(params: Any) -> Any:
+def strip_token(params: Any) -> Any:
     """Return the params of `initialize` without a token: a client that sends one where none is needed is served."""
     return _take_token(params)[1]
 
