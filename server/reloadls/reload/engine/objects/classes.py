@@ -414,12 +414,12 @@ def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: C
 def _check(old: type, new: type) -> None:
     name = old.__qualname__
     if type(old) is not type(new):
-        raise CantBeLive(f"the metaclass of {name} is another")
+        raise CantBeLive(f"{name} changed its metaclass")
     if _slots(old) != _slots(new):
         raise CantBeLive(f"__slots__ of {name} changed, and instances that exist can't change their layout")
     for part in ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__"):
         if getattr(old, part) != getattr(new, part):
-            raise CantBeLive(f"instances of {name} have another layout now")
+            raise CantBeLive(f"{name} changed its instance layout")
 
 
 def _slots(cls: type) -> Any:

@@ -58,7 +58,7 @@ def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as other:  # its own __str__
-        return f"a message that can't be had: {type(other).__name__}"
+        return f"its message can't be read: {type(other).__name__}"
 
 
 def _of_syntax(error: SyntaxError) -> SourceLocation | None:
