@@ -29,6 +29,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: check          ruff, mypy and import-linter
 #: check-client   the extension: types, style, unit tests
 #: test-main      the tests on one Python
+#: test-rest      what test-all adds to test
 #: test-random    10,000 random operations for each source and transport
 #: test-servers   the proxy with real language servers and Neovim
 #: test-others    the tests of watching and reloading on the oldest and newest other Python found here
