@@ -65,7 +65,9 @@ class CeleryAdapter(Adapter):
                 new = app._tasks.get(name)
                 if new is not None and new is not old:
                     undo.add(partial(_put, old, type(old), vars(old)))
-                    _put(old, type(new), vars(new))
+                    shared = dict(vars(new))  # of neither, as applications have it
+                    new.__dict__ = shared
+                    _put(old, type(new), shared)
                     app._tasks[name] = old
         if before:
             self._trace_anew()

@@ -70,8 +70,12 @@ class Applications:
         _copy_slots(old, new, undo)
         if hasattr(old, "__dict__"):
             undo.add(partial(object.__setattr__, old, "__dict__", vars(old)))
-            vars(new).setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
-            object.__setattr__(old, "__dict__", vars(new))
+            # A dictionary of neither: Python 3.13.0 to 3.13.2 lose what is in one whose object keeps the values itself
+            # (https://github.com/python/cpython/issues/130327).
+            shared = dict(vars(new))
+            shared.setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
+            for each in (new, old):
+                object.__setattr__(each, "__dict__", shared)
 
     def _put_back(self, done: dict[int, tuple[Any, Any]]) -> None:
         for space in self._spaces:
