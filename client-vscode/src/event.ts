@@ -1,4 +1,4 @@
-/** Who is told when something happens: listeners, each isolated from the others' faults. */
+/** Events: listeners are called when something happens, each isolated from the others' errors. */
 
 export interface Subscription {
   dispose(): void;

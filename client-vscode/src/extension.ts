@@ -129,10 +129,10 @@ function followSettings(server: Server) {
 
 /** Keeps what `when` clauses in package.json ask for. */
 function followContext(known: HotReload): Subscription {
-  const told = new Map<string, unknown>();
+  const shown = new Map<string, unknown>();
   const tell = (name: string, value: unknown) => {
-    if (told.get(name) !== value) {
-      told.set(name, value);
+    if (shown.get(name) !== value) {
+      shown.set(name, value);
       void commands.executeCommand("setContext", name, value);
     }
   };

@@ -147,7 +147,7 @@ describe("an interpreter", () => {
   });
 
   test.each([
-    ["that is not there", () => join(folder, "none"), "notFound", "there is no Python at"],
+    ["that is not there", () => join(folder, "none"), "notFound", "no Python at"],
     ["that is no program", () => stub("data", "x", 0o644), "notRunnable", "can't be run"],
     ["that fails", () => stub("fails", "#!/bin/sh\necho broken >&2\nexit 1\n"), "crashed", "(broken)"],
     ["that says something else", () => stub("other", "#!/bin/sh\necho hello\n"), "crashed", "(hello)"],

@@ -30,7 +30,7 @@ test("the status page tells all of it", () => {
   expect(text).toContain("| a\\|b\\.py | 4711 | live |");
   expect(text).toContain("| p | watching | 1,204 files |");
   expect(text).toContain("- too many folders");
-  expect(text).toContain("| Batches told | 2,000 |");
+  expect(text).toContain("| Batches sent | 2,000 |");
   expect(text).toContain("| Folders watched / limit | 7 / 65,536 |");
   expect(text).toContain("| Memory of the server | 50.0 MB |");
 });
@@ -51,7 +51,7 @@ test("debug information names what matters, and not the user's home", () => {
     editor: "Code 1.139",
     system: "linux",
     remote: "",
-    server: { kind: "stopped", reason: "there is no Python at '/home/me/x'" },
+    server: { kind: "stopped", reason: "no Python at '/home/me/x'" },
     command: ["/home/me/.venv/bin/python", "-m", "reloadls", "serve"],
     python: "3.13.0",
     reloadls: "0.2.0",

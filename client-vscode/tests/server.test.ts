@@ -178,7 +178,7 @@ describe("the server", () => {
     expect(server.state.kind).toBe("stopped");
     expect(world.processes).toHaveLength(1 + restartLimits.most);
     expect(world.told).toEqual([
-      { message: expect.stringContaining("ended 5 times"), remedies: ["restart", "showLog"] },
+      { message: expect.stringContaining("crashed 5 times"), remedies: ["restart", "showLog"] },
     ]);
 
     await server.restart();

@@ -114,7 +114,7 @@ describe("messages", () => {
   test("a refresh of one path says how that is", () => {
     expect(refreshedRoot(result, root.uri)).toBe("later: 12 files.");
     expect(refreshedRoot({ ...result, roots: [{ ...root, state: "missing" }] }, root.uri)).toBe("later: missing.");
-    expect(refreshedRoot(result, "file:///p/other")).toBe("other is not watched any more.");
+    expect(refreshedRoot(result, "file:///p/other")).toBe("other is no longer watched.");
   });
 
   test("a reload says what each program did", () => {

@@ -49,7 +49,7 @@ test(
       }
     }
     t.diagnostic(`stopped after ${kills} times`);
-    const said = await window.message(/has ended 5 times lately and is not started again/);
+    const said = await window.message(/crashed 5 times recently and is not restarted/);
     assert.deepEqual(code.servers(), []);
     await said.getByRole("button", { name: "Restart Server" }).click();
     await window.statusSays(/Watching/);
@@ -60,9 +60,9 @@ test(
 const OLD = `import sys; sys.version_info = (3, 9, 18, "final", 0); exec(sys.argv[2])`;
 
 const UNUSABLE: readonly [name: string, script: string | undefined, says: RegExp][] = [
-  ["that does not exist", undefined, /there is no Python at '.*no-such-python'/],
-  ["that fails", "#!/bin/sh\necho 'out of order' >&2\nexit 1\n", /no working Python \(out of order\)/],
-  ["that is no Python", "#!/bin/sh\necho nonsense\n", /no working Python \(nonsense\)/],
+  ["that does not exist", undefined, /no Python at '.*no-such-python'/],
+  ["that fails", "#!/bin/sh\necho 'out of order' >&2\nexit 1\n", /not a working Python \(out of order\)/],
+  ["that is no Python", "#!/bin/sh\necho nonsense\n", /not a working Python \(nonsense\)/],
   ["that is too old", `#!/bin/sh\nexec '${required("RELOADLS_E2E_PYTHON")}' -c '${OLD}' "$@"\n`, /is Python 3\.9\.18/],
 ];
 

@@ -46,7 +46,7 @@ export async function copyDebugInformation({ known, server, extensionVersion }: 
     home: homedir(),
   });
   await env.clipboard.writeText(text);
-  showInformation(t("Debug information is on the clipboard. Look through it before you share it."));
+  showInformation(t("Debug information was copied. Review it before you share it."));
 }
 
 function changedSettings(): Record<string, unknown> {

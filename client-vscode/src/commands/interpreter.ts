@@ -22,7 +22,7 @@ export async function selectInterpreter(strategy: ImportStrategy | undefined): P
   }
   const browse: Choice = { label: `$(folder-opened) ${t("Browse…")}` };
   const found = interpretersHere().then((choices) => [...choices, browse]);
-  const placeHolder = t("Python 3.11 or newer, to run the server of Hot Reload");
+  const placeHolder = t("Python 3.11 or newer, to run the Hot Reload server");
   const chosen = await window.showQuickPick(found, { title: t("Select Interpreter"), placeHolder });
   const picked = chosen?.path ?? (chosen ? await pickFile() : undefined);
   if (picked !== undefined) {

@@ -46,7 +46,7 @@ export async function removePath(uri: string | undefined): Promise<void> {
   } else if (changed) {
     await write(changed);
   } else {
-    showWarning(t("{0} is not named in the setting reloadls.paths.", baseName(uri)));
+    showWarning(t("{0} is not in the setting reloadls.paths.", baseName(uri)));
   }
 }
 

@@ -37,7 +37,7 @@ export interface ReportEntry {
 
 export type Entry = BatchEntry | ReportEntry;
 
-/** How many files a batch has told of; a renamed one counts once. */
+/** How many files a batch reports; a renamed one counts once. */
 export function filesIn(counts: Counts): number {
   return counts.created + counts.modified + counts.deleted + counts.renamed;
 }
@@ -86,13 +86,13 @@ export class Activity {
         this.oldNames.add(change.renamedFrom);
       }
     }
-    const told = batch.changes.filter((change) => change.type !== "deleted" || !this.oldNames.has(change.uri));
+    const reported = batch.changes.filter((change) => change.type !== "deleted" || !this.oldNames.has(change.uri));
     return {
       clock: batch.clock,
       at: batch.at,
       cause: batch.cause,
-      counts: counted(told, begun?.counts),
-      changes: [...(begun?.changes ?? []), ...told].slice(0, filesKept),
+      counts: counted(reported, begun?.counts),
+      changes: [...(begun?.changes ?? []), ...reported].slice(0, filesKept),
       partial: batch.partial ?? false,
     };
   }

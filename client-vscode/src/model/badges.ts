@@ -70,7 +70,7 @@ export class Badges {
     }
   }
 
-  /** Whether a program has told already what became of a change that a batch tells of. */
+  /** Whether a program has already reported on a change of a batch. */
   private isReported(path: string, at: string): boolean {
     const reported = this.reported.get(path);
     return reported !== undefined && Date.parse(at) - reported < reportsAheadMs;

@@ -86,7 +86,7 @@ export class Server implements Subscription {
 
   async request<M extends keyof Requests>(method: M, params: Requests[M]["params"]): Promise<Requests[M]["result"]> {
     if (!this.connection || this.current.kind !== "running") {
-      throw new NotRunning(t("The server of Hot Reload is not running."));
+      throw new NotRunning(t("The Hot Reload server is not running."));
     }
     return this.connection.request(method, params);
   }
@@ -140,7 +140,7 @@ export class Server implements Subscription {
     }
   }
 
-  /** Whether the interpreter will do; if not, that is told. */
+  /** Whether the interpreter can be used; if not, that is shown. */
   private async isFit(launch: Launch, turn: number): Promise<boolean> {
     const again = this.current.kind === "restarting" && this.launched && isSameLaunch(launch, this.launched);
     if (again && this.cameUp) {
@@ -201,7 +201,7 @@ export class Server implements Subscription {
       this.timer = setTimeout(() => void this.start(this.current), verdict.afterMs);
       return;
     }
-    const message = t("The server of Hot Reload has ended {0} times lately and is not started again.", verdict.ends);
+    const message = t("The Hot Reload server crashed {0} times recently and is not restarted.", verdict.ends);
     this.be({ kind: "stopped", reason: message });
     this.ground.tell({ message, remedies: ["restart", "showLog"] });
   }

@@ -38,13 +38,13 @@ export function versionOf(python: Python): string {
 function reason(probe: Exclude<Probe, { kind: "answered" }>, python: string): string {
   switch (probe.kind) {
     case "notFound":
-      return t("Hot Reload can't start: there is no Python at '{0}'. It needs Python 3.11 or newer.", python);
+      return t("Hot Reload can't start: no Python at '{0}'. It needs Python 3.11 or newer.", python);
     case "notRunnable":
       return t("Hot Reload can't start: '{0}' can't be run ({1}).", python, probe.error);
     case "silent":
       return t("Hot Reload can't start: '{0}' did not answer within {1} seconds.", python, probe.seconds);
     case "crashed":
-      return t("Hot Reload can't start: '{0}' is no working Python ({1}).", python, probe.error);
+      return t("Hot Reload can't start: '{0}' is not a working Python ({1}).", python, probe.error);
   }
 }
 

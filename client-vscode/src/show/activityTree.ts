@@ -74,7 +74,7 @@ function changeNode(change: Change, id: string, place: Place, entry?: BatchEntry
   const folder = displayFolder(change.uri, place);
   // Below its batch, what became of a file is known from above most often; where it is, is not.
   const parts = entry ? [`${changeType(type)} ${timeOfDay(entry.at)}`, from, folder] : [folder, from, changeType(type)];
-  const told = entry ? `${timeOfDay(entry.at)} · ${cause(entry.cause)}` : "";
+  const reported = entry ? `${timeOfDay(entry.at)} · ${cause(entry.cause)}` : "";
   return {
     id,
     label: baseName(change.uri),
@@ -82,7 +82,7 @@ function changeNode(change: Change, id: string, place: Place, entry?: BatchEntry
     tooltip: [
       `**${plain(baseName(change.uri))}** · ${changeType(type)}`,
       plain(visible(pathOf(change.uri))),
-      plain(told),
+      plain(reported),
     ]
       .filter((part) => part !== "")
       .join("\n\n"),

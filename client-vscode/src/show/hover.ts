@@ -1,4 +1,4 @@
-/** What the status bar item tells when the mouse rests on it: roots, files, the last batch, programs, and what to do. */
+/** The hover of the status bar item: roots, files, the last batch, programs, and what to do. */
 
 import { t } from "../l10n.ts";
 import { type BatchEntry, filesIn } from "../model/activity.ts";

@@ -24,7 +24,7 @@ export function refreshedRoot(result: RefreshPathsResult, uri: string): string {
   const root = result.roots.find((known) => known.uri === uri);
   const name = baseName(uri);
   if (!root) {
-    return t("{0} is not watched any more.", name);
+    return t("{0} is no longer watched.", name);
   }
   return root.state === "watching"
     ? t("{0}: {1}.", name, files(root.files))

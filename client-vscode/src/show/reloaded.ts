@@ -12,7 +12,7 @@ export interface Outcome {
 
 export function reloaded(reports: readonly ReloadReport[], targets: readonly Target[]): Outcome {
   if (reports.length === 0) {
-    return { failed: false, message: t("No running program is connected, so there is nothing to reload.") };
+    return { failed: false, message: t("No running program is connected; nothing to reload.") };
   }
   const parts = reports.map((report) => {
     const name = targets.find((target) => target.id === report.target)?.name ?? report.target;

@@ -118,8 +118,8 @@ function sessionsNode({ sessions }: ReloadReport, id: string): readonly Node[] {
     [sessions?.pinned ?? 0, t("{0} still on the old code", number(sessions?.pinned ?? 0))],
     [sessions?.failed ?? 0, t("{0} failed", number(sessions?.failed ?? 0))],
   ];
-  const told = parts.flatMap(([count, text]) => (count > 0 ? [text] : []));
-  return told.length > 0
-    ? [{ id: `${id}/sessions`, label: t("Sessions"), description: told.join(", "), icon: { id: "person" } }]
+  const reported = parts.flatMap(([count, text]) => (count > 0 ? [text] : []));
+  return reported.length > 0
+    ? [{ id: `${id}/sessions`, label: t("Sessions"), description: reported.join(", "), icon: { id: "person" } }]
     : [];
 }

@@ -53,7 +53,7 @@ function sections(known: Known, status: ReloadStatus, place: Place): readonly st
 function settingRows(status: ReloadStatus): string[][] {
   return [
     [t("Backend"), status.backend === "native" ? t("the system's notifications") : t("polling")],
-    [t("Quiet time before a batch is told"), milliseconds(status.debounceMs)],
+    [t("Quiet time before a batch is sent"), milliseconds(status.debounceMs)],
     [t("Longest wait"), milliseconds(status.maxWaitMs)],
     [t("Clock"), code(status.clock)],
   ];
@@ -61,9 +61,9 @@ function settingRows(status: ReloadStatus): string[][] {
 
 function figures(metrics: Metrics): string {
   const rows: string[][] = [
-    [t("Batches told"), number(metrics.batches)],
-    [t("From change to telling, median"), milliseconds(metrics.lagMs.p50)],
-    [t("From change to telling, 99 of 100 within"), milliseconds(metrics.lagMs.p99)],
+    [t("Batches sent"), number(metrics.batches)],
+    [t("Latency from change to report, median"), milliseconds(metrics.lagMs.p50)],
+    [t("Latency from change to report, 99th percentile"), milliseconds(metrics.lagMs.p99)],
     [t("Hints received"), number(metrics.hints)],
     [t("Overflows of the kernel's queue"), number(metrics.overflows)],
   ];

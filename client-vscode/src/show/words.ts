@@ -62,10 +62,10 @@ export function changeType(type: ChangeType | "renamed"): string {
 export function cause(of: Cause): string {
   return {
     watch: t("seen on disk"),
-    refresh: t("seen by a refresh"),
-    rescan: t("seen by a full look"),
+    refresh: t("found by a refresh"),
+    rescan: t("found by a full comparison"),
     save: t("saved in the editor"),
-    startup: t("seen at the start"),
+    startup: t("found at the start"),
   }[of];
 }
 
@@ -74,7 +74,7 @@ export function rootState(state: RootState): string {
     watching: t("watching"),
     missing: t("missing"),
     denied: t("can't be read"),
-    timedOut: t("doesn't answer"),
+    timedOut: t("not responding"),
     polling: t("polled"),
   }[state];
 }
@@ -148,11 +148,11 @@ export function reportSummary(report: ReloadReport): string {
 
 /** "live · 2 modules in 3.1 ms": how a program is, in a few words. */
 export function targetWords({ state, lastReport }: Target): string {
-  const told = lastReport ? reportWords(lastReport) : undefined;
-  if (told === undefined || (state === "failed" && lastReport?.status === "failed")) {
-    return told ?? targetState(state);
+  const reported = lastReport ? reportWords(lastReport) : undefined;
+  if (reported === undefined || (state === "failed" && lastReport?.status === "failed")) {
+    return reported ?? targetState(state);
   }
-  return `${targetState(state)} · ${told}`;
+  return `${targetState(state)} · ${reported}`;
 }
 
 function reportWords(report: ReloadReport): string {

@@ -27,7 +27,7 @@ export async function openFile(uri: Uri, range?: WireRange | null): Promise<void
   try {
     await commands.executeCommand("vscode.open", uri, { preview: true, ...(selection ? { selection } : {}) });
   } catch {
-    showWarning(t("{0} can't be opened: it may be gone.", baseName(uri.toString())));
+    showWarning(t("{0} can't be opened: it may no longer exist.", baseName(uri.toString())));
   }
 }
 

@@ -71,7 +71,7 @@ function draws(known: HotReload, news: readonly News[], draw: () => void): Dispo
 
 function pausedMessage(known: HotReload): string {
   const hasEntries = known.activity.entries.length > 0;
-  return hasEntries ? t("Paused: what changes meanwhile is told at once after Resume.") : "";
+  return hasEntries ? t("Paused: changes made meanwhile are reported after Resume.") : "";
 }
 
 function showFailures(view: TreeView<Node>, known: HotReload): void {
