@@ -71,7 +71,7 @@ def _command_line() -> str:
             capture_output=True,
             encoding="utf-8",
             check=True,
-            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1"},
+            env={**os.environ, "COLUMNS": "84", "NO_COLOR": "1", "PYTHONUTF8": "1"},
         )
         title = f"reloadls {command}".strip()
         parts.append(f"## {title}\n\n```text\n{done.stdout.strip()}\n```\n")
