@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import WatchHub, Wish
+from reloadls.watch.hub import Subscription, WatchHub
 from reloadls.watch.scope.scope import Scope
 
 _IN_FOLDER = 10
@@ -71,7 +71,7 @@ async def watch(folder: Path, state: Path | None) -> dict[str, float]:
     process, heard = psutil.Process(), Heard()
     before, begun = process.memory_info().rss, time.monotonic()
     hub = WatchHub(state_folder=state)
-    channel, cursor = await hub.join(Wish(Scope([folder]), Pacing(0.001, 1.0)), heard)
+    channel, cursor = await hub.join(Subscription(Scope([folder]), Pacing(0.001, 1.0)), heard)
     start = time.monotonic() - begun
     memory = (process.memory_info().rss - before) / _MIB
     saves, created = [], []

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import WatchHub, Wish
+from reloadls.watch.hub import Subscription, WatchHub
 from reloadls.watch.scope.scope import Scope
 
 __all__ = ["fuzz_state"]
@@ -51,7 +51,7 @@ async def fuzz_state(seconds: float, seed: int) -> list[str]:
 
 async def _keep(root: Path, state: Path) -> None:
     hub, member = WatchHub(state_folder=state), _Member()
-    await hub.join(Wish(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
+    await hub.join(Subscription(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
     (root / "0.py").write_text("more")
     await hub.channels[0].pipeline.sync()
     await hub.close()
@@ -86,7 +86,7 @@ async def _told(root: Path, state: Path, problems: list[str]) -> set[str]:
     told: set[str] = set()
     try:
         async with asyncio.timeout(30):
-            channel, cursor = await hub.join(Wish(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
+            channel, cursor = await hub.join(Subscription(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
             await channel.pipeline.sync()
             while (batch := cursor.take()) is not None:
                 told |= {str(change.path) for change in batch.changes}

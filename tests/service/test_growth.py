@@ -13,7 +13,7 @@ import pytest
 from reloadls.service.host import Host
 from reloadls.watch.change import FileChange
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import Channel, WatchHub, Wish
+from reloadls.watch.hub import Channel, Subscription, WatchHub
 from reloadls.watch.journal import Journal
 from reloadls.watch.scope.scope import Scope
 
@@ -28,7 +28,7 @@ async def test_few_encoded_messages_are_kept_however_long_the_journal_is(tmp_pat
     await host.close()
 
 
-class _Nobody:
+class _NoListener:
     def on_batch(self) -> None: ...
 
     def on_status(self) -> None: ...
@@ -41,11 +41,13 @@ async def test_few_channels_linger_and_the_last_ones_do(tmp_path: Path) -> None:
     for number in range(40):
         folder = tmp_path / f"{number}"
         folder.mkdir()
-        nobody = _Nobody()
-        channel, _ = await hub.join(Wish(Scope([str(folder)]), Pacing(0.05, 1.0, 0.3)), nobody)
+        nobody = _NoListener()
+        channel, _ = await hub.join(Subscription(Scope([str(folder)]), Pacing(0.05, 1.0, 0.3)), nobody)
         await hub.leave(channel, nobody)
     await hub.settle()
-    assert [channel.wish.scope.roots[0] for channel in hub.channels] == [str(tmp_path / f"{n}") for n in range(24, 40)]
+    assert [channel.subscription.scope.roots[0] for channel in hub.channels] == [
+        str(tmp_path / f"{n}") for n in range(24, 40)
+    ]
     await hub.close()
 
 
@@ -57,8 +59,8 @@ async def test_those_that_linger_are_given_up_when_descriptors_run_out(tmp_path:
         (tmp_path / name).mkdir()
 
     async def visit(name: str) -> Channel:
-        nobody = _Nobody()
-        channel, _ = await hub.join(Wish(Scope([str(tmp_path / name)]), Pacing(0.05, 1.0, 0.3)), nobody)
+        nobody = _NoListener()
+        channel, _ = await hub.join(Subscription(Scope([str(tmp_path / name)]), Pacing(0.05, 1.0, 0.3)), nobody)
         await hub.leave(channel, nobody)
         return channel
 
@@ -74,9 +76,9 @@ async def test_those_that_linger_are_given_up_when_descriptors_run_out(tmp_path:
         for _ in range(4):  # few are left
             os.close(held.pop())
         channel = await visit("c")
-        assert [other.wish.scope.roots for other in hub.channels] == [(str(tmp_path / "c"),)]
+        assert [other.subscription.scope.roots for other in hub.channels] == [(str(tmp_path / "c"),)]
         assert channel.status.problems == ()
-        hub.give_up_lingering()
+        hub.end_idle_channels()
         await hub.settle()
         assert hub.channels == []
     finally:

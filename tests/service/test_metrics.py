@@ -11,7 +11,7 @@ import pytest
 
 from reloadls.service.host import Host
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import Wish
+from reloadls.watch.hub import Subscription
 from reloadls.watch.scope.scope import Scope
 from tests.support.clients import RpcError
 from tests.support.service import Service, serving
@@ -49,10 +49,10 @@ class _Member:
 
 async def test_lags_are_those_of_the_last_thousand_batches(tmp_path: Path) -> None:
     host, member = Host(), _Member()
-    channel, _ = await host.hub.join(Wish(Scope([tmp_path]), Pacing()), member)
+    channel, _ = await host.hub.join(Subscription(Scope([tmp_path]), Pacing()), member)
     try:
         for lag in (5.0, *(number / 1000 for number in range(1000))):  # the first is forgotten
-            channel.pipeline.health.told(lag)
+            channel.pipeline.health.reported(lag)
         metrics = host.metrics(channel)
         assert (metrics.lag_ms.p50, metrics.lag_ms.p99) == (500.0, 990.0)
     finally:
@@ -76,11 +76,11 @@ async def test_watches_are_those_of_the_kernel_and_go_with_what_they_were_for(tm
             (tmp_path / name / f"d{number}").mkdir(parents=True)
     host, member, other = Host(source="inotify"), _Member(), _Member()
     pacing = Pacing(use="inotify")
-    channel, _ = await host.hub.join(Wish(Scope([tmp_path / "one"]), pacing), member)
+    channel, _ = await host.hub.join(Subscription(Scope([tmp_path / "one"]), pacing), member)
     try:
         one = _watched_by_the_kernel() - before
         assert host.metrics(channel).watches == one >= 11
-        more, _ = await host.hub.join(Wish(Scope([tmp_path / "two"]), pacing), other)
+        more, _ = await host.hub.join(Subscription(Scope([tmp_path / "two"]), pacing), other)
         both = _watched_by_the_kernel() - before
         assert host.metrics(channel).watches == both >= one + 11
         await host.hub.leave(more, other)

@@ -138,10 +138,10 @@ async def test_it_ends_after_a_signal_whatever_it_waits_for(tmp_path: Path, tran
 import sys, time
 import reloadls.service.main, reloadls.watch.hub, reloadls.base.worker_thread
 from reloadls.cli import main
-from reloadls.watch.state.keeper import Keeper
+from reloadls.watch.state.keeper import StateKeeper
 reloadls.service.main._EXIT_S = 0.3
 reloadls.watch.hub._CLOSE_S = reloadls.base.worker_thread._STOP_S = 3600
-Keeper._close = lambda self: time.sleep(3600)
+StateKeeper._close = lambda self: time.sleep(3600)
 sys.exit(main(["serve", "--state", *sys.argv[1:]]))
 """
     command = (sys.executable, "-c", program)

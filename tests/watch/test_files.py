@@ -15,7 +15,7 @@ _ANY = st.integers(-(2**70), 2**70)
 _FINE = st.integers(0, 2**63 - 1)
 _ENTRIES = st.tuples(_FINE, _FINE, _FINE, st.integers(0, 7), _FINE, st.sampled_from([0, 1, 2**40]))
 _STEPS = st.lists(
-    st.tuples(st.sampled_from(["set", "pop", "freeze", "thaw"]), _NAMES, _ENTRIES | st.tuples(*[_ANY] * 6)),
+    st.tuples(st.sampled_from(["set", "pop", "pack", "unpack"]), _NAMES, _ENTRIES | st.tuples(*[_ANY] * 6)),
     max_size=30,
 )
 
@@ -36,7 +36,7 @@ def test_files_are_a_dict(begin: dict[str, Entry], steps: list[tuple[str, str, E
 
 
 @pytest.mark.parametrize(
-    ("entries", "frozen"),
+    ("entries", "is_packed"),
     [
         ([], True),
         ([(1, 2, 3, 0, 5, 6)], True),
@@ -47,7 +47,7 @@ def test_files_are_a_dict(begin: dict[str, Entry], steps: list[tuple[str, str, E
         ([(1, 2, 3, 0, 5, 6)] * 257, False),
     ],
 )
-def test_what_fits_is_packed(entries: list[Entry], frozen: bool) -> None:
+def test_what_fits_is_packed(entries: list[Entry], is_packed: bool) -> None:
     files = Files({str(number): entry for number, entry in enumerate(entries)})
-    assert files.frozen == frozen
+    assert files.is_packed == is_packed
     assert list(files.values()) == entries

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import Channel, WatchHub, Wish
+from reloadls.watch.hub import Channel, Subscription, WatchHub
 from reloadls.watch.journal import Cursor
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.state.store import StateFile
@@ -33,12 +33,23 @@ class Member:
         self.scans: list[bool] = []
         self.news = asyncio.Event()
 
-    async def join(self, wish: Wish) -> Member:
-        self.channel, self.cursor = await self.hub.join(wish, self)
+    async def join(self, subscription: Subscription) -> Member:
+        self.channel, self.cursor = await self.hub.join(subscription, self)
         return self
 
     async def leave(self) -> None:
         await self.hub.leave(self.channel, self)
+
+    async def change(self, subscription: Subscription) -> dict[str, str]:
+        """Change the subscription; return what the old channel still had to report."""
+        left: dict[str, str] = {}
+
+        async def switch(channel: Channel, cursor: Cursor) -> None:
+            left.update(self.take())
+            self.channel, self.cursor = channel, cursor
+
+        await self.hub.change(self, subscription, switch)
+        return left
 
     def take(self) -> dict[str, str]:
         batch = self.cursor.take()
@@ -71,13 +82,13 @@ async def hub_of(*, linger: float = 0.0) -> AsyncIterator[WatchHub]:
         assert hub.channels == []
 
 
-def wish(root: Path, debounce: float = 0.02, exclude: tuple[str, ...] = ()) -> Wish:
-    return Wish(Scope([root], exclude=exclude), Pacing(debounce, 0.2, 0.02))
+def subscription(root: Path, debounce: float = 0.02, exclude: tuple[str, ...] = ()) -> Subscription:
+    return Subscription(Scope([root], exclude=exclude), Pacing(debounce, 0.2, 0.02))
 
 
 async def test_who_wants_the_same_shares_it(tmp_path: Path) -> None:
     async with hub_of() as hub:
-        members = await asyncio.gather(*(Member(hub).join(wish(tmp_path)) for _ in range(20)))
+        members = await asyncio.gather(*(Member(hub).join(subscription(tmp_path)) for _ in range(20)))
         assert len({id(member.channel) for member in members}) == 1
         (tmp_path / "new").write_text("1")
         await members[0].channel.pipeline.sync()
@@ -91,9 +102,9 @@ async def test_who_wants_something_else_of_the_same_folder_shares_the_source(tmp
     for number in range(10):
         (tmp_path / f"d{number}").mkdir()
     async with hub_of() as hub:
-        one = await Member(hub).join(wish(tmp_path))
+        one = await Member(hub).join(subscription(tmp_path))
         watches = hub.kernel().watches
-        two = await Member(hub).join(wish(tmp_path, debounce=0.05, exclude=("*.log",)))
+        two = await Member(hub).join(subscription(tmp_path, debounce=0.05, exclude=("*.log",)))
         assert one.channel is not two.channel
         assert hub.kernel().watches == watches
         (tmp_path / "d0" / "x.log").write_text("1")
@@ -105,7 +116,7 @@ async def test_who_wants_something_else_of_the_same_folder_shares_the_source(tmp
 
 async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> None:
     async with hub_of() as hub:
-        quick, slow = await Member(hub).join(wish(tmp_path)), await Member(hub).join(wish(tmp_path))
+        quick, slow = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
         for number in range(5):
             (tmp_path / f"f{number}").write_text("1")
             (tmp_path / "same").write_text(str(number))
@@ -120,18 +131,54 @@ async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> 
 
 async def test_somebody_who_fails_keeps_nobody_else_from_being_told(tmp_path: Path) -> None:
     async with hub_of() as hub:
-        await Broken(hub).join(wish(tmp_path))
-        member = await Member(hub).join(wish(tmp_path))
+        await Broken(hub).join(subscription(tmp_path))
+        member = await Member(hub).join(subscription(tmp_path))
         (tmp_path / "new").write_text("1")
         async with asyncio.timeout(DEADLINE):
             await member.news.wait()
         assert member.take() == {"new": "created"}
 
 
+async def test_a_channel_with_one_subscriber_is_changed_in_place(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        member = await Member(hub).join(subscription(tmp_path))
+        before = member.channel
+        await member.change(subscription(tmp_path, debounce=0.05, exclude=("*.log",)))
+        assert hub.channels == [before] == [member.channel]
+        assert before.subscription == subscription(tmp_path, debounce=0.05, exclude=("*.log",))
+        (tmp_path / "x.log").write_text("1")
+        (tmp_path / "x.py").write_text("1")
+        await member.channel.pipeline.sync()
+        assert member.take() == {"x.py": "created"}
+
+
+async def test_a_change_beside_another_subscriber_reports_what_the_old_channel_still_has(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        one, two = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
+        (tmp_path / "x.log").write_text("1")
+        assert await one.change(subscription(tmp_path, exclude=("*.log",))) == {"x.log": "created"}
+        assert one.channel is not two.channel
+        assert two.channel.subscribers == one.channel.subscribers == 1
+        (tmp_path / "x.py").write_text("1")
+        await one.channel.pipeline.sync()
+        assert one.take() == {"x.py": "created"}
+
+
+async def test_a_change_to_a_subscription_that_exists_shares_its_channel(tmp_path: Path) -> None:
+    async with hub_of() as hub:
+        one = await Member(hub).join(subscription(tmp_path))
+        two = await Member(hub).join(subscription(tmp_path, debounce=0.05))
+        await one.change(subscription(tmp_path, debounce=0.05))
+        assert one.channel is two.channel
+        assert hub.channels == [two.channel]
+        with pytest.raises(KeyError, match="has not joined any channel"):
+            await hub.change(Member(hub), subscription(tmp_path), lambda *_: asyncio.sleep(0))
+
+
 async def test_the_last_to_leave_ends_it(tmp_path: Path) -> None:
     tasks = asyncio.all_tasks()
     async with hub_of() as hub:
-        one, two = await Member(hub).join(wish(tmp_path)), await Member(hub).join(wish(tmp_path))
+        one, two = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
         await one.leave()
         (tmp_path / "new").write_text("1")
         await two.channel.pipeline.sync()
@@ -144,11 +191,11 @@ async def test_the_last_to_leave_ends_it(tmp_path: Path) -> None:
 
 async def test_who_comes_back_in_time_finds_the_clock(tmp_path: Path) -> None:
     async with hub_of(linger=60) as hub:
-        member = await Member(hub).join(wish(tmp_path))
+        member = await Member(hub).join(subscription(tmp_path))
         clock = member.cursor.clock
         await member.leave()
         (tmp_path / "new").write_text("1")
-        again = await Member(hub).join(wish(tmp_path))
+        again = await Member(hub).join(subscription(tmp_path))
         await again.channel.pipeline.sync()
         changes = again.channel.journal.since(clock)
         assert changes is not None
@@ -157,12 +204,12 @@ async def test_who_comes_back_in_time_finds_the_clock(tmp_path: Path) -> None:
 
 async def test_nobody_waits_for_ever_for_who_does_not_come_back(tmp_path: Path) -> None:
     async with hub_of(linger=0.01) as hub:
-        member = await Member(hub).join(wish(tmp_path))
+        member = await Member(hub).join(subscription(tmp_path))
         await member.leave()
         async with asyncio.timeout(DEADLINE):
             while hub.channels:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
-        again = await Member(hub).join(wish(tmp_path))
+        again = await Member(hub).join(subscription(tmp_path))
         assert again.channel is not member.channel
 
 
@@ -170,14 +217,14 @@ async def test_who_gives_up_while_watching_begins_disturbs_nobody(tmp_path: Path
     for number in range(2000):
         (tmp_path / f"f{number}").touch()
     async with hub_of() as hub:
-        joining = [asyncio.create_task(Member(hub).join(wish(tmp_path))) for _ in range(3)]
+        joining = [asyncio.create_task(Member(hub).join(subscription(tmp_path))) for _ in range(3)]
         await asyncio.sleep(0)
         joining[0].cancel()
         members = await asyncio.gather(*joining, return_exceptions=True)
         assert isinstance(members[0], asyncio.CancelledError)
         assert isinstance(members[1], Member)
         assert members[1].channel.subscribers == 2
-        alone = asyncio.create_task(Member(hub).join(wish(tmp_path, debounce=0.05)))
+        alone = asyncio.create_task(Member(hub).join(subscription(tmp_path, debounce=0.05)))
         await asyncio.sleep(0)
         alone.cancel()
         await asyncio.wait([alone])
@@ -194,17 +241,17 @@ async def test_what_fails_to_begin_can_begin_later(tmp_path: Path, monkeypatch: 
         with monkeypatch.context() as patch:
             patch.setattr(Pipeline, "start", fails)
             results = await asyncio.gather(
-                *(Member(hub).join(wish(tmp_path)) for _ in range(2)), return_exceptions=True
+                *(Member(hub).join(subscription(tmp_path)) for _ in range(2)), return_exceptions=True
             )
             assert [str(result) for result in results] == ["not now"] * 2
         assert hub.channels == []
-        await Member(hub).join(wish(tmp_path))
+        await Member(hub).join(subscription(tmp_path))
 
 
 async def test_the_first_scan_is_shown_to_who_asked_for_it(tmp_path: Path) -> None:
     async with hub_of() as hub:
-        one = await Member(hub).join(wish(tmp_path))
-        two = await Member(hub).join(wish(tmp_path))
+        one = await Member(hub).join(subscription(tmp_path))
+        two = await Member(hub).join(subscription(tmp_path))
         assert (one.scans, two.scans) == ([True, False], [])
 
 
@@ -213,19 +260,19 @@ async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_
     root.mkdir()
     for turn in range(20):
         hub = WatchHub(state_folder=state)
-        joining = asyncio.create_task(Member(hub).join(wish(root)))
+        joining = asyncio.create_task(Member(hub).join(subscription(root)))
         for _ in range(turn):
             await asyncio.sleep(0)
         joining.cancel()
         await asyncio.wait([joining])
         await hub.close()
     hub = WatchHub(state_folder=state)
-    member = await Member(hub).join(wish(root))
+    member = await Member(hub).join(subscription(root))
     clock = member.cursor.clock
     await hub.close()
     (root / "new").touch()
     hub = WatchHub(state_folder=state)
-    member = await Member(hub).join(wish(root))
+    member = await Member(hub).join(subscription(root))
     assert member.take() == {"new": "created"}, "the state was free to be read and written"
     assert member.channel.journal.since(clock) is not None
     await hub.close()
@@ -236,7 +283,7 @@ async def test_no_clock_is_seen_before_it_is_kept(tmp_path: Path, monkeypatch: p
     root, state = tmp_path / "root", tmp_path / "state"
     root.mkdir()
     hub = WatchHub(state_folder=state)
-    member = await Member(hub).join(wish(root))
+    member = await Member(hub).join(subscription(root))
     before, begun, goes_on = member.cursor.clock, asyncio.Event(), asyncio.Event()
     append = StateFile.append
 
@@ -259,25 +306,25 @@ async def test_no_clock_is_seen_before_it_is_kept(tmp_path: Path, monkeypatch: p
     clock = member.cursor.clock
     await hub.close()
     hub = WatchHub(state_folder=state)
-    member = await Member(hub).join(wish(root))
+    member = await Member(hub).join(subscription(root))
     assert member.channel.journal.since(clock) == []
     await hub.close()
 
 
 async def test_who_comes_back_at_another_pace_finds_the_clock(tmp_path: Path) -> None:
     async with hub_of(linger=60) as hub:
-        member = await Member(hub).join(wish(tmp_path))
+        member = await Member(hub).join(subscription(tmp_path))
         clock, channel = member.cursor.clock, member.channel
         await member.leave()
         (tmp_path / "new").write_text("1")
-        again = await Member(hub).join(wish(tmp_path, debounce=0.05))
+        again = await Member(hub).join(subscription(tmp_path, debounce=0.05))
         assert again.channel is channel
         assert hub.channels == [channel]
         await channel.pipeline.sync()
         changes = channel.journal.since(clock)
         assert changes is not None
         assert [change.path.name for change in changes] == ["new"]
-        third = await Member(hub).join(wish(tmp_path))
+        third = await Member(hub).join(subscription(tmp_path))
         assert third.channel is not channel, "who listens is not disturbed"
 
 
@@ -289,7 +336,7 @@ async def test_it_ends_though_the_disk_thread_does_not(
     monkeypatch.setattr("reloadls.base.worker_thread._STOP_S", 0.05)
     (root := tmp_path / "w").mkdir()
     hub = WatchHub(state_folder=tmp_path / "state")
-    member = await Member(hub).join(wish(root))
+    member = await Member(hub).join(subscription(root))
     hangs, goes_on = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -305,7 +352,7 @@ async def test_it_ends_though_the_disk_thread_does_not(
     again = WatchHub(state_folder=tmp_path / "state")
     async with asyncio.timeout(DEADLINE):
         while True:  # the file is free again
-            other = await Member(again).join(wish(root))
+            other = await Member(again).join(subscription(root))
             if other.channel._keeper is not None and other.channel._keeper._file is not None:
                 break
             await other.leave()

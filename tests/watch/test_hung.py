@@ -17,7 +17,7 @@ import pytest
 from reloadls.watch.discovery import discover_user_modules
 from reloadls.watch.disk import guarded
 from reloadls.watch.flush import Pacing
-from reloadls.watch.hub import Channel, WatchHub, Wish
+from reloadls.watch.hub import Channel, Subscription, WatchHub
 from reloadls.watch.journal import Cursor
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
@@ -233,7 +233,7 @@ async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
             fuse.hang()
         hub = WatchHub(state_folder=fuse.root / "state")
         member = Member()
-        member.channel, member.cursor = await hub.join(Wish(Scope([local]), pacing("inotify")), member)
+        member.channel, member.cursor = await hub.join(Subscription(Scope([local]), pacing("inotify")), member)
         if when == "meanwhile":
             fuse.hang()
         (local / "new").write_text("1")

@@ -19,7 +19,7 @@ if sys.platform != "linux":
 from reloadls.watch.disk.guarded import GuardedDisk
 from reloadls.watch.flush import Pacing
 from reloadls.watch.pipeline import Pipeline
-from reloadls.watch.sources.ancestors import above
+from reloadls.watch.sources.ancestors import ancestor_watches
 from reloadls.watch.sources.linux.kernel import Kernel
 from tests.support.disk import state_of
 from tests.support.losses import difference
@@ -253,7 +253,7 @@ def test_what_lies_above_a_path(tmp_path: Path) -> None:
     (tmp_path / "real" / "inner").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
     root = str(tmp_path / "link" / "inner")
-    found = above([root], GuardedDisk())
+    found = ancestor_watches([root], GuardedDisk())
     assert set(found) >= {"/", str(tmp_path), str(tmp_path / "real"), str(tmp_path / "real" / "inner")}
     assert found[str(tmp_path)].names == {"link": {root}}
     assert found[str(tmp_path / "real")].names == {"inner": {root}}
@@ -262,7 +262,7 @@ def test_what_lies_above_a_path(tmp_path: Path) -> None:
 
 def test_above_what_is_missing_is_the_nearest_folder(tmp_path: Path) -> None:
     root = str(tmp_path / "a" / "b")
-    found = above([root], GuardedDisk())
+    found = ancestor_watches([root], GuardedDisk())
     assert found[str(tmp_path)].names == {"a": {root}}
     assert str(tmp_path / "a") not in found
 
@@ -270,7 +270,7 @@ def test_above_what_is_missing_is_the_nearest_folder(tmp_path: Path) -> None:
 def test_links_in_circles_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    assert above([str(tmp_path / "a" / "x")], GuardedDisk())[str(tmp_path)].names
+    assert ancestor_watches([str(tmp_path / "a" / "x")], GuardedDisk())[str(tmp_path)].names
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

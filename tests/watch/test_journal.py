@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from reloadls.watch.change import ChangeType, FileChange, net_changes
 from reloadls.watch.flush import Cause
-from reloadls.watch.journal import Batch, Cursor, Journal, Past
+from reloadls.watch.journal import Batch, Cursor, Journal, JournalHistory
 
 
 def batch(*names: str, kind: ChangeType = "modified") -> list[FileChange]:
@@ -296,14 +296,14 @@ _NOTHING = Batch("", "", datetime(2030, 1, 1, tzinfo=UTC), "watch", ())
 # -- what earlier runs have left -------------------------------------------------------------------------
 
 
-def _past(*names: str, epochs: tuple[tuple[str, int, int], ...], number: int = 42) -> Past:
+def _past(*names: str, epochs: tuple[tuple[str, int, int], ...], number: int = 42) -> JournalHistory:
     start = number - len(names)
     at = datetime(2030, 1, 1, tzinfo=UTC)
     batches = (
         Batch(f"c:a:{start + index + 1}", f"c:a:{start + index}", at, "watch", tuple(batch(name)))
         for index, name in enumerate(names)
     )
-    return Past(number, epochs, tuple(batches))
+    return JournalHistory(number, epochs, tuple(batches))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def _past(*names: str, epochs: tuple[tuple[str, int, int], ...], number: int = 4
      ("c:b:41", "z"), ("c:b:42", ""), ("c:b:43", None), ("c:z:42", None)],
 )  # fmt: skip
 def test_a_clock_of_an_earlier_run_is_known_as_far_as_that_was_committed(clock: str, names: str | None) -> None:
-    journal = Journal(past=_past("x", "y", "z", epochs=(("a", 30, 40), ("b", 40, 42))))
+    journal = Journal(history=_past("x", "y", "z", epochs=(("a", 30, 40), ("b", 40, 42))))
     assert journal.clock == f"c:{journal.epoch}:42"
     assert journal.since(clock) == (None if names is None else batch(*names))
     journal.append(batch("new"), "startup")
@@ -322,7 +322,7 @@ def test_a_clock_of_an_earlier_run_is_known_as_far_as_that_was_committed(clock: 
 
 
 def test_nobody_takes_what_was_before() -> None:
-    journal = Journal(past=_past("x", "y", epochs=(("a", 0, 42),)))
+    journal = Journal(history=_past("x", "y", epochs=(("a", 0, 42),)))
     cursor = journal.cursor()
     assert not cursor.behind
     added = journal.append(batch("new"), "startup")
@@ -330,7 +330,7 @@ def test_nobody_takes_what_was_before() -> None:
 
 
 def test_the_past_is_within_the_bound_and_can_be_forgotten() -> None:
-    journal = Journal(limit=2, past=_past("x", "y", epochs=(("a", 0, 42),)))
+    journal = Journal(limit=2, history=_past("x", "y", epochs=(("a", 0, 42),)))
     journal.append(batch("new"), "startup")
     assert [journal.since(f"c:a:{number}") for number in (40, 41)] == [None, batch("y", "new")]
     journal.forget()

@@ -18,7 +18,7 @@ from reloadls.watch.snapshot.folder import Folder
 from reloadls.watch.snapshot.snapshot import Snapshot
 from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.sources.linux.calls import ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY
-from reloadls.watch.sources.linux.unwritten import Gentle
+from reloadls.watch.sources.linux.unwritten import UnwrittenPaths
 from tests.support.watching import SOURCES, piping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other names are of POSIX systems")
@@ -333,7 +333,7 @@ async def test_a_tree_of_hard_links_changes_nothing_in_its_source(source: Source
 
 
 @pytest.mark.parametrize(
-    ("events", "gentle"),
+    ("events", "unwritten"),
     [
         ([CREATE], True),
         ([CREATE | ATTRIB], True),
@@ -342,8 +342,8 @@ async def test_a_tree_of_hard_links_changes_nothing_in_its_source(source: Source
         ([DELETE, CREATE], False),
     ],
 )
-def test_a_new_name_alone_is_no_write(events: list[int], gentle: bool) -> None:
-    one_read = Gentle()
+def test_a_new_name_alone_is_no_write(events: list[int], unwritten: bool) -> None:
+    one_read = UnwrittenPaths()
     for mask in events:
         one_read.note("name", mask, ())
-    assert one_read.paths() == ({"name"} if gentle else set())
+    assert one_read.paths() == ({"name"} if unwritten else set())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reloadls.watch.pending import Pending
+from reloadls.watch.pending import PendingHints
 from reloadls.watch.sources import Hints
 
 
 def test_hints_are_taken_once_in_their_order_with_their_moves() -> None:
-    pending = Pending()
+    pending = PendingHints()
     pending.note(Hints(("b", "a")))
     pending.note(Hints(("a", "c"), moves=(("c", "d"),)))
     look = pending.take(0.0)
@@ -21,7 +21,7 @@ def test_hints_are_taken_once_in_their_order_with_their_moves() -> None:
 
 
 def test_a_suspicion_is_looked_into_once() -> None:
-    pending = Pending()
+    pending = PendingHints()
     pending.note(Hints(suspect=True))
     assert pending.suspicion_due == 0.0
     look = pending.take(1.0)
@@ -32,7 +32,7 @@ def test_a_suspicion_is_looked_into_once() -> None:
 
 
 def test_after_a_long_look_the_next_suspicion_waits_but_its_hints_do_not() -> None:
-    pending = Pending()
+    pending = PendingHints()
     pending.looked_at_everything(10.0, 11.0)
     pending.note(Hints(("a",), suspect=True))
     look = pending.take(11.5)
@@ -43,8 +43,8 @@ def test_after_a_long_look_the_next_suspicion_waits_but_its_hints_do_not() -> No
 
 
 def test_who_asks_need_not_wait() -> None:
-    for ask in (Pending.hurry, Pending.want_everything):
-        pending = Pending()
+    for ask in (PendingHints.skip_pause, PendingHints.request_everything):
+        pending = PendingHints()
         pending.looked_at_everything(10.0, 11.0)
         pending.note(Hints(suspect=True))
         ask(pending)
@@ -52,8 +52,8 @@ def test_who_asks_need_not_wait() -> None:
 
 
 def test_hurry_without_a_suspicion_looks_at_nothing_more() -> None:
-    pending = Pending()
-    pending.hurry()
+    pending = PendingHints()
+    pending.skip_pause()
     assert not pending.take(0.0).everything
     pending.note(Hints(suspect=True))
     pending.looked_at_everything(10.0, 11.0)
@@ -61,13 +61,13 @@ def test_hurry_without_a_suspicion_looks_at_nothing_more() -> None:
 
 
 def test_very_many_hints_are_everything() -> None:
-    pending = Pending()
+    pending = PendingHints()
     pending.note(Hints(tuple(map(str, range(50_001)))))
     assert pending.take(0.0).everything
 
 
 def test_moved_paths_are_taken_once() -> None:
-    pending = Pending()
+    pending = PendingHints()
     pending.note(Hints(("a",), moved=True))
     pending.note(Hints(("b",)))
     assert pending.take_moved() == {"a"}

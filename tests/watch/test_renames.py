@@ -14,7 +14,7 @@ from reloadls.watch import FileChange
 from reloadls.watch.change import net_changes
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.folder import Entry
-from reloadls.watch.snapshot.renames import Trail, renames
+from reloadls.watch.snapshot.renames import RenameTracker, renames
 from reloadls.watch.snapshot.snapshot import Snapshot
 from tests.support.watching import SOURCES, Told, watching
 
@@ -197,13 +197,13 @@ def test_a_file_that_was_renamed_while_nobody_watched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["a b", "b a", "a,b", "b,a"])
 def test_both_halves_may_be_found_by_several_looks(tmp_path: Path, order: str) -> None:
     make(tmp_path, "a")
-    snapshot, trail = Snapshot(Scope([tmp_path])), Trail()
+    snapshot, tracker = Snapshot(Scope([tmp_path])), RenameTracker()
     snapshot.begin()
     act(tmp_path, "mv a b")
     found: list[FileChange] = []
     for hints in order.split(","):
-        found += snapshot.reconcile([str(tmp_path / name) for name in hints.split()], (), trail)
-    found += snapshot.reconcile(None, (), trail)
+        found += snapshot.reconcile([str(tmp_path / name) for name in hints.split()], (), tracker)
+    found += snapshot.reconcile(None, (), tracker)
     is_told(tmp_path, net_changes(found), "a:d b:c<a")
 
 
@@ -224,12 +224,12 @@ def test_both_halves_may_be_found_by_several_looks(tmp_path: Path, order: str) -
 def test_looks_are_merged(tmp_path: Path, steps: list[str], wanted: str, shared: bool) -> None:
     """As one batch that is not told yet, or as batches that were."""
     make(tmp_path, "a")
-    snapshot, trail = Snapshot(Scope([tmp_path])), Trail()
+    snapshot, tracker = Snapshot(Scope([tmp_path])), RenameTracker()
     snapshot.begin()
     found: list[FileChange] = []
     for step in steps:
         act(tmp_path, step)
-        found += snapshot.reconcile(None, pairs(tmp_path, step), trail if shared else None)
+        found += snapshot.reconcile(None, pairs(tmp_path, step), tracker if shared else None)
     is_told(tmp_path, net_changes(found), wanted)
 
 

@@ -225,9 +225,9 @@ def test_an_ignored_file_changes_unnoticed(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("more")
     make(tmp_path, "c.log d/c.log")
     assert snapshot.reconcile([str(tmp_path / "a.log"), str(tmp_path / "c.log"), str(tmp_path / "d/c.log")]) == []
-    assert not snapshot.concerns(str(tmp_path / "c.log"))
-    assert snapshot.concerns(str(tmp_path / "c.py"))
-    assert snapshot.concerns(str(tmp_path / ".gitignore"))
+    assert not snapshot.is_relevant(str(tmp_path / "c.log"))
+    assert snapshot.is_relevant(str(tmp_path / "c.py"))
+    assert snapshot.is_relevant(str(tmp_path / ".gitignore"))
 
 
 # -- adopting another scope --------------------------------------------------------------------------------------

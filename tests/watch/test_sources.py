@@ -18,11 +18,11 @@ from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources import Hints, SourceFailed, supervised
 from reloadls.watch.sources import choose as make
 from reloadls.watch.sources import watchfiles as native_module
-from reloadls.watch.sources.base import Backend, FailureCode, WholeSource
+from reloadls.watch.sources.base import Backend, FailureCode, RecursiveSource
 from reloadls.watch.sources.cookies import Cookies
 from reloadls.watch.sources.polling import PollingSource
 from reloadls.watch.sources.supervised import SupervisedSource
-from reloadls.watch.sources.watchfiles import NativeSource
+from reloadls.watch.sources.watchfiles import WatchfilesSource
 from tests.support.disk import state_of
 from tests.support.watching import DEADLINE, piping
 
@@ -57,10 +57,10 @@ def trees(*paths: Path) -> WatchSet:
 
 @asynccontextmanager
 async def native(
-    what: WatchSet, concerns: Callable[[str], bool] = lambda _: True
-) -> AsyncIterator[tuple[NativeSource, Hinted]]:
+    what: WatchSet, is_relevant: Callable[[str], bool] = lambda _: True
+) -> AsyncIterator[tuple[WatchfilesSource, Hinted]]:
     hinted = Hinted()
-    source = NativeSource(hinted, concerns, step=0.005)
+    source = WatchfilesSource(hinted, is_relevant, step=0.005)
     await source.watch(what)
     try:
         yield source, hinted
@@ -231,7 +231,7 @@ async def test_polling_hints_at_each_new_difference_once() -> None:
 # -- supervised --------------------------------------------------------------------------------------------------
 
 
-class Failing(WholeSource):
+class Failing(RecursiveSource):
     """A source that fails when it is asked to; otherwise it does nothing."""
 
     backend: Backend = "native"
@@ -331,11 +331,11 @@ async def test_stop_ends_the_attempts() -> None:
 _WATCHFILES = Pacing(0.02, 0.2, 0.02, "watchfiles")
 
 
-class Deaf(NativeSource):
+class Deaf(WatchfilesSource):
     """A native source that loses every hint."""
 
-    def __init__(self, emit: Emit, concerns: Callable[[str], bool], *, step: float) -> None:
-        super().__init__(lambda _: None, concerns, step=step)
+    def __init__(self, emit: Emit, is_relevant: Callable[[str], bool], *, step: float) -> None:
+        super().__init__(lambda _: None, is_relevant, step=step)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ async def test_what_every_hint_is_lost_of_is_found_by_the_safety_net(
     for name in ("one.py", "d/two.py"):
         (tmp_path / name).write_text("1")
         os.utime(tmp_path / name, (1e9, 1e9))
-    monkeypatch.setattr(native_module, "NativeSource", Deaf)
+    monkeypatch.setattr(native_module, "WatchfilesSource", Deaf)
     monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.05)
     monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
     async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
@@ -371,7 +371,7 @@ async def test_without_the_safety_net_a_deaf_source_tells_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_net: None
 ) -> None:
     """So the test above can fail."""
-    monkeypatch.setattr(native_module, "NativeSource", Deaf)
+    monkeypatch.setattr(native_module, "WatchfilesSource", Deaf)
     async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
         (tmp_path / "new").write_text("1")
         async with piping([tmp_path], pacing=None) as (_, other):

@@ -53,7 +53,7 @@ def opened(folder: str, key: str = KEY) -> Iterator[StateFile]:
 
 def run(file: StateFile) -> Journal:
     """Begin a run, as whoever keeps state does."""
-    journal = Journal(past=file.saved.past if file.saved else None)
+    journal = Journal(history=file.saved.history if file.saved else None)
     file.begin(journal.epoch, journal.number)
     return journal
 
@@ -115,9 +115,9 @@ def test_files_and_batches_come_back_as_they_were(folder: str) -> None:
         assert file.saved is not None
         assert file.saved.files == {"/p/a": changed, "/p/new": new, "/p/same": ENTRY}
         assert file.saved.rules == "rules"
-        assert file.saved.past.number == 1
-        assert file.saved.past.epochs == ((journal.epoch, 0, 1),)
-        assert [parts(one) for one in file.saved.past.batches] == [parts(batch)]
+        assert file.saved.history.number == 1
+        assert file.saved.history.epochs == ((journal.epoch, 0, 1),)
+        assert [parts(one) for one in file.saved.history.batches] == [parts(batch)]
         run(file)
         assert file.saved is None, "who has begun a run needs it no more"
 
@@ -167,7 +167,7 @@ def test_every_name_comes_back(folder: str, name: str) -> None:
         assert file.set_aside is None
         assert file.saved is not None
         assert file.saved.files == {path: ENTRY}
-        assert [one.changes for one in file.saved.past.batches] == [tuple(changes)]
+        assert [one.changes for one in file.saved.history.batches] == [tuple(changes)]
 
 
 def test_a_rewrite_forgets_what_was_before(folder: str) -> None:
@@ -180,8 +180,8 @@ def test_a_rewrite_forgets_what_was_before(folder: str) -> None:
     with opened(folder) as file:
         assert file.saved is not None
         assert (dict(file.saved.files), file.saved.rules) == ({"/p/other": ENTRY}, "other rules")
-        assert file.saved.past.batches == ()
-        assert file.saved.past.epochs == ((journal.epoch, 1, 3),)
+        assert file.saved.history.batches == ()
+        assert file.saved.history.epochs == ((journal.epoch, 1, 3),)
 
 
 def test_clocks_of_earlier_runs_are_answered_as_long_as_what_came_since_is_kept(folder: str) -> None:
@@ -215,11 +215,11 @@ def test_the_oldest_changes_are_forgotten(folder: str, monkeypatch: pytest.Monke
         file.append(many, {f"/p/{number}": ENTRY for number in range(6)})
     with opened(folder) as file:
         assert file.saved is not None
-        assert (len(file.saved.files), file.saved.past.number, file.saved.past.batches) == (8, 9, ())
+        assert (len(file.saved.files), file.saved.history.number, file.saved.history.batches) == (8, 9, ())
         run(file)
     with opened(folder) as file:
         assert file.saved is not None
-        assert len(file.saved.past.epochs) == 2, "runs whose clocks can't be answered any more are forgotten, too"
+        assert len(file.saved.history.epochs) == 2, "runs whose clocks can't be answered any more are forgotten, too"
 
 
 def test_only_so_many_runs_are_known(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +230,8 @@ def test_only_so_many_runs_are_known(folder: str, monkeypatch: pytest.MonkeyPatc
             journal = run(file)
     with opened(folder) as file:
         assert file.saved is not None
-        assert len(file.saved.past.epochs) == 4
-        assert file.saved.past.epochs[-1] == (journal.epoch, 1, 1)
+        assert len(file.saved.history.epochs) == 4
+        assert file.saved.history.epochs[-1] == (journal.epoch, 1, 1)
 
 
 def test_a_batch_that_was_not_kept_makes_those_before_it_useless(folder: str) -> None:
@@ -242,7 +242,7 @@ def test_a_batch_that_was_not_kept_makes_those_before_it_useless(folder: str) ->
         batch = write(file, journal, "/p/b", "created")
     with opened(folder) as file:
         assert file.saved is not None
-        assert [parts(one) for one in file.saved.past.batches] == [parts(batch)]
+        assert [parts(one) for one in file.saved.history.batches] == [parts(batch)]
         assert "/p/b" in file.saved.files
 
 
@@ -253,7 +253,7 @@ def test_a_journal_that_was_not_kept_at_all_is_gone_but_the_files_are_not(folder
     with opened(folder) as file:
         assert file.set_aside is None
         assert file.saved is not None
-        assert (file.saved.past.number, file.saved.past.batches) == (77, ())
+        assert (file.saved.history.number, file.saved.history.batches) == (77, ())
         assert len(file.saved.files) == len(FILES)
 
 
@@ -520,7 +520,7 @@ def check_flip(sound: Sound, offset: int, value: int) -> None:
             assert file.set_aside is None
             assert len(file.saved.files) == 70
             assert all(file.saved.files[name] == FILES[name] for name in list(file.saved.files)[1:])
-            assert file.saved.past.number == len(file.saved.past.batches) == 131
+            assert file.saved.history.number == len(file.saved.history.batches) == 131
         else:
             assert file.set_aside is not None
         try:
@@ -701,7 +701,7 @@ KEEPS_ON = """
 
     def keep_on(folder, key):
         file = StateFile.open(folder, key)
-        journal = Journal(past=file.saved and file.saved.past)
+        journal = Journal(history=file.saved and file.saved.history)
         if file.saved is None:
             file.begin(journal.epoch, journal.number)
             file.rewrite(journal.number, at_number(journal.number), "")
@@ -763,10 +763,10 @@ def test_whenever_it_is_killed_what_was_acknowledged_is_there(folder: str) -> No
                 if file.saved is None:
                     assert acknowledged == 0
                     continue
-                number = file.saved.past.number
+                number = file.saved.history.number
                 assert number - acknowledged in (0, 1)
                 assert file.saved.files == at_number(number)
-                for batch in file.saved.past.batches:
+                for batch in file.saved.history.batches:
                     assert list(batch.changes) == step_to(int(batch.clock.rpartition(":")[2]))[0]
     assert acknowledged > 300
 
@@ -794,11 +794,11 @@ def test_after_a_power_loss_it_is_as_it_was_at_some_moment(folder: str, tmp_path
             with opened(str(lost)) as found:
                 assert found.set_aside is None
                 assert found.saved is not None
-                number = found.saved.past.number
+                number = found.saved.history.number
                 assert found.saved.files == files[number]
-                begun = journal.epoch in {run[0] for run in found.saved.past.epochs}
+                begun = journal.epoch in {run[0] for run in found.saved.history.epochs}
                 assert begun or number == 0
-                after = Journal(past=found.saved.past)
+                after = Journal(history=found.saved.history)
                 for index, clock in enumerate(clocks):
                     changes = [change for step in range(index + 1, number + 1) for change in step_to(step)[0]]
                     expected = net_changes(changes) if index <= number else None
@@ -830,7 +830,7 @@ def test_a_full_disk_ends_it_and_what_was_there_stays(folder: str) -> None:
             assert next_one.saved is not None
             assert number > 3
             assert len(next_one.saved.files) == len(FILES) + number
-            after = Journal(past=next_one.saved.past)
+            after = Journal(history=next_one.saved.history)
             assert after.since(last) == []
             assert after.since(journal.clock) is None
 

@@ -202,7 +202,7 @@ def test_each_try_waits_longer_than_the_one_before_it() -> None:
         assert retries.due(now) == ["/a"]
     assert waits[:4] == [0.25, 0.5, 1.0, 2.0]
     assert waits[-1] == 60.0
-    retries.hurry(now)
+    retries.retry_all(now)
     assert retries.due(now) == ["/a"]
     retries.update([], now)
     assert (retries.next, retries.due(now)) == (None, [])

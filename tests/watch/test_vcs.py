@@ -14,7 +14,7 @@ import pytest
 from reloadls.watch.disk.guarded import GuardedDisk
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.snapshot import Snapshot
-from reloadls.watch.version_control import Hold, Lock, Repositories, find_locks
+from reloadls.watch.version_control import Lock, LockWait, Repositories, find_locks
 from tests.support.watching import SOURCES, watching
 
 GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@y", "-c", "protocol.file.allow=always", "-c", "core.editor=true"]
@@ -169,7 +169,7 @@ def test_repositories_come_and_go(tmp_path: Path) -> None:
     snapshot = begun(tmp_path / "root")
     before = snapshot.repositories
     inner, outer = fake(tmp_path / "root" / "a" / "b"), fake(tmp_path / "root")
-    assert snapshot.concerns(outer, True), "else nobody would look"
+    assert snapshot.is_relevant(outer, True), "else nobody would look"
     snapshot.reconcile([inner])
     assert snapshot.repositories - before == {inner}
     snapshot.reconcile([outer])
@@ -241,7 +241,7 @@ _C = Lock("/q/.git/index.lock", 3, 12)
 
 def asked(*steps: tuple[float, str]) -> list[bool]:
     """When, and which locks are there then → whether it is held."""
-    hold = Hold(longest=10)
+    hold = LockWait(longest=10)
     names = {"A": _A, "B": _B, "C": _C}
     return [hold.held(frozenset(names[name] for name in there), now) for now, there in steps]
 

@@ -133,7 +133,7 @@ async def _serve_sockets(
         token=token,
         origins=options.origins if options.transport == "ws" else None,
         limits=Limits(drop_after=options.drop_after),
-        on_exhausted=host.hub.give_up_lingering,
+        on_exhausted=host.hub.end_idle_channels,
     )
 
 

@@ -28,7 +28,7 @@ from reloadls.service.targets.client import ClientTargets
 from reloadls.service.workspace import ResolvedScope, scope_of
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause, Pacing
-from reloadls.watch.hub import Channel, Wish
+from reloadls.watch.hub import Channel, Subscription
 from reloadls.watch.journal import Batch, Cursor
 from reloadls.watch.snapshot.problems import RootStatus
 from reloadls.watch.sources.choose import SourceName
@@ -69,12 +69,12 @@ class _Settings:
     resolved: ResolvedScope
     problems: tuple[tuple[str, str], ...]
 
-    def wish(self, source: SourceName) -> Wish:
+    def subscription(self, source: SourceName) -> Subscription:
         """What the hub is asked for; `source` is used unless polling is asked for."""
         options = self.options
         times = (options.debounce_ms / 1000, options.max_wait_ms / 1000, options.poll_delay_ms / 1000)
         use: SourceName = "polling" if options.force_polling else source
-        return Wish(self.resolved.scope, Pacing(*times, use, polls_served=options.force_polling is None))
+        return Subscription(self.resolved.scope, Pacing(*times, use, polls_served=options.force_polling is None))
 
 
 class ClientSession:
@@ -115,7 +115,9 @@ class ClientSession:
         """Begin to watch, and tell the first status."""
         self._show_problems()
         try:
-            self._channel, self._cursor = await self._host.hub.join(self._settings.wish(self._host.source), self)
+            self._channel, self._cursor = await self._host.hub.join(
+                self._settings.subscription(self._host.source), self
+            )
         except BaseException as error:
             self._failure = error
             raise
@@ -254,42 +256,23 @@ class ClientSession:
     ) -> None:
         await self._watching()
         async with self._changing:
-            channel, _ = await self._watching()
             self._settings = self._resolve(parsed, folders)
-            wish = self._settings.wish(self._host.source)
-            if wish == channel.wish:
-                if refresh:
-                    await channel.pipeline.rescope(wish.scope)
-            elif self._host.hub.alone(channel, wish):
-                await self._change_channel(channel, wish)
-            else:
-                await self._switch(channel, wish)
-            self._targets.set_roots(wish.scope.roots)
+            subscription = self._settings.subscription(self._host.source)
+            await self._host.hub.change(self, subscription, self._switch, refresh=refresh)
+            self._targets.set_roots(subscription.scope.roots)
             if not self._paused:
                 async with self._send_lock:
                     await self._send_pending()
             self._send_status()
 
-    async def _change_channel(self, channel: Channel, wish: Wish) -> None:
-        """Make the channel, which is this session's alone, fulfil `wish`."""
-        before = channel.wish
-        self._host.hub.rename(channel, wish)
-        if before.pacing != wish.pacing:
-            await channel.pipeline.repace(wish.pacing)
-        if before.scope != wish.scope:
-            await channel.pipeline.rescope(wish.scope)
-
-    async def _switch(self, before: Channel, wish: Wish) -> None:
-        """Take another channel. What changes while both watch may be told by both, but never by none."""
-        after, cursor = await self._host.hub.join(wish, self)
+    async def _switch(self, channel: Channel, cursor: Cursor) -> None:
+        """Continue with another channel, after what the old one has to report was sent, or held while paused."""
         async with self._send_lock:
-            await before.pipeline.sync()
             if self._paused:
-                self._held = self._take_pending()  # the cursor is about to be another channel's
+                self._held = self._take_pending()
             else:
                 await self._send_pending()
-            self._channel, self._cursor = after, cursor
-        await self._host.hub.leave(before, self)
+            self._channel, self._cursor = channel, cursor
 
     @staticmethod
     def _resolve(parsed: tuple[Options, list[OptionProblem]], folders: tuple[str, ...] | None) -> _Settings:

@@ -13,7 +13,7 @@ from reloadls.watch.sources.choose import SourceName, SourceOptions
 
 __all__ = ["Cause", "Flush", "Pacing"]
 
-_TELLING_S = 0.05
+_REPORTING_S = 0.05
 """How long before `max_wait` is over a batch is begun, in seconds."""
 _COMPARING_S = 0.0009
 """How long before `debounce` is over a batch is begun, in seconds: comparing and telling one file takes so long."""
@@ -46,7 +46,7 @@ class Pacing:
         left = self.debounce - min(_COMPARING_S, 0.9 * self.debounce)
         return Window(
             left - min(self.lead, left / 3),
-            self.max_wait - min(_TELLING_S, self.max_wait / 20),
+            self.max_wait - min(_REPORTING_S, self.max_wait / 20),
         )
 
     @property

@@ -33,7 +33,7 @@ class Health:
     reconciles: Counter[str] = field(default_factory=Counter)
     _lags: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
-    def told(self, lag: float | None) -> None:
+    def reported(self, lag: float | None) -> None:
         """A batch was told, `lag` seconds after its last change; None if it is not known when that was."""
         self.batches += 1
         if lag is not None:

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,16 +14,16 @@ from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.journal import Cursor, Journal
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
-from reloadls.watch.state.keeper import Keeper
+from reloadls.watch.state.keeper import StateKeeper
 from reloadls.watch.status import WatchStatus
 
 if TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
 
-__all__ = ["Channel", "Subscriber", "WatchHub", "Wish"]
+__all__ = ["Channel", "Subscriber", "Subscription", "WatchHub"]
 
 _log = logging.getLogger(__name__)
-_MOST_LINGERING = 16
+_MOST_IDLE = 16
 """Channels that go on at most although nobody listens to them."""
 _ROOM = 16
 """Descriptors that must be left when a channel begins: it takes up to six, and others are needed meanwhile."""
@@ -32,7 +32,7 @@ _CLOSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Subscription:
     """What somebody wants to be told of, and when."""
 
     scope: Scope
@@ -59,19 +59,19 @@ class Channel:
     one.
     """
 
-    def __init__(self, hub: WatchHub, wish: Wish, keeper: Keeper | None) -> None:
+    def __init__(self, hub: WatchHub, subscription: Subscription, keeper: StateKeeper | None) -> None:
         self._hub = hub
         self._keeper = keeper
         self._cursors: dict[Subscriber, Cursor] = {}
         self._begun: asyncio.Task[None] | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._ended = False
-        self.wish = wish
+        self.subscription = subscription
         self.journal = Journal()
         self.pipeline = Pipeline(
-            wish.scope,
+            subscription.scope,
             self._deliver,
-            pacing=wish.pacing,
+            pacing=subscription.pacing,
             on_status=lambda _: self._each("on_status"),
             on_scan=self._on_scan,
             kernel=hub.kernel,
@@ -98,7 +98,7 @@ class Channel:
     async def _begin(self) -> None:
         known = None
         if self._keeper is not None:
-            self.journal, known = await self._keeper.open(self.pipeline, self.wish.scope)
+            self.journal, known = await self._keeper.open(self.pipeline, self.subscription.scope)
         for subscriber in self._cursors:
             self._cursors[subscriber] = self.journal.cursor()
         await self.pipeline.start(known, report=self._keeper is not None)
@@ -124,7 +124,7 @@ class Channel:
                     await self._keeper.close(self.pipeline)
             except TimeoutError:  # it is closed after the call to the disk that is under way
                 _log.warning(
-                    "the state of %s is not closed within %g s", ", ".join(self.wish.scope.roots[:3]), _CLOSE_S
+                    "the state of %s is not closed within %g s", ", ".join(self.subscription.scope.roots[:3]), _CLOSE_S
                 )
         await self.pipeline.stop()
 
@@ -165,7 +165,7 @@ class WatchHub:
     def __init__(self, *, linger: float = 0.0, state_folder: str | os.PathLike[str] | None = None) -> None:
         self._linger = linger
         self._state_folder = None if state_folder is None else os.fspath(state_folder)
-        self._channels: dict[Wish, Channel] = {}
+        self._channels: dict[Subscription, Channel] = {}
         self._kernel: Kernel | None = None
         self._ends: set[asyncio.Task[None]] = set()
 
@@ -182,19 +182,19 @@ class WatchHub:
             self._kernel = Kernel()
         return self._kernel
 
-    async def join(self, wish: Wish, subscriber: Subscriber) -> tuple[Channel, Cursor]:
-        """Tell `subscriber` what `wish` asks for from now on; returns when watching works.
+    async def join(self, subscription: Subscription, subscriber: Subscriber) -> tuple[Channel, Cursor]:
+        """Tell `subscriber` what `subscription` asks for from now on; returns when watching works.
 
         The cursor stands where watching was when `subscriber` came; what had changed while nobody watched is after it
         for whoever comes first.
         """
-        channel = self._channels.get(wish) or self._left_over(wish)
+        channel = self._channels.get(subscription) or self._idle_channel(subscription)
         if channel is None:
             await self._make_room()
-        channel = self._channels.get(wish) or channel
+        channel = self._channels.get(subscription) or channel
         if channel is None:
-            keeper = None if self._state_folder is None else Keeper(self._state_folder)
-            channel = self._channels[wish] = Channel(self, wish, keeper)
+            keeper = None if self._state_folder is None else StateKeeper(self._state_folder)
+            channel = self._channels[subscription] = Channel(self, subscription, keeper)
         try:
             return channel, await channel._join(subscriber)
         except BaseException:
@@ -212,51 +212,100 @@ class WatchHub:
         if self._linger > 0 and not failed:
             loop = asyncio.get_running_loop()
             channel._ending = loop.call_later(self._linger, lambda: self._spawn(self._end(channel)))
-            self._end_lingering(but=_MOST_LINGERING)
+            self._end_idle(but=_MOST_IDLE)
         else:
             await asyncio.shield(self._spawn(self._end(channel)))
 
-    def give_up_lingering(self) -> None:
+    def end_idle_channels(self) -> None:
         """End all channels that nobody listens to: the process has few descriptors left."""
-        self._end_lingering(but=0)
+        self._end_idle(but=0)
 
     async def _make_room(self) -> None:
         """Before a new channel: those that linger are given up if descriptors run out, as it takes some."""
         if not _has_room() and any(channel._ending is not None for channel in self.channels):
             _log.warning("few descriptors are left: watching for clients that have left ends early")
-            self.give_up_lingering()
+            self.end_idle_channels()
             await self.settle()
 
-    def _end_lingering(self, *, but: int) -> None:
+    def _end_idle(self, *, but: int) -> None:
         """End the channels that have lingered longest, all `but` so many: each has descriptors and a thread."""
         lingering = [(channel._ending.when(), channel) for channel in self.channels if channel._ending is not None]
         lingering.sort(key=lambda entry: entry[0])
         for _, channel in lingering[: max(0, len(lingering) - but)]:
-            if self._channels.get(channel.wish) is channel:
-                del self._channels[channel.wish]
+            if self._channels.get(channel.subscription) is channel:
+                del self._channels[channel.subscription]
             self._spawn(self._end(channel))
 
-    def alone(self, channel: Channel, wish: Wish) -> bool:
-        """Whether `channel` can be made to fulfil `wish` instead, since it has one subscriber and there is no other.
+    async def change(
+        self,
+        subscriber: Subscriber,
+        subscription: Subscription,
+        on_switch: Callable[[Channel, Cursor], Awaitable[None]],
+        *,
+        refresh: bool = False,
+    ) -> None:
+        """Replace what `subscriber` receives by what `subscription` asks for. No change made meanwhile is lost.
 
-        What is kept is one scope's.
+        A channel that only this subscriber uses is changed in place. Otherwise the subscriber joins another channel
+        before it leaves the old one, so a change made in between may be reported by both, but never by none.
+
+        Args:
+            subscriber: has joined a channel.
+            subscription: what it receives from now on.
+            on_switch: awaited with the other channel and its cursor. Everything that the old channel has to report is
+                in its journal by then.
+            refresh: whether to compare the whole scope even if the subscription stays the same.
+
+        Raises:
+            KeyError: `subscriber` has not joined any channel.
         """
-        keeps = channel._keeper is not None and wish.scope != channel.wish.scope
-        return channel.subscribers == 1 and wish not in self._channels and not keeps
+        channel = self._channel_of(subscriber)
+        if subscription == channel.subscription:
+            if refresh:
+                await channel.pipeline.rescope(subscription.scope)
+        elif self._can_change(channel, subscription):
+            await self._change_in_place(channel, subscription)
+        else:
+            other, cursor = await self.join(subscription, subscriber)
+            await channel.pipeline.sync()
+            await on_switch(other, cursor)
+            await self.leave(channel, subscriber)
 
-    def rename(self, channel: Channel, wish: Wish) -> None:
-        """`channel` fulfils `wish` from now on."""
-        if self._channels.get(channel.wish) is channel:
-            del self._channels[channel.wish]
-        channel.wish = wish
-        self._channels[wish] = channel
+    def _channel_of(self, subscriber: Subscriber) -> Channel:
+        for channel in self.channels:
+            if subscriber in channel._cursors:
+                return channel
+        raise KeyError(f"{subscriber!r} has not joined any channel")
 
-    def _left_over(self, wish: Wish) -> Channel | None:
+    def _can_change(self, channel: Channel, subscription: Subscription) -> bool:
+        """Whether `channel` can serve `subscription` instead: it has one subscriber, and no other channel serves it.
+
+        A channel that keeps state keeps its scope, since a state file belongs to one scope.
+        """
+        keeps_scope = channel._keeper is not None and subscription.scope != channel.subscription.scope
+        return channel.subscribers == 1 and subscription not in self._channels and not keeps_scope
+
+    async def _change_in_place(self, channel: Channel, subscription: Subscription) -> None:
+        before = channel.subscription
+        self._rename(channel, subscription)
+        if before.pacing != subscription.pacing:
+            await channel.pipeline.repace(subscription.pacing)
+        if before.scope != subscription.scope:
+            await channel.pipeline.rescope(subscription.scope)
+
+    def _rename(self, channel: Channel, subscription: Subscription) -> None:
+        """Register `channel` under `subscription` from now on."""
+        if self._channels.get(channel.subscription) is channel:
+            del self._channels[channel.subscription]
+        channel.subscription = subscription
+        self._channels[subscription] = channel
+
+    def _idle_channel(self, subscription: Subscription) -> Channel | None:
         """A channel of this scope that nobody listens to, at another pace: its clocks, and what it keeps, go on."""
         for channel in self.channels:
-            if channel.wish.scope == wish.scope and channel.subscribers == 0 and channel.running:
-                self.rename(channel, wish)
-                self._spawn(channel.pipeline.repace(wish.pacing))
+            if channel.subscription.scope == subscription.scope and channel.subscribers == 0 and channel.running:
+                self._rename(channel, subscription)
+                self._spawn(channel.pipeline.repace(subscription.pacing))
                 return channel
         return None
 
@@ -272,8 +321,8 @@ class WatchHub:
             await asyncio.wait(self._ends)
 
     async def _end(self, channel: Channel) -> None:
-        if self._channels.get(channel.wish) is channel:
-            del self._channels[channel.wish]
+        if self._channels.get(channel.subscription) is channel:
+            del self._channels[channel.subscription]
         if channel._ending is not None:
             channel._ending.cancel()
         await channel._end()

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from reloadls.watch.change import FileChange, net_changes
 from reloadls.watch.flush import Cause
 
-__all__ = ["Batch", "Cursor", "Journal", "Past"]
+__all__ = ["Batch", "Cursor", "Journal", "JournalHistory"]
 
 _FEW = 32
 _RECENT = 4096
@@ -41,7 +41,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class JournalHistory:
     """What a journal goes on from.
 
     Attributes:
@@ -74,22 +74,22 @@ class Journal:
         limit: how many changes are kept. Beyond it the oldest batches are forgotten, but for those that an open cursor
             still needs: of these the older ones are merged where no cursor stands between them, so that they are
             bounded by the paths there are times the positions at which cursors lag.
-        past: what earlier runs have left.
+        history: what earlier runs have left.
     """
 
-    def __init__(self, *, limit: int = 100_000, past: Past | None = None) -> None:
-        past = past or Past(0)
+    def __init__(self, *, limit: int = 100_000, history: JournalHistory | None = None) -> None:
+        history = history or JournalHistory(0)
         self._limit = limit
         self._merge_at = limit
-        self._epochs = {epoch: (first, last) for epoch, first, last in past.epochs}
+        self._epochs = {epoch: (first, last) for epoch, first, last in history.epochs}
         self.epoch = _new_epoch(self._epochs)
         """This run's."""
-        self.number = past.number
+        self.number = history.number
         """The position now."""
-        self._first = past.number
-        self._steps = deque(_Step(_number(batch.since), _number(batch.clock), batch) for batch in past.batches)
-        self._size = sum(len(batch.changes) for batch in past.batches)
-        self._answers_from = self._steps[0].since if self._steps else past.number
+        self._first = history.number
+        self._steps = deque(_Step(_number(batch.since), _number(batch.clock), batch) for batch in history.batches)
+        self._size = sum(len(batch.changes) for batch in history.batches)
+        self._answers_from = self._steps[0].since if self._steps else history.number
         self._recent: dict[FileChange, FileChange] = {}
         self._shared: WeakValueDictionary[tuple[int, int], Batch] = WeakValueDictionary()
         """(where a cursor stood, the position then) → what it took, so that all who stood there take the same."""
@@ -118,7 +118,7 @@ class Journal:
         if self._steps and self._steps[-1].batch.clock == last:
             last = self._steps[-1].batch.clock  # one object for both; after a restart it is of another epoch
         clock = self._clock(self.number + 1)
-        return Batch(clock, last, at or datetime.now(UTC), cause, self._as_kept(changes))
+        return Batch(clock, last, at or datetime.now(UTC), cause, self._deduplicated(changes))
 
     def add(self, batch: Batch) -> None:
         """Add the last `draft`; the clock goes on."""
@@ -130,7 +130,7 @@ class Journal:
         if self._size > self._merge_at:
             self._merge()
 
-    def _as_kept(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
+    def _deduplicated(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
         """`changes`, few of them as the objects that are kept already: a file is saved again and again."""
         new = tuple(changes)
         if len(new) > _FEW:
@@ -191,10 +191,10 @@ class Journal:
             steps = self._between(number, self.number)
             if not steps:
                 return None
-            batch = self._shared[number, self.number] = self._as_one(steps, number)
+            batch = self._shared[number, self.number] = self._merged_batch(steps, number)
         return batch if batch.changes else None
 
-    def _as_one(self, steps: list[_Step], number: int) -> Batch:
+    def _merged_batch(self, steps: list[_Step], number: int) -> Batch:
         """`steps` as one batch for who stands at `number`."""
         last = steps[-1]
         if len(steps) == 1:
@@ -247,7 +247,7 @@ class Journal:
 
     def _one(self, steps: list[_Step]) -> _Step:
         since = steps[0].since
-        return steps[0] if len(steps) == 1 else _Step(since, steps[-1].number, self._as_one(steps, since))
+        return steps[0] if len(steps) == 1 else _Step(since, steps[-1].number, self._merged_batch(steps, since))
 
 
 class Cursor:

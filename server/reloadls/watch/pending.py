@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reloadls.watch.sources.base import Hints
 
-__all__ = ["Look", "Pending"]
+__all__ = ["LookPlan", "PendingHints"]
 
 _HINT_LIMIT = 50_000
 """With more hints than this, everything is looked at."""
@@ -15,7 +15,7 @@ _SUSPICION_RATIO = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LookPlan:
     """What one comparison looks at.
 
     Attributes:
@@ -33,7 +33,7 @@ class Look:
     found_by_looking: bool
 
 
-class Pending:
+class PendingHints:
     """Gathers hints until they are taken. Pure: every time is passed in, in seconds of one monotonic clock.
 
     A busy tree may overflow the kernel's queue again and again. So that looking at everything never takes up all the
@@ -59,19 +59,19 @@ class Pending:
         if hints.suspect or len(self._paths) > _HINT_LIMIT:
             self._everything = True
 
-    def want_everything(self) -> None:
+    def request_everything(self) -> None:
         """The next look is at everything, however soon it comes after another."""
         self._everything = self._asked = True
 
-    def hurry(self) -> None:
+    def skip_pause(self) -> None:
         """Somebody waits: if there is a suspicion, it is looked into now."""
         self._asked = True
 
-    def take(self, now: float) -> Look:
+    def take(self, now: float) -> LookPlan:
         """What to look at now."""
         everything = self._everything and (self._asked or now >= self._suspicion_from)
         metadata = frozenset(path for path, only in self._paths.items() if only)
-        look = Look(tuple(self._paths), tuple(self._moves), metadata, everything, self._found_by_looking)
+        look = LookPlan(tuple(self._paths), tuple(self._moves), metadata, everything, self._found_by_looking)
         self._paths, self._moves = {}, []
         self._asked = self._found_by_looking = False
         self._everything = self._everything and not everything

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from reloadls.watch.flush import Cause, Flush, Pacing
 from reloadls.watch.health import Health
-from reloadls.watch.pending import Pending
+from reloadls.watch.pending import PendingHints
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.denials import Retries
 from reloadls.watch.snapshot.folder import Entry, Folder
 from reloadls.watch.snapshot.problems import RootStatus, denied_problems
-from reloadls.watch.snapshot.reader import Reader, View
+from reloadls.watch.snapshot.reader import Reader, SnapshotView
 from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources.base import Hints
 from reloadls.watch.sources.choose import make_source
 from reloadls.watch.sources.supervised import SupervisedSource
 from reloadls.watch.status import State, WatchStatus
-from reloadls.watch.version_control import Hold
+from reloadls.watch.version_control import LockWait
 
 if TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
@@ -41,7 +41,7 @@ _BARRIER_S = 1.0
 """How long, in seconds, the source may take to pass a barrier."""
 _RETRY_S = 1.0
 """How long, in seconds, to wait before a comparison that failed is made again."""
-_HOLD_STEP_S = 0.05
+_LOCK_POLL_S = 0.05
 """How often, in seconds, it is looked whether a version-control operation is over."""
 _COARSE_S = 0.0015
 """The loop waits in whole milliseconds; what is shorter, in seconds, is waited for on the disk thread."""
@@ -84,9 +84,9 @@ class Pipeline:
         self._window = self._pacing.window()
         self._source = self._make_source()
         self._watched = WatchSet()
-        self._view = View()
-        self._pending = Pending()
-        self._hold = Hold()
+        self._view = SnapshotView()
+        self._pending = PendingHints()
+        self._lock_wait = LockWait()
         self._retries = Retries()
         self._retry: asyncio.TimerHandle | None = None
         self.health = Health()
@@ -145,10 +145,10 @@ class Pipeline:
             self._state = "running"
             await self._cover(view)
             if report:
-                await self._tell("startup", always=True)
+                await self._report("startup", always=True)
         self._publish()
         self._spawn(self._run(), "reloadls-window")
-        if self._reader.has_untold:
+        if self._reader.has_unreported:
             self._on_hints(Hints(at=time.monotonic()))
 
     async def stop(self) -> None:
@@ -181,9 +181,9 @@ class Pipeline:
         """Return when every change made on disk before the call has been delivered."""
         passed = await self._source.barrier(_BARRIER_S)
         if passed and self._source.reports_loss:
-            self._pending.hurry()
+            self._pending.skip_pause()
         else:
-            self._pending.want_everything()
+            self._pending.request_everything()
         await self._owned(self._flush("watch"))
         if (
             self._view.denied
@@ -225,15 +225,15 @@ class Pipeline:
     # -- the folders, on the disk thread -------------------------------------------------------------------
 
     def enter(self, path: str, folder: Folder) -> None:
-        """See `Attend.enter`."""
+        """See `FolderListener.enter`."""
         self._source.enter(path, folder)
 
     def leave(self, path: str, folder: Folder) -> None:
-        """See `Attend.leave`."""
+        """See `FolderListener.leave`."""
         self._source.leave(path, folder)
 
     def enter_file(self, path: str) -> bool:
-        """See `Attend.enter_file`."""
+        """See `FolderListener.enter_file`."""
         return self._source.enter_file(path)
 
     # -- hints -------------------------------------------------------------------------------------------
@@ -248,18 +248,18 @@ class Pipeline:
         try:
             while self._state != "stopped":
                 await self._until_due()
-                await self._flush_when_released()
+                await self._flush_when_unlocked()
         finally:
             if self._state == "running":  # nobody called `stop`: the event loop is ending
                 self._abandon()
 
-    async def _flush_when_released(self) -> None:
-        was_held = False
+    async def _flush_when_unlocked(self) -> None:
+        was_locked = False
         try:
-            while await self._is_held():
-                await asyncio.sleep(_HOLD_STEP_S)
-                was_held = True
-            if was_held:  # what was done before the lock went belongs to it
+            while await self._waits_for_lock():
+                await asyncio.sleep(_LOCK_POLL_S)
+                was_locked = True
+            if was_locked:  # what was done before the lock went belongs to it
                 await self._source.barrier(_BARRIER_S)
             await self._flush("watch", only_if_due=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -308,20 +308,20 @@ class Pipeline:
                         look.paths, everything=look.everything, moves=look.moves, metadata=look.metadata
                     )
                 )
-            await self._tell("rescan" if look.found_by_looking and cause == "watch" else cause, last)
+            await self._report("rescan" if look.found_by_looking and cause == "watch" else cause, last)
 
-    async def _is_held(self) -> bool:
+    async def _waits_for_lock(self) -> bool:
         """Whether a version-control operation is under way, whose end the batch waits for."""
         if not self._view.repositories:
             return False
-        return self._hold.held(await self._reader.locks(), time.monotonic())
+        return self._lock_wait.held(await self._reader.locks(), time.monotonic())
 
     async def _look(self, paths: tuple[str, ...], cause: Cause) -> None:
         async with self._turn:
             if self._state == "running":
                 with self._looking(cause, whole=False):
                     await self._cover(await self._reader.reconcile(paths))
-                await self._tell(cause)
+                await self._report(cause)
 
     async def _rescope(self, scope: Scope, cause: Cause) -> None:
         async with self._turn:
@@ -330,7 +330,7 @@ class Pipeline:
             look = self._pending.take(time.monotonic())
             with self._looking(cause, whole=True):
                 await self._cover(await self._reader.adopt(scope, look.paths))
-            await self._tell(cause)
+            await self._report(cause)
 
     async def _repace(self, pacing: Pacing) -> None:
         async with self._turn:
@@ -341,18 +341,18 @@ class Pipeline:
                 old, self._source = self._source, self._make_source()
                 await self._source.watch(self._watched)
                 await old.stop()
-                self._pending.want_everything()  # its folders are watched as they are looked at
+                self._pending.request_everything()  # its folders are watched as they are looked at
                 pending = True
             if pending:
                 self._on_hints(Hints(at=time.monotonic()))
         self._publish()
 
-    async def _tell(self, cause: Cause, last: float | None = None, *, always: bool = False) -> None:
+    async def _report(self, cause: Cause, last: float | None = None, *, always: bool = False) -> None:
         """Deliver what is untold, or, if `always`, that nothing is; `last` is when the newest change was made."""
-        if self._state == "running" and ((untold := self._reader.take_untold()) or always):
-            await self._deliver(Flush(untold.changes, cause, untold.rescoped, untold.entries))
-            if untold.changes:
-                self.health.told(None if last is None else time.monotonic() - last)
+        if self._state == "running" and ((unreported := self._reader.take_unreported()) or always):
+            await self._deliver(Flush(unreported.changes, cause, unreported.rescoped, unreported.entries))
+            if unreported.changes:
+                self.health.reported(None if last is None else time.monotonic() - last)
         self._publish()
 
     # -- what must be watched ----------------------------------------------------------------------------
@@ -369,7 +369,7 @@ class Pipeline:
         )
         await self._source.watch(self._watched)
 
-    async def _cover(self, view: View) -> None:
+    async def _cover(self, view: SnapshotView) -> None:
         """Watch what must be watched now; what is watched anew is looked at after that."""
         new_folders: list[str] = []
         for _ in range(_COVER_ROUNDS):
@@ -414,7 +414,7 @@ class Pipeline:
 
     def _retry_now(self) -> None:
         if self._state == "running":
-            self._retries.hurry(time.monotonic())
+            self._retries.retry_all(time.monotonic())
             self._set_retry_timer()
 
     async def _look_again(self, folders: list[str]) -> None:
@@ -435,7 +435,7 @@ class Pipeline:
         try:
             yield
         except BaseException:
-            self._pending.want_everything()
+            self._pending.request_everything()
             raise
         finally:
             if whole:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reloadls.watch.disk.guarded import GuardedDisk
 
-__all__ = ["MARKS", "Hold", "Lock", "Repositories", "find_locks", "git_folder"]
+__all__ = ["MARKS", "LockWait", "Lock", "Repositories", "find_locks", "git_folder"]
 
 MARKS = frozenset({".git", ".hg", ".jj"})
 """The names by which a folder is known to be a repository's."""
@@ -101,7 +101,7 @@ def git_folder(mark: str) -> str:
     return os.path.join(os.path.dirname(mark), os.fsdecode(named))
 
 
-class Hold:
+class LockWait:
     """Whether a batch that is due waits for an operation's end. Pure: every time is passed in, in seconds.
 
     A batch waits for as long as there is a lock, whichever it is, but no longer than `longest`. A lock that outlived

@@ -97,7 +97,7 @@ class FileWatcher:
         """What nobody has been given yet."""
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._giving: asyncio.Task[Any] | None = None
+        self._notifying: asyncio.Task[Any] | None = None
         self._is_paused = False
         self._is_read = False
 
@@ -160,10 +160,10 @@ class FileWatcher:
         """
         if self._pipeline is None or self.state != "running":
             raise RuntimeError(f"a FileWatcher that is {self.state} cannot sync; await start() first")
-        if self._giving is not None and self._giving is asyncio.current_task():
+        if self._notifying is not None and self._notifying is asyncio.current_task():
             raise RuntimeError("on_change cannot await sync(): it would wait for itself")
         await self._pipeline.sync()
-        await self._give()
+        await self._notify()
 
     def pause(self) -> None:
         """Give no changes until `resume`; nothing is lost. What `on_change` is doing now goes on."""
@@ -174,7 +174,7 @@ class FileWatcher:
         self._is_paused = False
         if self._changes and self.state == "running":
             self._arrived.set()
-            self._spawn(self._give(), "reloadls-resume")
+            self._spawn(self._notify(), "reloadls-resume")
 
     def __aiter__(self) -> AsyncIterator[list[FileChange]]:
         """Give each batch of changes until `stop`. One reader at a time; not with `on_change`.
@@ -199,7 +199,7 @@ class FileWatcher:
                         return
                     self._arrived.clear()
                     await self._arrived.wait()
-                yield self._taken()
+                yield self._take_changes()
         finally:
             self._is_read = False
 
@@ -262,27 +262,27 @@ class FileWatcher:
         self._changes = net_changes([*self._changes, *flush.changes]) if self._changes else flush.changes
         if self._changes:
             self._arrived.set()
-            await self._give()
+            await self._notify()
 
-    def _taken(self) -> list[FileChange]:
+    def _take_changes(self) -> list[FileChange]:
         changes, self._changes = self._changes, []
         return changes
 
-    async def _give(self) -> None:
+    async def _notify(self) -> None:
         """Call `on_change` with what nobody has been given yet, never twice at once."""
-        if self._on_change is None or (self._giving is not None and self._giving is asyncio.current_task()):
+        if self._on_change is None or (self._notifying is not None and self._notifying is asyncio.current_task()):
             return
         async with self._turn:
             if self._changes and not self._is_paused:
-                self._giving = asyncio.current_task()
+                self._notifying = asyncio.current_task()
                 try:
                     await self._call(self._on_change)
                 finally:
-                    self._giving = None
+                    self._notifying = None
 
     async def _call(self, on_change: OnChange) -> None:
         try:
-            answer = on_change(self._taken())
+            answer = on_change(self._take_changes())
             if inspect.isawaitable(answer):
                 await answer
         except asyncio.CancelledError:

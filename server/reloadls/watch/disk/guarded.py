@@ -202,7 +202,7 @@ class GuardedDisk:
             return call(*args)
         try:
             return guard.call(call, args, undo)
-        except _LeftBehind:
+        except _CallAbandoned:
             raise TimedOut(top or self._top(guard.mount.point, path)) from None
 
     def _unfollowed(self, path: str, call: Callable[[str], T]) -> T:
@@ -341,7 +341,7 @@ DirEntry: TypeAlias = os.DirEntry[str] | _Listed | _MountPoint
 """What a folder's listing gives."""
 
 
-class _LeftBehind(Exception):
+class _CallAbandoned(Exception):
     """A call was left behind."""
 
 
@@ -386,10 +386,10 @@ class _Guard:
         """See `GuardedDisk.call`.
 
         Raises:
-            _LeftBehind: it, or an earlier one, does not end.
+            _CallAbandoned: it, or an earlier one, does not end.
         """
         if self._stuck is not None:
-            raise _LeftBehind
+            raise _CallAbandoned
         one = _Call(lambda: call(*args), undo)
         self._start()
         self._calls.put(one)
@@ -401,7 +401,7 @@ class _Guard:
                 if not one.over.is_set():
                     one.late, self._stuck = True, one
                     self._patience = min(2 * self._patience, _MOST_PATIENCE_S)
-                    raise _LeftBehind
+                    raise _CallAbandoned
         if one.error is not None:
             raise one.error
         return one.result  # type: ignore[no-any-return]

@@ -61,12 +61,12 @@ class Links:
     and a look too many harms nothing.
     """
 
-    __slots__ = ("_above", "_chains", "_dependents", "changes")
+    __slots__ = ("_ancestors", "_chains", "_dependents", "changes")
 
     def __init__(self) -> None:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._dependents: dict[str, set[str]] = {}
-        self._above: Counter[str] = Counter()
+        self._ancestors: Counter[str] = Counter()
         """Folders above what is depended on → how often."""
         self.changes = 0
         """How often what is known has changed."""
@@ -82,14 +82,14 @@ class Links:
         self._chains[link] = chain
         for path in map(folded, chain):
             self._dependents.setdefault(path, set()).add(link)
-            self._above.update(ancestors(path))
+            self._ancestors.update(ancestors(path))
 
     def drop(self, link: str) -> None:
         """Forget `link`."""
         chain = self._chains.pop(link, ())
         self.changes += len(chain) > 0
         for path in map(folded, chain):
-            self._above.subtract(ancestors(path))
+            self._ancestors.subtract(ancestors(path))
             dependents = self._dependents.get(path, set())
             dependents.discard(link)
             if not dependents:
@@ -101,7 +101,7 @@ class Links:
             return []
         path = folded(path)
         links = set(self._dependents.get(path, ()))
-        if self._above.get(path, 0) > 0:
+        if self._ancestors.get(path, 0) > 0:
             below = path.rstrip(os.sep) + os.sep
             for on, of in list(self._dependents.items()):
                 if on.startswith(below):
@@ -113,7 +113,7 @@ class Links:
         if not self._chains:
             return False
         path = folded(path)
-        return path in self._dependents or self._above.get(path, 0) > 0
+        return path in self._dependents or self._ancestors.get(path, 0) > 0
 
     def __bool__(self) -> bool:
         return bool(self._chains)

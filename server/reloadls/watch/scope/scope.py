@@ -100,7 +100,7 @@ class Scope:
         return not self._include or bool(self._include.verdict(name, name, False))
 
 
-class Entry(Protocol):
+class ListedEntry(Protocol):
     """What `os.scandir` gives."""
 
     @property
@@ -159,7 +159,7 @@ class Rules:
         """Whether the folder `path` is entered."""
         return not self._left_out(path, name, True)
 
-    def takes_entry(self, entry: Entry) -> bool:
+    def takes_entry(self, entry: ListedEntry) -> bool:
         """Whether `entry` of a listing, a file or a link, counts."""
         taken = self._taken
         if taken is None:

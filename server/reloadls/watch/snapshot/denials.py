@@ -62,7 +62,7 @@ class Retries:
         """The paths whose time has come."""
         return [path for path, (_, until) in self._delays.items() if now >= until]
 
-    def hurry(self, now: float) -> None:
+    def retry_all(self, now: float) -> None:
         """All are due: something that kept them from being read has ended."""
         self._delays = dict.fromkeys(self._delays, (_FIRST_S / 2, now))
 

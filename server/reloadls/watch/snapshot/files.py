@@ -26,7 +26,7 @@ _BETWEEN = "/"
 
 
 class Files(MutableMapping[str, Entry]):
-    """Name → entry, as a dict is. `freeze` packs it; the first change unpacks it again.
+    """Name → entry, as a dict is. `pack` packs it; the first change unpacks it again.
 
     ``name in files`` is safe on any thread, beside one that changes it.
 
@@ -34,29 +34,29 @@ class Files(MutableMapping[str, Entry]):
         files: what is in it; it belongs to this object from now on.
     """
 
-    __slots__ = ("_hot", "_names", "_rows")
+    __slots__ = ("_names", "_rows", "_unpacked_files")
 
     def __init__(self, files: dict[str, Entry] | None = None) -> None:
-        self._hot = files
+        self._unpacked_files = files
         self._names = ""
         self._rows = b""
-        self.freeze()
+        self.pack()
 
     @property
-    def frozen(self) -> bool:
+    def is_packed(self) -> bool:
         """Whether it is packed."""
-        return self._hot is None
+        return self._unpacked_files is None
 
-    def thaw(self) -> dict[str, Entry]:
-        """Unpack it, and return the dict that it is until `freeze`."""
-        hot = self._hot
+    def unpack(self) -> dict[str, Entry]:
+        """Unpack it, and return the dict that it is until `pack`."""
+        hot = self._unpacked_files
         if hot is None:
-            hot = self._hot = self._unpacked()  # the packed form stays for another thread that is reading it
+            hot = self._unpacked_files = self._unpacked()  # the packed form stays for another thread that is reading it
         return hot
 
-    def freeze(self) -> None:
+    def pack(self) -> None:
         """Pack it, unless it is too large, or something in it can't be packed."""
-        hot = self._hot
+        hot = self._unpacked_files
         if hot is None or len(hot) > _MOST:
             return
         try:
@@ -65,47 +65,47 @@ class Files(MutableMapping[str, Entry]):
             return
         self._names = _BETWEEN.join(("", *hot, "")) if hot else ""
         self._rows = rows
-        self._hot = None
+        self._unpacked_files = None
 
     def __contains__(self, name: object) -> bool:
         """Whether there is such a file."""
-        hot = self._hot
+        hot = self._unpacked_files
         if hot is not None:
             return name in hot
         return isinstance(name, str) and _BETWEEN not in name and f"{_BETWEEN}{name}{_BETWEEN}" in self._names
 
     def __getitem__(self, name: str) -> Entry:
         """The entry of `name`; leaves it packed."""
-        return (self._unpacked() if self._hot is None else self._hot)[name]
+        return (self._unpacked() if self._unpacked_files is None else self._unpacked_files)[name]
 
     def __setitem__(self, name: str, entry: Entry) -> None:
         """Note the entry of `name`."""
-        self.thaw()[name] = entry
+        self.unpack()[name] = entry
 
     def __delitem__(self, name: str) -> None:
         """Forget `name`."""
-        del self.thaw()[name]
+        del self.unpack()[name]
 
     def __iter__(self) -> Iterator[str]:
         """Every name."""
-        if self._hot is not None:
-            return iter(self._hot)
+        if self._unpacked_files is not None:
+            return iter(self._unpacked_files)
         return iter(self._names[1:-1].split(_BETWEEN) if self._names else ())
 
     def get(self, name: str, default: Any = None) -> Any:
         """The entry of `name`, or `default`."""
-        hot = self._hot
+        hot = self._unpacked_files
         if hot is None:
             hot = self._unpacked() if name in self else {}
         return hot.get(name, default)
 
     def __len__(self) -> int:
         """How many files there are."""
-        return len(self._rows) // _ROW.size if self._hot is None else len(self._hot)
+        return len(self._rows) // _ROW.size if self._unpacked_files is None else len(self._unpacked_files)
 
     def items(self) -> ItemsView[str, Entry]:
         """Every file and its entry; leaves it packed."""
-        return (self._unpacked() if self._hot is None else self._hot).items()
+        return (self._unpacked() if self._unpacked_files is None else self._unpacked_files).items()
 
     def _unpacked(self) -> dict[str, Entry]:
         if not self._rows:
@@ -132,14 +132,14 @@ class FilesByFolder(Mapping[str, Entry]):
             while open_ones and at != open_ones[-1][0]:
                 if at.startswith(open_ones[-1][0] + os.sep):
                     break
-                open_ones.pop()[1].freeze()
+                open_ones.pop()[1].pack()
             if not open_ones or open_ones[-1][0] != at:
                 open_ones.append((at, self._folders.setdefault(at, Files())))
             folder = open_ones[-1][1]
             self._count += name not in folder
             folder[name] = entry
         for _, folder in open_ones:
-            folder.freeze()
+            folder.pack()
 
     def __getitem__(self, path: str) -> Entry:
         """The entry of `path`."""

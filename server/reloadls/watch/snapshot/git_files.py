@@ -25,7 +25,7 @@ from reloadls.watch.snapshot.folder import RACY, Entry, entry_of
 from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.version_control import git_folder
 
-__all__ = ["Denials", "GitFiles", "IgnoreFile", "Outside"]
+__all__ = ["Denials", "GitFiles", "IgnoreFile", "OutsideRules"]
 
 _GIT = ".git"
 _LIMIT = 1 << 20
@@ -57,7 +57,7 @@ class Denials(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class OutsideRules:
     """What holds for the entries of a folder beside the .gitignore files of its own tree.
 
     Attributes:
@@ -81,7 +81,7 @@ class GitFiles:
     def __init__(self, disk: GuardedDisk) -> None:
         self._disk = disk
         self._known: dict[str, IgnoreFile] = {}
-        self._repositories: dict[str, Outside] = {}
+        self._repositories: dict[str, OutsideRules] = {}
         self._problems: dict[str, Problem] = {}
 
     def refresh(self) -> None:
@@ -117,7 +117,7 @@ class GitFiles:
             self._note_problems(path, found)
         return found
 
-    def above(self, root: str, denials: Denials) -> Outside:
+    def above(self, root: str, denials: Denials) -> OutsideRules:
         """What holds for the entries of the folder `root`; nothing outside of a repository."""
         gitignores: list[tuple[int, Patterns]] = []
         files: list[str] = []
@@ -125,7 +125,7 @@ class GitFiles:
         while not self._disk.lexists(os.path.join(folder, _GIT)):
             parent = os.path.dirname(folder)
             if parent == folder:
-                return Outside()
+                return OutsideRules()
             folder = parent
             path = os.path.join(folder, GITIGNORE)
             files.append(path)
@@ -133,9 +133,9 @@ class GitFiles:
             if path in self._known:
                 gitignores.append((_base(folder), self._known[path][1]))
         repository = self.of_repository(folder, denials)
-        return Outside((*gitignores, *repository.nearest), repository.last, (*files, *repository.files))
+        return OutsideRules((*gitignores, *repository.nearest), repository.last, (*files, *repository.files))
 
-    def of_repository(self, top: str, denials: Denials) -> Outside:
+    def of_repository(self, top: str, denials: Denials) -> OutsideRules:
         """What a repository's own files say of the entries of `top`, its working tree.
 
         A link to one of these files is followed, as git does it.
@@ -145,19 +145,19 @@ class GitFiles:
             known = self._repositories[top] = self._read_repository(top, denials)
         return known
 
-    def _read_repository(self, top: str, denials: Denials) -> Outside:
+    def _read_repository(self, top: str, denials: Denials) -> OutsideRules:
         mark = os.path.join(top, _GIT)
         files = dict.fromkeys([mark])
         try:
             common = self._disk.follow(mark, _common_folder)
         except (OSError, ValueError):
-            return Outside(files=tuple(files))
+            return OutsideRules(files=tuple(files))
         exclude = os.path.join(common, "info", "exclude")
         excludes = self._excludes_file(top, os.path.join(common, "config"), files, denials)
         nearest = self._followed(exclude, files, denials)
         last = self._followed(excludes, files, denials)
         base = _base(top)
-        return Outside(
+        return OutsideRules(
             ((base, nearest),) if nearest else (),
             ((base, last),) if last else (),
             tuple(files),
@@ -190,7 +190,7 @@ class GitFiles:
 
     def _text(self, path: str, files: dict[str, None], denials: Denials) -> str:
         try:
-            self._note_way(path, files)
+            self._note_link_chain(path, files)
             found = self._disk.follow(path, partial(_content, flags=0))
         except PermissionError:  # as of another user, whom `sudo` left in HOME: git passes over it, too
             return ""
@@ -204,7 +204,7 @@ class GitFiles:
         if not os.path.isabs(path):
             return _NOTHING
         try:
-            self._note_way(path, files)
+            self._note_link_chain(path, files)
             found = self._disk.follow(path, partial(_read, known=self._known.get(path), flags=0))
         except OSError as error:
             denials.deny(path, error)
@@ -215,7 +215,7 @@ class GitFiles:
         self._keep(path, found)
         return _NOTHING if found is None else found[1]
 
-    def _note_way(self, path: str, files: dict[str, None]) -> None:
+    def _note_link_chain(self, path: str, files: dict[str, None]) -> None:
         files.update(dict.fromkeys((path, *link_chain(path, self._disk.readlink, whole=True))))
 
     def _keep(self, path: str, found: IgnoreFile | None) -> None:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from reloadls.watch.snapshot.folder import Folder
 
-__all__ = ["NOBODY", "Attend"]
+__all__ = ["NO_LISTENER", "FolderListener"]
 
 
-class Attend(Protocol):
+class FolderListener(Protocol):
     """Is told of every folder. Called where the snapshot lives, on the disk thread."""
 
     def enter(self, path: str, folder: Folder) -> None:
@@ -26,7 +26,7 @@ class Attend(Protocol):
         """
 
 
-class _Nobody:
+class _NoListener:
     def enter(self, path: str, folder: Folder) -> None:
         pass
 
@@ -37,4 +37,4 @@ class _Nobody:
         return False
 
 
-NOBODY: Attend = _Nobody()
+NO_LISTENER: FolderListener = _NoListener()

@@ -12,20 +12,20 @@ from reloadls.watch.disk.guarded import GuardedDisk
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.denials import Denial
 from reloadls.watch.snapshot.folder import Entry
-from reloadls.watch.snapshot.listener import Attend
+from reloadls.watch.snapshot.listener import FolderListener
 from reloadls.watch.snapshot.problems import Problem, RootStatus
-from reloadls.watch.snapshot.renames import Trail
+from reloadls.watch.snapshot.renames import RenameTracker
 from reloadls.watch.snapshot.roots import WatchSet, planned_watch_set
 from reloadls.watch.snapshot.snapshot import Snapshot
 from reloadls.watch.version_control import Lock, find_locks
 
-__all__ = ["Reader", "Untold", "View"]
+__all__ = ["Reader", "Unreported", "SnapshotView"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SnapshotView:
     """What a comparison says of the snapshot, beside the changes."""
 
     watch_set: WatchSet = WatchSet()
@@ -37,20 +37,20 @@ class View:
 
 
 @dataclass(slots=True)
-class Untold:
+class Unreported:
     """What was found and nobody has been told of yet.
 
     Attributes:
         changes: net, one per path.
         entries: what is there now of each, None for gone.
         rescoped: whether paths entered or left the scope.
-        trail: by which renames are recognised.
+        tracker: by which renames are recognised.
     """
 
     changes: list[FileChange] = field(default_factory=list)
     entries: dict[str, Entry | None] = field(default_factory=dict)
     rescoped: bool = False
-    trail: Trail = field(default_factory=Trail)
+    tracker: RenameTracker = field(default_factory=RenameTracker)
 
     def __bool__(self) -> bool:
         return bool(self.changes) or self.rescoped
@@ -63,15 +63,15 @@ class Reader:
 
     Args:
         scope: which paths count.
-        attend: who is told which folders there are.
+        listener: who is told which folders there are.
         on_return: called, on any thread, when a file system that had timed out answers again.
     """
 
-    def __init__(self, scope: Scope, attend: Attend, on_return: Callable[[], object]) -> None:
+    def __init__(self, scope: Scope, listener: FolderListener, on_return: Callable[[], object]) -> None:
         self.disk = GuardedDisk(on_return)
-        self._snapshot = Snapshot(scope, attend, self.disk)
+        self._snapshot = Snapshot(scope, listener, self.disk)
         self._worker = Worker("reloadls-disk")
-        self._untold = Untold()
+        self._unreported = Unreported()
 
     @property
     def scope(self) -> Scope:
@@ -84,18 +84,18 @@ class Reader:
         return self._snapshot.scanned
 
     @property
-    def has_untold(self) -> bool:
+    def has_unreported(self) -> bool:
         """Whether something waits to be told."""
-        return bool(self._untold)
+        return bool(self._unreported)
 
-    def take_untold(self) -> Untold:
+    def take_unreported(self) -> Unreported:
         """What was found since this was last called."""
-        untold, self._untold = self._untold, Untold()
-        return untold
+        unreported, self._unreported = self._unreported, Unreported()
+        return unreported
 
-    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+    def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
-        return self._snapshot.concerns(path, is_folder)
+        return self._snapshot.is_relevant(path, is_folder)
 
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
         """Run another blocking call on the same thread."""
@@ -118,7 +118,7 @@ class Reader:
         self.disk.refresh()
         return self.disk.follow(path, lambda _: call(), undo)
 
-    async def begin(self, known: Mapping[str, Entry] | None = None) -> View:
+    async def begin(self, known: Mapping[str, Entry] | None = None) -> SnapshotView:
         """Take over what is on disk; what differs from `known`, if that is given, is untold."""
         return await self._worker.run(self._do, self._begin, known)
 
@@ -129,7 +129,7 @@ class Reader:
         everything: bool = False,
         moves: Iterable[tuple[str, str]] = (),
         metadata: frozenset[str] = frozenset(),
-    ) -> View:
+    ) -> SnapshotView:
         """Compare `hints`, and then, if asked, everything with the disk.
 
         Args:
@@ -152,7 +152,7 @@ class Reader:
         """The digest of what git's files say that are in force."""
         return await self._worker.run(self._snapshot.rules_digest)
 
-    async def adopt(self, scope: Scope, hints: Iterable[str]) -> View:
+    async def adopt(self, scope: Scope, hints: Iterable[str]) -> SnapshotView:
         """Compare `hints` under the old scope, then take the new one."""
         return await self._worker.run(self._do, self._adopt, scope, tuple(hints))
 
@@ -180,11 +180,11 @@ class Reader:
 
     # -- on the thread -----------------------------------------------------------------------------------
 
-    def _do(self, call: Callable[..., None], *args: object) -> View:
+    def _do(self, call: Callable[..., None], *args: object) -> SnapshotView:
         try:
             call(*args)
         finally:
-            self._untold.rescoped = self._snapshot.take_rescoped() or self._untold.rescoped
+            self._unreported.rescoped = self._snapshot.take_rescoped() or self._unreported.rescoped
         return self._view()
 
     def _planned(self, scope: Scope) -> WatchSet:
@@ -197,9 +197,9 @@ class Reader:
     def _reconcile(
         self, hints: tuple[str, ...], everything: bool, moves: tuple[tuple[str, str], ...], metadata: frozenset[str]
     ) -> None:
-        self._add(self._snapshot.reconcile(hints, moves, self._untold.trail, metadata))
+        self._add(self._snapshot.reconcile(hints, moves, self._unreported.tracker, metadata))
         if everything:
-            self._add(self._snapshot.reconcile(trail=self._untold.trail))
+            self._add(self._snapshot.reconcile(tracker=self._unreported.tracker))
 
     def _adopt(self, scope: Scope, hints: tuple[str, ...]) -> None:
         self._add(self._snapshot.reconcile(hints))
@@ -208,13 +208,13 @@ class Reader:
     def _add(self, changes: list[FileChange]) -> None:
         for change in changes:
             hash(change.path)  # paths keep their hash: computed here, it costs the event loop nothing
-        untold = self._untold
-        untold.changes = net_changes([*untold.changes, *changes]) if untold.changes else changes
-        untold.entries.update(self._snapshot.take_entries())
+        unreported = self._unreported
+        unreported.changes = net_changes([*unreported.changes, *changes]) if unreported.changes else changes
+        unreported.entries.update(self._snapshot.take_entries())
 
-    def _view(self) -> View:
+    def _view(self) -> SnapshotView:
         snapshot = self._snapshot
-        return View(
+        return SnapshotView(
             snapshot.watch_set(),
             *snapshot.status(),
             snapshot.denied.copy(),

@@ -10,10 +10,10 @@ from reloadls.watch.snapshot.folder import Folder
 from reloadls.watch.snapshot.roots import Root, RootIndex
 from reloadls.watch.version_control import MARKS
 
-__all__ = ["concerns", "concerns_entry"]
+__all__ = ["is_relevant", "is_entry_relevant"]
 
 
-def concerns(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool:
+def is_relevant(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool:
     """Whether a hint for `path` could lead to a change under one of `roots`.
 
     Only reads what is known, so it is safe beside a scan. When in doubt, the answer is yes.
@@ -23,10 +23,10 @@ def concerns(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool
         path: what the hint names.
         is_folder: whether it is a folder; None looks.
     """
-    return any(_concerns_root(root, path, is_folder) for root in roots.related(path))
+    return any(_is_relevant_to_root(root, path, is_folder) for root in roots.related(path))
 
 
-def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
+def _is_relevant_to_root(root: Root, path: str, is_folder: bool | None) -> bool:
     if path == root.path or root.path.startswith(prefix_of(path)):
         return True
     if not path.startswith(prefix_of(root.path)):
@@ -41,10 +41,10 @@ def _concerns_root(root: Root, path: str, is_folder: bool | None) -> bool:
         if sub is None or rules is None:
             return rules is None or rules.enters(at, name)
         folder = sub
-    return concerns_entry(folder, path, last, is_folder)
+    return is_entry_relevant(folder, path, last, is_folder)
 
 
-def concerns_entry(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
+def is_entry_relevant(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
     """The same for what stands in `folder` under `name`."""
     rules = folder.rules
     if rules is None or folder.has(name):

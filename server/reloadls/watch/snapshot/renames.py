@@ -15,7 +15,7 @@ from reloadls.base.paths import ancestors
 from reloadls.watch.snapshot.differences import Differences
 from reloadls.watch.snapshot.folder import LINK, Entry
 
-__all__ = ["Trail", "renames"]
+__all__ = ["RenameTracker", "renames"]
 
 Moves = Iterable[tuple[str, str]]
 """(from, to) of files or folders that were renamed, in order. A folder's moves all below it."""
@@ -24,19 +24,19 @@ _HOPS = 100
 """A file that was moved more often than this within one batch is not followed."""
 
 
-class Trail:
+class RenameTracker:
     """What the comparisons of one batch, not told yet, have found gone and come, and the moves that the source told of.
 
     So a rename is recognised even if its halves were found by two comparisons.
     """
 
-    __slots__ = ("_come", "_gone", "_moves", "_told")
+    __slots__ = ("_come", "_gone", "_moves", "_reported")
 
     def __init__(self) -> None:
         self._gone: dict[str, Entry] = {}
         self._come: dict[str, Entry] = {}
         self._moves: list[tuple[str, str]] = []
-        self._told: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
 
     def note_moves(self, moves: Moves) -> None:
         """The source says that these were moved."""
@@ -54,8 +54,8 @@ class Trail:
         if not self._gone or not self._come:
             return {}
         recognised = renames(self._gone, self._come, self._moves)
-        news = {new: old for new, old in recognised.items() if self._told.get(new) != old}
-        self._told = recognised
+        news = {new: old for new, old in recognised.items() if self._reported.get(new) != old}
+        self._reported = recognised
         return news
 
 

@@ -34,7 +34,7 @@ class Root:
     state: RootState = "missing"
     folder: Folder | None = None
     entry: Entry | None = None
-    beside: Folder = field(default_factory=Folder)
+    file_digests: Folder = field(default_factory=Folder)
     """Where the digest of a file that is a root is kept, under an empty name."""
     below: int = 0
     """How many files are known below it."""

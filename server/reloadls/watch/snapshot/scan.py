@@ -21,8 +21,8 @@ from reloadls.watch.snapshot.differences import Differences
 from reloadls.watch.snapshot.digests import Digests
 from reloadls.watch.snapshot.files import Files
 from reloadls.watch.snapshot.folder import LINK, RACY, Entry, Folder, differs, entry_of, is_touched
-from reloadls.watch.snapshot.git_files import GitFiles, IgnoreFile, Outside
-from reloadls.watch.snapshot.listener import Attend
+from reloadls.watch.snapshot.git_files import GitFiles, IgnoreFile, OutsideRules
+from reloadls.watch.snapshot.listener import FolderListener
 from reloadls.watch.version_control import MARKS, Repositories
 
 __all__ = ["GONE", "Scan"]
@@ -69,7 +69,7 @@ class Scan:
         git_files: the snapshot's, kept up to date by it.
         denied: path → why it could not be read. What was known of such a path stays.
         use_gitignore: whether .gitignore files are read.
-        attend: who is told which folders there are.
+        listener: who is told which folders there are.
         repositories: the snapshot's, kept up to date by it.
         disk: how the disk is read.
         digests: the snapshot's, kept up to date by it.
@@ -79,7 +79,7 @@ class Scan:
         new_folders: folders that were not known before.
         seen: how many files it has looked at.
         added: how many more files are known now than before; negative if there are fewer.
-        thawed: folders whose files are unpacked until the end.
+        unpacked: folders whose files are unpacked until the end.
         other_rules: folders for which other rules hold than before.
         rescoped: whether a path entered or left the scope without having changed.
         other_names: (device, inode) of files with hard links that were not watched before → names that are now.
@@ -91,7 +91,7 @@ class Scan:
     git_files: GitFiles
     denied: dict[str, Denial]
     use_gitignore: bool
-    attend: Attend
+    listener: FolderListener
     repositories: Repositories
     disk: GuardedDisk
     digests: Digests
@@ -101,7 +101,7 @@ class Scan:
     new_folders: list[str] = field(default_factory=list)
     seen: int = 0
     added: int = 0
-    thawed: list[Folder] = field(default_factory=list)
+    unpacked: list[Folder] = field(default_factory=list)
     other_rules: set[str] = field(default_factory=set)
     rescoped: bool = False
     other_names: dict[tuple[int, int], set[str]] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Scan:
             task = stack.pop()
             watch = task.folder.watch
             if not self.dry:
-                self.attend.enter(task.path, task.folder)
+                self.listener.enter(task.path, task.folder)
             task.by_stamps = self.everything or watch is None or task.folder.watch is not watch
             try:
                 entries = self.disk.list(task.path)
@@ -165,7 +165,7 @@ class Scan:
 
     def shared(self, path: str, status: os.stat_result) -> os.stat_result:
         """The status of a file: watched itself, and looked at again, if it has other names by which it is written."""
-        if status.st_nlink < 2 or self.dry or not self.attend.enter_file(path):
+        if status.st_nlink < 2 or self.dry or not self.listener.enter_file(path):
             return status
         self.other_names.setdefault((status.st_dev, status.st_ino), set()).add(path)
         return self.disk.stat(path)
@@ -179,7 +179,7 @@ class Scan:
             self.denied.pop(at, None)
             if not self.dry:
                 self.added -= len(sub.files)
-                self.attend.leave(at, sub)
+                self.listener.leave(at, sub)
                 self.digests.forget_all(sub)
                 self.repositories.note(at, _NO_NAMES)
                 self._drop_rules(at)
@@ -237,10 +237,10 @@ class Scan:
                 if item.name in known.files:
                     listing.files[item.name] = known.files[item.name]
         self.seen += len(listing.files)
-        self._tell_files(task, before, listing)
-        self._tell_folders(task, before, listing)
+        self._report_files(task, before, listing)
+        self._report_folders(task, before, listing)
         if self.dry:
-            known.files.freeze()
+            known.files.pack()
         else:
             self._take_over(task, before, listing)
             self.repositories.note(task.path, MARKS & names)
@@ -271,8 +271,8 @@ class Scan:
             listing.folders[name] = folder
             listing.below.append(_Task(path, folder, rules.inside(path, name), quiet))
 
-    def _tell_files(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
-        known, files = task.folder.files.thaw(), listing.files
+    def _report_files(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
+        known, files = task.folder.files.unpack(), listing.files
         for name, entry in files.items():
             last = known.get(name)
             if last is None:
@@ -307,7 +307,7 @@ class Scan:
             task.folder.files[name] = entry
         return entry
 
-    def _tell_folders(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
+    def _report_folders(self, task: _Task, before: Rules | None, listing: _Listing) -> None:
         for name, folder in task.folder.folders.items():
             if name not in listing.folders:
                 path = os.path.join(task.path, name)
@@ -354,7 +354,7 @@ class Scan:
 
     def _rules_of_repository(self, top: str, gitignore: str, outer: Rules, *, is_one: bool) -> Rules:
         """`outer`, and what a repository inside the root says for its own working tree."""
-        outside = self.git_files.of_repository(top, self) if is_one else Outside()
+        outside = self.git_files.of_repository(top, self) if is_one else OutsideRules()
         if not self.dry:
             self.rule_files.put(gitignore, outside.files)
         return outer.with_gitignores(outside.nearest, outside.last)

@@ -24,10 +24,10 @@ from reloadls.watch.snapshot.digests import Digests
 from reloadls.watch.snapshot.files import Files, FilesByFolder
 from reloadls.watch.snapshot.folder import LINK, RACY, TOUCHED, Entry, Folder, differs, entry_of, is_touched
 from reloadls.watch.snapshot.git_files import GitFiles
-from reloadls.watch.snapshot.listener import NOBODY, Attend
+from reloadls.watch.snapshot.listener import NO_LISTENER, FolderListener
 from reloadls.watch.snapshot.problems import Problem, RootStatus, missing_problems, root_status
-from reloadls.watch.snapshot.relevance import concerns
-from reloadls.watch.snapshot.renames import Trail
+from reloadls.watch.snapshot.relevance import is_relevant
+from reloadls.watch.snapshot.renames import RenameTracker
 from reloadls.watch.snapshot.roots import Root, RootIndex, RootState, WatchSet, watch_set
 from reloadls.watch.snapshot.scan import GONE, Scan
 from reloadls.watch.version_control import MARKS, Repositories
@@ -38,17 +38,17 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """path → what identifies a file (`Entry`), as last reported.
 
-    Not safe for two threads at once, but for `concerns`, which only reads.
+    Not safe for two threads at once, but for `is_relevant`, which only reads.
 
     Args:
         scope: which paths count. Nothing is read before `begin`.
-        attend: who is told which folders there are.
+        listener: who is told which folders there are.
         disk: how the disk is read.
     """
 
-    def __init__(self, scope: Scope, attend: Attend = NOBODY, disk: GuardedDisk | None = None) -> None:
+    def __init__(self, scope: Scope, listener: FolderListener = NO_LISTENER, disk: GuardedDisk | None = None) -> None:
         self.scope = scope
-        self._attend = attend
+        self._listener = listener
         self._disk = disk or GuardedDisk()
         self.roots: list[Root] = [Root(path) for path in scope.roots]
         self._index = RootIndex(self.roots)
@@ -86,7 +86,7 @@ class Snapshot:
                 self._recall(at, files)
         self._roots_known = None
         self._begin_look(everything=True)
-        self._look_above(self.roots, anew=True)
+        self._look_in_ancestors(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=known is None)
         self._scan.new_folders.clear()
@@ -167,9 +167,9 @@ class Snapshot:
             self._roots_known = watch_set(self.roots, (), self._disk.is_dir), status, missing
         return self._roots_known
 
-    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+    def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
-        return self._links.lead_to(path) or self._rule_files.lead_to(path) or concerns(self._index, path, is_folder)
+        return self._links.lead_to(path) or self._rule_files.lead_to(path) or is_relevant(self._index, path, is_folder)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -210,7 +210,7 @@ class Snapshot:
         self.roots = [kept.get(path) or Root(path) for path in scope.roots]
         self._index = RootIndex(self.roots)
         self.denied.clear()
-        self._look_above(self.roots, anew=True)
+        self._look_in_ancestors(self.roots, anew=True)
         for root in self.roots:
             self._look_at_root(root, self._scan, quiet=root.path not in kept)
         return self._take()
@@ -219,7 +219,7 @@ class Snapshot:
         self,
         hints: Iterable[str] | None = None,
         moves: Iterable[tuple[str, str]] = (),
-        trail: Trail | None = None,
+        tracker: RenameTracker | None = None,
         metadata: frozenset[str] = frozenset(),
     ) -> list[FileChange]:
         """Compare with the disk, make what is there the last told state, and return the difference.
@@ -227,20 +227,20 @@ class Snapshot:
         Args:
             hints: paths that may have changed, absolute. A folder means all that is below it. None means everything.
             moves: (from, to) of files and folders that the source says were renamed, in order.
-            trail: what earlier comparisons of the same batch have found, to recognise renames across them.
+            tracker: what earlier comparisons of the same batch have found, to recognise renames across them.
             metadata: those of `hints` of which the source says that only the metadata was changed.
 
         Returns:
             One change per path, in the order in which they were noticed. A path that an earlier comparison found
             created comes once more if it is now known to be a renamed file; `net_changes` makes them one.
         """
-        trail = trail or Trail()
-        trail.note_moves(moves)
+        tracker = tracker or RenameTracker()
+        tracker.note_moves(moves)
         self._begin_look(everything=hints is None)
         if hints is None:
             self._metadata = metadata
             self.denied.clear()
-            self._look_above(self.roots, anew=True)
+            self._look_in_ancestors(self.roots, anew=True)
             for root in self.roots:
                 self._look_at_root(root, self._scan)
         else:
@@ -254,7 +254,7 @@ class Snapshot:
             self._metadata |= {path for path, written in others.items() if not written}
             for path in others:
                 self._look_at_hint(path)
-        return self._take(trail)
+        return self._take(tracker)
 
     def _with_links(self, metadata: frozenset[str], written: Set[str]) -> frozenset[str]:
         """`metadata`, and the links that lead to nothing but those."""
@@ -340,22 +340,22 @@ class Snapshot:
             self._git_files,
             denied,
             self.scope.use_gitignore,
-            self._attend,
+            self._listener,
             self._repositories,
             self._disk,
             self._digests,
             dry=dry,
         )
 
-    def _take(self, trail: Trail | None = None) -> list[FileChange]:
+    def _take(self, tracker: RenameTracker | None = None) -> list[FileChange]:
         """What was found, also by an earlier call that failed half-way."""
-        trail = trail or Trail()
+        tracker = tracker or RenameTracker()
         done, self._scan = self._scan, self._new_scan()
-        for folder in done.thawed:
-            folder.files.freeze()
+        for folder in done.unpacked:
+            folder.files.pack()
         self._entries.update(done.found.entries())
         self._scan.new_folders, self._scan.rescoped = done.new_folders, done.rescoped
-        renamed = trail.add(done.found)
+        renamed = tracker.add(done.found)
         changes = done.found.changes(renamed)
         known = done.found.entries() if renamed else {}
         changes += [FileChange(Path(new), "created", Path(old)) for new, old in renamed.items() if new not in known]
@@ -437,9 +437,9 @@ class Snapshot:
             self._repositories.look_at([at], self._disk.lexists)
         if rules is None:
             return
-        if folder.files.frozen:
-            folder.files.thaw()
-            self._scan.thawed.append(folder)
+        if folder.files.is_packed:
+            folder.files.unpack()
+            self._scan.unpacked.append(folder)
         try:
             status = self._disk.lstat(path)
             listed = name if folder.has(name) else self._listed(at, folder, name, status)
@@ -534,7 +534,7 @@ class Snapshot:
 
     # -- a root ------------------------------------------------------------------------------------------
 
-    def _look_above(self, roots: Iterable[Root], *, anew: bool = False) -> None:
+    def _look_in_ancestors(self, roots: Iterable[Root], *, anew: bool = False) -> None:
         """Find the repositories that `roots` lie in; if `anew`, all that is known of any is about to be found again."""
         if anew:
             self._repositories.clear()
@@ -565,7 +565,7 @@ class Snapshot:
 
     def _compare_root(self, root: Root, scan: Scan, *, quiet: bool, hinted: bool) -> None:
         if hinted:
-            self._look_above([root])
+            self._look_in_ancestors([root])
         try:
             self._disk.enter_root(root.path)
             is_link = stat.S_ISLNK(self._disk.lstat(root.path).st_mode)
@@ -573,7 +573,7 @@ class Snapshot:
                 self._links.put(root.path, link_chain(root.path, self._disk.readlink))
             status = self._disk.stat(root.path)
             if not stat.S_ISDIR(status.st_mode) and not scan.dry:
-                self._note_way(root.path)
+                self._note_link_chain(root.path)
             rules = scan.outside_rules(root.path, self.scope) if stat.S_ISDIR(status.st_mode) else None
         except GONE:
             self._lose_root(root, scan)
@@ -588,13 +588,13 @@ class Snapshot:
         else:
             entry = None
             if stat.S_ISREG(status.st_mode) and self.scope.takes_file(root.path):
-                if not scan.dry and self._attend.enter_file(root.path):
+                if not scan.dry and self._listener.enter_file(root.path):
                     with contextlib.suppress(OSError):
                         status = self._disk.stat(root.path)
                 entry = entry_of(status, LINK if is_link else 0)
             self._look_at_file_root(root, scan, entry, quiet=quiet, hinted=hinted)
 
-    def _note_way(self, path: str) -> None:
+    def _note_link_chain(self, path: str) -> None:
         """Note where the file root `path` is, if a folder above it is a link."""
         folder = os.path.dirname(path)
         if self._resolved(folder) != folder:
@@ -636,15 +636,15 @@ class Snapshot:
         if not scan.dry:
             root.entry, root.kind, root.state = entry, "file", "watching"
             if entry is not None and entry != before:
-                self._digests.note(root.path, root.beside, "", entry)
+                self._digests.note(root.path, root.file_digests, "", entry)
 
     def _root_changed(self, root: Root, old: Entry, new: Entry, *, hinted: bool) -> bool:
         if hinted:
-            return self._counts_as_changed(root.path, root.beside, "", old, new)
+            return self._counts_as_changed(root.path, root.file_digests, "", old, new)
         touched = is_touched(old, new)
         return differs(old, new) or (
             (touched or old[3] & RACY != 0)
-            and self._digests.changed(root.path, root.beside, "", new, otherwise=touched)
+            and self._digests.changed(root.path, root.file_digests, "", new, otherwise=touched)
         )
 
     def _lose_root(self, root: Root, scan: Scan) -> None:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 from reloadls.watch.disk.guarded import GuardedDisk
 
-__all__ = ["Above", "above"]
+__all__ = ["AncestorWatch", "ancestor_watches"]
 
 _MAX_HOPS = 40
 """As the Linux kernel has it; a longer chain of links is a loop (path_resolution(7))."""
 
 
 @dataclass(slots=True)
-class Above:
+class AncestorWatch:
     """What one folder's events mean.
 
     Attributes:
@@ -33,21 +33,21 @@ class Above:
     names: dict[str, set[str]] = field(default_factory=dict)
 
 
-def above(paths: Iterable[str], disk: GuardedDisk) -> dict[str, Above]:
+def ancestor_watches(paths: Iterable[str], disk: GuardedDisk) -> dict[str, AncestorWatch]:
     """Folder → what its events mean for `paths`. Looks at the disk.
 
     A path that is a folder is in it by itself, for its own fate. Links on the way are followed.
     """
-    found: dict[str, Above] = {}
+    found: dict[str, AncestorWatch] = {}
     for path in paths:
         _walk(path, found, disk)
     return found
 
 
-def _walk(path: str, found: dict[str, Above], disk: GuardedDisk) -> None:
+def _walk(path: str, found: dict[str, AncestorWatch], disk: GuardedDisk) -> None:
     at, names, hops = os.sep, deque(path.split(os.sep)), 0
     while True:
-        here = found.setdefault(at, Above())
+        here = found.setdefault(at, AncestorWatch())
         here.paths.add(path)
         name = _next(names)
         if name is None:

@@ -9,7 +9,7 @@ from reloadls.watch.snapshot.folder import Folder
 from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.snapshot.roots import WatchSet
 
-__all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "WholeSource"]
+__all__ = ["Backend", "FailureCode", "Hints", "Source", "SourceFailed", "RecursiveSource"]
 
 Backend = Literal["native", "polling"]
 FailureCode = Literal["watchLimit", "permissionDenied", "tooManyFiles", "undecodable", "backendFailed"]
@@ -82,13 +82,13 @@ class Source(Protocol):
         """Find out within `timeout` seconds whether folders that appear are watched; if not, fail (`Hints.failure`)."""
 
     def enter(self, path: str, folder: Folder) -> None:
-        """See `Attend.enter`."""
+        """See `FolderListener.enter`."""
 
     def leave(self, path: str, folder: Folder) -> None:
-        """See `Attend.leave`."""
+        """See `FolderListener.leave`."""
 
     def enter_file(self, path: str) -> bool:
-        """See `Attend.enter_file`."""
+        """See `FolderListener.enter_file`."""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -98,17 +98,17 @@ class Source(Protocol):
         """End; no thread or task is left."""
 
 
-class WholeSource:
+class RecursiveSource:
     """What a source need not do that watches whole trees by itself."""
 
     def enter(self, path: str, folder: Folder) -> None:
-        """See `Attend.enter`."""
+        """See `FolderListener.enter`."""
 
     def leave(self, path: str, folder: Folder) -> None:
-        """See `Attend.leave`."""
+        """See `FolderListener.leave`."""
 
     def enter_file(self, path: str) -> bool:
-        """See `Attend.enter_file`: only a look finds what was written through another name."""
+        """See `FolderListener.enter_file`: only a look finds what was written through another name."""
         return False
 
     @property

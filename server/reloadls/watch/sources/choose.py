@@ -21,7 +21,7 @@ if sys.platform != "win32":  # before anybody needs it: a program may give up it
 elif TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
 
-__all__ = ["SOURCE_NAMES", "Disk", "SourceName", "SourceOptions", "make_source"]
+__all__ = ["SOURCE_NAMES", "SnapshotAccess", "SourceName", "SourceOptions", "make_source"]
 
 _SHORTEST_STEP_S = 0.005
 _LONGEST_STEP_S = 0.075
@@ -47,12 +47,12 @@ class SourceOptions:
     polls_served: bool = True
 
 
-class Disk(Protocol):
+class SnapshotAccess(Protocol):
     """The snapshot, as far as sources need it."""
 
     disk: GuardedDisk
 
-    def concerns(self, path: str, is_folder: bool | None = None) -> bool:
+    def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
         """Whether a hint for `path` could lead to a change; called on any thread."""
 
     async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
@@ -64,7 +64,7 @@ class Disk(Protocol):
 
 def make_source(
     emit: Callable[[Hints], None],
-    disk: Disk,
+    disk: SnapshotAccess,
     options: SourceOptions,
     kernel: Callable[[], Kernel] | None = None,
 ) -> SupervisedSource:
@@ -94,7 +94,7 @@ def make_source(
     return SupervisedSource(emit, lambda emit: _watchfiles(emit, disk, options), net, polling)
 
 
-def _dated(disk: Disk) -> Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]:
+def _dated(disk: SnapshotAccess) -> Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]:
     async def dated(paths: Sequence[str], noticed: float, bound: float) -> tuple[float, float]:
         when: tuple[float, float] = await disk.run(changed_at, paths, noticed, bound, disk.disk.lstat)
         return when
@@ -103,7 +103,7 @@ def _dated(disk: Disk) -> Callable[[Sequence[str], float, float], Awaitable[tupl
 
 
 def _inotify(
-    emit: Callable[[Hints], None], disk: Disk, options: SourceOptions, kernel: Callable[[], Kernel] | None
+    emit: Callable[[Hints], None], disk: SnapshotAccess, options: SourceOptions, kernel: Callable[[], Kernel] | None
 ) -> Source:
     def part(folders: Callable[[], list[str]]) -> Source:
         async def differences() -> dict[str, Entry | None]:
@@ -112,12 +112,12 @@ def _inotify(
         return PollingSource(emit, differences, delay=options.poll_delay, dated=_dated(disk))
 
     return InotifySource(
-        emit, disk.concerns, disk.run, part, kernel or Kernel, disk=disk.disk, polls_served=options.polls_served
+        emit, disk.is_relevant, disk.run, part, kernel or Kernel, disk=disk.disk, polls_served=options.polls_served
     )
 
 
-def _watchfiles(emit: Callable[[Hints], None], disk: Disk, options: SourceOptions) -> Source:
-    from reloadls.watch.sources.watchfiles import NativeSource  # noqa: PLC0415 - Linux does not need it
+def _watchfiles(emit: Callable[[Hints], None], disk: SnapshotAccess, options: SourceOptions) -> Source:
+    from reloadls.watch.sources.watchfiles import WatchfilesSource  # noqa: PLC0415 - Linux does not need it
 
     step = min(max(options.debounce * _STEP_SHARE, _SHORTEST_STEP_S), _LONGEST_STEP_S)
-    return NativeSource(emit, disk.concerns, step=step)
+    return WatchfilesSource(emit, disk.is_relevant, step=step)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from reloadls.watch.snapshot.folder import Entry
 from reloadls.watch.snapshot.roots import WatchSet
-from reloadls.watch.sources.base import Backend, Hints, WholeSource
+from reloadls.watch.sources.base import Backend, Hints, RecursiveSource
 from reloadls.watch.sources.timing import changed_at
 
 __all__ = ["PollingSource"]
@@ -16,7 +16,7 @@ __all__ = ["PollingSource"]
 _Dated = Callable[[Sequence[str], float, float], Awaitable[tuple[float, float]]]
 
 
-class PollingSource(WholeSource):
+class PollingSource(RecursiveSource):
     """Compares the whole scope with the snapshot every `delay`.
 
     Args:

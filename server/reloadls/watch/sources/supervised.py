@@ -116,19 +116,19 @@ class SupervisedSource:
         return self._native
 
     def enter(self, path: str, folder: Folder) -> None:
-        """See `Attend.enter`."""
+        """See `FolderListener.enter`."""
         native = self._native
         if native is not None:
             native.enter(path, folder)
 
     def leave(self, path: str, folder: Folder) -> None:
-        """See `Attend.leave`."""
+        """See `FolderListener.leave`."""
         native = self._native
         if native is not None:
             native.leave(path, folder)
 
     def enter_file(self, path: str) -> bool:
-        """See `Attend.enter_file`."""
+        """See `FolderListener.enter_file`."""
         native = self._native
         return native is not None and native.enter_file(path)
 

@@ -11,21 +11,21 @@ import time
 from collections.abc import Callable
 
 from reloadls.watch.snapshot.roots import WatchSet
-from reloadls.watch.sources.base import Backend, Hints, SourceFailed, WholeSource
-from reloadls.watch.sources.watchfiles_instance import Instance, failure_of
+from reloadls.watch.sources.base import Backend, Hints, RecursiveSource, SourceFailed
+from reloadls.watch.sources.watchfiles_instance import WatchfilesInstance, failure_of
 
-__all__ = ["NativeSource"]
+__all__ = ["WatchfilesSource"]
 
 _HANDOVER_S = 1.0
 """How long, in seconds, an instance may take to tell what it has noticed before another takes its place."""
 
 
-class NativeSource(WholeSource):
+class WatchfilesSource(RecursiveSource):
     """Watches trees, and single folders, through the operating system's notifications.
 
     Args:
         emit: called with hints, on the event loop.
-        concerns: whether a path matters; called on the source's threads.
+        is_relevant: whether a path matters; called on the source's threads.
         step: how long, in seconds, watchfiles sleeps between looks at what has come in: a hint arrives between one
             and two steps after the change, and an idle watcher wakes up once a step.
     """
@@ -33,13 +33,13 @@ class NativeSource(WholeSource):
     backend: Backend = "native"
     reports_loss = False
 
-    def __init__(self, emit: Callable[[Hints], None], concerns: Callable[[str], bool], *, step: float) -> None:
+    def __init__(self, emit: Callable[[Hints], None], is_relevant: Callable[[str], bool], *, step: float) -> None:
         self._emit = emit
-        self._concerns = concerns
+        self._is_relevant = is_relevant
         self._step_ms = max(1, round(step * 1000))
         self._loop = asyncio.get_running_loop()
-        self._trees: Instance | None = None
-        self._folders: Instance | None = None
+        self._trees: WatchfilesInstance | None = None
+        self._folders: WatchfilesInstance | None = None
 
     async def watch(self, what: WatchSet) -> None:
         """See `Source.watch`. A path that is not there is looked for, and given as a hint when it appears."""
@@ -68,13 +68,15 @@ class NativeSource(WholeSource):
         self._trees = self._folders = None
         await asyncio.gather(*(instance.stop() for instance in old))
 
-    async def _renew(self, old: Instance | None, paths: frozenset[str], *, recursive: bool) -> Instance | None:
+    async def _renew(
+        self, old: WatchfilesInstance | None, paths: frozenset[str], *, recursive: bool
+    ) -> WatchfilesInstance | None:
         """Start a new instance before the old one ends, and let that tell all it has, so that no change is lost."""
         if old is not None and old.watches(paths):
             return old
         new = None
         if paths:
-            new = Instance(self._give, self._concerns, self._step_ms, paths, recursive=recursive)
+            new = WatchfilesInstance(self._give, self._is_relevant, self._step_ms, paths, recursive=recursive)
             await new.start()
         if old is not None:
             if new is not None and not await old.barrier(_HANDOVER_S):

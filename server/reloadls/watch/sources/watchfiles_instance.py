@@ -23,7 +23,7 @@ from reloadls.watch.sources.base import Hints, SourceFailed
 from reloadls.watch.sources.cookies import Cookies
 from reloadls.watch.sources.timing import changed_at
 
-__all__ = ["Instance", "failure_of"]
+__all__ = ["WatchfilesInstance", "failure_of"]
 
 _GUARD_S = 0.5
 """How often, at most, the watched paths' identity is looked at, in seconds."""
@@ -37,20 +37,20 @@ _STALL_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Instance:
+class WatchfilesInstance:
     """One RustNotify and the thread that waits on it."""
 
     def __init__(
         self,
         give: Callable[[Hints], None],
-        concerns: Callable[[str], bool],
+        is_relevant: Callable[[str], bool],
         step_ms: int,
         paths: frozenset[str],
         *,
         recursive: bool,
     ) -> None:
         self._give = give
-        self._concerns = concerns
+        self._is_relevant = is_relevant
         self._step_ms = step_ms
         self._paths = paths
         self._recursive = recursive
@@ -104,22 +104,22 @@ class Instance:
         try:
             self._watch_until_stopped()
         except SourceFailed as failure:
-            self._die(failure)
+            self._end_failed(failure)
         except Exception as error:  # whatever it is, nobody is watching any more
             _log.exception("native watching ended")
-            self._die(SourceFailed("backendFailed", f"native watching failed: {type(error).__name__}: {error}"))
+            self._end_failed(SourceFailed("backendFailed", f"native watching failed: {type(error).__name__}: {error}"))
         finally:
             self._cookies.close()
-            self._tell(_done, self._ended)
+            self._report(_done, self._ended)
 
-    def _die(self, failure: SourceFailed) -> None:
-        if self._tell(_fail, self._started, failure):
+    def _end_failed(self, failure: SourceFailed) -> None:
+        if self._report(_fail, self._started, failure):
             self._give(Hints(at=time.monotonic(), suspect=True, failure=failure))
 
     def _watch_until_stopped(self) -> None:
         notify = self._open()
         try:
-            self._tell(_done, self._started)
+            self._report(_done, self._started)
             guard_ms = round(self._guard_s * 1000)
             while True:
                 begun = time.monotonic()
@@ -154,12 +154,12 @@ class Instance:
             return
         paths, mine = self._cookies.split(self._named(path for _, path in found))
         suspect = stalled or len(paths) >= self._burst
-        concerned = tuple(path for path in sorted(paths) if self._concerns(path))
-        if concerned or suspect:
+        relevant = tuple(path for path in sorted(paths) if self._is_relevant(path))
+        if relevant or suspect:
             # watchfiles gives what has come within one to two of its steps.
             bound = min(now - begun, 2 * self._step_ms / 1000 + _SLACK_S)
-            first, last = changed_at(concerned, now, bound)
-            self._give(Hints(concerned, last, first=first, suspect=suspect))
+            first, last = changed_at(relevant, now, bound)
+            self._give(Hints(relevant, last, first=first, suspect=suspect))
         self._cookies.seen(mine)
 
     def _named(self, paths: Iterable[str]) -> set[str]:
@@ -192,7 +192,7 @@ class Instance:
             self._seen = now
             self._give(Hints(moved, time.monotonic(), moved=True))
 
-    def _tell(self, call: Callable[..., None], *args: object) -> bool:
+    def _report(self, call: Callable[..., None], *args: object) -> bool:
         try:
             self._loop.call_soon_threadsafe(call, *args)
         except RuntimeError:

@@ -16,7 +16,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from reloadls.base.folders import make_private
 
-__all__ = ["StateBusy", "StateFailed", "distrust", "lock_state", "make_folder", "set_aside", "state_folder"]
+__all__ = ["StateBusy", "StateFailed", "why_untrusted", "lock_state", "make_folder", "set_aside", "state_folder"]
 
 _DAMAGED_KEPT = 3
 _UNUSED_S = 30 * 24 * 3600
@@ -62,12 +62,12 @@ def make_folder(folder: str) -> None:
         StateFailed: somebody else could change what is in it.
     """
     make_private(folder)
-    reason = distrust(folder, stat.S_IFDIR)
+    reason = why_untrusted(folder, stat.S_IFDIR)
     if reason is not None:
         raise StateFailed(folder, reason)
 
 
-def distrust(path: str, kind: int = stat.S_IFREG) -> str | None:
+def why_untrusted(path: str, kind: int = stat.S_IFREG) -> str | None:
     """Why what is at `path` can't be trusted; None if it can, or if there is nothing."""
     try:
         status = os.lstat(path)

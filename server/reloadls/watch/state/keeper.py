@@ -14,16 +14,16 @@ from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.folder import Entry
 from reloadls.watch.snapshot.problems import Problem
-from reloadls.watch.state.store import Saved, StateBusy, StateFailed, StateFile
+from reloadls.watch.state.store import SavedState, StateBusy, StateFailed, StateFile
 
-__all__ = ["Keeper"]
+__all__ = ["StateKeeper"]
 
 _log = logging.getLogger(__name__)
 _left_behind: list[StateFile] = []
 """State files on file systems that hang. The end of the process gives them back."""
 
 
-class Keeper:
+class StateKeeper:
     """The state file of one scope, read and written on the disk thread, or on its file system's own.
 
     What goes wrong with it is a problem that is told; watching goes on without.
@@ -35,7 +35,7 @@ class Keeper:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._file: StateFile | None = None
-        self._saved: Saved | None = None
+        self._saved: SavedState | None = None
         self.problem: Problem | None = None
 
     async def open(self, pipeline: Pipeline, scope: Scope) -> tuple[Journal, Mapping[str, Entry] | None]:
@@ -53,7 +53,7 @@ class Keeper:
             _log.warning("%s", self._file.set_aside)
             self.problem = Problem("stateFailed", self._file.set_aside)
         self._saved = self._file.saved
-        journal = Journal(past=None if self._saved is None else self._saved.past)
+        journal = Journal(history=None if self._saved is None else self._saved.history)
         await self._try(pipeline, self._file.begin, journal.epoch, journal.number)
         return journal, None if self._saved is None else self._saved.files
 

@@ -22,16 +22,16 @@ from reloadls.watch.snapshot.folder import Entry
 from reloadls.watch.state.folder import (
     StateBusy,
     StateFailed,
-    distrust,
     lock_state,
     make_folder,
     set_aside,
     state_folder,
+    why_untrusted,
 )
 from reloadls.watch.state.rows import Damaged, Head, pack_batch, pack_entry, pack_head
-from reloadls.watch.state.tables import Saved, is_new, make_tables, mark_version, read_head, read_saved
+from reloadls.watch.state.tables import SavedState, is_new, make_tables, mark_version, read_head, read_saved
 
-__all__ = ["Saved", "StateBusy", "StateFailed", "StateFile", "state_folder"]
+__all__ = ["SavedState", "StateBusy", "StateFailed", "StateFile", "state_folder"]
 
 _SETTINGS = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL")
 _RUNS_KEPT = 100
@@ -141,14 +141,14 @@ class StateFile:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def _load(self, key: str) -> tuple[Head, Saved | None]:
+    def _load(self, key: str) -> tuple[Head, SavedState | None]:
         """What is there.
 
         Raises:
             Damaged: it can't be used.
         """
         for path in (self._path, self._path + "-wal", self._path + "-journal"):
-            reason = distrust(path)
+            reason = why_untrusted(path)
             if reason is not None:
                 raise Damaged(reason if path == self._path else f"{path}: {reason}")
         with self._errors(reading=True):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from reloadls.watch.journal import Past
+from reloadls.watch.journal import JournalHistory
 from reloadls.watch.snapshot.files import FilesByFolder
 from reloadls.watch.state.rows import Damaged, Head, pack_head, unpack_batch, unpack_files, unpack_head
 
-__all__ = ["Saved", "is_new", "make_tables", "mark_version", "read_head", "read_saved"]
+__all__ = ["SavedState", "is_new", "make_tables", "mark_version", "read_head", "read_saved"]
 
 _APPLICATION = 0x524C5753
 """Says that a file is ours, to whoever looks at what kind of file it is."""
@@ -24,17 +24,17 @@ _TABLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedState:
     """What an earlier run has left.
 
     Attributes:
         files: path → entry, as last told.
-        past: what the journal goes on from.
+        history: what the journal goes on from.
         rules: the digest given to `StateFile.rewrite`.
     """
 
     files: FilesByFolder
-    past: Past
+    history: JournalHistory
     rules: str
 
 
@@ -86,7 +86,7 @@ def read_head(connection: sqlite3.Connection, key: str) -> Head:
     return heads[0]
 
 
-def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> Saved:
+def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> SavedState:
     """All of it, which must be just what `head` says."""
     rows = connection.execute("SELECT number, size, body FROM batches ORDER BY number").fetchall()
     batches = tuple(unpack_batch(number, body) for number, _, body in rows)
@@ -98,4 +98,4 @@ def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> Saved:
     files = FilesByFolder(unpack_files(connection.execute("SELECT path, entry FROM files ORDER BY path")))
     if len(files) != head.files:
         raise Damaged(f"{head.files - len(files)} files are missing")
-    return Saved(files, Past(head.number, head.epochs, batches), rules)
+    return SavedState(files, JournalHistory(head.number, head.epochs, batches), rules)

@@ -13,13 +13,13 @@ from typing import Final
 from reloadls.watch.sources.linux.calls import ATTRIB, CLOSE_WRITE, DELETE_SELF, MODIFY
 from reloadls.watch.sources.linux.kernel import Watch
 
-__all__ = ["FILE", "Inodes"]
+__all__ = ["FILE", "WatchedFiles"]
 
 FILE: Final = MODIFY | ATTRIB | CLOSE_WRITE | DELETE_SELF
 """What is watched of a file."""
 
 
-class Inodes:
+class WatchedFiles:
     """The watched files of one source, by folder. Safe from any thread: each call is one step.
 
     Args:

@@ -19,9 +19,9 @@ from reloadls.base.paths import outermost
 from reloadls.watch.disk.guarded import GuardedDisk, TimedOut
 from reloadls.watch.snapshot.folder import Folder
 from reloadls.watch.snapshot.problems import Problem, ProblemCode
-from reloadls.watch.snapshot.relevance import concerns_entry
+from reloadls.watch.snapshot.relevance import is_entry_relevant
 from reloadls.watch.snapshot.roots import WatchSet
-from reloadls.watch.sources.ancestors import Above, above
+from reloadls.watch.sources.ancestors import AncestorWatch, ancestor_watches
 from reloadls.watch.sources.base import Backend, Hints, Source, SourceFailed
 from reloadls.watch.sources.linux.calls import (
     ATTRIB,
@@ -41,9 +41,9 @@ from reloadls.watch.sources.linux.calls import (
     UNMOUNT,
     watch_limit,
 )
-from reloadls.watch.sources.linux.hard_links import FILE, Inodes
-from reloadls.watch.sources.linux.kernel import Event, Kernel, Watch
-from reloadls.watch.sources.linux.unwritten import Gentle
+from reloadls.watch.sources.linux.hard_links import FILE, WatchedFiles
+from reloadls.watch.sources.linux.kernel import InotifyEvent, Kernel, Watch
+from reloadls.watch.sources.linux.unwritten import UnwrittenPaths
 
 __all__ = ["InotifySource"]
 
@@ -71,7 +71,7 @@ class InotifySource:
 
     Args:
         emit: called with hints, on the event loop.
-        concerns: whether a path, a folder or not, matters; must not look at the disk.
+        is_relevant: whether a path, a folder or not, matters; must not look at the disk.
         run: awaits a blocking call on the disk thread.
         make_polling: makes the source that looks again and again at the folders that a call names.
         kernel: gives the instance to use, shared or not.
@@ -84,7 +84,7 @@ class InotifySource:
     def __init__(
         self,
         emit: Callable[[Hints], None],
-        concerns: Callable[[str, bool], bool],
+        is_relevant: Callable[[str, bool], bool],
         run: Callable[..., Awaitable[Any]],
         make_polling: Callable[[Callable[[], list[str]]], Source],
         kernel: Callable[[], Kernel],
@@ -93,7 +93,7 @@ class InotifySource:
         polls_served: bool = True,
     ) -> None:
         self._emit = emit
-        self._concerns = concerns
+        self._is_relevant = is_relevant
         self._run = run
         self._make_polling = make_polling
         self._make_kernel = kernel
@@ -101,9 +101,9 @@ class InotifySource:
         self._loop = asyncio.get_running_loop()
         self._kernel: Kernel | None = None
         self._what = WatchSet()
-        self._above: dict[str, tuple[Above, Watch | None]] = {}
+        self._ancestors: dict[str, tuple[AncestorWatch, Watch | None]] = {}
         self._renewing: set[asyncio.Task[None]] = set()
-        self._files = Inodes(self._remove)
+        self._files = WatchedFiles(self._remove)
         self._left: dict[int, str] = {}
         """Cookie → where what was moved away was."""
         self._opened: dict[str, None] = {}
@@ -221,7 +221,7 @@ class InotifySource:
             self._poll_soon()
 
     def enter_file(self, path: str) -> bool:
-        """See `Attend.enter_file`."""
+        """See `FolderListener.enter_file`."""
         kernel, old = self._kernel, self._files.get(path)
         if kernel is None:
             return False
@@ -309,18 +309,18 @@ class InotifySource:
         beside = what.folders | {os.path.dirname(path) for path in what.inside}
         changed: set[str] = set()
         for _ in range(8):  # a folder may appear above one that has just been found missing
-            wanted = above(what.trees | beside, self._disk)
+            wanted = ancestor_watches(what.trees | beside, self._disk)
             again = False
             for path, meaning in wanted.items():
-                before = self._above.get(path, (Above(), None))
+                before = self._ancestors.get(path, (AncestorWatch(), None))
                 watch = self._watch_one(kernel, path, meaning, before[1], content=path in beside)
-                self._above[path] = (meaning, watch)
+                self._ancestors[path] = (meaning, watch)
                 if watch is not before[1] or not meaning.names.keys() <= before[0].names.keys():
                     again = True
                     if before[1] is not None:
                         changed |= meaning.paths
-            for path in self._above.keys() - wanted.keys():
-                _, old = self._above.pop(path)
+            for path in self._ancestors.keys() - wanted.keys():
+                _, old = self._ancestors.pop(path)
                 self._can_watch(path)
                 again = True
                 if old is not None:
@@ -330,7 +330,7 @@ class InotifySource:
         return changed
 
     def _watch_one(
-        self, kernel: Kernel, path: str, meaning: Above, old: Watch | None, *, content: bool
+        self, kernel: Kernel, path: str, meaning: AncestorWatch, old: Watch | None, *, content: bool
     ) -> Watch | None:
         mask = _CONTENT if content else _NAMES if meaning.names else _OWN_FATE
         try:
@@ -345,37 +345,37 @@ class InotifySource:
 
     # -- events, on the loop ---------------------------------------------------------------------------------
 
-    def on_events(self, events: list[Event]) -> None:
-        """See `Listener.on_events`."""
+    def on_events(self, events: list[InotifyEvent]) -> None:
+        """See `EventListener.on_events`."""
         paths: dict[str, None] = {}
         moves: list[tuple[str, str]] = []
-        gentle = Gentle()
+        unwritten = UnwrittenPaths()
         renew: set[str] = set()
         opened: list[str] = []
         for watch, name, mask, moved in events:
             path = os.path.join(watch.path, name) if name else watch.path
-            gentle.note(path, mask, moved)
+            unwritten.note(path, mask, moved)
             if self._files and self._is_of_file(watch, name, path, mask):
                 paths[path] = None
                 continue
             for cookie, came in moved:
                 self._note_move(cookie, path, came, moves)
             if watch.folder is not None:
-                if concerns_entry(watch.folder, path, name, bool(mask & ISDIR)) if name else mask & _GONE:
+                if is_entry_relevant(watch.folder, path, name, bool(mask & ISDIR)) if name else mask & _GONE:
                     paths[path] = None
                     if mask & (CREATE | ISDIR | CLOSE_WRITE) == CREATE:
                         opened.append(path)
                 continue
-            meaning = self._above.get(watch.path, (None, None))[0]
+            meaning = self._ancestors.get(watch.path, (None, None))[0]
             if meaning is not None:
                 renew |= meaning.names.get(name, _NONE) if name else meaning.paths if mask & _GONE else _NONE
-            if name and self._concerns(path, bool(mask & ISDIR)):
+            if name and self._is_relevant(path, bool(mask & ISDIR)):
                 paths[path] = None
         if renew:
             paths.update(dict.fromkeys(renew))
             self._start(self._renewed())
         if paths or moves:
-            metadata = gentle.paths() - renew
+            metadata = unwritten.paths() - renew
             self._emit(Hints(tuple(paths), time.monotonic(), moves=tuple(moves), metadata=metadata))
         if opened:
             self._start(self._enter_opened(opened[:_OPENED]))
@@ -406,17 +406,19 @@ class InotifySource:
             self._emit(Hints(tuple(entered), time.monotonic()))
 
     def on_overflow(self) -> None:
-        """See `Listener.on_overflow`."""
+        """See `EventListener.on_overflow`."""
         self._emit(Hints(at=time.monotonic(), suspect=True))
         self._start(self._renewed())
 
     def on_mounts(self, paths: set[str]) -> None:
-        """See `Listener.on_mounts`."""
+        """See `EventListener.on_mounts`."""
         self._start(self._renewed())
-        concerned = tuple(sorted(path for path in paths if self._concerns(path, True) or self._concerns(path, False)))
-        if concerned:
-            self._emit(Hints(concerned, time.monotonic()))
-            self._start(self._enter_mounted(concerned))
+        relevant = tuple(
+            sorted(path for path in paths if self._is_relevant(path, True) or self._is_relevant(path, False))
+        )
+        if relevant:
+            self._emit(Hints(relevant, time.monotonic()))
+            self._start(self._enter_mounted(relevant))
 
     async def _enter_mounted(self, paths: tuple[str, ...]) -> None:
         """A mounted file is watched itself; a folder is when it is looked at."""

@@ -17,12 +17,12 @@ from typing import Final, NamedTuple, Protocol
 
 from reloadls.watch.snapshot.folder import Folder
 from reloadls.watch.sources.linux.calls import IGNORED, ISDIR, MASK_ADD, MOVED_FROM, MOVED_TO, Q_OVERFLOW, Calls
-from reloadls.watch.sources.linux.mounts import Mounts
+from reloadls.watch.sources.linux.mounts import MountMonitor
 
 if sys.platform != "win32":
     import termios
 
-__all__ = ["Event", "Kernel", "Listener", "Watch"]
+__all__ = ["InotifyEvent", "Kernel", "EventListener", "Watch"]
 
 _READ: Final = 64 * 1024
 """Bytes read at once, some 1,500 events: handling them stays far below what would hold up the loop."""
@@ -43,14 +43,14 @@ class Watch:
 
     __slots__ = ("folder", "listener", "number", "path")
 
-    def __init__(self, listener: Listener, path: str, folder: Folder | None, number: int) -> None:
+    def __init__(self, listener: EventListener, path: str, folder: Folder | None, number: int) -> None:
         self.listener = listener
         self.path = path
         self.folder = folder
         self.number = number
 
 
-class Event(NamedTuple):
+class InotifyEvent(NamedTuple):
     """What has happened to one name in a watched folder since the last look, or, without a name, to the folder."""
 
     watch: Watch
@@ -60,10 +60,10 @@ class Event(NamedTuple):
     """(cookie, whether it came rather than went), in order."""
 
 
-class Listener(Protocol):
+class EventListener(Protocol):
     """Who is told of events. Called on the event loop."""
 
-    def on_events(self, events: list[Event]) -> None:
+    def on_events(self, events: list[InotifyEvent]) -> None:
         """These have come, in the order in which each name was first seen."""
 
     def on_overflow(self) -> None:
@@ -93,7 +93,7 @@ class Kernel:
         self._unused: set[int] = set()
         """The watches that are removed after that."""
         self._watches: dict[int, tuple[Watch, ...]] = {}
-        self._listeners: set[Listener] = set()
+        self._listeners: set[EventListener] = set()
         self.events = 0
         """How many events have come."""
         self.overflows = 0
@@ -103,7 +103,7 @@ class Kernel:
         except BaseException:
             os.close(self._fd)
             raise
-        self._mounts = Mounts(self._on_mounts)
+        self._mounts = MountMonitor(self._on_mounts)
 
     def __del__(self) -> None:
         """Close the instance if its event loop ended before its listeners left."""
@@ -116,11 +116,11 @@ class Kernel:
         """How many folders are watched."""
         return len(self._watches)
 
-    def join(self, listener: Listener) -> None:
+    def join(self, listener: EventListener) -> None:
         """`listener` is told of overflows from now on."""
         self._listeners.add(listener)
 
-    def leave(self, listener: Listener) -> None:
+    def leave(self, listener: EventListener) -> None:
         """`listener` is told of nothing any more; the last one to go closes the instance."""
         self._listeners.discard(listener)
         if not self._listeners:
@@ -136,7 +136,7 @@ class Kernel:
         """Whether it can't be used any more."""
         return self._fd < 0
 
-    def add(self, listener: Listener, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
+    def add(self, listener: EventListener, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
         """Watch a folder, or make sure that `old` still watches what is at `path` now; then that is returned.
 
         Raises:
@@ -244,19 +244,19 @@ class Kernel:
             data = os.read(self._fd, _READ)
         except (BlockingIOError, InterruptedError):
             return 0
-        told: dict[Listener, list[Event]] = {}
+        by_listener: dict[EventListener, list[InotifyEvent]] = {}
         for (number, name), (mask, moves) in self._parsed(data).items():
             watches = self._watches.get(number, ())
             text = os.fsdecode(name)
             for watch in watches:
-                told.setdefault(watch.listener, []).append(Event(watch, text, mask, moves))
+                by_listener.setdefault(watch.listener, []).append(InotifyEvent(watch, text, mask, moves))
             if mask & IGNORED:
                 self._watches.pop(number, None)  # its number is never given again
             elif number < 0 and mask & Q_OVERFLOW:
                 self.overflows += 1
                 for listener in list(self._listeners):
                     listener.on_overflow()
-        for listener, events in told.items():
+        for listener, events in by_listener.items():
             listener.on_events(events)
         return len(data)
 

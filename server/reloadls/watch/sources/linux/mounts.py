@@ -16,14 +16,14 @@ from collections.abc import Callable
 
 from reloadls.watch.disk.mounts import unescaped
 
-__all__ = ["Mounts"]
+__all__ = ["MountMonitor"]
 
 _LIST = "/proc/self/mountinfo"
 
 _log = logging.getLogger(__name__)
 
 
-class Mounts:
+class MountMonitor:
     """Calls `on_change`, on the event loop, with the mount points at which something has changed.
 
     Where the system has no such list, nothing is ever told.

@@ -7,13 +7,13 @@ from typing import Final
 
 from reloadls.watch.sources.linux.calls import ATTRIB, CREATE, ISDIR, MOVED_FROM, MOVED_TO
 
-__all__ = ["Gentle"]
+__all__ = ["UnwrittenPaths"]
 
-_GENTLE: Final = ATTRIB | CREATE | MOVED_FROM | MOVED_TO | ISDIR
+_NOT_WRITING: Final = ATTRIB | CREATE | MOVED_FROM | MOVED_TO | ISDIR
 """Events that leave the content of a file as it is: a new name may be that of one which has others."""
 
 
-class Gentle:
+class UnwrittenPaths:
     """Gathers the events of one read."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Gentle:
 
     def note(self, path: str, mask: int, moves: Iterable[tuple[int, bool]]) -> None:
         """This has happened to `path`, with the cookie of each move."""
-        if mask & ~_GENTLE:
+        if mask & ~_NOT_WRITING:
             self._written.add(path)
             return
         cookies = self._candidates.setdefault(path, [])

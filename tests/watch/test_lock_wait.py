@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reloadls.watch import pipeline as pipeline_module
-from reloadls.watch.version_control import Hold
+from reloadls.watch.version_control import LockWait
 from tests.support.watching import SOURCES, piping, watching
 
 
@@ -64,7 +64,7 @@ async def test_what_changes_while_the_lock_is_there_waits_for_its_end(lock: str,
 
 
 async def test_a_lock_that_stays_holds_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "Hold", lambda: Hold(longest=0.3))
+    monkeypatch.setattr(pipeline_module, "LockWait", lambda: LockWait(longest=0.3))
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index.lock").touch()
     async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as told:
@@ -90,7 +90,7 @@ async def test_who_asks_is_told_at_once(ask: Callable[[pipeline_module.Pipeline]
 async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Writes(Hold):
+    class Writes(LockWait):
         """Something is written between the last look at the lock and what follows from it."""
 
         asked = 0
@@ -101,7 +101,7 @@ async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
                 (tmp_path / "last").write_text("1")
             return self.asked < 3
 
-    monkeypatch.setattr(pipeline_module, "Hold", Writes)
+    monkeypatch.setattr(pipeline_module, "LockWait", Writes)
     (tmp_path / ".git").mkdir()
     async with watching([tmp_path], debounce_ms=5, max_wait_ms=20, source="inotify") as told:
         (tmp_path / "first").write_text("1")
