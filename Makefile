@@ -42,12 +42,12 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: vsix           the extension for this platform, into client-vscode/dist
 #: vsix-all       the extension for every platform, into client-vscode/dist
 #: constraints    pin the versions that CI uses, in .ci/constraints.txt
-#: bench          benchmarks beside the peers that bench-peers installs, into docs/bench
+#: bench          benchmarks of reloadls and the peers that bench-peers installs, into docs/bench
 #: bench-peers    install the peers, into the user's cache
 #: bench-figures  benchmarks of reloadls alone
 #: bench-million  a tree of a million files
 #: bench-proxy    what the proxy adds to real language servers
-#: bench-reload   other reload engines beside ours, into docs/bench
+#: bench-reload   reloadls and other reload engines, into docs/bench
 #: bench-programs the corpus of real programs, into docs/bench
 #: picture        the picture in README.md
 #: clean          delete what these made

@@ -71,9 +71,9 @@ def _text(rows: Sequence[str], total: Counter[Verdict], wrong: Sequence[str]) ->
 _HEAD = """# Real programs
 
 Programs of the corpus (`tests/programs/`), edited one save at a time as a developer does. After each edit the program's
-answers are compared with those of a fresh start from the same files. *live*: the same, and the state was kept; *rolled
-back*: it went on as before, and said why; *restarted*: right after a restart, or a restart was asked for with its
-reason; *noted*: what differs was said; *wrong*: none of these, or it was down.
+answers are compared with those of a fresh start from the same files. *live*: equal, with the state kept; *rolled
+back*: it continued as before, and reported the reason; *restarted*: equal after a restart, or a restart was required,
+with its reason; *noted*: the difference was reported; *wrong*: none of these, or it was down.
 
 | program | under | {} |
 |---|---|{}

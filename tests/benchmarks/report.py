@@ -72,10 +72,10 @@ def _loss_table(entries: list[Entry]) -> str:
     head = ["watcher", *(f"{name} ({due[name]:,})" for name in names)]
     return f"""## Lost and invented
 
-In brackets: how many changes there were to tell. A file counts as lost if nothing was told of it, or last that it is
-gone when it is there, or the other way round. It counts as invented if a change was told last that did not happen (a
-file that came and went may be told as deleted). "Signalled": the watcher said that it had lost
-something, or gave up watching.
+In brackets: the number of changes. A file counts as lost if it was not reported, or if its last report is wrong
+(deleted for an existing file, or the reverse). It counts as invented if its last report is a change that did not happen (a
+file that was created and deleted may be reported as deleted). "Signalled": the watcher reported that it had lost
+something, or stopped watching.
 
 {_table(head, rows)}"""
 
@@ -100,8 +100,8 @@ def _legend(figures: dict[str, Any]) -> str:
 - **storm**: {sizes["storm_files"]:,} files in {sizes["storm_folders"]} folders created, modified, deleted (c/m/d). Lag:
   from the end of the storm until each file had been reported. CPU: user and system time of the watching process,
   reporting included.
-- **start, memory**: from the call until it says that it watches, on {folders} with {files}; resident memory then,
-  Python's or Node's own included. "Never": it says so, but told nothing of a write in the 15 s after it.
+- **start, memory**: from the call until it reports that it watches, on {folders} with {files}; resident memory then,
+  Python's or Node's own included. "Never": it reports that it watches, but reported no write in the following 15 s.
 - **idle**: voluntary context switches of all threads, and CPU, over {sizes["idle_s"]:.0f} s on 200 folders and
   2,000 files.
 - Each watcher is a process of its own and writes each report as a line to a pipe, with a time of CLOCK_MONOTONIC taken
