@@ -82,7 +82,7 @@ def _engines(figures: Figures) -> list[str]:
         rows.append([figures["labels"][name], *cells, _ratio(found), _memory(found)])
     head = ["", "save → live ms", "the call ms", "with 3 million objects", "ratio", "memory over 1,000 reloads"]
     return [
-        "One function edited, medians: from the write if the engine watches files; else the call that applies the edit.",
+        "One function edited; medians from the write if the engine watches files; else the call that applies the edit.",
         "",
         *_table(head, rows),
     ]
