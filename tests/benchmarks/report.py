@@ -74,8 +74,8 @@ def _loss_table(entries: list[Entry]) -> str:
 
 In brackets: the number of changes. A file counts as lost if it was not reported, or if its last report is wrong
 (deleted for an existing file, or the reverse). It counts as invented if its last report is a change that did not
-happen (a file that was created and deleted may be reported as deleted). "Signalled": the watcher reported that it had lost
-something, or stopped watching.
+happen (a file that was created and deleted may be reported as deleted). "Signalled": the watcher reported that
+it had lost something, or stopped watching.
 
 {_table(head, rows)}"""
 
