@@ -18,8 +18,10 @@ __all__ = ["Fresh", "Outcome", "Verdict", "play"]
 
 Verdict = Literal["live", "rolled back", "restarted", "noted", "wrong"]
 
-_LIVE_S = 4.0
-"""How long an edit may take to be live, in seconds."""
+_LIVE_S = 10.0
+"""How long an edit may take to be live, in seconds; other processes of the machine may be at work."""
+_NOTED_S = 2.0
+"""How long the answer is waited for once the report has said that something differs, in seconds."""
 _FRESH_S = 20.0
 """After how long a fresh start that does not answer counts as failed, in seconds."""
 _STAYS_S = 0.15
@@ -109,10 +111,12 @@ def _one(program: Program, folder: Path, running: Running, fresh: Fresh, edit: E
         said = running.said()[before:]
         if (said and running.answer() == wanted) or (not wanted and _last(said) in ("failed", "restart")):
             break
+        if _last(said) == "restart" or _is_noted(said):
+            deadline = min(deadline, time.monotonic() + _NOTED_S)
     time.sleep(_STAYS_S)
     answer = running.answer()
     said = running.said()[before:]
-    verdict, why = _judge(program, _last(said), any(line.startswith(" ") for line in said), answer, wanted)
+    verdict, why = _judge(program, _last(said), _is_noted(said), answer, wanted)
     if running.ended:
         verdict, why = "wrong", f"the program has ended:\n{running.errors[-2000:]}"
     elif verdict == "live" and program.state and running.number() <= counted:
@@ -133,6 +137,10 @@ def _judge(program: Program, last: str, noted: bool, answer: list[str], wanted: 
         return "noted", ""
     how = "the report says nothing of it" if last else "there is no report"
     return "wrong", f"{how}: {_difference(program, answer, wanted)}"
+
+
+def _is_noted(said: list[str]) -> bool:
+    return any(line.startswith(" ") for line in said)
 
 
 def _last(said: list[str]) -> str:

@@ -315,6 +315,8 @@ EDITS = [
     Edit("polls/urls.py", 'views.index, name="index"', 'views.nothing, name="index"', "failed"),
     Edit("polls/templates/polls/page.html", "{% load words %}", "{% load words other %}", "failed"),
     Edit("polls/views.py", "heard.clear()", 'heard[:] = ["zero"]'),
+    Edit("polls/views.py", "", "\nfrom polls.models import Choice as Chosen\n"),
+    Edit("polls/views.py", "\nfrom polls.models import Choice as Chosen\n", ""),
 ]
 
 

@@ -487,9 +487,53 @@ class Mark:
 )
 
 
-@pytest.mark.parametrize(
-    "case", [MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD, FLASK, DJANGO], ids=lambda case: case.name
+IMPORTS = Case(
+    "imports of tasks and models",
+    ("celery>=5", "sqlalchemy>=2"),
+    {
+        "app.py": """\
+import jobs
+from jobs import Item, add
+
+
+def hold():
+    jobs.app.finalize()
+    return jobs
+
+
+def describe(held):
+    return sorted(name for name in held.app.tasks if "." not in name), held.Item.__table__.name
+""",
+        "jobs.py": """\
+from celery import Celery
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+app = Celery("jobs")
+
+
+@app.task(name="add")
+def add(a, b):
+    return a + b
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = "item"
+    number: Mapped[int] = mapped_column(primary_key=True)
+""",
+    },
+    (
+        (("app.py", "from jobs import Item, add\n", "from jobs import Item\n"), "live"),
+        (("app.py", "from jobs import Item\n", ""), "live"),
+    ),
 )
+CASES = (MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD, FLASK, DJANGO, IMPORTS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_is_held_follows_or_is_noted(case: Case) -> None:
     found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])
     wrong = [(said, wanted) for said, (_, wanted) in zip(found, case.edits, strict=True) if not said.startswith(wanted)]

@@ -166,7 +166,9 @@ class Schedule:
             value = module.namespace[name]
             self.unbound[module.name, name] = value
             self._shared.undo.set_item(module.namespace, name, MISSING)
-            self._shared.adapters.forget(value, self._shared.undo)
+            # A name that was only imported is no loss: what it meant is there still, under its own.
+            if not any(each is value for space in self._shared.modules.spaces() for each in list(space.values())):
+                self._shared.adapters.forget(value, self._shared.undo)
             self.emit((module.name, name))
             self._shared.add_changed(module, [name])
             for other in module.source.statements:  # a star import may bring it, too
