@@ -276,6 +276,7 @@ from textual.widgets import Static
 
 class Main(App):
     CSS = "Static { width: 10; }"
+    CSS_PATH = "style.tcss"
     TITLE = "one"
 
     def compose(self):
@@ -294,12 +295,17 @@ def hold():
 
 def describe(held):
     _, app, _ = held
-    return app.label(), app.title, len(app.query("Static")), str(app.query_one("#first").styles.width)
+    styles = app.query_one("#first").styles
+    return app.label(), app.title, len(app.query("Static")), str(styles.width), str(styles.height)
 """,
+        "style.tcss": "Static { height: 2; }\n",
     },
     (
         (("app.py", '"label"', '"the label"'), "live"),
-        (("app.py", "width: 10", "width: 12"), "noted: Main.CSS is read when a Main is made"),
+        (("app.py", "width: 10", "width: 12"), "live"),
+        (("app.py", "width: 12", "width: {{ 12"), "failed: TokenError"),
+        (("app.py", "width: {{ 12", "width: 13"), "live"),
+        (("style.tcss", "height: 2", "height: 3"), "live"),
         (("app.py", 'TITLE = "one"', 'TITLE = "two"'), "noted: Main."),
         (("app.py", '"hello"', '"bye"'), "noted: Main.compose runs only when a Main is mounted"),
     ),

@@ -76,7 +76,7 @@ def _supervised(options: RunOptions) -> int:
 
 
 def _run(options: RunOptions, link: Link | None) -> int:
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if not options.quiet and not getattr(sys, "_is_gil_enabled", lambda: True)():
         text = "this Python runs without the GIL, so an edit may fall into running threads; start it with PYTHON_GIL=1"
         sys.stderr.write(f"reloadls  {text}\n")
     script = find_program(options.program, is_module=options.is_module, args=options.args)
