@@ -1,7 +1,8 @@
-"""Makes the pages of the docs site that are files elsewhere in the repository, or output of the command itself."""
+"""Makes the pages of the docs site that are files elsewhere in the repository, or are generated from the code."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -12,6 +13,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 _TOP = Path(__file__).parents[1]
+_PACKAGES = {
+    "reloadls": "Watching files.",
+    "reloadls.reload": "For programs that run under `reloadls run`, or reload themselves.",
+    "reloadls.protocol": "For clients in Python, with pygls: the messages of the [protocol](protocol.md).",
+}
 _COMMANDS = ("", "run", "watch", "serve", "proxy", "status", "demo")
 _PAGES = {
     "index.md": "README.md",
@@ -33,6 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = (_TOP / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=_with_links(text, _TOP / source)))
     files.append(File.generated(config, "cli.md", content=_command_line()))
+    files.append(File.generated(config, "api.md", content=_python_api()))
     return files
 
 
@@ -61,8 +68,23 @@ def _with_links(text: str, source: Path) -> str:
     return _LINK.sub(link, text)
 
 
+def _python_api() -> str:
+    """The public names of each package, for mkdocstrings."""
+    parts = [
+        "# Python API\n\nThese names keep their signatures within a major version; "
+        "[Versions and deprecation](versioning.md) has the rules. Everything else is private.\n"
+    ]
+    for package, about in _PACKAGES.items():
+        parts.append(f"## {package}\n\n{about}\n")
+        for name in importlib.import_module(package).__all__:
+            if name not in ("__version__", "methods"):
+                options = "    options:\n      inherited_members: false\n" if name.endswith("Protocol") else ""
+                parts.append(f"::: {package}.{name}\n{options}")
+    return "\n".join(parts)
+
+
 def _command_line() -> str:
-    """What each command says of itself."""
+    """The help of each command."""
     parts = ["# Command line\n"]
     for command in _COMMANDS:
         words = [*filter(None, [command]), "--help"]
