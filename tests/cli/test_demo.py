@@ -1,4 +1,4 @@
-"""`reloadls demo`: all is told, nothing is left behind, and it would say so if something was missing."""
+"""`reloadls demo`: everything is reported, nothing is left behind, and a missing change is an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.cli.running import finish, start, until
 
 
 @pytest.mark.parametrize("git", [True, False], ids=["git", "no git"])
-def test_all_is_told(tmp_path: Path, git: bool) -> None:
+def test_everything_is_reported(tmp_path: Path, git: bool) -> None:
     if git and shutil.which("git") is None:
         pytest.skip("needs git")
     path = os.environ["PATH"] if git else os.fspath(tmp_path)
@@ -42,7 +42,7 @@ def test_all_is_told(tmp_path: Path, git: bool) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     steps = [line for line in lines if line["type"] == "step"]
     assert len(steps) == lines[0]["steps"] == 10
-    assert all(step["equal"] and step["told"] == step["onDisk"] for step in steps)
+    assert all(step["equal"] and step["reported"] == step["onDisk"] for step in steps)
     assert all(0 <= step["firstMs"] < 10_000 for step in steps)
     assert ("git checkout" in steps[2]["name"]) == git
     assert steps[2]["changes"] == 200
@@ -112,13 +112,13 @@ async def test_a_change_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPat
     finally:
         project.remove()
     assert [step.equal for step in result.steps] == [False, False]
-    assert result.steps[0].differences[0].startswith("changed, but not told: ")
-    assert result.steps[1].differences[0].startswith("not told: ")
-    assert (result.steps[1].told, result.steps[1].on_disk) == (result.files + 59, result.files + 60)
+    assert result.steps[0].differences[0].startswith("changed, but not reported: ")
+    assert result.steps[1].differences[0].startswith("not reported: ")
+    assert (result.steps[1].reported, result.steps[1].on_disk) == (result.files + 59, result.files + 60)
     assert not result.equal
 
 
-async def test_a_service_that_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_service_that_ends_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("true"))
     with open(tmp_path / "log", "wb") as log:
         async with DemoClient(lambda *_: None, os.fspath(tmp_path), log) as client:

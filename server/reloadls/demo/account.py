@@ -1,4 +1,4 @@
-"""What is on disk, by an account of its own, and what was told of it: the two must be equal."""
+"""What is on disk, by an independent account, and what was reported: the two must be equal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Picture:
     """What a client knows that applies every batch on top of `reload/since`.
 
     Attributes:
-        files: every path that was told to be there.
+        files: every path that was reported to exist.
         faults: what did not fit: a file created twice, or changed without being there.
     """
 

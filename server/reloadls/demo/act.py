@@ -1,4 +1,4 @@
-"""What both acts of the demo have in common: they end when told to, and leave nothing behind."""
+"""What both acts of the demo have in common: they end on a signal, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_act(project: Project, play: Play, *, keep: bool, as_json: bool, what: st
         project: removed at the end, unless it is to be kept.
         play: returns the exit code.
         keep: leave the files, and say where.
-        as_json: how the failure is told.
+        as_json: whether the failure is printed as JSON.
         what: what has failed, for the message.
         failure: what `play` raises if what it shows has failed.
     """

@@ -45,7 +45,7 @@ class PlainScreen:
         if self._shown > _SHOWN_PER_STEP:
             _say(f"          … and {self._shown - _SHOWN_PER_STEP:,} more")
         equal = "equal" if result.equal else "NOT EQUAL"
-        _say(f"     told {result.told:,} files, on disk {result.on_disk:,}: {equal}")
+        _say(f"     reported {result.reported:,} files, on disk {result.on_disk:,}: {equal}")
         for difference in result.differences[:_SHOWN_DIFFERENCES]:
             _say(f"     {shown(difference)}")
 
@@ -96,7 +96,7 @@ class JsonScreen:
             "step": self._step,
             "name": result.name,
             "changes": result.changes,
-            "told": result.told,
+            "reported": result.reported,
             "onDisk": result.on_disk,
             "equal": result.equal,
             "firstMs": None if result.first_ms is None else round(result.first_ms, 1),

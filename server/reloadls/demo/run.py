@@ -1,4 +1,4 @@
-"""Doing the steps one by one, and after each comparing what was told with what is on disk."""
+"""Runs the steps one by one, and compares the reports with the disk after each."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class StepResult:
     """How a step went.
 
     Attributes:
-        changes: how many changes were told.
-        told: how many files there are, by what was told.
+        changes: how many changes were reported.
+        reported: how many files exist, by the reports.
         on_disk: how many there are.
         differences: what is not equal, in words; empty if all is.
-        first_ms, last_ms: from the write to the arrival, of the first and the last change told.
+        first_ms, last_ms: from the write to the arrival, of the first and the last change reported.
     """
 
     name: str
     changes: int
-    told: int
+    reported: int
     on_disk: int
     differences: tuple[str, ...]
     first_ms: float | None
@@ -46,7 +46,7 @@ class StepResult:
 
     @property
     def equal(self) -> bool:
-        """Whether what was told is what is on disk."""
+        """Whether the reports equal the disk."""
         return not self.differences
 
 
@@ -68,7 +68,7 @@ class DemoResult:
 
     @property
     def changes(self) -> int:
-        """How many were told."""
+        """How many were reported."""
         return sum(step.changes for step in self.steps)
 
 
@@ -99,7 +99,7 @@ class DemoRun:
         self._screen = screen
         self._roots = (os.fspath(project.app), os.fspath(project.data))
         self._picture = Picture()
-        self._told: list[tuple[Arrival, float]] = []
+        self._reported: list[tuple[Arrival, float]] = []
         self._early: list[tuple[dict[str, Any], float]] | None = []
         self._news = asyncio.Event()
         self._started = self._ended = 0.0
@@ -136,13 +136,13 @@ class DemoRun:
 
     async def _do(self, client: DemoClient, step: Step) -> StepResult:
         before = await asyncio.to_thread(account, self._roots)
-        self._told, self._picture.faults = [], []
+        self._reported, self._picture.faults = [], []
         self._screen.started(step)
         self._started, self._ended = time.time(), 0.0
         await asyncio.to_thread(step.act, self._project)
         self._ended = time.time()
         expected = changed(before, await asyncio.to_thread(account, self._roots))
-        await self._until(lambda: expected <= {arrival.path for arrival, _ in self._told})
+        await self._until(lambda: expected <= {arrival.path for arrival, _ in self._reported})
         await client.request(methods.SYNC)
         if self._failure is not None:
             raise self._failure
@@ -158,20 +158,20 @@ class DemoRun:
                     await self._news.wait()
 
     def _compare(self, step: Step, before: Account, now: Account) -> StepResult:
-        told = {arrival.path for arrival, _ in self._told}
+        reported = {arrival.path for arrival, _ in self._reported}
         real = changed(before, now)
-        came_and_went = told - before.keys() - now.keys()
+        came_and_went = reported - before.keys() - now.keys()
         differences = (
-            *(f"not told: {path}" for path in sorted(now.keys() - self._picture.files)),
-            *(f"told, but not there: {path}" for path in sorted(self._picture.files - now.keys())),
-            *(f"changed, but not told: {path}" for path in sorted(real - told)),
-            *(f"told, but not changed: {path}" for path in sorted(told - real - came_and_went)),
+            *(f"not reported: {path}" for path in sorted(now.keys() - self._picture.files)),
+            *(f"reported, but not on disk: {path}" for path in sorted(self._picture.files - now.keys())),
+            *(f"changed, but not reported: {path}" for path in sorted(real - reported)),
+            *(f"reported, but not changed: {path}" for path in sorted(reported - real - came_and_went)),
             *(f"does not fit: {fault}" for fault in self._picture.faults),
         )
-        latencies = [latency for _, latency in self._told]
+        latencies = [latency for _, latency in self._reported]
         return StepResult(
             step.name,
-            len(self._told),
+            len(self._reported),
             len(self._picture.files),
             len(now),
             differences,
@@ -185,7 +185,7 @@ class DemoRun:
         if method != methods.DID_CHANGE or self._early is not None:
             return  # what comes before `reload/since` is in its answer
         arrivals = [(arrival, self._latency_ms(arrival)) for arrival in self._picture.apply(params["changes"], at)]
-        self._told += arrivals
+        self._reported += arrivals
         try:
             self._screen.arrived(arrivals)
         except OSError as exc:  # raised where the steps are done, not among the client's messages
@@ -206,6 +206,6 @@ def verdict(result: DemoResult) -> str:
     """The whole demo in one sentence."""
     steps = len(result.steps)
     if result.equal:
-        return f"All equal: {result.changes:,} changes told in {steps} steps, none lost, none invented."
+        return f"All equal: {result.changes:,} changes reported in {steps} steps, none lost, none invented."
     wrong = sum(not step.equal for step in result.steps)
     return f"NOT EQUAL in {wrong} of {steps} steps: that is a fault of reloadls, please report it."

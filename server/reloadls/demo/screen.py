@@ -137,7 +137,7 @@ def _results_table(result: DemoResult) -> Table:
 def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("Step", no_wrap=True, min_width=29, overflow="ellipsis")
-    for name in ("Changes", "Told", "On disk"):
+    for name in ("Changes", "Reported", "On disk"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Equal", justify="center", no_wrap=True)
     for name in ("First", "Last"):
@@ -149,7 +149,7 @@ def _cells(step: StepResult) -> tuple[RenderableType, ...]:
     return (
         Text(step.name),
         f"{step.changes:,}",
-        f"{step.told:,}",
+        f"{step.reported:,}",
         f"{step.on_disk:,}",
         Text("✓", style="bold green") if step.equal else Text("NO", style="bold red"),
         _ms(step.first_ms),

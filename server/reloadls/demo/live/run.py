@@ -151,7 +151,7 @@ class LiveRun:
             await asyncio.sleep(_WAIT_S)
 
     async def _reloads(self) -> bool:
-        """Whether it says, as `reloadls status` shows, that its edits are taken up from now on."""
+        """Whether `reloadls status` shows it as live, so that edits are applied from now on."""
         from reloadls.service.targets.query import query_targets  # noqa: PLC0415 - costs half a second
 
         result = await query_targets([os.fspath(self._project.folder)])

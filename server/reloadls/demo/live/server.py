@@ -27,7 +27,7 @@ class Server:
 
     Args:
         folder: where the application is.
-        on_line: told of each line that `reloadls run` says, with the time of its arrival.
+        on_line: called with each line that `reloadls run` prints, and the time of its arrival.
     """
 
     def __init__(self, folder: Path, on_line: Callable[[str, float], None]) -> None:
