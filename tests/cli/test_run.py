@@ -130,7 +130,7 @@ def test_ends_as_under_python_when_it_is_supervised(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        ([], 2, "a program is missing"),
+        ([], 2, "no program"),
         (["--debounce-ms", "0", "app.py"], 2, "--debounce-ms '0': must be a whole number, 1 to 60000"),
         (["--keep", "later", "app.py"], 2, "--keep 'later': must be one of notUndone, stillHeld, stillRunning"),
         (["--drain-seconds", "x", "app.py"], 2, "--drain-seconds 'x': must be a number of seconds"),

@@ -1,6 +1,6 @@
-"""Makes a saved edit live in the running program.
+"""Apply saved edits to a running Python program.
 
-`HotReloader` is the engine. It imports nothing but the standard library, so that a program under it starts as fast.
+`HotReloader` is the engine. It imports only the standard library, so it does not slow the program's start.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Each name's module is imported when it is asked for: a program that starts need not wait for all of them.
+    """Import a name's module on first use.
 
-    Nor do they come before the runtime has seen to where its imports are found.
+    The program starts faster, and the runtime can first set up where imports are found (`base.own_imports`).
     """
     if name == "HotReloader":
         from . import reloader as found  # noqa: PLC0415

@@ -1,8 +1,8 @@
-"""`import reloadls.reload.auto` makes the program that imports it reload itself, as `reloadls run` does.
+"""Make the program that imports this module reload itself, as `reloadls run` does.
 
-What counts as the program's own is below the working directory, or the folders in the variable RELOADLS_ROOTS, written
-as those of PATH are. Its lines on stderr are left out if RELOADLS_QUIET is set. A second import does nothing, nor does
-one under `reloadls run`. Where reloading is not possible, that is logged, and the program runs as always.
+The program's own code is what lies below the working directory, or below the folders in `RELOADLS_ROOTS` (separated as
+in `PATH`). `RELOADLS_QUIET` suppresses the lines on stderr. A second import does nothing; neither does an import under
+`reloadls run`. If reloading is not possible, a warning is logged and the program runs as usual.
 """
 
 from __future__ import annotations

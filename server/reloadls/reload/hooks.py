@@ -1,4 +1,4 @@
-"""What a program's own modules may ask for: to be told of reloads, and to clean up before a statement runs again."""
+"""Hooks for the program's own modules: get notified of reloads, and clean up before a statement runs again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ _listeners: dict[str, Callable[[ReloadReport], object]] = {}
 
 
 def on_reload(callback: _Callback) -> _Callback:
-    """Have `callback(report)` called after each reload that changed the program; usable as a decorator.
+    """Register `callback(report)` to be called after each reload that changed the program.
 
-    A function of the same module and name takes the place of an earlier one, so that a module which is reloaded
-    doesn't listen twice. What it raises is logged.
+    A second function with the same module and name replaces the first, so a reloaded module does not register twice.
+    An exception in the callback is logged.
+
+    Args:
+        callback: receives the `ReloadReport`, on the thread that applied the batch.
+
+    Returns:
+        The callback, so that this can be used as a decorator.
     """
     _listeners[f"{callback.__module__}.{getattr(callback, '__qualname__', id(callback))}"] = callback
     Recorder.note(Effect(lambda: None))
@@ -31,11 +37,17 @@ def on_reload(callback: _Callback) -> _Callback:
 
 
 def on_dispose(callback: _Callback) -> _Callback:
-    """Have `callback()` called once, before the top-level statement that this is called from runs again or goes.
+    """Register `callback()` to be called once, before the top-level statement that calls this runs again or is removed.
 
-    For what the engine can't undo by itself: a connection, a thread, a subscription elsewhere. It is called, too,
-    before a statement runs again that makes a name of the module which the callback reads; all of these are then made
-    anew, since they have been ended. Outside of a module that is being loaded it does nothing.
+    Use it for what the engine can't undo: a connection, a thread, a subscription elsewhere. It is also called before
+    the engine reruns a statement that binds a module-level name the callback reads. All such statements are then rerun,
+    because the callback has ended what they made. Outside of a module's import it does nothing.
+
+    Args:
+        callback: takes no arguments.
+
+    Returns:
+        The callback, so that this can be used as a decorator.
     """
     code = getattr(callback, "__code__", None)
     names = frozenset(code.co_names) if code is not None else frozenset()
@@ -44,9 +56,9 @@ def on_dispose(callback: _Callback) -> _Callback:
 
 
 def notify(report: ReloadReport) -> None:
-    """Call the listeners."""
+    """Call every registered `on_reload` callback; one that raises does not stop the others."""
     for callback in list(_listeners.values()):
         try:
             callback(report)
         except Exception:
-            _log.exception("a listener to reloads failed")
+            _log.exception("an on_reload callback failed")

@@ -1,4 +1,4 @@
-"""The engine's front door: takes changed files up in this process."""
+"""The engine's public class, `HotReloader`: applies changed files to this process."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class _Pending:
 
 
 class HotReloader:
-    """Makes edits of the program's own files live in this process.
+    """Applies edits of the program's own files to this process.
 
-    In force for every module under `roots` that is imported after it is made, and for those already there.
+    It covers every module under `roots`, both those already imported and those imported later.
 
     Args:
-        roots: folders of the program's own code. What is installed below them stays out.
-        on_report: called with each report, on the thread that applied.
-        commit: how the one step is run that changes the program. It is given a function, must call it exactly once at
-            a moment that suits the program, and return when that is done. Called here and now when left out.
-        adapters: what knows about libraries; all there are when left out.
-        follow: whether modules outside of the roots are the program's own, too, unless they are installed.
+        roots: folders with the program's own code. Installed packages below them are ignored.
+        on_report: called with each report, on the thread that applied the batch.
+        commit: runs the single step that changes the program. It receives a function, must call it exactly once at a
+            moment that is safe for the program, and return afterwards. By default the step runs immediately.
+        adapters: the adapters for libraries; by default all of them.
+        follow: also reload modules outside of `roots`, unless they are installed.
     """
 
     def __init__(
@@ -75,27 +75,27 @@ class HotReloader:
         self._lock = threading.RLock()
         self._functions: Functions | None = None
         self._pending: dict[str, _Pending] = {}
-        """The files that could not be taken up."""
+        """The files whose edits could not be applied, by path."""
         self._created: set[str] = set()
-        """The files of the last batch that are new."""
+        """The new files of the last batch."""
         self._still_running: list[Noted] = []
-        """The old code that was running when the last commit ended."""
+        """Old code that was still running when the last commit ended."""
         self._failed_batches: list[frozenset[str]] = []
-        """Files that failed in one batch."""
+        """Groups of files that failed in one batch."""
         adopt_loaded(self._modules)
         self._finder = Finder(self._modules)
         sys.meta_path.insert(0, self._finder)
         follow_loaders(self._modules)
 
     def close(self) -> None:
-        """Load modules as if there were no engine from now on. What was made live stays. Does nothing a second time."""
+        """Remove the import hooks. Edits that were applied stay. Idempotent."""
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
             forget_loaders(self._modules)
             self._adapters.close()
 
     def loaded_paths(self) -> tuple[str, ...]:
-        """The files of all modules of the program, and those that their statements have read."""
+        """Return the files of all the program's modules, and the files that their statements have read."""
         paths: dict[str, None] = {}
         for module in self._modules:
             paths[module.path] = None
@@ -103,28 +103,48 @@ class HotReloader:
         return tuple(paths)
 
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
-        """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
+        """Return how many files are reloaded when edited, and (path, reason) for each loaded file that is not."""
         return self._modules.survey()
 
     def warm_up(self) -> None:
-        """Import what the first `apply` needs, which then takes no longer than the next ones."""
+        """Import what the first `apply` needs, so that it takes no longer than later ones."""
         from .engine.transaction import attempt, failures  # noqa: F401, PLC0415
 
     def run_path(self, path: str | os.PathLike[str]) -> None:
-        """Run a script as `__main__`. Raises what the script raises; OSError and SyntaxError for one that can't be."""
+        """Run a script as `__main__`.
+
+        Args:
+            path: the script; a relative path is resolved against the working directory.
+
+        Raises:
+            OSError: the file can't be read.
+            SyntaxError: the file can't be compiled.
+            BaseException: what the script raises.
+        """
         run_main(self._modules, _absolute(os.fspath(path)))
 
     def run_module(self, name: str) -> None:
-        """Run a module as `__main__`, as `python -m` does; raises ImportError if there is none."""
+        """Run a module as `__main__`, like `python -m`.
+
+        Args:
+            name: the dotted name.
+
+        Raises:
+            ImportError: the module does not exist.
+            BaseException: what the module raises.
+        """
         run_main(self._modules, None, name)
 
     def run_again(self, path: str | None, name: str | None, called: str) -> ModuleType | None:
-        """Run the script or module that is `__main__` in another process; None, and nothing is run, if it is installed.
+        """Run in this process what is `__main__` in the process that spawned it.
 
         Args:
-            path: the script's.
-            name: the module's, where there is no path.
-            called: the name that it has here.
+            path: the path of the script.
+            name: the dotted name of the module, if `path` is None.
+            called: the name for the module in this process, such as `__mp_main__`.
+
+        Returns:
+            The module; None, without running anything, if the code is installed.
         """
         spec = find_spec(name) if name is not None else None
         origin = path if spec is None else spec.origin
@@ -133,9 +153,15 @@ class HotReloader:
         return run_main(self._modules, path, name, called=called)
 
     def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
-        """Take changed files up. One at a time; other threads wait.
+        """Apply changed files; one call at a time, concurrent calls wait.
 
-        Never raises for what the user's code does: the report tells.
+        Errors in the user's code do not raise; the report contains them.
+
+        Args:
+            changes: the changes, as `FileWatcher` reports them.
+
+        Returns:
+            What was applied, what failed and why.
         """
         found = list(changes)
         renamed = {
@@ -147,11 +173,14 @@ class HotReloader:
         return self._apply([os.path.realpath(each.path) for each in found], renamed=renamed)
 
     def trigger(self, paths: Iterable[str | os.PathLike[str]] | None = None) -> ReloadReport:
-        """Take files up now.
+        """Reload files now.
 
         Args:
-            paths: these, changed or not: the statements of one that did not change are run again, but for its
-                functions, classes and imports. None: all files that differ from what runs.
+            paths: reload these files whether or not they changed: rerun the statements of an unchanged file, except its
+                functions, classes and imports. None reloads all files that differ from what is running.
+
+        Returns:
+            What was applied, what failed and why.
         """
         if paths is None:
             return self._apply(list(self.loaded_paths()), renamed={})
@@ -159,7 +188,7 @@ class HotReloader:
         return self._apply(found, renamed={}, force=True)
 
     def without_ended(self, report: ReloadReport) -> ReloadReport:
-        """The last report without the notes of old code that has come to its end meanwhile."""
+        """Return `report` without the notes about old code that has ended since."""
         if not self._still_running:
             return report
         from .engine.objects.running import ended  # noqa: PLC0415
@@ -178,7 +207,7 @@ class HotReloader:
         return report
 
     def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
-        # A program that is not edited need not wait for all of it.
+        # Imported on the first edit; a program that is never edited does not pay for it.
         from .engine.objects.functions import Functions  # noqa: PLC0415
         from .engine.transaction.attempt import Attempt  # noqa: PLC0415
 
@@ -187,7 +216,7 @@ class HotReloader:
         again = self._due_again(attempt, paths)
         report = self._try(attempt, [*paths, *again], renamed, force)
         if again and report.status in ("failed", "restartRequired"):
-            # A file that still fails does not hold back the edits of others.
+            # A file that still fails does not block edits of others.
             alone = self._try(
                 Attempt(self._modules, self._functions, self._adapters, self._created), paths, renamed, force
             )
@@ -201,7 +230,7 @@ class HotReloader:
                 self._commit(attempt.commit)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # SystemExit, too: a reload must not end the program
+        except BaseException as error:  # including SystemExit: a reload must not end the program
             from .engine.transaction.failures import describe  # noqa: PLC0415
 
             failure = describe(error, self._modules)
@@ -211,7 +240,7 @@ class HotReloader:
             return replace(attempt.report("failed"), error=failure)
         if attempt.refused:
             why = {each.path: each.why for each in attempt.refused}
-            alone = "it changed together with others"
+            alone = "changed together with a file that can't be applied live"
             self._retry_later(paths, lambda path: _Pending("restartRequired", why.get(path, alone)))
             return attempt.report("restartRequired")
         self._still_running = attempt.still_running
@@ -221,7 +250,7 @@ class HotReloader:
         return replace(report, modules=(*report.modules, *self._still_pending()))
 
     def _due_again(self, attempt: Attempt, paths: list[str]) -> list[str]:
-        """Files that are due for another try: those of a batch that failed, and those that import what changed."""
+        """Return the files to retry: those of a failed batch, and those that import what changed."""
         batches = [batch for batch in self._failed_batches if not batch.isdisjoint(paths)]
         found = {path for batch in batches for path in batch if path in self._pending}
         found.update(attempt.related(self._pending, paths))
@@ -245,7 +274,7 @@ class HotReloader:
         return found
 
     def _report(self, report: ReloadReport) -> None:
-        from reloadls.reload.hooks import notify  # noqa: PLC0415 - hooks stands above the engine
+        from reloadls.reload.hooks import notify  # noqa: PLC0415 - hooks imports the engine
 
         if report.status == "reloaded":
             notify(report)
@@ -253,11 +282,11 @@ class HotReloader:
             try:
                 self._on_report(report)
             except Exception:
-                _log.exception("what was to hear of a reload failed")
+                _log.exception("on_report callback failed")
 
 
 def _missing(error: BaseException) -> tuple[str, ...]:
-    """The file whose absence made it fail: when it comes, it is time for another try."""
+    """Return the missing file that caused the failure; the batch is retried when it appears."""
     name = error.filename if isinstance(error, FileNotFoundError) else None
     return (os.path.realpath(name),) if isinstance(name, str) else ()
 
@@ -267,7 +296,7 @@ def _commit_now(step: Callable[[], None]) -> None:
 
 
 def _all_adapters() -> Iterable[Adapter]:
-    from reloadls.reload.adapters import adapters  # noqa: PLC0415 - adapters stand above the engine
+    from reloadls.reload.adapters import adapters  # noqa: PLC0415 - adapters import the engine
 
     return adapters()
 
@@ -277,5 +306,5 @@ def _now() -> str:
 
 
 def _absolute(path: str) -> str:
-    """`path` as it is if it is absolute: then it does not matter whether the working directory was deleted."""
+    """Return `path` made absolute; an absolute path works even if the working directory was deleted."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

@@ -1,7 +1,7 @@
-"""What a running program did with a batch of changes.
+"""The reload report as plain data: what a program did with a batch of changes.
 
-The wire's shape of it is `reloadls.protocol.report`; this is the same as plain data, so that a program that is reloaded
-need not import a protocol.
+`reloadls.protocol.report` has the same shapes for the wire. They are separate so that a reloaded program need not
+import the protocol.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ ModuleStatus = Literal["reloaded", "unchanged", "rolledBack", "restartRequired",
 NoteCode = Literal["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"]
 
 RESTART_CODES: frozenset[NoteCode] = frozenset({"stillRunning", "stillHeld", "notUndone"})
-"""What only a restart brings up to date."""
+"""Notes about differences that only a restart resolves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleReport:
-    """What became of one module."""
+    """The result for one module."""
 
     name: str
-    """Its dotted name."""
+    """The dotted name."""
     path: str
     status: ModuleStatus
     changed: tuple[str, ...] = ()
     """The qualified names that now run new code."""
     reason: str | None = None
-    """Why it could not be done live, where it couldn't."""
+    """Why the edit could not be applied live; None if it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
-    """What became of the program's live sessions."""
+    """How many live pool sessions the reload affected."""
 
     rebound: int = 0
     pinned: int = 0
@@ -56,7 +56,7 @@ class SessionCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLocation:
-    """Where in a file: lines from 1, columns from 0 in characters, as Python counts them."""
+    """A range in a source file, counted as Python does: lines from 1, columns from 0 in characters."""
 
     path: str
     line: int
@@ -67,10 +67,10 @@ class SourceLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportError:
-    """The exception that made the program take the batch back."""
+    """The exception that caused the rollback."""
 
     type: str
-    """The class of the exception."""
+    """The exception's class, with its module unless that is builtins."""
     message: str
     location: SourceLocation | None = None
     traceback: str | None = None
@@ -78,14 +78,14 @@ class ReportError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """One way in which the program differs from a fresh start, although the files were reloaded."""
+    """A difference from a fresh start that remains although the files were reloaded."""
 
     code: NoteCode
     message: str
-    """A sentence for people: what is not live, and why."""
+    """What is not live, and why; one sentence for people."""
     location: SourceLocation | None = None
     name: str | None = None
-    """The qualified name of what it is about."""
+    """The qualified name of the function, class or variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +94,14 @@ class ReloadReport:
 
     status: ReportStatus
     at: str
-    """When it was done: ISO 8601, UTC, milliseconds."""
+    """When it was applied: ISO 8601, UTC, milliseconds."""
     duration_ms: float
     modules: tuple[ModuleReport, ...] = ()
     sessions: SessionCounts = field(default_factory=SessionCounts)
     error: ReportError | None = None
     notes: tuple[Note, ...] = ()
-    """What falls short of a fresh start."""
+    """What still differs from a fresh start."""
     target: str = field(default_factory=lambda: str(os.getpid()))
-    """The program's id."""
+    """The program's target id."""
     clock: str = ""
-    """The position of the batch among those of this program."""
+    """The batch's position among this program's reports."""

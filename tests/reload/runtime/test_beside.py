@@ -26,7 +26,7 @@ def test_says_what_is_followed_and_what_is_not(tmp_path: Path) -> None:
     write(tmp_path, app=own + TICKING)
     with program(tmp_path) as running:
         line = running.until_tells("following")
-    assert line == f"following {tmp_path}: 2 loaded files; not followed: other.py (not loaded by an ordinary import)"
+    assert line == f"following {tmp_path}: 2 loaded files; ignored: other.py (not loaded by an ordinary import)"
 
 
 def test_says_what_is_not_below_a_root(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_leaves_a_reloader_alone(tmp_path: Path, arguments: list[str], advice: s
     options = [each.format(port=port) for each in arguments]
     with program(tmp_path, options[0], run=options[1], args=tuple(options[2:])) as running:
         running.until_says("loaded one")
-        line = running.until_tells("starts the program anew at each save")
+        line = running.until_tells("restarts the program at each save")
         assert advice in line
         write(tmp_path, app=text.format("two"))
         running.until_says("loaded two")

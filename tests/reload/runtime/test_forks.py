@@ -43,4 +43,4 @@ def test_whole_and_live(tmp_path: Path, pause: float) -> None:
         running.write(word="def word():\n    return 'new'\n")
         for number in range(6):
             running.until_says(f"{number} new")
-        assert not [line for line in running.running.err if "reloading has ended" in line]
+        assert not [line for line in running.running.err if "hot reload stopped" in line]

@@ -112,8 +112,8 @@ def test_a_folder_of_somebody_else_is_refused(folder: Path) -> None:
         theirs.mkdir(mode=0o700)
         os.chown(theirs, 12345, 12345)
         with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
-            line = running.until_tells("no editor can see this program")
-            assert f"{theirs}: it belongs to user 12345, not to 0" in line
+            line = running.until_tells("editors can't connect to this program")
+            assert f"{theirs}: owned by user 12345, not 0" in line
             running.write(word=_WORD.format("two"))
             running.until_says("two")  # it goes on without
         assert list(theirs.iterdir()) == []
@@ -124,7 +124,9 @@ def test_a_folder_that_others_can_enter_is_refused(folder: Path) -> None:
         (runtime / "reloadls").mkdir()
         (runtime / "reloadls").chmod(0o755)
         with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
-            assert "others can enter it (mode 0755)" in running.until_tells("no editor can see this program")
+            assert "accessible to other users (mode 0755)" in running.until_tells(
+                "editors can't connect to this program"
+            )
 
 
 def test_a_long_runtime_path_gets_a_short_socket(folder: Path) -> None:

@@ -313,7 +313,7 @@ def test_a_crash_is_told_and_the_next_change_tries_again_at_once(tmp_path: Path)
         running.connect(_only_child(running))
         running.write(model=_MODEL.format("b", 1) + "if __import__('os').environ: raise SystemExit(7)\n")
         for wait in ("0.5", "1", "2"):
-            line = running.until_tells(f"next try in {wait} s")
+            line = running.until_tells(f"retrying in {wait} s")
             assert line.startswith("crashed   the program ended with exit status 7; ")
         running.write(model=_MODEL.format("b", 1))
         running.until_says("one")
@@ -326,7 +326,7 @@ def test_a_supervisor_without_a_program_ends_when_told_to(tmp_path: Path) -> Non
         running.until_says("one")
         running.connect(_only_child(running))
         running.write(model=_MODEL.format("b", 1) + "raise SystemExit(7)\n")
-        running.until_tells("next try in 4 s")
+        running.until_tells("retrying in 4 s")
         running.running.signal(signal.SIGTERM)
         assert running.running.wait() == -signal.SIGTERM
 
@@ -346,7 +346,7 @@ def test_a_first_start_that_fails_in_an_import_is_tried_again_at_the_next_change
 ) -> None:
     write(tmp_path, app=app, word=word)
     with program(tmp_path, "--restart-on-required") as running:
-        assert "the program could not be loaded; next try when a file changes" in running.until_tells("crashed")
+        assert "the program could not be imported; retrying when a file changes" in running.until_tells("crashed")
         right = "import signal\n\n\ndef begin():\n    print('begun', flush=True)\n    signal.pause()\n"
         write(tmp_path, other="", word=right)
         running.running.until(lambda: "begun" in running.running.out, "the program")
@@ -365,7 +365,7 @@ def test_who_serves_goes_on_while_the_next_one_crashes(tmp_path: Path) -> None:
         try:
             running.write(model=_MODEL.format("b", 1) + "raise OSError('no')\n")
             line = running.until_tells("crashed")
-            assert "exit status 1; the one before runs on; next try in 0.5 s" in line
+            assert "exit status 1; the previous one keeps running; retrying in 0.5 s" in line
             status = client.until_state("failed")
             assert status["targets"][0]["lastReport"]["error"]["type"] == "RestartFailed"
             running.write(model=_MODEL.format("b", 2))

@@ -1,1 +1,1 @@
-"""Inside the running program: it watches its files, has the engine take them up, and tells whoever listens."""
+"""Hot reload inside the running program: watch its files, apply changes with the engine, report to clients."""

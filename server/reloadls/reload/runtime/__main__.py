@@ -1,4 +1,4 @@
-"""`python -m reloadls.reload.runtime …` is `reloadls run …`, without the rest of the command line."""
+"""`python -m reloadls.reload.runtime …` is `reloadls run …` without the rest of the command line."""
 
 from __future__ import annotations
 

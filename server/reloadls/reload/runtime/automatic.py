@@ -1,4 +1,4 @@
-"""Giving a runtime to a program that runs already."""
+"""Start hot reload in a program that is already running (`import reloadls.reload.auto`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("reloadls.reload")
 
 
 def start() -> None:
-    """Start one, unless there is one; where that is not possible, log why."""
+    """Start the runtime unless this process has one; log a warning if that is not possible."""
     if is_set_up():
         return
     try:
@@ -30,9 +30,9 @@ def start() -> None:
 
         set_up(make, ProgramInfo(name=_name(), roots=roots), quiet=bool(os.environ.get("RELOADLS_QUIET")))
     except NotADirectoryError as error:
-        _log.warning("the program does not reload itself: RELOADLS_ROOTS names %s, which is no folder", error)
-    except Exception as error:  # whatever it is, the program is to run
-        _log.warning("the program does not reload itself: %s: %s", type(error).__name__, error)
+        _log.warning("hot reload is off: RELOADLS_ROOTS contains %s, which is not a folder", error)
+    except Exception as error:  # the program must run in any case
+        _log.warning("hot reload is off: %s: %s", type(error).__name__, error)
 
 
 def _name() -> str:

@@ -1,4 +1,4 @@
-"""`reloadls run`: this process becomes the program, under the runtime. Imports little, since the program waits."""
+"""`reloadls run`: runs the program in this process, under the runtime. Imports little, to start the program fast."""
 
 from __future__ import annotations
 
@@ -24,10 +24,16 @@ __all__ = ["main", "run_options"]
 
 
 def main(args: Sequence[str]) -> int:
-    """Run a program; returns its exit code, 2 for bad arguments. Raises what the program ends with.
+    """Run a program; what it raises at its end is raised.
+
+    Args:
+        args: the command line after `reloadls run`.
+
+    Returns:
+        The program's exit code; 2 for invalid arguments.
 
     Raises:
-        HelpWanted: that is what the arguments ask for.
+        HelpRequested: the arguments ask for help.
     """
     try:
         options = parse(args)
@@ -43,7 +49,7 @@ def main(args: Sequence[str]) -> int:
         except UnsupportedCommand as error:
             sys.stderr.write(f"reloadls: {shown(str(error))}\n")
             return 2
-        if flags:  # the interpreter takes them at its start only
+        if flags:  # the interpreter reads them only at its start
             program = ["-m", options.program] if options.is_module else [options.program]
             command = [sys.executable, *flags, "-m", "reloadls", "run", *ours, *program, *options.args]
             os.execv(sys.executable, command)  # noqa: S606
@@ -55,7 +61,7 @@ def _may_be_command(program: str) -> bool:
 
 
 def run_options(options: RunOptions) -> int:
-    """The same with arguments that were read already."""
+    """Run a program with parsed arguments; returns its exit code."""
     try:
         if options.restart:
             return _supervised(options)
@@ -67,9 +73,9 @@ def run_options(options: RunOptions) -> int:
 
 def _supervised(options: RunOptions) -> int:
     if not hasattr(os, "fork"):
-        sys.stderr.write("reloadls: --restart-on-required needs a system with fork; this one has none\n")
+        sys.stderr.write("reloadls: --restart-on-required needs fork, which this system does not have\n")
         return 2
-    from .supervision.supervisor import Supervisor  # noqa: PLC0415 - only this needs it
+    from .supervision.supervisor import Supervisor  # noqa: PLC0415 - only needed with --restart-on-required
 
     ended = Supervisor(options).run()
     return ended if isinstance(ended, int) else _run(options, ended)
@@ -77,7 +83,7 @@ def _supervised(options: RunOptions) -> int:
 
 def _run(options: RunOptions, link: Link | None) -> int:
     if not options.quiet and not getattr(sys, "_is_gil_enabled", lambda: True)():
-        text = "this Python runs without the GIL, so an edit may fall into running threads; start it with PYTHON_GIL=1"
+        text = "this Python runs without the GIL: an edit may be applied while threads run; set PYTHON_GIL=1"
         sys.stderr.write(f"reloadls  {text}\n")
     script = find_program(options.program, is_module=options.is_module, args=options.args)
     load_apart(load_all, before_program=True)
@@ -88,13 +94,13 @@ def _run(options: RunOptions, link: Link | None) -> int:
         failed = (lambda: None) if link is None else link.import_failed
         return run(process_runtime.reloader, options.program, script, on_import_failed=failed)
     except KeyboardInterrupt:
-        # The interpreter forgets that it is to end by the signal when another thread imports at that time.
+        # The interpreter loses the interrupt if another thread imports at that moment, so stop the runtime first.
         process_runtime.runtime.stop()
         raise
 
 
 def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloader]:
-    from reloadls.reload import HotReloader  # noqa: PLC0415 - the supervisor does not need it
+    from reloadls.reload import HotReloader  # noqa: PLC0415 - not needed by the supervisor
 
     from .endpoint.program_info import ProgramInfo  # noqa: PLC0415
     from .process_runtime import set_up  # noqa: PLC0415

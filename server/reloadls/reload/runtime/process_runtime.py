@@ -1,4 +1,4 @@
-"""The one runtime of this process, and what becomes of it in a forked child: a runtime of its own."""
+"""The one runtime of this process; after a fork, the child gets its own."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Commit = Callable[[Callable[[], None]], None]
 Engine = TypeVar("Engine", bound="Reloader")
 
 _FORK_S = 10.0
-"""How long a fork may wait for a reload that is under way, in seconds."""
+"""How long a fork waits for a running reload, in seconds."""
 _IMPORTS_S = 5.0
-"""How long a fork may wait for what our threads import, in seconds."""
+"""How long a fork waits for the runtime's imports, in seconds."""
 
 _MOST_LEADERS = 8
-"""Of so many processes that a forked one comes from it is asked whether they watch for it."""
+"""How many of its ancestors a forked process asks whether they watch for it."""
 
 _runtimes: list[ProcessRuntime[Any]] = []
 
 
 def is_set_up() -> bool:
-    """Whether this process has a runtime."""
+    """Return whether this process has a runtime."""
     return bool(_runtimes)
 
 
@@ -57,19 +57,22 @@ def set_up(
     on_ready: Callable[[], None] = lambda: None,
     leaders: tuple[int, ...] = (),
 ) -> ProcessRuntime[Engine]:
-    """Make this process's runtime, and start it.
+    """Create and start this process's runtime.
 
     Args:
-        make: makes the engine, given what it commits with.
-        place: what others are told of the program.
+        make: creates the engine, given the function to commit with.
+        info: what to publish about the program.
         debounce_ms: quiet time after a change, in milliseconds.
-        quiet: say nothing on stderr.
-        supervision: what can start the program anew; None where nothing can.
-        on_ready: called when a change made from now on is taken up.
-        leaders: the processes that this one comes from: one of them may watch for it, too.
+        quiet: print nothing on stderr.
+        supervision: what can restart the program; None if nothing can.
+        on_ready: called as soon as a change made from then on is applied.
+        leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
+
+    Returns:
+        The runtime with its engine.
     """
     process_runtime = ProcessRuntime(make, info, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders)
-    install()  # in front of the engine's finder
+    install()  # before the engine's finder
     _runtimes.append(process_runtime)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
@@ -82,7 +85,7 @@ def set_up(
 
 
 class ProcessRuntime(Generic[Engine]):
-    """The engine, and the runtime that uses it."""
+    """The engine and its runtime."""
 
     def __init__(
         self,
@@ -127,27 +130,27 @@ class ProcessRuntime(Generic[Engine]):
         )
 
     def _commit(self, step: Callable[[], None]) -> None:
-        # While the step waits for its moment the program may fork; there the engine is in the middle of its work.
+        # While the step waits for its safe point the program may fork; the engine is then in the middle of its work.
         with self._gate.open():
             self._safe_point.commit(step)
 
     # -- forks
 
     def before_fork(self) -> None:
-        """Wait until the engine is not at work, so that the child's is whole."""
+        """Wait until the engine is idle, so that the child's copy is consistent."""
         self._held = self._gate.hold(_FORK_S)
         silence_fork_warnings()
         self._turn = sys.getswitchinterval()
         wait_for_imports(_IMPORTS_S)
 
     def after_fork(self) -> None:
-        """In the parent: go on."""
+        """In the parent: continue."""
         sys.setswitchinterval(self._turn)
         if self._held:
             self._gate.release()
 
     def in_child(self) -> None:
-        """In the child: a program of its own, with its own socket. Without one if it was cut off from a reload."""
+        """In the child: start a runtime with its own socket, unless the fork interrupted a reload."""
         sys.setswitchinterval(self._turn)
         forget_imports()
         self.runtime.forget()
@@ -158,19 +161,19 @@ class ProcessRuntime(Generic[Engine]):
         self._leaders = (*self._leaders, self._pid)[-_MOST_LEADERS:]
         self._pid = os.getpid()
         if self._supervision is not None:
-            from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
+            from .supervision.leader import Leader  # noqa: PLC0415 - only needed with a supervisor
 
             self._supervision = Leader(*self._supervision.leader_args)
         self.runtime = self._make_runtime(self._supervision, lambda: None)
         if whole:
             self.runtime.start()
         else:
-            text = f"process {os.getpid()} was forked in the middle of a reload and does not reload itself; restart it"
+            text = f"process {os.getpid()} was forked during a reload, so hot reload is off in it; restart it"
             print_line("reloadls", text, quiet=self._quiet)
 
 
 class _Gate:
-    """Keeps a fork from falling into the engine's work."""
+    """Keeps forks from interrupting the engine."""
 
     def __init__(self) -> None:
         self.at_work = False
@@ -186,7 +189,7 @@ class _Gate:
         return _Hold(self, working=True)
 
     def keep(self) -> threading.Lock:
-        """Held for what a child need not have whole."""
+        """Hold the gate for work that a child can do without."""
         return self._lock
 
     def open(self) -> _Hold:
@@ -194,7 +197,7 @@ class _Gate:
 
 
 class _Hold:
-    """Holds the gate for the engine's work, or lets forks pass within it."""
+    """Holds the gate during the engine's work, or opens it for forks meanwhile."""
 
     def __init__(self, gate: _Gate, *, working: bool) -> None:
         self._gate = gate
@@ -216,7 +219,7 @@ class _Hold:
 
 
 class _GatedReloader:
-    """The engine, with the gate held while it is at work."""
+    """The engine, with the gate held while it works."""
 
     def __init__(self, reloader: Reloader, gate: _Gate) -> None:
         self._reloader = reloader

@@ -1,4 +1,4 @@
-"""The runtime's thread in the program: begun at a moment when the program has none better to do, ended with it."""
+"""The runtime's thread: starts when the program is idle, and ends with the program."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["Runtime"]
 
 _TAKING_UP_S: Final = 0.003
-"""How long a change of a module takes to be live once it is known, in seconds."""
+"""How long it takes to apply a change of one module, in seconds."""
 _END_S: Final = 0.5
-"""How long the program's end may wait for the runtime's, in seconds."""
+"""How long the program's end may wait for the runtime, in seconds."""
 
 
 class Runtime:
-    """Watches, reloads and tells, from `start` until the program ends.
+    """Watches files, applies changes and reports, from `start` until the program ends.
 
     Args:
-        reloader: the engine; what it commits with is `safe_point.commit`.
+        reloader: the engine; it commits with `safe_point.commit`.
         safe_point: where it commits.
-        place: what others are told of the program.
+        info: what to publish about the program.
         debounce_ms: quiet time after a change, in milliseconds.
-        since: from when on changes count, in seconds since the epoch.
-        quiet: say nothing on stderr.
-        supervision: what can start the program anew; None where nothing can.
-        on_ready: called when a change made from now on is taken up.
-        pinned: who may hold changes back.
-        leaders: the processes that this one comes from, by their numbers: one of them may watch for it, too.
+        since: ignore changes before this time, in seconds since the epoch.
+        quiet: print nothing on stderr.
+        supervision: what can restart the program; None if nothing can.
+        on_ready: called as soon as a change made from then on is applied.
+        pinned: the pins that can hold changes back.
+        leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Runtime:
         self._thread: threading.Thread | None = None
 
     def start(self, *, at_once: bool = False) -> None:
-        """Begin, on a thread that does not keep the program alive. Does nothing a second time.
+        """Start a daemon thread. Idempotent.
 
         Args:
-            at_once: don't wait for a moment when the program has nothing to do.
+            at_once: don't wait until the program is idle.
         """
         if self._thread is None and not self._is_without_threads():
             args = (at_once,)
@@ -92,7 +92,7 @@ class Runtime:
             atexit.register(self.stop)
 
     def stop(self) -> None:
-        """End it, and take its files away. Does nothing a second time, or in a forked child."""
+        """Stop, and remove the socket and the advert. Idempotent; does nothing in a forked child."""
         self._ending.set()
         self._safe_point.end()
         updater, stop, thread = self._updater, self._stop, self._thread
@@ -106,18 +106,18 @@ class Runtime:
         atexit.unregister(self.stop)
 
     def wait_until_ready(self, timeout: float) -> bool:
-        """Wait until changes are taken up; whether they are."""
+        """Wait up to `timeout` seconds until changes are applied; return whether they are."""
         return self._ready.wait(timeout)
 
     def announce(self, report: ReloadReport) -> None:
-        """Tell a report that is not the engine's, now or as soon as somebody can hear it. On any thread."""
+        """Publish a report that is not the engine's, now or as soon as clients can connect. Thread-safe."""
         if self._updater is None:
             self._early_reports.append(report)
         else:
             self._updater.announce(report)
 
     def forget(self) -> None:
-        """In a forked child: the parent's thread is not here, and its sockets are not ours."""
+        """In a forked child: close what belongs to the parent."""
         atexit.unregister(self.stop)
         self._safe_point.end()
         if self._updater is not None:
@@ -134,19 +134,21 @@ class Runtime:
 
             run(self._work())
         except Exception as error:
-            # The program may have put gevent in the place of threads meanwhile.
+            # The program may have replaced threads with gevent's meanwhile.
             if not self._ending.is_set() and not self._is_without_threads():
-                print_line("reloadls", f"reloading has ended: {type(error).__name__}: {error}", quiet=self._quiet)
+                print_line("reloadls", f"hot reload stopped: {type(error).__name__}: {error}", quiet=self._quiet)
 
     def _is_without_threads(self) -> bool:
-        """Whether gevent has put its own in the place of threads, which then wait for each other; this is said."""
+        """Return whether gevent has replaced threads with cooperative ones; if so, print a line."""
         if not (_is_of_gevent(threading.Lock) or _is_being_patched()):
             return False
-        text = f"gevent has replaced threads in process {os.getpid()}, so nothing is reloaded there"
-        if self._thread is not None:  # its number is another one now, and it could not end without an error
+        text = f"gevent has replaced threads in process {os.getpid()}, so hot reload is off there"
+        if (
+            self._thread is not None
+        ):  # gevent changed the thread's id; without this entry it could not end without an error
             vars(threading)["_active"].setdefault(threading.get_ident(), self._thread)
         print_line(
-            "reloadls", f"{text}; while developing, start it with threads (gunicorn: -k gthread)", quiet=self._quiet
+            "reloadls", f"{text}; for development, start it with threads (gunicorn: -k gthread)", quiet=self._quiet
         )
         return True
 
@@ -200,7 +202,7 @@ def _folder() -> str:
 
 
 def _is_being_patched() -> bool:
-    """Whether gevent has begun to put its own in the place of threads: it begins with what `threading` is made of."""
+    """Return whether gevent has begun to replace threads; it starts with `_thread`."""
     return "_thread" in getattr(sys.modules.get("gevent.monkey"), "saved", ())
 
 

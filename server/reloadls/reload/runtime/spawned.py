@@ -1,7 +1,7 @@
-"""Processes that the program starts by `multiprocessing`'s spawn or forkserver, as a web server does with its workers.
+"""Hot reload in processes that `multiprocessing` starts by spawn or forkserver, as web servers start workers.
 
-Such a process is a new interpreter, not a copy: it is told here, as it begins, to have a runtime of its own. So is the
-server that forks others; those have a runtime as every fork has.
+Such a process is a new interpreter, not a copy. Its command line is extended so that it starts a runtime of its own.
+The same applies to the fork server; the processes it forks get a runtime like every fork.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["begin", "cover_spawned"]
 
 LeaderArgs = tuple[int, tuple[str, ...]]
-"""What a `Leader` is made of."""
+"""The arguments of a `Leader`."""
 
 _log = logging.getLogger("reloadls.reload")
 
@@ -43,7 +43,7 @@ else:
     from reloadls.reload.runtime.spawned import begin
     begin({name!r}, {roots!r}, leaders={leaders!r}, leader_args={leader_args!r}, **{options!r})
 """
-"""What the new interpreter runs first. An interpreter that has no reloadls runs as always."""
+"""What the new interpreter runs first. Without reloadls in its environment it runs as usual."""
 
 _SERVER = "from multiprocessing.forkserver import main"
 
@@ -57,7 +57,16 @@ def cover_spawned(
     leaders: tuple[int, ...] = (),
     leader_args: LeaderArgs | None = None,
 ) -> None:
-    """Have each process that is spawned from now on, by this one or by such a one, reload itself as this one does."""
+    """Make every process spawned from now on, by this one or its children, reload itself as this one does.
+
+    Args:
+        info: what to publish about the program.
+        debounce_ms: quiet time after a change, in milliseconds.
+        quiet: print nothing on stderr.
+        follow: also reload modules outside of the roots, unless they are installed.
+        leaders: the pids of the processes this one was spawned from.
+        leader_args: the arguments of the child's `Leader`; None without a supervisor.
+    """
     options = {"debounce_ms": debounce_ms, "quiet": quiet, "follow": follow}
     leaders = (*leaders, os.getpid())
     first = _BEGIN.format(name=info.name, roots=info.roots, leaders=leaders, leader_args=leader_args, options=options)
@@ -83,9 +92,9 @@ def cover_spawned(
 def _with_prefix(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
     def get_command_line(**given: Any) -> list[str]:
         line = plain(**given)
-        if other_reloader() is not None:  # it ends the process at the next save
+        if other_reloader() is not None:  # it restarts the process at the next save
             return line
-        if "-c" in line[:-1]:  # not in a program that was frozen into one file
+        if "-c" in line[:-1]:  # absent in a frozen executable
             line[line.index("-c") + 1] = first + line[line.index("-c") + 1]
         return line
 
@@ -102,7 +111,17 @@ def begin(
     leaders: tuple[int, ...],
     leader_args: LeaderArgs | None,
 ) -> None:
-    """Start the runtime of a process that was spawned, unless it has one; where that is not possible, log why."""
+    """Start the runtime of a spawned process unless it has one; log a warning if that is not possible.
+
+    Args:
+        name: the program's script or module.
+        roots: the folders with the program's own code.
+        debounce_ms: quiet time after a change, in milliseconds.
+        quiet: print nothing on stderr.
+        follow: also reload modules outside of the roots, unless they are installed.
+        leaders: the pids of the processes this one was spawned from.
+        leader_args: the arguments of its `Leader`; None without a supervisor.
+    """
     if is_set_up():
         return
 
@@ -117,18 +136,18 @@ def begin(
         above = None if leader_args is None else _leader(leader_args)
         process_runtime = set_up(make, info, debounce_ms=debounce_ms, quiet=quiet, leaders=leaders, supervision=above)
         when_loaded("multiprocessing.spawn", lambda spawn: _follow_main(spawn, process_runtime.reloader))
-    except Exception as error:  # whatever it is, the process is to do its work
-        _log.warning("a process does not reload itself: %s: %s", type(error).__name__, error)
+    except Exception as error:  # the process must do its work in any case
+        _log.warning("hot reload is off in a spawned process: %s: %s", type(error).__name__, error)
 
 
 def _leader(leader_args: LeaderArgs) -> Leader:
-    from .supervision.leader import Leader  # noqa: PLC0415 - only where there is a supervisor
+    from .supervision.leader import Leader  # noqa: PLC0415 - only needed with a supervisor
 
     return Leader(*leader_args)
 
 
 def _follow_main(spawn: ModuleType, reloader: HotReloader) -> None:
-    """Have the program's main module, which `multiprocessing` runs as `__mp_main__`, be one of the engine's."""
+    """Have the engine load the program's main module, which `multiprocessing` runs as `__mp_main__`."""
 
     def instead_of(plain: Callable[[str], None], *, is_name: bool) -> Callable[[str], None]:
         def fix_up(main: str) -> None:

@@ -1,1 +1,1 @@
-"""How clients reach this program: its advert, its local socket, and the requests that it answers."""
+"""How clients reach this program: its advert, its local socket, and the requests it answers."""

@@ -1,7 +1,7 @@
-"""How others find this program: a file that says where it listens, there as long as it does.
+"""The advert: a file that says where this program listens, present as long as it does.
 
-The files are called after the process's number. Where several PID namespaces share the folder, one that comes later has
-a suffix; who runs is known by who listens, not by a number.
+Files are named after the process id. If several PID namespaces share the folder, a later process gets a suffix. Whether
+a process is running is decided by whether its socket accepts, not by its number.
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ from .program_info import ProgramInfo
 __all__ = ["Advert", "files_of", "listen", "runs", "sweep"]
 
 _LOCK_S: Final = 0.2
-"""How long, in seconds, another process that begins or ends in the folder is waited for."""
+"""How long to wait, in seconds, for another process that is starting or ending in the folder."""
 _SWEPT: Final = 1000
-"""How many files are looked at to find those of processes that have ended."""
+"""How many files to check for leftovers of ended processes."""
 _BACKLOG: Final = 128
-"""How many may wait to be let in: all workers of a program come at once."""
+"""Pending connections; all workers of a program connect at once."""
 _FILE = re.compile(r"([0-9]{1,10})(-[0-9a-f]{8})?\.(json|sock)")
 
 
 class Advert:
-    """The socket and the file. `close` removes both; in a forked child they are only let go of.
+    """The listening socket and its file. `close` removes both; in a forked child it only closes the descriptor.
 
     Attributes:
-        id: the program's, and its files' name.
+        id: the program's target id, which names the files.
+        socket: the listening socket.
+        path: the path of the socket.
+        file: the path of the advert file.
     """
 
     def __init__(self, id: str, listener: socket.socket, path: str, file: str) -> None:
@@ -50,7 +53,7 @@ class Advert:
         self._pid = os.getpid()
 
     def close(self) -> None:
-        """Listen no longer. Does nothing a second time."""
+        """Stop listening. Idempotent."""
         self.socket.close()
         if os.getpid() == self._pid:
             for path in (self.file, self.path):
@@ -59,11 +62,17 @@ class Advert:
 
 
 def listen(info: ProgramInfo) -> Advert:
-    """Listen, and then say so.
+    """Listen on a local socket and write the advert file.
+
+    Args:
+        info: what to publish about the program.
+
+    Returns:
+        The socket and its file.
 
     Raises:
-        Unsafe: the folder is somebody else's.
-        OSError: it can't be done.
+        UnsafeFolder: the folder belongs to another user, or others can access it.
+        OSError: the socket or the file can't be created.
     """
     folder = targets_folder()
     number = str(os.getpid())
@@ -86,7 +95,7 @@ def listen(info: ProgramInfo) -> Advert:
 
 
 def sweep(advert: Advert) -> None:
-    """Remove what processes that have ended left beside ours, as a forked one that ends by `os._exit` does."""
+    """Remove files next to ours that ended processes left, for example after `os._exit` in a forked child."""
     folders = dict.fromkeys((os.path.dirname(advert.file), os.path.dirname(advert.path)))
     with contextlib.suppress(OSError), _locked(*folders) as locked:
         for folder in folders if locked else ():
@@ -94,7 +103,7 @@ def sweep(advert: Advert) -> None:
 
 
 def files_of(pid: int, folder: str) -> list[str]:
-    """The sockets in `folder` that a process of this number may listen at."""
+    """Return the sockets in `folder` that a process with this number may listen on."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found = [match for entry in entries if (match := _FILE.fullmatch(entry.name))]
         return [os.path.join(folder, each[0]) for each in found if each[1] == str(pid) and each[3] == "sock"]
@@ -113,7 +122,7 @@ def _remove_left_over(folder: str, name: str) -> None:
     if runs(int(name.partition("-")[0])) or not _is_free(path):
         return
     if not os.path.lexists(path):
-        # The socket is in another folder, or removed already while the file is not yet.
+        # The socket is in another folder, or already removed while the file still exists.
         path = _socket_of(file)
         if not path or not _is_free(path):
             return
@@ -123,7 +132,7 @@ def _remove_left_over(folder: str, name: str) -> None:
 
 
 def _socket_of(file: str) -> str:
-    """Where the process listens whose file this is; nothing if it does not say so."""
+    """Return the socket path in an advert file; empty if the file can't be read."""
     try:
         with open(file, encoding="utf-8") as source:
             advert = json.loads(source.read(1 << 16))
@@ -134,7 +143,7 @@ def _socket_of(file: str) -> str:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process of this number is here; in another namespace it may be another one."""
+    """Return whether a process with this number exists; in another PID namespace it may be another process."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -145,7 +154,7 @@ def runs(pid: int) -> bool:
 
 
 def _is_free(path: str) -> bool:
-    """Whether nobody listens there."""
+    """Return whether nothing listens on the path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         return super(socket.socket, probe).connect_ex(path) in (errno.ECONNREFUSED, errno.ENOENT)
@@ -153,7 +162,7 @@ def _is_free(path: str) -> bool:
 
 @contextlib.contextmanager
 def _locked(*folders: str) -> Iterator[bool]:
-    """Meanwhile no other process takes a name there, or away; false if one holds that up, or it can't be locked."""
+    """Lock the folders while names are chosen or removed; yields False if that is not possible in time."""
     with contextlib.ExitStack() as stack:
         locked = True
         for folder in dict.fromkeys(folders):
@@ -182,10 +191,10 @@ def _lock(descriptor: int) -> bool:
 
 def _bind(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # nobody listens there any more
+        os.unlink(path)  # nothing listens there any more
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Not `listening.bind`: a supervised program's own sockets are told to its supervisor, this one is not.
+        # Not `listening.bind`: the supervisor takes over the program's own sockets, but not this one.
         super(socket.socket, listener).bind(path)
         os.chmod(path, 0o600)
         super(socket.socket, listener).listen(_BACKLOG)

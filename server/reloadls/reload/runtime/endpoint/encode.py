@@ -1,6 +1,6 @@
-"""Bytes and plain data: a message and its frame, a report and a path as docs/protocol.md has them.
+"""JSON-RPC messages and reports as bytes and plain data, as in docs/protocol.md.
 
-Not `reloadls.protocol`: that is for services, and costs more to import than many a program to start.
+Not `reloadls.protocol`, which is made for services and takes longer to import than many programs take to start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reloadls.reload.report import ModuleReport, Note, ReloadReport, ReportError
 __all__ = ["MAX_BODY", "InvalidMessage", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
 
 MAX_BODY: Final = 1024 * 1024
-"""The largest message, in bytes."""
+"""The maximum size of a message, in bytes."""
 _MAX_HEADER: Final = 8 * 1024
 
 
@@ -23,26 +23,26 @@ Json = dict[str, Any]
 
 
 class InvalidMessage(Exception):
-    """What was sent is no message, and nothing after it can be trusted to be one."""
+    """The bytes are not a valid message; the rest of the stream can't be parsed."""
 
 
 def frame(message: Json) -> bytes:
-    """A message with its header, ready to be sent."""
+    """Return the message with its header, ready to send."""
     body = json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode()
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Framer:
-    """Takes bytes as they come, and gives the bodies of whole messages."""
+    """Splits a stream of bytes into message bodies."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The bodies that `data` completes.
+        """Return the bodies that `data` completes.
 
         Raises:
-            Broken: it is no message, or too long.
+            InvalidMessage: the header is invalid, or the message is too long.
         """
         self._rest += data
         bodies = []
@@ -53,7 +53,7 @@ class Framer:
     def _take(self) -> bytes | None:
         end = self._rest.find(b"\r\n\r\n")
         if end > _MAX_HEADER or (end < 0 and len(self._rest) > _MAX_HEADER):
-            raise InvalidMessage(f"a header of more than {_MAX_HEADER} bytes")
+            raise InvalidMessage(f"header too long: more than {_MAX_HEADER} bytes")
         if end < 0:
             return None
         start, length = end + 4, _length(bytes(self._rest[:end]))
@@ -72,18 +72,22 @@ def _length(header: bytes) -> int:
             break
         if name.strip().lower() == b"content-length" and digits.isdigit():
             if len(digits) > 9 or int(digits) > MAX_BODY:
-                raise InvalidMessage(f"a message of more than {MAX_BODY} bytes")
+                raise InvalidMessage(f"message too long: more than {MAX_BODY} bytes")
             return int(digits)
-    raise InvalidMessage("a header without a Content-Length")
+    raise InvalidMessage("header without Content-Length")
 
 
 def to_uri(path: str) -> str:
-    """The `file://` URI of an absolute path, spelled as the service spells it."""
+    """Return the `file://` URI of an absolute path, encoded as the service encodes it."""
     return "file://" + quote(os.fsencode(path), safe="/~")
 
 
 def from_uri(uri: str) -> str:
-    """The path of a `file://` URI; raises ValueError if it is none."""
+    """Return the path of a `file://` URI.
+
+    Raises:
+        ValueError: it is not a `file://` URI of a local path.
+    """
     head, rest = uri[:7].lower(), uri[7:]
     if head != "file://" or "?" in rest or "#" in rest:
         raise ValueError("must be a file:// URI")
@@ -95,12 +99,12 @@ def from_uri(uri: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("must be Unicode text") from None
     if b"\0" in raw:
-        raise ValueError("must not hold a NUL")
+        raise ValueError("must not contain NUL")
     return os.fsdecode(raw)
 
 
 def report_to_wire(report: ReloadReport) -> Json:
-    """A report as clients are told of it."""
+    """Return a report as it is sent to clients."""
     encoded: Json = {
         "target": report.target,
         "clock": report.clock,
@@ -150,9 +154,9 @@ def _error(error: ReportError) -> Json:
 
 
 def _range(location: SourceLocation) -> Json:
-    """As LSP has it: lines from 0, columns in UTF-16 units. Without an end, to the end of the line."""
+    """Return an LSP range: lines from 0, columns in UTF-16 units. Without an end it reaches to the end of the line."""
     last = location.end_line or location.line
-    from .source_lines import first_lines  # noqa: PLC0415 - only a failure needs it
+    from .source_lines import first_lines  # noqa: PLC0415 - only needed after a failure
 
     lines = first_lines(location.path, max(location.line, last))
     first_line, last_line = _at(lines, location.line), _at(lines, last)
@@ -171,11 +175,11 @@ def _at(lines: list[str], number: int) -> str:
 
 
 def _units(line: str, column: int) -> int:
-    """How many UTF-16 units stand before a column that counts characters."""
+    """Return how many UTF-16 units precede a column that counts characters."""
     before = line[:column]
     return column + sum(character > "\uffff" for character in before)
 
 
 def _text(text: str) -> str:
-    """Text that JSON can hold for every reader: lone surrogates, as in names that are not UTF-8, are told as `?`."""
+    """Return text that every JSON reader accepts: lone surrogates, as in names that are not UTF-8, become `?`."""
     return text.encode("utf-8", "replace").decode()

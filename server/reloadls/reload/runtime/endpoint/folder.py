@@ -1,4 +1,4 @@
-"""Where running programs say that they can be reached: a folder that only this user can enter."""
+"""The folders of adverts and sockets, which only this user may access."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from reloadls.base.folders import make_private, runtime_folder
 __all__ = ["UnsafeFolder", "private_folder", "socket_folder", "targets_folder"]
 
 _LONGEST_SOCKET = 107
-"""How many bytes the path of a socket may have, its final zero left out."""
+"""The longest socket path, in bytes, without the final NUL."""
 
 
 class UnsafeFolder(Exception):
-    """Somebody else has, or could get at, a folder of ours.
+    """A folder is accessible to other users, or belongs to one.
 
     Attributes:
         path: the folder.
-        reason: what is wrong with it.
+        reason: what is wrong.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -29,21 +29,21 @@ class UnsafeFolder(Exception):
 
 
 def targets_folder() -> str:
-    """The folder of the programs' files, made if it is missing.
+    """Return the folder of the advert files, creating it if it is missing.
 
     Raises:
-        Unsafe: it is somebody else's.
-        OSError: it can't be made.
+        UnsafeFolder: it belongs to another user, or others can access it.
+        OSError: it can't be created.
     """
     return private_folder(private_folder(runtime_folder()), "targets")
 
 
 def socket_folder(folder: str, name: str) -> str:
-    """`folder`, or a shorter one for the user alone where a socket called `name` would have too long a path there.
+    """Return `folder`, or a shorter private folder if the path of a socket called `name` would be too long there.
 
     Raises:
-        Unsafe: it is somebody else's.
-        OSError: it can't be made.
+        UnsafeFolder: it belongs to another user, or others can access it.
+        OSError: it can't be created.
     """
     if len(os.fsencode(os.path.join(folder, name))) <= _LONGEST_SOCKET:
         return folder
@@ -51,19 +51,19 @@ def socket_folder(folder: str, name: str) -> str:
 
 
 def private_folder(*parts: str) -> str:
-    """The folder at the path that `parts` make, made if it is missing, once it is sure that only its owner can enter.
+    """Return the folder at the joined path, created if missing, after checking that only this user can access it.
 
     Raises:
-        Unsafe: others can, or it is no folder.
-        OSError: it can't be made.
+        UnsafeFolder: others can access it, or it is not a folder.
+        OSError: it can't be created.
     """
     path = os.path.join(*parts)
     make_private(path)
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode):
-        raise UnsafeFolder(path, "it is no folder")
+        raise UnsafeFolder(path, "not a folder")
     if status.st_uid != os.geteuid():
-        raise UnsafeFolder(path, f"it belongs to user {status.st_uid}, not to {os.geteuid()}")
+        raise UnsafeFolder(path, f"owned by user {status.st_uid}, not {os.geteuid()}")
     if status.st_mode & 0o077:
-        raise UnsafeFolder(path, f"others can enter it (mode {stat.S_IMODE(status.st_mode):04o}); try chmod 700")
+        raise UnsafeFolder(path, f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o}); run chmod 700")
     return path

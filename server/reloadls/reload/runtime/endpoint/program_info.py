@@ -1,4 +1,4 @@
-"""What others are told of this program."""
+"""What a program publishes about itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["ProgramInfo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramInfo:
-    """What others are told of this program."""
+    """What a program publishes about itself in its advert and status."""
 
     name: str
-    """Its script or module."""
+    """The script or module."""
     roots: tuple[str, ...]
     supervised: bool = False
-    """Whether it can be restarted."""
+    """Whether a supervisor can restart it."""

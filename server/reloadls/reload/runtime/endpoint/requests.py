@@ -1,4 +1,4 @@
-"""What a client may ask of this program, and how each request is answered."""
+"""The requests that clients may send to this program, and the replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class RequestFailed(Exception):
-    """A request is understood, and can't be carried out here."""
+    """The request is valid but can't be carried out."""
 
 
 class _BadParams(Exception):
@@ -26,50 +26,50 @@ class _BadParams(Exception):
 
 
 class RequestHandler(Protocol):
-    """Who knows the answers. Called on the event loop; `client` is whoever asks."""
+    """Carries out requests. Called on the event loop; `client` identifies the sender."""
 
     def status(self) -> Json:
-        """How things are."""
+        """Return the status."""
 
     async def trigger(self, paths: list[str] | None) -> list[Json]:
-        """Take files up now; what became of it."""
+        """Reload files now; return the reports."""
 
     async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
-        """Tell a client from now on what changes in `roots` and of `files`; how watching goes.
+        """Notify a client from now on of changes in `roots` and of `files`; return the state of watching.
 
         Raises:
-            CantBeDone: these roots are not watched here, or too many follow.
+            RequestFailed: this process does not watch these roots, or has too many followers.
         """
 
     def pause(self, client: object) -> None:
-        """Take nothing up until somebody resumes, or this client leaves."""
+        """Apply nothing until a client resumes, or this client disconnects."""
 
     def resume(self) -> None:
-        """Go on."""
+        """Apply changes again."""
 
     def restart(self) -> None:
-        """Start the program anew; raises CantBeDone where nobody can."""
+        """Restart the program; raises RequestFailed if it has no supervisor."""
 
     def left(self, client: object) -> None:
-        """A client is gone."""
+        """A client has disconnected."""
 
 
 async def handle(body: bytes, handler: RequestHandler, client: object) -> Json | None:
-    """The answer to one message; None if it wants none."""
+    """Return the reply to one message; None if it needs none."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        return _error(None, -32700, "this is no JSON")
+        return _error(None, -32700, "invalid JSON")
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-        return _error(None, -32600, "this is no request: it must be an object with jsonrpc '2.0'")
+        return _error(None, -32600, "not a request: must be an object with jsonrpc '2.0'")
     id_, method = message.get("id"), message.get("method")
     if not isinstance(method, str):
         is_response = "result" in message or "error" in message
-        return None if is_response else _error(_request_id(id_), -32600, "this is no request: it has no method")
+        return None if is_response else _error(_request_id(id_), -32600, "not a request: no method")
     if "id" not in message:
-        return None  # nobody need tell us anything
+        return None  # this program handles no notifications
     if _request_id(id_) is None:
-        return _error(None, -32600, "the id must be a string or a whole number")
+        return _error(None, -32600, "the id must be a string or an integer")
     return await _reply(id_, method, message.get("params"), handler, client)
 
 
@@ -84,7 +84,7 @@ async def _reply(id_: Any, method: str, params: Any, handler: RequestHandler, cl
         return _error(id_, -32803, str(error), {"reason": str(error)})
     except Exception as error:
         _log.exception("%s failed", method)
-        return _error(id_, -32603, f"a fault of reloadls: {type(error).__name__}")
+        return _error(id_, -32603, f"internal error: {type(error).__name__}")
     return {"jsonrpc": "2.0", "id": id_, "result": result}
 
 
@@ -123,7 +123,7 @@ def _checked(params: Any, fields: frozenset[str]) -> Json:
         raise _BadParams("", "params must be an object")
     for name in params:
         if name not in fields:
-            raise _BadParams(str(name)[:100], "is not known here")
+            raise _BadParams(str(name)[:100], "unknown field")
     return params
 
 

@@ -1,4 +1,4 @@
-"""The local socket: any number of clients, each told at once, none of them waited for."""
+"""The local socket: serves any number of clients and never blocks on one of them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["LocalServer"]
 
 _MAX_CLIENTS: Final = 64
 _MAX_FOLLOWERS: Final = 256
-"""Processes that are told of changes. No more than a quarter of the descriptors that a process may have."""
+"""How many processes may follow this one; at most a quarter of its descriptors are used for them."""
 _MAX_UNSENT: Final = MAX_BODY
-"""A client that takes nothing until there are so many bytes for it is let go."""
+"""A client with more unsent bytes than this is disconnected."""
 _MAX_OPEN: Final = 32
-"""How many of a client's requests may wait for their answers."""
+"""How many requests of one client may be pending."""
 
 _log = logging.getLogger(__name__)
 
 
 class LocalServer:
-    """Serves clients on a listening socket, from `start` to `close`. Made and used on one event loop.
+    """Serves clients on a listening socket, from `start` to `close`. Created and used on one event loop.
 
     Args:
-        listening: a Unix domain socket that listens, not blocking.
-        answers: what clients may ask.
+        listener: a listening, non-blocking Unix domain socket.
+        handler: carries out the requests.
     """
 
     def __init__(self, listener: socket.socket, handler: RequestHandler) -> None:
@@ -42,11 +42,11 @@ class LocalServer:
         self._accepting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start accepting clients."""
         self._accepting = asyncio.create_task(self._accept(), name="reloadls-accept")
 
     def close(self) -> None:
-        """Serve nobody any more."""
+        """Stop accepting, and disconnect all clients."""
         if self._accepting is not None:
             self._accepting.cancel()
         for client in list(self._clients):
@@ -54,25 +54,25 @@ class LocalServer:
 
     @property
     def followers(self) -> list[_Client]:
-        """The clients that are told of changes."""
+        """The clients that receive changes."""
         return [client for client in self._clients if client.follows]
 
     def add_follower(self, client: object) -> bool:
-        """Whether a client is told of changes from now on. It takes no other one's place then."""
+        """Make a client a follower, which does not count as a client any more; return False if there are too many."""
         if not isinstance(client, _Client) or client not in self._clients:
             return False
         client.follows = client.follows or len(self.followers) < _most_followers()
         return client.follows
 
     def notify(self, method: str, params: object, *, followers: bool = False) -> None:
-        """Send a notification: to everyone, or to followers only."""
+        """Send a notification to all clients, or to followers only."""
         clients = self.followers if followers else list(self._clients)
         data = frame({"jsonrpc": "2.0", "method": method, "params": params}) if clients else b""
         for client in clients:
             client.send(data)
 
     def sockets(self) -> list[socket.socket]:
-        """All that are open: for a forked child, which must not keep them."""
+        """Return all open sockets, for a forked child to close."""
         return [self._listener, *(client.connection for client in list(self._clients))]
 
     async def _accept(self) -> None:
@@ -83,10 +83,10 @@ class LocalServer:
             except OSError as error:
                 if self._listener.fileno() < 0:
                     return
-                _log.warning("a client could not be let in: %s", error)
-                await asyncio.sleep(0.1)  # out of descriptors, most likely
+                _log.warning("accepting a client failed: %s", error)
+                await asyncio.sleep(0.1)  # most likely out of descriptors
                 continue
-            with contextlib.suppress(OSError):  # it is gone already
+            with contextlib.suppress(OSError):  # it has already disconnected
                 await self._admit(loop, connection)
 
     async def _admit(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
@@ -111,24 +111,24 @@ class _Client(asyncio.Protocol):
         self._open: set[asyncio.Task[None]] = set()
 
     def send(self, data: bytes) -> None:
-        """Send, unless it takes nothing."""
+        """Send, unless the client has stopped reading."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > _MAX_UNSENT:
-            _log.info("a client of the reload socket takes nothing; it is let go")
+            _log.info("disconnecting a client of the reload socket: it does not read")
             self.drop()
         else:
             self._transport.write(data)
 
     def drop(self) -> None:
-        """Let it go at once."""
+        """Disconnect at once."""
         if self._transport is not None:
             self._transport.abort()
 
-    # -- what asyncio calls
+    # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there: it is told how things are."""
+        """Send the status to the new client."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._clients.add(self)
@@ -136,7 +136,7 @@ class _Client(asyncio.Protocol):
         self.send(frame({"jsonrpc": "2.0", "method": "reload/didChangeStatus", "params": params}))
 
     def data_received(self, data: bytes) -> None:
-        """It says something."""
+        """Parse and handle what the client sent."""
         try:
             for body in self._framer.feed(data):
                 self._take(body)
@@ -144,19 +144,19 @@ class _Client(asyncio.Protocol):
             self._refuse(-32700, str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone: nothing that it has asked for lasts."""
+        """Cancel the client's requests, and undo its pause."""
         self._clients.discard(self)
         self._handler.left(self)
         for task in self._open:
             task.cancel()
 
-    # -- what it says
+    # -- requests
 
     def _take(self, body: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         if len(self._open) >= _MAX_OPEN:
-            self._refuse(-32600, "too many requests wait for their answers")
+            self._refuse(-32600, "too many pending requests")
             return
         task = asyncio.create_task(self._answer(body), name="reloadls-request")
         self._open.add(task)
@@ -168,7 +168,7 @@ class _Client(asyncio.Protocol):
             self.send(frame(response))
 
     def _refuse(self, code: int, message: str) -> None:
-        """Say what is wrong, and close."""
+        """Send an error, and disconnect."""
         error: dict[str, Any] = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
         self.send(frame(error))
         if self._transport is not None:
@@ -183,9 +183,9 @@ def _most_followers() -> int:
 
 
 def _is_ours(connection: socket.socket) -> bool:
-    """Whether the other end is run by the same user, or by root, who can do anything anyway."""
+    """Return whether the peer runs as the same user, or as root, which can do anything anyway."""
     if sys.platform != "linux":
-        return True  # the folder keeps others out
+        return True  # the folder's permissions exclude other users
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     uid: int = struct.unpack("3i", credentials)[1]
     return uid in (os.geteuid(), 0)

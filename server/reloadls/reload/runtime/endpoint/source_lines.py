@@ -1,4 +1,4 @@
-"""Lines of a source file, decoded as Python does."""
+"""The lines of a source file, decoded as Python does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAX_LINE: Final = 10_000
 
 
 def first_lines(path: str, count: int) -> list[str]:
-    """The first lines of a source file; none if it can't be read."""
+    """Return up to `count` lines of a source file; none if it can't be read."""
     found: list[str] = []
     try:
         with tokenize.open(path) as file:

@@ -1,1 +1,1 @@
-"""Applying batches while the program runs: safe points, pins, threads, and the report's lines."""
+"""Apply batches while the program runs: safe points, pins, and the lines on stderr."""

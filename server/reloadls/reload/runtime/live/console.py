@@ -1,4 +1,4 @@
-"""What a person reads of a reload: one short line on stderr."""
+"""What hot reload prints on stderr: one short line per report."""
 
 from __future__ import annotations
 
@@ -23,19 +23,25 @@ _COLOURS: Final = {"reloaded": "32", "restarted": "32", "failed": "31", "restart
 
 
 def print_line(word: str, text: str, *, quiet: bool = False) -> None:
-    """Write a line to the process's real stderr, whatever the program does with its own."""
+    """Print a line on the process's real stderr, even if the program has replaced `sys.stderr`.
+
+    Args:
+        word: the first column, such as "reloaded".
+        text: the rest of the line.
+        quiet: print nothing.
+    """
     if quiet or sys.__stderr__ is None or _is_captured():
         return
     head = f"{word:<9}"
     if wants_colour() and word in _COLOURS:
         head = f"\x1b[{_COLOURS[word]}m{head}\x1b[0m"
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+    with contextlib.suppress(OSError, ValueError):  # stderr is closed
         sys.__stderr__.write(f"{head} {printable(text)}\n")
         sys.__stderr__.flush()
 
 
 def _is_captured() -> bool:
-    """Whether stderr is a terminal that the program has taken over, to draw on it: it reads keys, not lines."""
+    """Return whether stderr is a terminal on which the program draws a screen: it reads keys, not lines."""
     try:
         assert sys.__stderr__ is not None
         descriptor = sys.__stderr__.fileno()
@@ -52,12 +58,12 @@ def _is_captured() -> bool:
 
 
 def _is_prompt() -> bool:
-    """Whether it is a line that is edited, by what can show it again below another line, rather than a drawn screen."""
+    """Return whether the program edits a line that it can redraw below another line, rather than a whole screen."""
     return bool(_PROMPTS & sys.modules.keys()) and not _SCREENS & sys.modules.keys()
 
 
 def wants_colour() -> bool:
-    """Only on a terminal, and not if asked not to be (https://no-color.org)."""
+    """Return whether to print in colour: only on a terminal, and not with NO_COLOR (https://no-color.org)."""
     try:
         terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
     except ValueError:
@@ -66,56 +72,56 @@ def wants_colour() -> bool:
 
 
 def printable(text: str) -> str:
-    """Text without anything that a terminal would obey, and not too long."""
+    """Return text without terminal control characters, shortened to a line."""
     line = "".join(character if character.isprintable() else " " for character in text.strip())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple[str, str]:
-    """A report's word and text.
+    """Return the first word and the text of the line for a report.
 
     Args:
-        report: what was done.
-        folder: paths below it are told from there.
-        supervised: whether the program will be started anew by itself.
+        report: the report.
+        folder: paths below it are printed relative to it.
+        supervised: whether a supervisor will restart the program.
     """
     match report.status:
         case "reloaded":
-            return "reloaded", f"{_modules(report.modules, folder) or 'nothing to see'}  {_time(report)}"
+            return "reloaded", f"{_modules(report.modules, folder) or 'no visible change'}  {_time(report)}"
         case "restarted":
             what = _modules(report.modules, folder)
             return "restarted", "  ".join(filter(None, [what, _time(report)]))
         case "failed":
             return "failed", _failure(report, folder)
         case "restartRequired":
-            advice = "" if supervised else " (the program runs on with the old code; restart it to take this up)"
+            advice = "" if supervised else " (the program still runs the old code; restart it to apply this edit)"
             return "restart", _reasons(report.modules, folder) + advice
         case "unchanged":
-            return "unchanged", "nothing reloaded" if report.notes else "the files are again what the program runs"
+            return "unchanged", "nothing reloaded" if report.notes else "the files match the running program again"
 
 
 def followed_line(roots: Iterable[str], count: int, others: Sequence[tuple[str, str]]) -> str:
-    """What is followed, and which loaded files are not, and why.
+    """Return the line that says what is watched, and which loaded files are ignored.
 
     Args:
-        roots: the folders that are watched.
-        count: how many files of the program are loaded and followed.
-        others: paths of loaded files, each with why it is not followed.
+        roots: the watched folders.
+        count: how many of the program's loaded files are reloaded when edited.
+        others: (path, reason) for each loaded file that is ignored.
     """
-    loaded = f"{count} loaded file{'' if count == 1 else 's'}" if count else "no module of it is loaded yet"
+    loaded = f"{count} loaded file{'' if count == 1 else 's'}" if count else "none of its modules loaded yet"
     text = f"{', '.join(roots)}: {loaded}"
     if others:
         parts = [f"{os.path.basename(path)} ({why})" for path, why in others[:_MOST_MODULES]]
         more = [f"{len(others) - _MOST_MODULES} more"] if len(others) > _MOST_MODULES else []
-        text += f"; not followed: {', '.join([*parts, *more])}"
+        text += f"; ignored: {', '.join([*parts, *more])}"
     return text
 
 
 def note_lines(report: ReloadReport, folder: str) -> Iterator[str]:
-    """One line for each of a report's notes, to be printed below the report's own.
+    """Yield one line for each note, to be printed below the report's own line.
 
     Args:
-        report: what was done.
+        report: the report.
         folder: paths below it are printed relative to it.
     """
     for note in report.notes[:_MOST_NOTES]:

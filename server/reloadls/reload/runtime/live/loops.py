@@ -1,4 +1,4 @@
-"""Which event loop the program runs, as seen from another thread."""
+"""Find the program's running event loop from another thread."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["running_loop"]
 
 _RUNNING = {"base_events.py": ("run_forever", "run_until_complete"), "runners.py": ("run",)}
-"""The functions in which a thread is as long as its loop runs. In others it may be at work on another thread's."""
+"""The functions that stay on a thread's stack while its loop runs. Others may use another thread's loop."""
 
 
 def running_loop(but: Container[int] = ()) -> AbstractEventLoop | None:
-    """The event loop that runs on the main thread, else on another one; None if there is none.
+    """Return the event loop running on the main thread, else on another thread; None if there is none.
 
-    It is read from the frames: a loop is only known to its own thread, and asyncio is left as it is.
+    The loop is found in the threads' frames: only its own thread has a reference to it, and asyncio stays unpatched.
 
     Args:
-        but: threads that don't count.
+        but: threads to ignore.
     """
     kind: Any = getattr(sys.modules.get("asyncio.events"), "AbstractEventLoop", None)
     if kind is None:
@@ -32,7 +32,7 @@ def running_loop(but: Container[int] = ()) -> AbstractEventLoop | None:
     main = threading.main_thread().ident
     for ident in sorted(frames, key=lambda ident: ident != main):
         if ident not in but and ident != threading.get_ident():
-            # The innermost one counts: a loop may be run within another one's callback.
+            # The innermost one: a loop may run within a callback of another.
             for found in _loops(frames[ident], kind):
                 return found
     return None
@@ -47,12 +47,12 @@ def _loops(frame: FrameType | None, kind: type[AbstractEventLoop]) -> Iterator[A
 
 
 def _candidates(frame: FrameType) -> Iterator[Any]:
-    # Not every frame is looked into: up to Python 3.12 that keeps alive what its variables hold.
+    # Only these frames: up to Python 3.12, reading a frame's locals keeps their values alive.
     code = frame.f_code
     folder, _, file = code.co_filename.replace("\\", "/").rpartition("/")
     if folder.endswith("asyncio") and code.co_name in _RUNNING.get(file, ()):
         here = frame.f_locals.get("self")
         yield here
         yield getattr(here, "_loop", None)
-    elif "uvloop" in sys.modules and "loop" in code.co_varnames:  # its own frames can't be seen
+    elif "uvloop" in sys.modules and "loop" in code.co_varnames:  # uvloop's own frames are invisible
         yield frame.f_locals.get("loop")

@@ -1,4 +1,4 @@
-"""Has something called on the main thread, between two of its instructions. Not needed before the first change."""
+"""Run a function on the main thread, between two of its instructions. Imported on the first change."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ __all__ = ["call_in_main_thread"]
 
 _jobs: deque[Callable[[], None]] = deque()
 _made: list[Any] = []
-"""The function as the interpreter knows it: it must outlive every call."""
+"""The C callback; it must outlive every call."""
 
 
 def call_in_main_thread(job: Callable[[], None]) -> bool:
-    """Have `job()` called on the main thread as soon as that runs Python code; False if it can't be.
+    """Schedule `job()` on the main thread for when it next runs Python code.
 
-    While the main thread waits in a system call, nothing happens until that returns.
+    While the main thread is blocked in a system call, the job waits.
+
+    Returns:
+        False if the interpreter can't do that.
     """
     try:
         add = ctypes.pythonapi.Py_AddPendingCall
@@ -42,5 +45,5 @@ def _call(_argument: object) -> int:
         except IndexError:
             break
         except KeyboardInterrupt:
-            _thread.interrupt_main()  # from here it can't be raised: C code has called this
+            _thread.interrupt_main()  # C code is the caller: it can't be raised here
     return 0

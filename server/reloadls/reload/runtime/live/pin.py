@@ -1,4 +1,4 @@
-"""Keeps the program as it is for a while: nothing is made live until the last pin is taken off."""
+"""Pins: hold back changes until the last pin is removed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Pins", "pin_reload", "pins"]
 
 
 class Pins:
-    """How many pins there are in this process, and who waits for there to be none."""
+    """The pins of this process, and what waits for their removal."""
 
     def __init__(self) -> None:
-        # A commit holds it, so that a pin begun meanwhile waits for the end. A module that is reloaded may pin, too.
+        # A commit holds the lock, so a new pin waits for its end. Reentrant: a reloaded module may pin.
         self.lock = threading.RLock()
         self.count = 0
         self._free = threading.Event()
@@ -22,13 +22,13 @@ class Pins:
         self._on_free: list[Callable[[], object]] = []
 
     def add(self) -> None:
-        """One more; waits for a commit that is under way."""
+        """Add a pin; waits for a running commit."""
         with self.lock:
             self.count += 1
             self._free.clear()
 
     def remove(self) -> None:
-        """One less; after the last, what waited is called."""
+        """Remove a pin; after the last one, calls what waits."""
         with self.lock:
             self.count -= 1
             if self.count:
@@ -39,20 +39,20 @@ class Pins:
             call()
 
     def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for there to be no pin; whether there is none."""
+        """Wait up to `timeout` seconds until there is no pin; return whether there is none."""
         return self._free.wait(timeout)
 
     def when_free(self, call: Callable[[], object]) -> None:
-        """Have `call()` called, on whichever thread, each time that the last pin is taken off."""
+        """Register `call()` to be called, on any thread, each time the last pin is removed."""
         self._on_free.append(call)
 
     def forget(self, call: Callable[[], object]) -> None:
-        """No longer call `call`."""
+        """Unregister `call`."""
         if call in self._on_free:
             self._on_free.remove(call)
 
     def renew(self) -> None:
-        """In a forked child: whoever held the lock, or waited, is not there. Its own pins are."""
+        """In a forked child: drop the lock and the waiting threads of the parent, keep the pins."""
         count = self.count
         self.__init__()  # type: ignore[misc]
         self.count = count
@@ -61,15 +61,15 @@ class Pins:
 
 
 pins = Pins()
-"""Those of this process."""
+"""The pins of this process."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=pins.renew)
 
 
-class pin_reload:  # noqa: N801 - used as a function is
-    """While inside, the program's code stays as it is; what changes is made live at the end of the last pin.
+class pin_reload:  # noqa: N801 - used like a function
+    """Hold back reloads while inside; changes are applied when the last pin is removed.
 
-    A context manager, for `with` and `async with`; any number may be open at once, on any thread or task.
+    A context manager for `with` and `async with`. Any number may be open at once, on any thread or task.
     """
 
     def __enter__(self) -> None:

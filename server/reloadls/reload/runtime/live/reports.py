@@ -1,4 +1,4 @@
-"""Which reports are news, and how the program is after the last one."""
+"""Decide which reports to publish, and keep the program's state after the last one."""
 
 from __future__ import annotations
 
@@ -18,38 +18,41 @@ _WAITING = ("rolledBack", "restartRequired")
 
 
 class Reports:
-    """The reports of this program, in order.
+    """Numbers this program's reports.
 
     Attributes:
-        target: the program's id.
+        target: the program's target id.
     """
 
     def __init__(self) -> None:
         self.target = str(os.getpid())
         self.last: ReloadReport | None = None
-        """The last one that was news."""
+        """The last published report."""
         self._count = 0
 
     @property
     def clock(self) -> str:
-        """The position after the last one."""
+        """The position after the last report."""
         return f"r:{os.getpid():x}:{self._count}"
 
     @property
     def state(self) -> Literal["live", "failed"]:
-        """How the program is."""
+        """The program's state."""
         return "failed" if self.last is not None and self.last.status == "failed" else "live"
 
     def add(self, report: ReloadReport, *, pinned: int = 0, retried: bool = False) -> tuple[ReloadReport, bool]:
-        """The report with its clock, and whether it is news.
+        """Number a report, and decide whether it is news.
 
-        That nothing has changed is news only where something was wrong before and no longer is: a file that could not
-        be taken up is again what runs.
+        "unchanged" is news only after a failure that it resolves: a file whose edit could not be applied matches the
+        running program again.
 
         Args:
             report: as the engine made it.
-            pinned: how many pins it had to wait for.
-            retried: nobody has saved a source file: then the same failure again is no news.
+            pinned: how many pins held it back.
+            retried: no source file was saved; repeating the same failure is then not news.
+
+        Returns:
+            The report with its clock, and whether to publish it.
         """
         news = (
             report.status != "unchanged"
@@ -76,24 +79,24 @@ class Reports:
 
 
 def has_pending(modules: Iterable[ModuleReport]) -> bool:
-    """Whether one of them could not be taken up, and still isn't."""
+    """Return whether the edit of one of them is still not applied."""
     return any(module.status in _WAITING for module in modules)
 
 
 def internal_error_report(error: BaseException) -> ReloadReport:
-    """Stands for the report of an engine that failed itself."""
-    failure = ReportError(type=type(error).__name__, message=f"a fault of reloadls: {error}")
+    """Return a report that says that the engine itself failed."""
+    failure = ReportError(type=type(error).__name__, message=f"internal error: {error}")
     return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
 
 
 def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> ReloadReport:
-    """What a program that took the place of another has to tell."""
+    """Return the report of a program that replaced another."""
     return ReloadReport(status="restarted", at=_now(), duration_ms=duration_ms, modules=tuple(modules))
 
 
 def restart_failed_report(reason: str) -> ReloadReport:
-    """The program that was to take this one's place has ended before it could."""
-    failure = ReportError(type="RestartFailed", message=f"the program could not be started anew: {reason}")
+    """Return the report for a replacement that ended before it was ready."""
+    failure = ReportError(type="RestartFailed", message=f"restart failed: {reason}")
     return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
 
 

@@ -1,7 +1,8 @@
-"""Where and when the program is changed: at a moment that suits it, so that none of its threads and tasks sees half.
+"""The safe point: where and when the program is changed, so that no thread or task sees half of a change.
 
-On the event loop between two callbacks, where there is one. Else on the main thread, to which a program's modules
-belong; where that is waiting in a system call, which may take for ever, here and now instead: nobody else runs.
+If the program runs an event loop, the change runs on it between two callbacks. Otherwise it runs on the main thread,
+which imports the program's modules. If that thread is blocked in a system call, the change runs on the runtime's own
+thread, and no other thread runs meanwhile.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from .pin import Pins, pins
 __all__ = ["ProgramEnded", "SafePoint"]
 
 _LOOK_S: Final = 0.05
-"""How often it is looked whether the loop still runs, in seconds."""
+"""How often to check that the loop still runs, in seconds."""
 _MAIN_S: Final = 0.01
-"""How long the main thread may take to come by; longer, and it waits for something."""
+"""How long to wait for the main thread, in seconds; if it takes longer, it is blocked."""
 _BUSY_S: Final = 2.0
-"""After how long it is told that the program does not come to a safe point."""
+"""A program that has not reached a safe point for so long, in seconds, is reported as busy."""
 _TURN_S: Final = 0.05
-"""Whoever has computed for so long before the change has to let it begin."""
+"""A thread that has computed for so long, in seconds, must yield before the change begins."""
 _ROUNDING_S: Final = 5e-7
-"""The interpreter keeps whole microseconds, rounded down."""
+"""The interpreter stores the switch interval in whole microseconds, rounded down."""
 _ALONE_S: Final = 0.1
-"""For how long no other thread gets a turn once it has begun, unless the changed code itself waits for something."""
+"""How long the change runs without a thread switch, in seconds, unless the changed code itself blocks."""
 
 
 class ProgramEnded(Exception):
@@ -36,46 +37,49 @@ class ProgramEnded(Exception):
 
 
 class SafePoint:
-    """Runs the step that changes the program. `commit` is called on a thread of the runtime's own.
+    """Runs the step that changes the program. Call `commit` on a thread of the runtime.
 
     Args:
-        pinned: who may hold it back.
+        pinned: the pins that can hold it back.
     """
 
     def __init__(self, pinned: Pins = pins) -> None:
         self.held = 0
-        """By how many pins the last commit was held, at most."""
+        """The largest number of pins that held the last commit back."""
         self._ours: Container[int] = ()
         self._on_busy: Callable[[float | None], None] = lambda _: None
         self._pins = pinned
         self._ended = threading.Event()
 
     def watch_over(self, ours: Container[int], on_busy: Callable[[float | None], None]) -> None:
-        """Pass over threads that are not the program's; tell of a program that is busy.
+        """Set the runtime's own threads and the callback for a busy program.
 
         Args:
-            ours: the runtime's own threads.
-            on_busy: told how long the program has not come to a safe point, in seconds; None once it has.
+            ours: the runtime's own threads, which are not the program's.
+            on_busy: receives how long the program has not reached a safe point, in seconds; None when it has.
         """
         self._ours = ours
         self._on_busy = on_busy
 
     def end(self) -> None:
-        """Change nothing any more: what waits raises `Ended`."""
+        """Stop: a waiting `commit` raises `ProgramEnded`."""
         self._ended.set()
 
     def commit(self, step: Callable[[], None]) -> None:
         """Run `step` exactly once, and raise what it raises.
 
+        Args:
+            step: changes the program.
+
         Raises:
-            Ended: it was not run, and never will be.
+            ProgramEnded: the program is ending; the step was not run.
         """
         self.held = 0
         while True:
             self._until_free()
             job = _Job(step, self._pins, sys.getswitchinterval() + _ROUNDING_S)
-            # The turn that a waiting thread asks for is as long as it was when the thread began to wait. So it must be
-            # long before the step begins: the thread that is interrupted for the step waits from then on.
+            # A waiting thread requests a switch after the interval that was set when it began to wait. So the interval
+            # must be long before the step begins: the thread that is interrupted for the step waits from then on.
             sys.setswitchinterval(max(job.turn, _TURN_S))
             try:
                 self._run(job)
@@ -96,14 +100,14 @@ class SafePoint:
             raise ProgramEnded("the program is ending")
 
     def _run(self, job: _Job) -> None:
-        """Run it, or come back without having done so because the place was gone, or pinned."""
+        """Run the job, or return without running it because its loop ended or a pin came first."""
         loop = running_loop(self._ours)
         if loop is None:
             self._run_without_loop(job)
             return
         try:
             loop.call_soon_threadsafe(job.run)
-        except RuntimeError:  # closed in this moment
+        except RuntimeError:  # the loop was closed just now
             job.released = True
             return
         since = time.monotonic()
@@ -111,7 +115,7 @@ class SafePoint:
         while not job.done.wait(_LOOK_S) and not job.claimed:
             busy = time.monotonic() - since
             if busy > 2 * _TURN_S:
-                sys.setswitchinterval(job.turn)  # whoever keeps the loop busy is not to be slowed down all the while
+                sys.setswitchinterval(job.turn)  # do not slow down the code that keeps the loop busy
             if busy > _BUSY_S and not reported:
                 reported = True
                 self._on_busy(busy)
@@ -139,24 +143,24 @@ class SafePoint:
 
 
 class _Job:
-    """One step, and who has taken it: it may be offered to several threads, and one of them runs it."""
+    """One step, offered to several threads; the first to claim it runs it."""
 
     def __init__(self, step: Callable[[], None], pinned: Pins, turn: float) -> None:
         self.turn = turn
-        """How long a thread's turn is at most, in seconds, as the program has it."""
+        """The program's own switch interval, in seconds."""
         self.done = threading.Event()
         self.error: BaseException | None = None
         self.pinned = False
-        """It was not run, since a pin was there first."""
+        """Not run, because of a pin."""
         self.claimed = False
         self.released = False
-        """It was not run, since its place was gone."""
+        """Not run, because its loop ended."""
         self._step = step
         self._pins = pinned
         self._lock = threading.Lock()
 
     def claim(self) -> bool:
-        """Whether it is the caller's to run from now on."""
+        """Return whether the caller must run it now."""
         with self._lock:
             if self.claimed:
                 return False
@@ -164,12 +168,12 @@ class _Job:
             return True
 
     def run(self) -> None:
-        """Run it, unless somebody else has. A Ctrl-C that came meanwhile goes on to the program."""
+        """Run it unless another thread has; a Ctrl-C during the step is raised in the program."""
         if self.run_quietly() and isinstance(self.error, KeyboardInterrupt):
             raise KeyboardInterrupt
 
     def run_quietly(self) -> bool:
-        """The same, without raising anything; whether it was this call that ran it."""
+        """Run it unless another thread has, without raising; return whether this call ran it."""
         if not self.claim():
             return False
         try:
@@ -178,7 +182,7 @@ class _Job:
                 if not self.pinned:
                     sys.setswitchinterval(max(self.turn, _ALONE_S))
                     self._step()
-        except BaseException as error:  # it belongs to whoever commits
+        except BaseException as error:  # `commit` raises it
             self.error = error
         sys.setswitchinterval(self.turn)
         self.done.set()
@@ -186,10 +190,10 @@ class _Job:
 
 
 def _wait_for_end(job: _Job) -> None:
-    """Wait for its end; once it takes long, it waits for something, and everybody gets their turns again.
+    """Wait for the job's end; if it takes long, it blocks on something, so restore the program's switch interval.
 
-    Without looking again and again: each time, this thread would be let in before the one that runs the step, which
-    might never get its own turn back from one that computes.
+    It does not poll: each poll would run this thread before the one that runs the step, which might never get its turn
+    back from a thread that computes.
     """
     if not job.done.wait(_ALONE_S):
         sys.setswitchinterval(job.turn)

@@ -1,4 +1,4 @@
-"""Our threads beside the program's: that they are there is no news to it."""
+"""Suppress Python's warning about forking with threads, when the threads are the runtime's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ABOUT = r"This process \(pid=\d+\) is multi-threaded"
 
 
 def silence_fork_warnings() -> None:
-    """Before a fork: Python 3.12 and later warn if there are threads. Not if they are all ours, which harm no child."""
+    """Call before a fork. Python 3.12+ warns about threads; the runtime's own do no harm in the child."""
     others = [each for each in threading.enumerate() if not each.name.startswith("reloadls-")]
     silent = any(getattr(each[1], "pattern", each[1]) == _ABOUT for each in warnings.filters)
     if len(others) <= 1 and not silent:

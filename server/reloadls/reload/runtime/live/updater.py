@@ -1,4 +1,4 @@
-"""The runtime at work, on an event loop of its own: changes go to the engine one batch at a time, reports to all."""
+"""The runtime's event loop: feeds changes to the engine, one batch at a time, and reports to all clients."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 __all__ = ["Updater", "Reloader", "Supervision"]
 
 _ENDING_S: Final = 1.0
-"""How long old code that still runs is given before the program is started anew for it."""
+"""How long to wait, in seconds, for running old code to end before the program is restarted because of it."""
 _ENDING_LOOK_S: Final = 0.02
 _FIRST_LOOK_S: Final = 1.0
-"""After how long it is said what is followed, in seconds."""
+"""When to print what is watched, in seconds after the start."""
 _LOOK_S: Final = 2.0
-"""How often it is looked what the program has loaded, in seconds."""
+"""How often to check which modules the program has loaded, in seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,58 +48,58 @@ Json = dict[str, Any]
 
 
 class Reloader(Protocol):
-    """What of `HotReloader` is used."""
+    """The part of `HotReloader` that is used."""
 
     def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
-        """Take changed files up."""
+        """Apply changed files."""
 
     def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
-        """Take these files up, changed or not."""
+        """Reload these files, changed or not."""
 
     def without_ended(self, report: ReloadReport) -> ReloadReport:
-        """The last report without the notes of old code that has come to its end meanwhile."""
+        """Return the report without the notes about old code that has ended since."""
 
     def loaded_paths(self) -> tuple[str, ...]:
-        """The files that count."""
+        """Return the files whose changes count."""
 
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
-        """How many files are followed, and which loaded ones are not, and why."""
+        """Return how many files are reloaded when edited, and (path, reason) for each loaded file that is not."""
 
     def warm_up(self) -> None:
         """Import what the first change needs."""
 
 
 class Supervision(Protocol):
-    """What is above the program, and can start it anew."""
+    """The connection to what can restart the program."""
 
     @property
     def leader_args(self) -> tuple[int, tuple[str, ...]]:
-        """For the processes that this one starts: the program's first one, and which notes are no reason to restart."""
+        """For spawned processes: the pid of the program's first process, and the codes of notes to ignore."""
 
     def request_restart(self, report: ReloadReport | None) -> None:
-        """Start it anew, for what a report says."""
+        """Restart the program; `report` is the reason."""
 
     def settled(self) -> None:
-        """That is no longer wanted."""
+        """Cancel a requested restart: it is no longer needed."""
 
     def restarts_for(self, report: ReloadReport) -> bool:
-        """Whether a report makes it start the program anew."""
+        """Return whether a report causes a restart."""
 
 
 class Updater:
-    """From `run` until that is cancelled. Made and used on one event loop, but for what says otherwise.
+    """Works from `run` until it is cancelled. Created and used on one event loop, except where stated.
 
     Args:
         reloader: the engine.
         safe_point: where it commits.
-        place: what others are told of the program.
-        pacing: of the watching.
+        info: what to publish about the program.
+        pacing: when a batch is complete.
         on_report: called with each report that is news.
-        supervision: what can start the program anew; None where nothing can.
-        pinned: who may hold changes back.
-        since: from when on changes count, in seconds since the epoch.
-        quiet: say nothing on stderr.
-        leaders: the processes that this one comes from, by their numbers: one of them may watch for it, too.
+        supervision: what can restart the program; None if nothing can.
+        pinned: the pins that can hold changes back.
+        since: ignore changes before this time, in seconds since the epoch.
+        quiet: print nothing on stderr.
+        leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Updater:
         self._server: LocalServer | None = None
 
     async def run(self, on_ready: Callable[[], None]) -> None:
-        """Work; `on_ready` is called when a change made from now on is taken up."""
+        """Work; calls `on_ready` as soon as a change made from then on is applied."""
         self._worker = Worker("reloadls-apply")
         self._pins.when_free(self._on_unpinned)
         try:
@@ -156,10 +156,10 @@ class Updater:
             self._notify_status()
             on_ready()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._apply_changes(), name="reloadls-take-up")
-                group.create_task(self._poll_modules(), name="reloadls-look")
+                group.create_task(self._apply_changes(), name="reloadls-apply-changes")
+                group.create_task(self._poll_modules(), name="reloadls-poll-modules")
                 if isinstance(self._watcher, Follower):
-                    group.create_task(self._watch_after_leader(self._watcher), name="reloadls-after-leader")
+                    group.create_task(self._watch_after_leader(self._watcher), name="reloadls-watch-after-leader")
         finally:
             self._pins.forget(self._on_unpinned)
             self._stop_listening()
@@ -167,31 +167,31 @@ class Updater:
 
     @property
     def leader(self) -> bool:
-        """Whether others may follow this process. On any thread."""
+        """Whether other processes may follow this one. Thread-safe."""
         return not isinstance(self._watcher, Follower)
 
     def remove_files(self) -> None:
-        """What others find the program by is gone. On any thread."""
+        """Remove the socket and the advert. Thread-safe."""
         if self._advert is not None:
             self._advert.close()
 
     def sockets(self) -> list[socket.socket]:
-        """What a forked child must close. On any thread."""
+        """Return the sockets that a forked child must close. Thread-safe."""
         return [] if self._server is None else self._server.sockets()
 
     def forget(self) -> None:
-        """In a forked child: what is the parent's must not be kept open."""
+        """In a forked child: close what belongs to the parent."""
         for connection in self.sockets():
             connection.close()
         self._watcher.forget()
         self._own_watcher.forget()
 
     def on_busy(self, seconds: float | None) -> None:
-        """The program has not come to a safe point for so long, or has now. On any thread."""
+        """The program has not reached a safe point for so many seconds; None: it has now. Thread-safe."""
         self._call(self._note_busy, seconds)
 
     def announce(self, report: ReloadReport) -> None:
-        """Tell a report that is not the engine's. On any thread."""
+        """Publish a report that is not the engine's. Thread-safe."""
         self._call(self._report, report, 0)
 
     # -- changes
@@ -211,7 +211,7 @@ class Updater:
         self._watching.set()
 
     async def _watch_after_leader(self, follower: Follower) -> None:
-        """Watch as soon as the leader does not any more. What changed meanwhile is found by its stamps."""
+        """Start watching when the leader stops. Changes in between are found by the files' timestamps."""
         await follower.lost.wait()
         self._watcher = self._own_watcher
         await follower.stop()
@@ -260,7 +260,7 @@ class Updater:
         return reported
 
     async def _wait_for_old_code(self, report: ReloadReport) -> ReloadReport:
-        """Give old code a moment to come to its end before the program is started anew for it: a request, mostly."""
+        """Wait a moment for running old code to end before the program is restarted for it; often it is one request."""
         supervision = self._supervision
         others = replace(report, notes=tuple(note for note in report.notes if note.code != "stillRunning"))
         if supervision is None or others == report or supervision.restarts_for(others):
@@ -292,7 +292,7 @@ class Updater:
         return report
 
     async def _poll_modules(self) -> None:
-        """Modules are loaded all the time, and nobody says so. A reloader of the program's own may begin any time."""
+        """Poll for loaded modules, which nothing announces, and for a reloader that the program starts itself."""
         await asyncio.sleep(_FIRST_LOOK_S)
         await self._watch_loaded()
         self._check_other_reloader()
@@ -309,18 +309,18 @@ class Updater:
     async def _watch_loaded(self) -> None:
         try:
             await self._watcher.cover(self._reloader.loaded_paths())
-        except Exception:  # what was watched before still is
-            _log.exception("what the program has loaded could not be watched")
+        except Exception:  # everything watched before still is
+            _log.exception("watching the loaded modules failed")
 
     def _check_other_reloader(self) -> None:
-        """Leave the program to a reloader of its own, if there is one: it starts the program anew at each save."""
+        """Suspend if the program has a reloader of its own, which restarts it at each save."""
         if self._suspended or (other := other_reloader()) is None:
             return
         self._suspended = True
         name, advice = other
         if any(os.environ.get(each) == "true" for each in CHILD_VARIABLES):
-            return  # the process above has said so
-        text = f"{name} starts the program anew at each save, so nothing is reloaded here; to have that, {advice}"
+            return  # the parent process has printed it
+        text = f"{name} restarts the program at each save, so hot reload is off; to use it, {advice}"
         print_line("reloadls", text, quiet=self._quiet)
 
     def _on_unpinned(self) -> None:
@@ -329,7 +329,7 @@ class Updater:
     def _call(self, call: Callable[..., object], *args: object) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *args)
-        except RuntimeError:  # it has ended
+        except RuntimeError:  # the loop is closed
             return
 
     # -- the socket
@@ -340,7 +340,7 @@ class Updater:
         try:
             self._advert = listen(self._info)
         except (UnsafeFolder, OSError) as error:
-            print_line("reloadls", f"no editor can see this program: {error}", quiet=self._quiet)
+            print_line("reloadls", f"editors can't connect to this program: {error}", quiet=self._quiet)
             return
         self._reports.target = self._advert.id
         self._server = LocalServer(self._advert.socket, self)
@@ -363,7 +363,7 @@ class Updater:
     def _note_busy(self, seconds: float | None) -> None:
         self._busy = seconds
         if seconds is not None:
-            text = f"the program's event loop has been busy for {seconds:.0f} s; the change goes live once it is free"
+            text = f"the event loop has been busy for {seconds:.0f} s; the change is applied when it is free"
             print_line("waiting", text, quiet=self._quiet)
         self._notify_status()
 
@@ -373,10 +373,10 @@ class Updater:
             self._last_status = status
             self._notify("reload/didChangeStatus", status)
 
-    # -- what clients ask
+    # -- requests, see `RequestHandler`
 
     def status(self) -> Json:
-        """How things are."""
+        """Return the program's status."""
         status = self._watcher.status()
         target: Json = {
             "id": self._reports.target,
@@ -391,18 +391,18 @@ class Updater:
         elif self._state == "starting":
             status["state"] = "starting"
         if self._busy is not None:
-            message = f"the program's event loop has been busy for {self._busy:.0f} s; a change waits for it"
+            message = f"the event loop has been busy for {self._busy:.0f} s; a change is waiting"
             status["problems"].append({"code": "backendFailed", "message": message})
         return {**status, "clock": self._reports.clock, "targets": [target]}
 
     async def trigger(self, paths: list[str] | None) -> list[Json]:
-        """Take files up now, paused or not."""
+        """Reload files now, even when paused."""
         return [report_to_wire(await self._attempt(lambda: self._reloader.trigger(paths)))]
 
     async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
-        """Tell a client what changes from now on."""
+        """Send changes to a client from now on."""
         if not self.leader or tuple(roots) != self._info.roots:
-            raise RequestFailed("these folders are not watched here")
+            raise RequestFailed("this process does not watch these folders")
         await self._watching.wait()
         if self._server is None or not self._server.add_follower(client):
             raise RequestFailed("too many processes follow this one")
@@ -410,25 +410,25 @@ class Updater:
         return self._own_watcher.status()
 
     def pause(self, client: object) -> None:
-        """Take nothing up."""
+        """Apply nothing until a client resumes, or this client disconnects."""
         self._pausers.add(client)
         self._notify_status()
 
     def resume(self) -> None:
-        """Go on, whoever has paused it."""
+        """Apply changes again, whichever client paused."""
         self._pausers.clear()
         self._wake.set()
         self._notify_status()
 
     def left(self, client: object) -> None:
-        """A client that is gone pauses nothing."""
+        """End the pause of a client that has disconnected."""
         if client in self._pausers:
             self._pausers.discard(client)
             self._wake.set()
             self._notify_status()
 
     def restart(self) -> None:
-        """Have the program started anew."""
+        """Restart the program."""
         if self._supervision is None:
             raise RequestFailed("the program has no supervisor; start it with reloadls run --restart-on-required")
         self._state = "restarting"
@@ -439,6 +439,6 @@ class Updater:
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
     try:
         return apply()
-    except BaseException as error:  # the runtime goes on, whatever it was
+    except BaseException as error:  # the runtime must survive any failure of the engine
         _log.debug("the engine failed", exc_info=True)
         return internal_error_report(error)

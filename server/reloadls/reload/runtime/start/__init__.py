@@ -1,1 +1,1 @@
-"""Starting a program under hot reload: arguments, roots, and running it as `python` would."""
+"""Start a program under hot reload: arguments, roots, and running it as `python` does."""

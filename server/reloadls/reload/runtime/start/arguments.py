@@ -1,4 +1,4 @@
-"""What `reloadls run` accepts: one table of its options, and a parser that starts a program without importing typer."""
+"""The options of `reloadls run`, in one table, and a parser that avoids importing typer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["OPTIONS", "BadRunArgument", "HelpRequested", "Option", "RunOptions",
 
 
 class BadRunArgument(Exception):
-    """An argument can't be used; the message names it, its value and what is allowed."""
+    """An argument is invalid; the message has its name, its value and what is allowed."""
 
 
 class HelpRequested(Exception):
@@ -23,17 +23,17 @@ class RunOptions:
     """What to run, and how."""
 
     program: str = ""
-    """A script's path, or a module's name."""
+    """The path of a script, or the name of a module."""
     is_module: bool = False
     args: tuple[str, ...] = ()
-    """The program's own."""
+    """The program's own arguments."""
     roots: tuple[str, ...] = ()
-    """What to watch; the program's own place if empty."""
+    """The folders to watch; if empty, they are derived from the program."""
     debounce_ms: int = 25
     restart: bool = False
-    """Whether to restart the program where an edit can't be applied live."""
+    """Restart the program when an edit can't be applied live."""
     drain_s: float = 10.0
-    """How long the process that is replaced may take to end, in seconds."""
+    """How long a replaced process may take to end, in seconds."""
     quiet: bool = False
     keep: tuple[str, ...] = ()
     """The codes of notes that cause no restart."""
@@ -41,14 +41,14 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option of `reloadls run`, for the parser and for the help.
+    """One option of `reloadls run`, for the parser and the help.
 
     Attributes:
-        names: as they are written on the command line.
-        field: which field of `RunOptions` it sets.
+        names: as written on the command line.
+        field: the field of `RunOptions` that it sets.
         help: one sentence.
-        metavar: what its value is called; empty for a flag.
-        read: makes the field's value from the text; raises ValueError with what is allowed.
+        metavar: the name of its value in the help; empty for a flag.
+        read: converts the text to the field's value; raises ValueError with what is allowed.
         repeats: whether it may be given several times.
     """
 
@@ -103,7 +103,7 @@ OPTIONS = (
     Option(
         names=("--restart-on-required",),
         field="restart",
-        help="Restart the program where an edit can't be applied live.",
+        help="Restart the program when an edit can't be applied live.",
     ),
     Option(
         names=("--keep",),
@@ -133,7 +133,7 @@ OPTIONS = (
         field="drain_s",
         metavar="S",
         read=_seconds,
-        help="How long a process that is replaced may take to end, 0 to 3600.",
+        help="How long a replaced process may take to end, 0 to 3600.",
     ),
     Option(names=("--quiet", "-q"), field="quiet", help="Print nothing to stderr."),
 )
@@ -141,11 +141,11 @@ _BY_NAME = {name: option for option in OPTIONS for name in option.names}
 
 
 def parse(args: Sequence[str]) -> RunOptions:
-    """Read the arguments after `run`.
+    """Parse the arguments after `run`.
 
     Raises:
-        BadRunArgument: one of them can't be used, or there is no program.
-        HelpWanted: they ask for help.
+        BadRunArgument: an argument is invalid, or the program is missing.
+        HelpRequested: the arguments ask for help.
     """
     options = RunOptions()
     rest = list(args)
@@ -170,7 +170,7 @@ def parse(args: Sequence[str]) -> RunOptions:
         elif equals and not option.metavar:
             raise BadRunArgument(f"{name} takes no value")
         options = _with(options, option, name, value)
-    raise BadRunArgument("a program is missing: give a SCRIPT, or -m and a MODULE")
+    raise BadRunArgument("no program: give a SCRIPT, or -m and a MODULE")
 
 
 def _with(options: RunOptions, option: Option, name: str, text: str) -> RunOptions:

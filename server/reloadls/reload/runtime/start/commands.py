@@ -1,4 +1,4 @@
-"""What the command line of a program means where it is not the path of a script: a command of the environment."""
+"""Resolve a command that is not a script's path: `reloadls run flask run`, `reloadls run python -m pkg`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _WITH_VALUE: Final = ("-W", "-X", "--check-hash-based-pycs")
 
 
 class UnsupportedCommand(Exception):
-    """The program can't be run by this interpreter; the message says why, and what to do."""
+    """This interpreter can't run the program; the message has the reason and the way out."""
 
 
 def resolve(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
-    """The script or module that is meant, and the flags that the interpreter is given for it.
+    """Return the options for the script or module that a command stands for, and the interpreter's flags.
+
+    Args:
+        options: the parsed command line.
 
     Raises:
-        Elsewhere: it is of another environment, or none that can be reloaded.
+        UnsupportedCommand: it belongs to another environment, or can't be reloaded.
     """
     if options.is_module or os.path.exists(options.program):
         found = options.program
@@ -45,7 +48,7 @@ def resolve(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
 
 
 def _find(name: str) -> str:
-    """A command: of this interpreter's environment, else of the PATH."""
+    """Return a command's path: of this interpreter's environment, else of PATH; empty if there is none."""
     folder = os.path.dirname(sys.executable)
     return shutil.which(name, path=folder) or shutil.which(name) or ""
 
@@ -68,7 +71,7 @@ def _after_python(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
 
 
 def _check_interpreter(python: str) -> None:
-    """Whether that is the interpreter that runs this."""
+    """Raise UnsupportedCommand unless that is the interpreter that runs this."""
     ours = {os.path.dirname(os.path.abspath(sys.executable)), os.path.join(os.path.abspath(sys.prefix), "bin")}
     if os.path.dirname(os.path.abspath(python)) not in ours and os.path.realpath(python) != sys.executable:
         raise UnsupportedCommand(_advice(python, python))
@@ -78,14 +81,14 @@ def _check_command(path: str) -> None:
     with open(path, "rb") as file:
         first = file.readline(500)
     if not first.startswith(b"#!"):
-        raise UnsupportedCommand(f"{path} is no Python script, so it can't be reloaded")
+        raise UnsupportedCommand(f"{path} is not a Python script and can't be reloaded")
     line = os.fsdecode(first[2:]).split()
     python = line[0] if line else ""
     name = os.path.basename(python)
-    if name == "env" or name in ("sh", "bash"):  # whatever comes first in the PATH; a path too long for one line
+    if name == "env" or name in ("sh", "bash"):  # resolved by PATH; or a wrapper for a path too long for a #! line
         return
     if not _PYTHON.fullmatch(name):
-        raise UnsupportedCommand(f"{path} is no Python script, so it can't be reloaded")
+        raise UnsupportedCommand(f"{path} is not a Python script and can't be reloaded")
     if os.path.isfile(python):
         try:
             _check_interpreter(python)
@@ -95,6 +98,6 @@ def _check_command(path: str) -> None:
 
 def _advice(what: str, python: str) -> str:
     return (
-        f"{what} is of another environment than this reloadls ({sys.prefix}): install reloadls there "
+        f"{what} belongs to another environment than this reloadls ({sys.prefix}): install reloadls there "
         f"({python} -m pip install reloadls), and run it with {python} -m reloadls run"
     )

@@ -1,7 +1,7 @@
-"""Imports at a fork: what our threads import must be whole in the child, where those threads are not.
+"""Protect imports of the runtime's threads from forks.
 
-A module that another thread was importing at a fork stays half in the child, and its lock is never let go of: whoever
-imports it there waits for ever, or finds a half of it.
+If a thread is importing a module at a fork, the child keeps a half-loaded module whose lock is never released: an
+import of it hangs, or returns the half.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["forget_imports", "wait_for_imports"]
 _BOOTSTRAP: Any = sys.modules["_frozen_importlib"]
 _STEP_S: Final = 0.001
 _LOOKS: Final = 200
-"""A thread that waits for a lock each time it is looked at, so many times, waits for one that does not come."""
+"""A thread that waits for a lock on so many consecutive checks is deadlocked with this one."""
 _ALONE_S: Final = 5.0
-"""A turn that no fork is longer than, in seconds."""
+"""A switch interval longer than any fork, in seconds."""
 
 
 def wait_for_imports(seconds: float) -> None:
-    """Wait until none of our threads is in the middle of an import, but for so long at most.
+    """Wait until none of the runtime's threads is importing, for at most `seconds`.
 
-    One that waits for this thread's own import is not waited for. No other thread gets a turn from the last look to the
-    fork: whoever calls this puts the switch interval back after it.
+    A thread that waits for this thread's own import is ignored. No other thread runs from the last check until the
+    fork; the caller must restore the switch interval afterwards.
     """
     turn = sys.getswitchinterval()
     deadline = time.monotonic() + seconds
@@ -42,7 +42,7 @@ def wait_for_imports(seconds: float) -> None:
 
 
 def forget_imports() -> None:
-    """In a forked child: what other threads were in the middle of importing is imported anew."""
+    """In a forked child: drop half-loaded modules of other threads, so that they are imported again."""
     here = threading.get_ident()
     for name, owner in list(_locks()):
         if owner == here:
@@ -64,7 +64,7 @@ def _importing(threads: Collection[int]) -> set[int]:
 
 
 def _locks() -> Iterator[tuple[str, int]]:
-    """Which module is being imported by which thread."""
+    """Yield (module, thread) for each import in progress."""
     known: dict[str, Any] = getattr(_BOOTSTRAP, "_module_locks", {})
     for name, reference in known.copy().items():
         owner = getattr(reference(), "owner", None)
@@ -73,5 +73,5 @@ def _locks() -> Iterator[tuple[str, int]]:
 
 
 def _waits(thread: int) -> bool:
-    """Whether a thread waits for another one's import, or is just about to know that it need not."""
+    """Return whether a thread waits for another thread's import."""
     return bool(getattr(_BOOTSTRAP, "_blocking_on", {}).get(thread))

@@ -1,4 +1,4 @@
-"""When the runtime may begin without keeping the program from starting: what it imports would take turns with that."""
+"""Wait until the program is idle before the runtime starts, so that its imports don't slow the program's start."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 __all__ = ["Flag", "wait_until_idle"]
 
 _LATEST_S: Final = 1.5
-"""A program that computes all the time has to share after so long."""
+"""Start after so long, in seconds, even if the program computes all the time."""
 _STEP_S: Final = 0.04
 _QUIET: Final = 0.3
-"""A program that computes for less than this part of the time is not busy starting any more."""
+"""A program that uses less than this share of the time has finished starting."""
 
 
 class Flag:
-    """As `threading.Event`, but waited for in the same way once gevent has replaced what that is made of."""
+    """Like `threading.Event`, but it keeps working when gevent replaces the threading module."""
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
@@ -30,11 +30,11 @@ class Flag:
 
     def set(self) -> None:
         """Set it, for good."""
-        with contextlib.suppress(RuntimeError):  # it is
+        with contextlib.suppress(RuntimeError):  # already set
             self._lock.release()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it is set, in seconds; whether it is. On one thread at a time."""
+        """Wait up to `timeout` seconds; return whether it is set. On one thread at a time."""
         if not self._lock.acquire(timeout=timeout):
             return False
         self._lock.release()
@@ -42,12 +42,12 @@ class Flag:
 
 
 def _may_replace_threads() -> bool:
-    """Whether gevent is loaded: if it is to replace threads, it does so next, and no import may be under way then."""
+    """Return whether gevent is loaded: it may replace threads next, and no import may run at that moment."""
     return "gevent" in sys.modules
 
 
 def wait_until_idle(ended: Flag) -> bool:
-    """Wait until the program is less busy, for 1.5 s at most; False if it has `ended` meanwhile."""
+    """Wait until the program is less busy, for at most 1.5 s; return False if `ended` is set meanwhile."""
     deadline = time.monotonic() + _LATEST_S
     used = time.process_time()
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The event loop of the runtime's thread. Imported as late as can be: a program need not wait for asyncio to start."""
+"""The event loop of the runtime's thread. Imported late, so that the program does not wait for asyncio."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ logging.getLogger("asyncio").addFilter(_is_programs)
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose selector is known."""
+    """An event loop with access to its selector."""
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
         super().__init__(self.selector)
 
     def forget(self) -> None:
-        """In a forked child: let go of the parent's descriptors; to close the loop would change what that waits for."""
+        """In a forked child: close the descriptors only. `close` would unregister them from the parent's selector."""
         self.selector.close()
         for own in (getattr(self, "_ssock", None), getattr(self, "_csock", None)):
             if own is not None:
@@ -36,13 +36,13 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until that has ended, on a loop of its own: not of the kind that the program's policy may make."""
+    """Run a coroutine on a new loop, of our own class rather than the program's event loop policy."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(work)
 
 
 def stopper() -> Callable[[], object]:
-    """What cancels the task that calls this, from any thread."""
+    """Return a function that cancels the calling task from any thread."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
@@ -50,6 +50,6 @@ def stopper() -> Callable[[], object]:
 
 
 def forgetter() -> Callable[[], object]:
-    """What lets go, in a forked child, of the loop that calls this."""
+    """Return a function that, in a forked child, closes the calling loop's descriptors."""
     loop = asyncio.get_running_loop()
     return loop.forget if isinstance(loop, _Loop) else lambda: None

@@ -1,4 +1,4 @@
-"""Everything that the runtime may import, at once; imports nothing itself before."""
+"""Import every module the runtime may ever need; imports nothing else before."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _LATE = (
     "traceback",
     "zipfile",
 )
-"""What modules of the standard library import within functions that the runtime calls."""
+"""Modules of the standard library that are imported inside functions the runtime calls."""
 
 
 def load_all() -> None:
-    """Import all modules that the runtime may ever need."""
+    """Import all modules that the runtime may need."""
     for name in (*_own_modules(), *_LATE):
         try:
             __import__(name)
         except ImportError:  # for another system
             continue
-    sys.modules["concurrent.futures"].ThreadPoolExecutor  # noqa: B018 - imported at the first use
+    sys.modules["concurrent.futures"].ThreadPoolExecutor  # noqa: B018 - imported on first use
 
 
 def _own_modules() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Running a program as `python` would: what it sees of the process, and how the process ends with it."""
+"""Run a program as `python` would: sys.argv, sys.path, tracebacks and exit codes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _IMPORTLIB = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_ext
 
 
 class CantRun(Exception):
-    """There is no such program.
+    """The program does not exist or can't be opened.
 
     Attributes:
-        status: the exit code that `python` has for it.
+        status: the exit code that `python` uses for it.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -38,7 +38,7 @@ class CantRun(Exception):
 
 
 class Runner(Protocol):
-    """What of `HotReloader` is used."""
+    """The part of `HotReloader` that is used."""
 
     def run_path(self, path: str) -> None:
         """Run a script."""
@@ -48,14 +48,22 @@ class Runner(Protocol):
 
 
 def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str:
-    """Make `sys.argv` and `sys.path` what they are for the program; return the script's path, "" for a module.
+    """Set `sys.argv` and `sys.path` for the program.
+
+    Args:
+        program: the script, archive or folder; the name of a module.
+        is_module: whether it is a module.
+        args: the program's own arguments.
+
+    Returns:
+        The path of the script; empty for a module.
 
     Raises:
-        CantRun: there is no such script.
+        CantRun: the script does not exist.
     """
     if is_module:
         sys.argv[:] = ["-m", *args]
-        with contextlib.suppress(OSError):  # the working directory was deleted: nothing can be imported from it
+        with contextlib.suppress(OSError):  # the working directory was deleted
             _set_first_path(os.getcwd())
         return ""
     script = program
@@ -80,24 +88,27 @@ def find_program(program: str, *, is_module: bool, args: tuple[str, ...]) -> str
 
 
 def _set_first_path(folder: str) -> None:
-    # With -P, -I or PYTHONSAFEPATH there is no such entry.
+    # -P, -I and PYTHONSAFEPATH leave that entry out.
     if not sys.flags.safe_path:
         sys.path[:1] = [folder]
 
 
 def run(runner: Runner, program: str, script: str, *, on_import_failed: Callable[[], None] = lambda: None) -> int:
-    """Run it, and return the exit code. An uncaught exception is shown as always, without our own frames.
+    """Run the program. An uncaught exception is printed as usual, without frames of reloadls.
 
     Args:
         runner: the engine.
-        program: the module's name, where `script` is empty.
+        program: the module's name, if `script` is empty.
         script: the script's path.
-        on_import_failed: called if it ended by what an import of its modules raised.
+        on_import_failed: called if an import of the program's modules raised what ended it.
+
+    Returns:
+        The exit code.
 
     Raises:
-        SystemExit: as the program does.
-        KeyboardInterrupt: it was interrupted; this was shown already.
-        CantRun: there is no such module.
+        SystemExit: the program raised it.
+        KeyboardInterrupt: it was interrupted; the traceback is already printed.
+        CantRun: the module does not exist.
     """
     try:
         if script and (archive := _archive(script)) is not None:
@@ -114,7 +125,7 @@ def run(runner: Runner, program: str, script: str, *, on_import_failed: Callable
             on_import_failed()
         _show(error)
         if isinstance(error, KeyboardInterrupt):
-            # The interpreter ends by the signal then, as a shell expects, and would show it a second time.
+            # The interpreter then ends by the signal, as shells expect, and must not print the traceback again.
             sys.excepthook = lambda *_: None
             raise KeyboardInterrupt from None
         return 1
@@ -122,7 +133,7 @@ def run(runner: Runner, program: str, script: str, *, on_import_failed: Callable
 
 
 def _is_of_import(error: BaseException) -> bool:
-    """Whether it comes of a file that can't be loaded: once that is right, the program could begin."""
+    """Return whether a file could not be loaded: the program may start once that file is corrected."""
     if isinstance(error, (ImportError, SyntaxError)):
         return True
     trace = error.__traceback__ if isinstance(error, Exception) else None
@@ -135,7 +146,7 @@ def _is_of_import(error: BaseException) -> bool:
 
 
 def _archive(path: str) -> zipimport.zipimporter | None:
-    """A file that is an archive of modules, as `zipapp` makes them."""
+    """Return the importer of a zip archive of modules, as `zipapp` makes; None for other files."""
     if path.endswith(".py"):
         return None
     try:
@@ -145,7 +156,7 @@ def _archive(path: str) -> zipimport.zipimporter | None:
 
 
 def _run_archive(archive: zipimport.zipimporter) -> None:
-    """Run what is `__main__` in it. Nothing in an archive is a file that could be edited."""
+    """Run an archive's `__main__`. Files in an archive are not watched."""
     try:
         code = archive.get_code("__main__")
     except zipimport.ZipImportError:
@@ -161,7 +172,7 @@ def _run_archive(archive: zipimport.zipimporter) -> None:
 
 
 def _module_path(name: str) -> str:
-    """The file of what `python -m name` runs."""
+    """Return the file that `python -m name` runs."""
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:
@@ -200,7 +211,7 @@ def _show(error: BaseException) -> None:
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """The same without our frames, and without those of an import that leads to them."""
+    """Return the traceback without frames of reloadls, and without the import frames that lead to them."""
     entries = []
     while trace is not None:
         entries.append(trace)

@@ -1,4 +1,4 @@
-"""Which folders hold the program's own code, when nobody says."""
+"""The folders with the program's own code, when `--root` does not name them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ _MARKS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def roots_of(program: str, roots: Iterable[str], *, is_module: bool) -> tuple[str, ...]:
-    """Return the folders to watch for a program: those that the user named, else those that its code is in.
+    """Return the folders to watch for a program.
+
+    Args:
+        program: the script's path, or the module's name.
+        roots: the folders the user named; if empty, they are derived from the program.
+        is_module: whether `program` is a module.
 
     Raises:
         CantRun: a named root is not a folder.
@@ -33,7 +38,7 @@ def roots_of(program: str, roots: Iterable[str], *, is_module: bool) -> tuple[st
 
 
 def script_roots(script: str) -> tuple[str, ...]:
-    """The project that a script is of, else its folder; the working directory for one that is installed."""
+    """Return the project a script belongs to, else its folder; the working directory for an installed script."""
     folder = os.path.dirname(os.path.realpath(script))
     if is_installed(folder) or folder in folders_of_commands():
         return _here() or (folder,)
@@ -48,7 +53,7 @@ def _here() -> tuple[str, ...]:
 
 
 def _project(folder: str) -> str:
-    """The nearest folder from here upwards that looks like a project's; this one if there is none in the home."""
+    """Return the nearest ancestor folder with a project file; `folder` itself if the home folder has none."""
     above, home = folder, os.path.realpath(os.path.expanduser("~"))
     while os.path.dirname(above) != above and above != home:
         if any(os.path.isfile(os.path.join(above, mark)) for mark in _MARKS):
@@ -58,7 +63,7 @@ def _project(folder: str) -> str:
 
 
 def module_roots(name: str) -> tuple[str, ...]:
-    """The working directory, and where the module's top-level package lies, unless that is installed."""
+    """Return the working directory, and the folder of the module's top-level package unless it is installed."""
     try:
         spec = importlib.util.find_spec(name.partition(".")[0])
     except (ImportError, ValueError):
@@ -71,10 +76,10 @@ def module_roots(name: str) -> tuple[str, ...]:
 
 
 def existing_roots(paths: Iterable[str]) -> tuple[str, ...]:
-    """Roots that somebody has named.
+    """Return the real paths of folders, without those inside another.
 
     Raises:
-        NotADirectoryError: one of them is no folder.
+        NotADirectoryError: one of them is not a folder.
     """
     found = []
     for path in paths:
@@ -85,7 +90,7 @@ def existing_roots(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _outermost(folders: Iterable[str]) -> tuple[str, ...]:
-    """Those that do not lie in another one, in their order."""
+    """Return the folders that are not inside another one, in order."""
     found = list(dict.fromkeys(folders))
     outer = outermost(found)
     return tuple(folder for folder in found if folder in outer)

@@ -1,1 +1,1 @@
-"""The restart rung: a small process that replaces the program where it can't be reloaded, and keeps its sockets."""
+"""Restarts: a small process that replaces the program when an edit can't be applied live, and keeps its sockets."""

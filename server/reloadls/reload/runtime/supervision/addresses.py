@@ -1,4 +1,4 @@
-"""How a listening socket is recognised in the program that comes after: by what it was asked to be bound to."""
+"""Recognise a listening socket in the next program, by the address it asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 __all__ = ["Address", "address_of", "is_listener", "same_address", "unix_path"]
 
 Address = tuple[int, str]
-"""The family, and the address as the program gave it."""
+"""The socket's family, and the address as the program gave it."""
 
 _FAMILIES: Final = frozenset(
     {socket.AF_INET, socket.AF_INET6} | ({socket.AF_UNIX} if hasattr(socket, "AF_UNIX") else set())
@@ -17,17 +17,17 @@ _FAMILIES: Final = frozenset(
 
 
 def is_listener(sock: socket.socket) -> bool:
-    """Whether it is of a kind that can be handed over."""
+    """Return whether the socket is of a kind that can be handed over."""
     return sock.family in _FAMILIES and sock.type == socket.SOCK_STREAM
 
 
 def address_of(sock: socket.socket, address: Any) -> Address:
-    """What `sock` was asked to be bound to."""
+    """Return the address that `sock` is about to be bound to."""
     return int(sock.family), _text(address)
 
 
 def unix_path(sock: socket.socket) -> str | None:
-    """The absolute path of a socket that has one."""
+    """Return the absolute path of a Unix socket; None for others."""
     if sock.family != getattr(socket, "AF_UNIX", None):
         return None
     name = sock.getsockname()
@@ -35,7 +35,7 @@ def unix_path(sock: socket.socket) -> str | None:
 
 
 def same_address(held: socket.socket, sock: socket.socket, address: Any) -> bool:
-    """Whether `sock` is asked to be bound to where `held` is."""
+    """Return whether binding `sock` to `address` is the same as where `held` is bound."""
     if held.family != sock.family or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False
     host, port = address[0], address[1]

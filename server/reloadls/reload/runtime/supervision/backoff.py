@@ -1,4 +1,4 @@
-"""How long to wait before a program that has crashed is tried again."""
+"""How long to wait before a crashed program is started again."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ __all__ = ["Backoff"]
 _FIRST_S: Final = 0.5
 _LONGEST_S: Final = 30.0
 _STEADY_S: Final = 10.0
-"""A program that was up for so long has not crashed as it began."""
+"""A program that ran for so long, in seconds, did not crash during its start."""
 
 
 class Backoff:
-    """Each crash doubles the wait, up to half a minute; one that ran for a while begins anew. Times in seconds."""
+    """Doubles the wait with each crash, up to 30 seconds; a crash after a steady run starts again. Times in seconds."""
 
     def __init__(self) -> None:
         self._crashes = 0
 
     def crashed(self, after: float) -> float:
-        """How long to wait now that it has crashed `after` so many seconds."""
+        """Return how long to wait after a crash.
+
+        Args:
+            after: how long the program had run, in seconds.
+        """
         if after >= _STEADY_S:
             self._crashes = 0
         self._crashes += 1
         return float(min(_FIRST_S * 2 ** (self._crashes - 1), _LONGEST_S))
 
     def reset(self) -> None:
-        """It is up."""
+        """The program works: the next crash waits the shortest time."""
         self._crashes = 0

@@ -1,4 +1,4 @@
-"""Messages, and descriptors with them, between the supervisor and the program."""
+"""Messages between the supervisor and the program, with file descriptors."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Message = dict[str, Any]
 _READ = 64 * 1024
 _MAX_FDS = 16
 _HIGHEST = 1024
-_ROOM = 32
+_RESERVED = 32
 
 
 def move_up(fd: int) -> int:
-    """Give a descriptor a high number and close it: programs that tidy up begin with `os.closerange(3, 256)`."""
+    """Move a descriptor to a high number, beyond those that programs close with `os.closerange(3, 256)`."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY or limit > _HIGHEST:
         limit = _HIGHEST
     try:
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(limit - _ROOM, 0))
-    except OSError:  # there are none left
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(limit - _RESERVED, 0))
+    except OSError:  # no descriptor is free
         return fd
     os.close(fd)
     return moved
 
 
 class Channel:
-    """One end of a connection: JSON lines. A message with `"fd": true` brings a descriptor."""
+    """One end of a connection that carries JSON lines. A message with `"fd": true` comes with a descriptor."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -45,21 +45,21 @@ class Channel:
 
     @staticmethod
     def pair() -> tuple[Channel, Channel]:
-        """Two ends."""
+        """Return two connected ends."""
         left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         return Channel(left), Channel(right)
 
     def moved_up(self) -> Channel:
-        """The same with a high descriptor; this one can't be used any more."""
+        """Return the same end with a high descriptor number; this object must not be used any more."""
         return Channel(socket.socket(fileno=move_up(self._socket.detach())))
 
     @property
     def cut_off(self) -> bool:
-        """Whether the program has closed this end's descriptor, whose number may be another file's by now."""
+        """Whether the program has closed the descriptor, whose number may now belong to another file."""
         return _file(self._socket) != self._file
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """Return the descriptor."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Channel:
         self._socket.close()
 
     def send(self, message: Message, fd: int | None = None) -> bool:
-        """Send one message, if the other end is there; whether it is."""
+        """Send one message; return False if the other end is closed."""
         whole = message if fd is None else {**message, "fd": True}
         data = json.dumps(whole).encode() + b"\n"
         if self.cut_off:
@@ -82,7 +82,7 @@ class Channel:
         return True
 
     def receive(self) -> list[tuple[Message, int | None]] | None:
-        """Wait for messages, each with its descriptor; None at the end."""
+        """Wait for messages, each with its descriptor; None if the other end is closed."""
         if self.cut_off:
             return None
         try:
@@ -114,7 +114,7 @@ class Channel:
 
 
 def _file(connection: socket.socket) -> tuple[int, int] | None:
-    """What a socket's descriptor leads to."""
+    """Return the identity of the file behind a socket's descriptor."""
     try:
         found = os.fstat(connection.fileno())
     except OSError:

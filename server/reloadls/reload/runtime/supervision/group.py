@@ -1,4 +1,4 @@
-"""Whether a signal was sent to the whole process group: then the program, which is in it, has it already."""
+"""Detect whether a signal was sent to the whole process group; the program, a member, then has it already."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _ANSWER_S: Final = 0.5
 
 
 class Group:
-    """A process of the group that takes no signal, so that the kernel shows which have been sent to it.
+    """A process in the group that blocks all signals, so that /proc shows which were sent to the group.
 
-    Nobody else sends it one. It ends when the supervisor does. Only on Linux; elsewhere no signal is known to be the
-    group's.
+    Nothing else sends it signals. It ends with the supervisor. Linux only; elsewhere `has` returns False.
 
     Args:
-        numbers: the signals that count.
+        numbers: the signals to detect.
     """
 
     def __init__(self, numbers: Collection[int]) -> None:
@@ -37,18 +36,18 @@ class Group:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
         try:
             between = os.fork()
-            if not between:  # so that the program is the supervisor's only child, as whoever looks for it expects
+            if not between:  # forked twice: the program must be the supervisor's only child, as process tools expect
                 _start(there, back)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(there)
         os.close(back)
         os.waitpid(between, 0)
-        told = os.read(self._answer, 16)
-        self._pid = int(told) if told.isdigit() else 0
+        answer = os.read(self._answer, 16)
+        self._pid = int(answer) if answer.isdigit() else 0
 
     def has(self, number: int) -> bool:
-        """Whether a signal that has come just now was sent to the group."""
+        """Return whether a signal that has just arrived was sent to the group."""
         if not self._pid or number not in self._numbers:
             return False
         try:
@@ -65,7 +64,7 @@ class Group:
         return True
 
     def forget(self) -> None:
-        """In the program's process."""
+        """Close the descriptors, in the program's process."""
         for descriptor in (self._ask, self._answer):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -73,7 +72,7 @@ class Group:
 
 
 def _start(ask: int, answer: int) -> None:
-    """In a process between: start the other one, and tell its number; never returns."""
+    """In the intermediate process: fork the helper, and write its pid; never returns."""
     try:
         pid = os.fork()
         if pid:
@@ -85,7 +84,7 @@ def _start(ask: int, answer: int) -> None:
 
 
 def _stand_by(ask: int, answer: int) -> None:
-    """In that process: take no signal but those that were seen; never returns."""
+    """In the helper process: consume each signal that was detected; never returns."""
     try:
         low, high = sorted((ask, answer))
         os.closerange(0, low)

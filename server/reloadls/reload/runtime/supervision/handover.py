@@ -1,7 +1,7 @@
-"""In the program: what listens is made known to the supervisor, and what the one before listened on is taken over.
+"""Pass listening sockets from one run of the program to the next, inside the program.
 
-The calls of `socket.socket` stand for the system's: asyncio, http.server and all else in Python go through them. A
-socket that C code makes by itself can't be handed over (uvloop is helped, see `uvloop_sockets`).
+The methods of `socket.socket` are patched; asyncio, http.server and everything else in Python use them. Sockets that C
+code creates can't be handed over, except uvloop's (see `uvloop_sockets`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .uvloop_sockets import prepare_uvloop
 __all__ = ["Handover", "Key"]
 
 Key = tuple[int, str, int]
-"""Family, address, and which of those bound to the same it is."""
+"""Family, address, and a counter for sockets bound to the same address."""
 
 _PLAIN = {name: getattr(socket.socket, name) for name in ("accept", "bind", "close", "listen")}
 _UNLINK = os.unlink
@@ -33,11 +33,11 @@ _SPIN_S = 0.005
 
 
 class Handover:
-    """In force from `install` on, in this process only.
+    """Patches this process's sockets, from `install` on.
 
     Args:
-        channel: to the supervisor.
-        held: what the program before listened on: key -> descriptor. They are this object's from now on.
+        channel: the connection to the supervisor.
+        held: the sockets of the previous program, key → descriptor. This object owns them.
     """
 
     def __init__(self, channel: Channel, held: Mapping[Key, int]) -> None:
@@ -52,10 +52,10 @@ class Handover:
         self._pid = os.getpid()
         self._draining = False
         self._elsewhere: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        """Those whose connections C code accepts."""
+        """Sockets whose connections C code accepts."""
 
     def install(self) -> None:
-        """Begin."""
+        """Patch `socket.socket` and `os.unlink`."""
         kind: Any = socket.socket
         ours = self
 
@@ -73,31 +73,31 @@ class Handover:
 
         kind.bind, kind.listen, kind.accept, kind.close = bind, listen, accept, close
         os.unlink = os.remove = self.unlink
-        if _UNLINK in os.supports_dir_fd:  # `shutil.rmtree` is safe against links only where it finds this there
+        if _UNLINK in os.supports_dir_fd:  # `shutil.rmtree` needs this to be safe against links
             os.supports_dir_fd.add(self.unlink)
         prepare_uvloop(self._elsewhere.add)
 
     @property
     def idle(self) -> bool:
-        """Whether no connection is open, or about to be, that was accepted here."""
+        """Whether no accepted connection is open or about to be."""
         return not self._accepting and all(sock.fileno() < 0 for sock in list(self._served))
 
     def drain(self) -> None:
-        """Accept nothing any more: the one after does."""
+        """Accept no more connections; the next program does."""
         self._draining = True
         for sock in list(self._elsewhere):
             if sock.fileno() >= 0:
                 _stop_accepting(sock)
 
     def drop_unclaimed(self) -> None:
-        """What was not taken over by now won't be."""
+        """Close the sockets that the program has not used by now."""
         while self._held:
             _PLAIN["close"](self._held.popitem()[1])
 
-    # -- what the program calls
+    # -- the patched methods
 
     def bind(self, sock: socket.socket, address: Any) -> None:
-        """As `socket.socket.bind`."""
+        """Like `socket.socket.bind`, but use the previous program's socket if it has the same address."""
         if not self._handles(sock):
             _PLAIN["bind"](sock, address)
             return
@@ -119,13 +119,13 @@ class Handover:
         self._bound[sock] = key
 
     def listen(self, sock: socket.socket, *backlog: int) -> None:
-        """As `socket.socket.listen`."""
+        """Like `socket.socket.listen`; sends the socket to the supervisor."""
         if (
             sock in self._bound
             and self._handles(sock)
             and os.get_blocking(sock.fileno()) != (sock.gettimeout() is None)
         ):
-            # It is one object with that of the program before: not touched, unless this one wants it otherwise.
+            # The socket shares its flags with the previous program's: change them only if this program needs it.
             sock.settimeout(sock.gettimeout())
         _PLAIN["listen"](sock, *backlog)
         key = self._bound.get(sock)
@@ -134,7 +134,7 @@ class Handover:
             self._channel.send({"type": "listening", "key": list(key)}, sock.fileno())
 
     def accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
-        """As `socket.socket.accept`."""
+        """Like `socket.socket.accept`; while draining, leaves connections to the next program."""
         if sock not in self._announced or not self._handles(sock):
             accepted: tuple[socket.socket, Any] = _PLAIN["accept"](sock)
             return accepted
@@ -152,7 +152,7 @@ class Handover:
         return accepted
 
     def close(self, sock: socket.socket) -> None:
-        """As `socket.socket.close`."""
+        """Like `socket.socket.close`; notifies the supervisor."""
         _PLAIN["close"](sock)
         if sock in self._announced and sock.fileno() < 0 and os.getpid() == self._pid:
             key = self._announced.pop(sock)
@@ -160,12 +160,12 @@ class Handover:
                 self._channel.send({"type": "closed", "key": list(key)})
 
     def unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
-        """As `os.unlink`, but for the path of a socket on which another process listens, or this one will."""
+        """Like `os.unlink`, but keeps the path of a socket that another process listens on, or this one will."""
         if dir_fd is None and isinstance(path, (str, bytes, os.PathLike)) and self._is_kept(path):
             return
         _UNLINK(path, dir_fd=dir_fd)
 
-    # --
+    # -- internals
 
     def _handles(self, sock: socket.socket) -> bool:
         return is_listener(sock) and os.getpid() == self._pid
@@ -182,17 +182,17 @@ class Handover:
 
 
 def _stop_accepting(sock: socket.socket) -> None:
-    """Have whoever accepts from `sock` by its descriptor find nothing there any more."""
+    """Replace the socket behind `sock`'s descriptor, so that C code accepts no more connections from it."""
     silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.closing(silent), contextlib.suppress(OSError):  # only Linux can do it
-        _PLAIN["bind"](silent, "")  # a name that the system chooses, and nobody knows
+    with contextlib.closing(silent), contextlib.suppress(OSError):  # only supported on Linux
+        _PLAIN["bind"](silent, "")  # an abstract name chosen by the system
         _PLAIN["listen"](silent)
         silent.setblocking(False)
         os.dup2(silent.fileno(), sock.fileno(), inheritable=False)
 
 
 def _refuse(sock: socket.socket) -> None:
-    """Leave a connection to the next process: raise BlockingIOError where the caller can take it, else never return."""
+    """Leave a connection to the next process: raise BlockingIOError if the caller handles it, else block for ever."""
     caller = sys._getframe(3)
     if sock.gettimeout() is not None or caller.f_code.co_name == "get_request":
         if sock.gettimeout() != 0:

@@ -1,4 +1,4 @@
-"""In a worker of a supervised program: a restart is asked of the program's first process, which asks the supervisor."""
+"""Request restarts from a worker: the program's first process forwards them to the supervisor."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _ID: Final = 1
 
 
 class Leader:
-    """What a worker has for a supervisor. All workers may ask: the first one's restart is that of all.
+    """A worker's connection to its supervisor. Every worker may request a restart; one restart replaces all.
 
     Args:
         pid: the program's first process.
-        keep: the codes of notes for which the program is not started anew.
+        keep: the codes of notes that cause no restart.
     """
 
     def __init__(self, pid: int, keep: Collection[str]) -> None:
@@ -35,21 +35,21 @@ class Leader:
 
     @property
     def leader_args(self) -> tuple[int, tuple[str, ...]]:
-        """What it is made of, for a process that is spawned."""
+        """The arguments for the `Leader` of a spawned process."""
         return self._pid, self._keep
 
     def restarts_for(self, report: ReloadReport) -> bool:
-        """Whether a report makes the supervisor start the program anew."""
+        """Return whether a report makes the supervisor restart the program."""
         codes = RESTART_CODES.difference(self._keep)
         return report.status == "restartRequired" or any(note.code in codes for note in report.notes)
 
     def request_restart(self, report: ReloadReport | None) -> None:
-        """Have the program started anew, with all its workers."""
+        """Have the program restarted, with all its workers."""
         del report
-        with contextlib.suppress(OSError, ValueError):  # it is being replaced already, or ends
+        with contextlib.suppress(OSError, ValueError):  # it is already being replaced, or is ending
             connection = connect(self._pid, targets_folder())
             if connection is None:
-                _log.warning("process %d, the program's first, can't be asked for a restart: restart it", self._pid)
+                _log.warning("requesting a restart failed: process %d does not answer; restart it", self._pid)
                 return
             with connection:
                 connection.settimeout(_ANSWER_S)
@@ -60,4 +60,4 @@ class Leader:
                         return
 
     def settled(self) -> None:
-        """The program's first process knows by itself."""
+        """Do nothing: the program's first process reports this itself."""

@@ -1,4 +1,4 @@
-"""In the program: the connection to its supervisor, read by a thread of its own. The program ends with either."""
+"""The program's connection to its supervisor, read by a thread. If either process ends, so does the other."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _PARENT_S = 1.0
 
 
 class Link:
-    """What the program and its supervisor say to each other.
+    """Messages between the program and its supervisor.
 
     Args:
         channel: the program's end.
         handover: its listening sockets.
-        supervisor: the supervisor's process.
+        supervisor: the supervisor's pid.
         drain_s: how long the program may take to end, in seconds.
-        keep: the codes of notes for which the program is not started anew.
+        keep: the codes of notes that cause no restart.
     """
 
     def __init__(
@@ -44,46 +44,46 @@ class Link:
         self._announce: Callable[[ReloadReport], None] = lambda _: None
 
     def begin(self, announce: Callable[[ReloadReport], None]) -> None:
-        """Listen to the supervisor.
+        """Start receiving messages.
 
         Args:
-            announce: tells of a report that is not the engine's.
+            announce: publishes a report that is not the engine's.
         """
         self._announce = announce
-        # Before the program runs: it may begin with closing all descriptors, the one of an import under way too.
-        from .parent_process import die_with_parent  # noqa: PLC0415 - ctypes is for programs that have a supervisor
+        # Before the program runs: it may begin by closing all descriptors, including one of an import in progress.
+        from .parent_process import die_with_parent  # noqa: PLC0415 - imports ctypes; only needed with a supervisor
 
         die_with_parent(self._supervisor)
         self._handover.install()
         threading.Thread(target=self._listen, name="reloadls-link", daemon=True).start()
 
     def request_restart(self, report: ReloadReport | None) -> None:
-        """Have the program started anew."""
+        """Have the program restarted; the report's modules are named in the next report."""
         modules = () if report is None else report.modules
         statuses = ("restartRequired", "skipped") if report and report.status == "restartRequired" else ("reloaded",)
         changed = [[each.name, each.path] for each in modules if each.status in statuses]
         self._channel.send({"type": "restart", "modules": changed})
 
     def restarts_for(self, report: ReloadReport) -> bool:
-        """Whether a report makes the supervisor start the program anew."""
+        """Return whether a report makes the supervisor restart the program."""
         wanted = report.status == "restartRequired" or any(note.code in self._codes for note in report.notes)
         return wanted and not self._channel.cut_off
 
     @property
     def leader_args(self) -> tuple[int, tuple[str, ...]]:
-        """What a worker's `Leader` is made of."""
+        """The arguments for a worker's `Leader`."""
         return self._pid, self._keep
 
     def ready(self) -> None:
-        """Changes are taken up from now on."""
+        """Changes are applied from now on."""
         self._channel.send({"type": "ready"})
 
     def import_failed(self) -> None:
-        """The program ends by what an import of its modules raised."""
+        """The program is ending because an import of its modules failed."""
         self._channel.send({"type": "importFailed"})
 
     def settled(self) -> None:
-        """No restart is wanted any more."""
+        """Cancel a requested restart: it is no longer needed."""
         self._channel.send({"type": "settled"})
 
     def _listen(self) -> None:
@@ -91,7 +91,7 @@ class Link:
             for message, _ in messages:
                 self._handle(message)
         while self._channel.cut_off and os.getppid() == self._supervisor:
-            time.sleep(_PARENT_S)  # the program has closed our descriptor: it can't be started anew, but it goes on
+            time.sleep(_PARENT_S)  # the program closed our descriptor: it can't be restarted, but continues
         self._end()
 
     def _handle(self, message: Message) -> None:
@@ -109,14 +109,14 @@ class Link:
                 self._announce(_restart_failed(message["reason"]))
 
     def _until_drained(self) -> None:
-        # What was accepted a moment ago may not have been read yet, or is not seen from here.
+        # A connection accepted a moment ago may not have been read yet, or is not visible from here.
         time.sleep(_SETTLE_S)
         while not self._handover.idle:
             time.sleep(_LOOK_S)
         self._channel.send({"type": "drained"})
 
     def _end(self) -> None:
-        """The supervisor is gone: nobody would end this process."""
+        """Terminate the program: without its supervisor nothing else would."""
         if os.getpid() != self._pid:
             return
         os.kill(self._pid, signal.SIGTERM)
@@ -125,7 +125,7 @@ class Link:
 
 
 def _restarted(modules: list[ModuleReport], duration_ms: float) -> ReloadReport:
-    from reloadls.reload.runtime.live.reports import restarted_report  # noqa: PLC0415 - not before the program runs
+    from reloadls.reload.runtime.live.reports import restarted_report  # noqa: PLC0415 - after the program's start
 
     return restarted_report(modules, duration_ms)
 

@@ -1,4 +1,4 @@
-"""Ending with the process above."""
+"""End this process when its parent ends."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the system end this process with its parent, even if no thread of it gets a turn."""
+    """Have the system end this process with its parent, even if none of its threads runs.
+
+    Args:
+        parent: the parent's pid.
+    """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
         libc: Any = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:  # it has ended in this moment
+    if os.getppid() != parent:  # it ended just now
         os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""One run of the program, as its supervisor sees it."""
+"""One run of the program, as seen by its supervisor."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ __all__ = ["Process", "describe_status", "end_like"]
 
 @dataclass(eq=False)
 class Process:
-    """A child, and how far it has come. Times are those of `time.monotonic`, in seconds."""
+    """A child process and its state. Times are those of `time.monotonic`, in seconds."""
 
     pid: int
     channel: Channel
     handed: frozenset[Key] = frozenset()
-    """What it was given to take over."""
+    """The sockets it received from the previous program."""
     changed: list[list[str]] = field(default_factory=list)
-    """The modules that made it necessary: name and path."""
+    """The modules that caused the restart: name and path."""
     begun: float = field(default_factory=time.monotonic)
     begun_at: float = field(default_factory=time.time)
-    """The same, since the epoch."""
+    """The start time, in seconds since the epoch."""
     listens: set[Key] = field(default_factory=set)
     taken_at: float | None = None
-    """When it first listened on something that was handed over."""
+    """When it first listened on a socket that it received."""
     ready: bool = False
     """Whether its runtime works."""
     up: bool = False
-    """Whether it does the program's work."""
+    """Whether it serves."""
     connected: bool = True
     import_failed: bool = False
-    """Whether it ended by what an import of its modules raised."""
+    """Whether it ended because an import of its modules failed."""
     terminate_at: float | None = None
     kill_at: float | None = None
     status: int | None = None
-    """How it ended, as `os.waitpid` has it."""
+    """The exit status, as from `os.waitpid`."""
 
     def signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send a signal, unless it has ended."""
         if self.status is None:
             os.kill(self.pid, number)
 
     def is_in_our_group(self) -> bool:
-        """Whether what is sent to this process's group is sent to that one, too."""
+        """Return whether it is in this process's group, and so receives the group's signals."""
         try:
             return os.getpgid(self.pid) == os.getpgrp()
         except ProcessLookupError:
             return False
 
     def reap(self) -> bool:
-        """Whether it has ended."""
+        """Return whether it has ended."""
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -62,7 +62,7 @@ class Process:
         return self.status is not None
 
     def end_when_due(self, now: float) -> None:
-        """Send it SIGTERM and SIGKILL when their times have come."""
+        """Send SIGTERM and SIGKILL when they are due."""
         if self.terminate_at is not None and now >= self.terminate_at:
             self.terminate_at = None
             self.signal(signal.SIGTERM)
@@ -72,13 +72,13 @@ class Process:
 
     @property
     def next_time(self) -> float | None:
-        """When `end_when_due` has something to do."""
+        """When `end_when_due` must be called next."""
         times = [each for each in (self.terminate_at, self.kill_at) if each is not None]
         return min(times, default=None)
 
 
 def describe_status(status: int) -> str:
-    """How a process ended, for a person."""
+    """Return how a process ended, as text."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:
@@ -89,14 +89,14 @@ def describe_status(status: int) -> str:
 
 
 def end_like(status: int) -> int:
-    """The exit code of a process that ended so; one that was ended by a signal ends this process by the same."""
+    """Return the exit code for a status; if a signal ended the process, end this one by the same signal."""
     if not os.WIFSIGNALED(status):
         return os.WEXITSTATUS(status)
     number = os.WTERMSIG(status)
     try:
-        import resource  # noqa: PLC0415 - only here
+        import resource  # noqa: PLC0415 - not on Windows
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program has left its own
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program has written its own core file
         if number != signal.SIGKILL:
             signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})

@@ -1,4 +1,4 @@
-"""The supervisor's signals: noted, to be read when it suits, and as they were in the program that it starts."""
+"""The supervisor's signals: recorded for its loop, and restored in the program it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 
 
 class Signals:
-    """Notes signals from `begin` on. `fileno` becomes readable with each."""
+    """Records signals from `begin` on. `fileno` becomes readable with each."""
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
@@ -28,7 +28,7 @@ class Signals:
             os.set_blocking(fd, False)
 
     def begin(self) -> None:
-        """Note those that are not ignored."""
+        """Record the signals that are not ignored."""
         for number in (*_passed_on(), signal.SIGCHLD):
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN or number == signal.SIGCHLD:
@@ -37,34 +37,34 @@ class Signals:
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def watch_group(self) -> None:
-        """From now on it is known which were sent to the whole group."""
+        """From now on, detect which signals are sent to the whole group."""
         self._group.begin()
 
     def fileno(self) -> int:
-        """What becomes readable."""
+        """Return the descriptor that becomes readable."""
         return self._read
 
     def take(self) -> list[int]:
-        """Those that have come, SIGCHLD left out."""
+        """Return the recorded signals, except SIGCHLD."""
         try:
             return [number for number in os.read(self._read, 4096) if number != signal.SIGCHLD]
         except BlockingIOError:
             return []
 
     def sent_to_group(self, number: int) -> bool:
-        """Whether one that has come was sent to the program, too."""
+        """Return whether the program has received the signal, too."""
         return self._group.has(number) or came_from_terminal(number)
 
     def hold(self) -> None:
-        """Let none in, until `release`: a child must not take its parent's."""
+        """Block signals until `release`, so that a new child does not handle its parent's."""
         signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
 
     def release(self) -> None:
-        """Let them in again."""
+        """Unblock signals."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._before)
 
     def restore(self) -> None:
-        """In the child: everything is as it was before."""
+        """In the child: restore the previous handlers."""
         signal.set_wakeup_fd(-1)
         self._group.forget()
         for number, before in self._before.items():
@@ -74,13 +74,13 @@ class Signals:
 
 
 def _passed_on() -> list[int]:
-    """The signals that are meant for the program."""
+    """Return the signals to forward to the program."""
     real_time = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
     return [*(getattr(signal, name) for name in _NAMES), *real_time]
 
 
 def came_from_terminal(number: int) -> bool:
-    """Whether a signal is one that a terminal sends, and we are what runs there: then the program has it already."""
+    """Return whether the terminal sent the signal to its foreground group, which includes the program."""
     if number not in _BY_TERMINAL:
         return False
     try:

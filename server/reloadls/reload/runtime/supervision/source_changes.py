@@ -1,4 +1,4 @@
-"""Whether any source file has changed, while no program is there to watch its own."""
+"""Detect whether a source file has changed, while no program runs that would watch its own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ Stamp = tuple[int, int, int]
 
 
 class SourceChanges:
-    """Compares the files below some folders with what they were: only for a while, so it looks again and again."""
+    """Compares the files below some folders with their previous state. It polls, and only runs for a short time.
+
+    Args:
+        roots: the folders.
+    """
 
     def __init__(self, roots: Iterable[str]) -> None:
         self._roots = tuple(roots)
         self._known = self._look()
 
     def changed(self) -> bool:
-        """Whether something has changed since the last time."""
+        """Return whether a file has changed since the last call."""
         before, self._known = self._known, self._look()
         return before != self._known
 
     def changed_since(self, begun_at: float) -> bool:
-        """Whether some Python file was written since then, in seconds since the epoch, and before the last look."""
+        """Return whether a Python file was written after `begun_at` (seconds since the epoch), as of the last scan."""
         return any(stamp[0] > begun_at * 1e9 for path, stamp in self._known.items() if path.endswith(".py"))
 
     def _look(self) -> dict[str, Stamp]:

@@ -1,8 +1,8 @@
-"""The process above the program: starts it, replaces it where it must be, and ends as it ends.
+"""The process above the program: starts it, replaces it when an edit requires that, and ends as it ends.
 
-The next one is started first, with the listening sockets of the one that runs, and that one is drained once the next
-has taken them over: no connection is refused. A program that does not listen is ended first. Its children are forks:
-what listens is theirs from the start, and they need not load the interpreter again.
+The replacement starts first and receives the listening sockets of the running program. Once it listens on them, the old
+one is drained, so no connection is refused. A program without listening sockets ends first. Children are forks: they
+inherit the sockets, and need not start a new interpreter.
 """
 
 from __future__ import annotations
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
     from .link import Link
 
 __all__ = ["Supervisor"]
-
 _ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 _OTHERS_S: Final = 2.0
-"""How long a program that has taken over one socket may take for the others, in seconds."""
+"""How long a program that listens on one of its sockets may take for the others, in seconds."""
 _UP_S: Final = 10.0
-"""After how long a program that takes over nothing counts as up, in seconds."""
+"""After how long a program that listens on none of its sockets counts as up, in seconds."""
 _LET_FINISH_S: Final = 2.0
-"""How long open connections may go on before a program that handles SIGTERM is sent it, in seconds."""
+"""How long open connections may take before a program that handles SIGTERM is sent it, in seconds."""
 _LOOK_S: Final = 0.25
 
 
 class Supervisor:
-    """Supervises one program; `run` returns the exit code, and in each child the child's link to here."""
+    """Supervises one program. `run` returns the exit code; in each child it returns the child's link to the supervisor.
+
+    Args:
+        options: of `reloadls run`.
+    """
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
@@ -55,9 +58,9 @@ class Supervisor:
         self._source_changes: SourceChanges | None = None
         self._changed: list[list[str]] = []
         self._restart_due = False
-        """A restart is due as soon as the one that runs has ended."""
+        """Restart as soon as the running program has ended."""
         self._ending: int | None = None
-        """The signal that ends it all."""
+        """The signal that ends the supervisor."""
         self._last_status = 0
 
     def run(self) -> int | Link:
@@ -65,7 +68,7 @@ class Supervisor:
         self._signals.begin()
         if (link := self._start()) is not None:
             return link
-        self._signals.watch_group()  # after the program, which need not wait for it
+        self._signals.watch_group()  # after the program's start, which need not wait for it
         while True:
             self._wait()
             for number in self._signals.take():
@@ -79,7 +82,7 @@ class Supervisor:
             ):
                 return end_like(self._last_status)
 
-    # -- what happens
+    # -- events
 
     @property
     def _processes(self) -> list[Process]:
@@ -105,7 +108,7 @@ class Supervisor:
             self._ending = number
             self._retry_at = None
             if not self._processes:
-                self._last_status = number  # as if a program had been ended by it
+                self._last_status = number  # as if the signal had ended a program
         of_group = self._signals.sent_to_group(number)
         for process in self._processes:
             if not (of_group and process.is_in_our_group()):
@@ -171,7 +174,7 @@ class Supervisor:
     # -- the program
 
     def _start(self) -> Link | None:
-        """Start it; in the child, return the link."""
+        """Start the program; in the child, return the link."""
         self._source_changes = None
         ours, theirs = Channel.pair()
         supervisor = os.getpid()
@@ -190,7 +193,7 @@ class Supervisor:
         return None
 
     def _become_child(self, channel: Channel, supervisor: int) -> Link:
-        from .link import Link  # noqa: PLC0415 - only the program needs it
+        from .link import Link  # noqa: PLC0415 - only needed in the program
 
         for process in self._processes:
             process.channel.close()
@@ -221,7 +224,7 @@ class Supervisor:
         return now - process.begun >= _UP_S
 
     def _replace(self, process: Process) -> None:
-        """The next one does the work from now on."""
+        """Make the next process the current one, and drain the old one."""
         old, self._current, self._next = self._current, process, None
         self._report_up(process)
         if old is not None:
@@ -240,7 +243,7 @@ class Supervisor:
     def _drain(self, process: Process) -> None:
         now = time.monotonic()
         process.kill_at = now + self._options.drain_s
-        # What it answers sets the time; if it does not answer, it is sent SIGTERM all the same.
+        # The program's answer adjusts the time; without an answer it is still sent SIGTERM.
         process.terminate_at = min(now + _LET_FINISH_S, process.kill_at)
         process.channel.send({"type": "drain"})
 
@@ -264,24 +267,24 @@ class Supervisor:
         now = time.monotonic()
         wait = self._backoff.crashed(now - process.begun)
         self._retry_at = now + wait
-        goes_on = "the one before runs on; " if self._current is not None else ""
+        goes_on = "the previous one keeps running; " if self._current is not None else ""
         how = describe_status(process.status)
-        text = f"the program ended with {how}; {goes_on}next try in {wait:g} s, or when a file changes"
+        text = f"the program ended with {how}; {goes_on}retrying in {wait:g} s, or when a file changes"
         self._source_changes = SourceChanges(self._roots())
-        if process.import_failed and self._current is None:  # it will fail again, until a file is another one
+        if process.import_failed and self._current is None:  # it would fail again until a file changes
             self._retry_at = now if self._source_changes.changed_since(process.begun_at) else None
-            text = f"the program could not be loaded; {goes_on}next try when a file changes"
+            text = f"the program could not be imported; {goes_on}retrying when a file changes"
         print_line("crashed", text, quiet=self._options.quiet)
         if self._current is not None:
             self._current.channel.send({"type": "restartFailed", "reason": f"it ended with {how}"})
 
     def _roots(self) -> tuple[str, ...]:
-        from reloadls.reload.runtime.start.roots import roots_of  # noqa: PLC0415 - only after a crash
+        from reloadls.reload.runtime.start.roots import roots_of  # noqa: PLC0415 - only needed after a crash
 
         options = self._options
         return roots_of(options.program, options.roots, is_module=options.is_module)
 
-    # -- its sockets
+    # -- sockets
 
     def _take_socket(self, process: Process, key: Key, fd: int | None) -> None:
         process.listens.add(key)
@@ -306,7 +309,7 @@ def _key(message: Message) -> Key:
 
 
 def _readable(channel: Channel) -> bool:
-    """Whether a message waits. Not `select.select`, which refuses descriptors above 1023."""
+    """Return whether a message is waiting. Not `select.select`, which rejects descriptors above 1023."""
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     return bool(poll.poll(0))

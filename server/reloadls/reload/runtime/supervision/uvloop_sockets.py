@@ -1,4 +1,4 @@
-"""Listening sockets of uvloop, which makes its own in C: here Python makes them, so that they can be handed over."""
+"""Create uvloop's listening sockets in Python, so that they can be handed over; uvloop itself uses C."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["prepare_uvloop"]
 
 
 def prepare_uvloop(note: Callable[[socket.socket], None]) -> None:
-    """Have its loops listen on sockets made by Python, once it is imported.
+    """Have uvloop's event loops listen on sockets made by Python, once uvloop is imported.
 
     Args:
-        note: told of each of them: connections to it are accepted where Python doesn't see it.
+        note: called with each socket; C code accepts its connections.
     """
     sys.meta_path.insert(0, _Finder(note))
 
 
 class _Finder:
-    """Finds uvloop as always, and changes its loop when it has been loaded."""
+    """Finds uvloop as usual, and patches its loop after the import."""
 
     def __init__(self, note: Callable[[socket.socket], None]) -> None:
         self._note = note
@@ -30,7 +30,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As `importlib.abc.MetaPathFinder.find_spec`; None for all but uvloop."""
+        """Like `importlib.abc.MetaPathFinder.find_spec`; None for every module but uvloop."""
         if name != "uvloop":
             return None
         sys.meta_path.remove(self)
@@ -55,7 +55,7 @@ def _change(kind: Any, note: Callable[[socket.socket], None]) -> None:
         if not isinstance(host, str) or not isinstance(port, int) or _asks_for_more(options):
             return await plain(loop, factory, host, port, **options)
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        if len(found) != 1:  # it takes one socket only
+        if len(found) != 1:  # `sock=` takes a single socket
             return await plain(loop, factory, host, port, **options)
         listening = _listen(found[0], options.get("backlog", 100))
         note(listening)

@@ -1,4 +1,4 @@
-"""Which files changed since a moment, by their stamps: for what nobody watched then."""
+"""Find files that changed while nothing watched them, by their timestamps."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Final
 __all__ = ["TICK_S", "changed_since"]
 
 TICK_S: Final = 0.02
-"""How coarse the stamps of files may be, in seconds."""
+"""How coarse file timestamps may be, in seconds."""
 
 
 def changed_since(paths: Iterable[str], since: float) -> tuple[list[str], list[str]]:
-    """Those of `paths` that were written at or after `since`, and those that are gone.
+    """Return the files written at or after a time, and the files that don't exist.
 
     Args:
         paths: files.
         since: seconds since the epoch.
+
+    Returns:
+        The written files, and the missing ones.
     """
     written, gone = [], []
     for path in paths:
@@ -28,7 +31,7 @@ def changed_since(paths: Iterable[str], since: float) -> tuple[list[str], list[s
         except OSError:
             continue
         else:
-            # ctime can't be set by hand: an older file that is moved here has changed, too.
+            # ctime can't be set: an older file that is moved here has changed, too.
             if max(status.st_mtime, status.st_ctime) >= since - TICK_S:
                 written.append(path)
     return written, gone

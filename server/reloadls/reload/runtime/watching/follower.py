@@ -1,8 +1,8 @@
-"""A forked or spawned process asks the process that it comes from what has changed, instead of watching as well.
+"""Follow the process this one was forked or spawned from, which reports changes, instead of watching as well.
 
-The kernel gives each user few inotify instances (128 by default), and a program may have more workers than that. The
-one that watches is the *leader*; it is asked over its own target's socket. Once it has ended, or does not answer, its
-followers watch by themselves.
+The kernel limits inotify instances per user (128 by default), and a program may have more workers than that. The
+process that watches is the *leader*; followers connect to its target socket. If it ends or does not answer, they watch
+by themselves.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from .changed import changed_since
 __all__ = ["CHANGED", "STATUS", "Follower", "follow", "to_wire", "connect"]
 
 CHANGED: Final = "reload/didChangeFiles"
-"""Tells a follower what has changed."""
+"""Notifies a follower of changes."""
 STATUS: Final = "reload/didChangeWatching"
-"""Tells a follower how watching goes."""
+"""Notifies a follower of the state of watching."""
 _AT_ONCE: Final = 1000
-"""How many files are told in one message, and asked for in one."""
+"""How many files one message may contain."""
 _COMES_S: Final = 6.0
-"""How long a leader that does not listen yet is waited for, in seconds: it may be starting itself."""
+"""How long to wait for a leader that is not listening yet, in seconds: it may be starting."""
 _STEP_S: Final = 0.02
 _LATE_S: Final = 1.0
-"""How long after a change it is told at the latest, in seconds."""
+"""The largest delay between a change and its notification, in seconds."""
 _ANSWERS_S: Final = 5.0
-"""A leader that does not answer for so long, in seconds, is not followed any more."""
+"""A leader that does not answer within this time, in seconds, is not followed any more."""
 
 Json = dict[str, Any]
 
@@ -54,16 +54,19 @@ async def follow(
     debounce: float,
     since: float,
 ) -> Follower | None:
-    """Follow the first of these processes that watches `roots`; None if none does.
+    """Follow the first process that watches `roots`.
 
     Args:
-        leaders: process numbers, of those that run longest first.
-        folder: where programs listen.
-        roots: what is to be watched.
-        on_changes: called with what has changed.
-        on_status: called when how watching goes has changed.
-        debounce: how long a file that has just changed is given to be written, in seconds.
-        since: from when on changes count, in seconds since the epoch.
+        leaders: pids, oldest process first.
+        folder: the folder of the programs' sockets.
+        roots: the folders to watch.
+        on_changes: receives the changes.
+        on_status: called when the state of watching has changed.
+        debounce: how long to wait for a recently changed file to be complete, in seconds.
+        since: ignore changes before this time, in seconds since the epoch.
+
+    Returns:
+        The follower; None if none of them watches `roots`.
     """
     loop = asyncio.get_running_loop()
     left, end = list(leaders) if sys.platform == "linux" else [], loop.time() + _COMES_S
@@ -82,16 +85,16 @@ async def follow(
 
 
 class Follower:
-    """Tells what a leader tells. Made and used on one event loop.
+    """Passes on the changes that a leader reports. Created and used on one event loop.
 
     Args:
-        leader: its process number.
-        connection: to it.
-        roots: what is to be watched.
-        on_changes: called with what has changed.
-        on_status: called when how watching goes has changed.
-        debounce: how long a file that has just changed is given to be written, in seconds.
-        since: from when on changes count, in seconds since the epoch.
+        leader: its pid.
+        connection: the connection to it.
+        roots: the folders to watch.
+        on_changes: receives the changes.
+        on_status: called when the state of watching has changed.
+        debounce: how long to wait for a recently changed file to be complete, in seconds.
+        since: ignore changes before this time, in seconds since the epoch.
     """
 
     def __init__(
@@ -109,11 +112,11 @@ class Follower:
         self._leader = leader
         self._watch = -1
         self.lost = asyncio.Event()
-        """Set once the leader tells nothing any more."""
+        """Set when the leader sends nothing any more."""
         self.refused = False
-        """Whether it said that it can't be followed."""
+        """Whether the leader has refused to be followed."""
         self.confirmed = since
-        """All that changed before this time has been told, in seconds since the epoch."""
+        """All changes before this time have been received, in seconds since the epoch."""
         self._roots = roots
         self._on_changes = on_changes
         self._on_status = on_status
@@ -128,13 +131,13 @@ class Follower:
         self._lock = asyncio.Lock()
 
     async def start(self) -> bool:
-        """Whether it can be followed: then what changes from now on is told."""
+        """Connect; return whether the leader reports changes from now on."""
         try:
             reader, self._writer = await asyncio.open_unix_connection(sock=self.connection)
         except OSError:
             return False
         self._reading = asyncio.create_task(self._read(reader), name="reloadls-follow")
-        # A child of the leader may keep its end of the connection open: so its end is not enough.
+        # The connection's end is not enough: a child of the leader may have inherited its descriptor.
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 self._watch = os.pidfd_open(self._leader)
@@ -142,7 +145,7 @@ class Follower:
         return await self._request([])
 
     async def stop(self) -> None:
-        """Tell nothing more."""
+        """Disconnect, and pass nothing on any more."""
         self.lost.set()
         if self._watch >= 0:
             asyncio.get_running_loop().remove_reader(self._watch)
@@ -157,7 +160,11 @@ class Follower:
         self.connection.close()
 
     async def cover(self, loaded: Iterable[str]) -> None:
-        """See to it that these files are watched, and that the leader is still there."""
+        """Have the leader watch these files, and check that it still answers.
+
+        Args:
+            loaded: the files the program has loaded.
+        """
         new = [path for path in loaded if path not in self._known]
         self._known.update(new)
         for begin in range(0, len(new) or 1, _AT_ONCE):
@@ -168,22 +175,22 @@ class Follower:
         changes = [FileChange(Path(path), "modified") for path in written]
         changes += [FileChange(Path(path), "deleted") for path in gone]
         if changes:
-            await asyncio.sleep(self._debounce)  # it may be being written
+            await asyncio.sleep(self._debounce)  # the file may be incomplete
             self._on_changes(changes)
 
     def forget(self) -> None:
-        """In a forked child: let go of what is the parent's. On any thread."""
+        """In a forked child: close what belongs to the parent. Thread-safe."""
         self.connection.close()
         if self._watch >= 0:
             os.close(self._watch)
             self._watch = -1
 
     def status(self) -> Json:
-        """How the leader's watching goes."""
+        """Return the state of the leader's watching."""
         return {**self._status, "problems": list(self._status["problems"])}
 
     async def _request(self, paths: list[str]) -> bool:
-        """Have the leader watch these; whether it does."""
+        """Ask the leader to watch these files; return whether it does."""
         assert self._writer is not None
         params = {"roots": list(map(to_uri, self._roots)), "files": list(map(to_uri, paths))}
         async with self._lock:
@@ -211,15 +218,15 @@ class Follower:
         try:
             while data := await reader.read(1 << 16):
                 for body in framer.feed(data):
-                    self._take(json.loads(body))
+                    self._handle(json.loads(body))
         except (OSError, InvalidMessage, ValueError, LookupError, TypeError, AttributeError):
             pass
         finally:
             self.lost.set()
             if self._answer is not None and not self._answer.done():
-                self._answer.set_exception(InvalidMessage("the connection has ended"))
+                self._answer.set_exception(InvalidMessage("the connection was closed"))
 
-    def _take(self, message: Json) -> None:
+    def _handle(self, message: Json) -> None:
         if message.get("method") == CHANGED:
             self._on_changes(_from_wire(message["params"]["changes"]))
         elif message.get("method") == STATUS:
@@ -229,7 +236,7 @@ class Follower:
 
     def _note_status(self, status: Json) -> None:
         if status.keys() != _STATUS_FIELDS or not isinstance(status["problems"], list):
-            raise InvalidMessage("this is no status")
+            raise InvalidMessage("not a status")
         self._status, before = status, self._status
         if status != before:
             self._on_status()
@@ -239,7 +246,7 @@ _STATUS_FIELDS = {"state", "backend", "roots", "debounceMs", "maxWaitMs", "probl
 
 
 def to_wire(changes: Sequence[FileChange]) -> Iterator[Json]:
-    """The messages' params that tell a follower of changes."""
+    """Yield the params of the messages that notify a follower of changes."""
     for begin in range(0, len(changes), _AT_ONCE):
         items: list[Json] = []
         for change in changes[begin : begin + _AT_ONCE]:
@@ -253,7 +260,7 @@ def _from_wire(changes: list[Json]) -> list[FileChange]:
     items = []
     for each in changes:
         if each["type"] not in get_args(ChangeType):
-            raise InvalidMessage("this is no change")
+            raise InvalidMessage("not a change")
         before = each.get("renamedFrom")
         origin = None if before is None else Path(from_uri(before))
         items.append(FileChange(Path(from_uri(each["uri"])), each["type"], origin))
@@ -261,7 +268,15 @@ def _from_wire(changes: list[Json]) -> list[FileChange]:
 
 
 def connect(pid: int, folder: str) -> socket.socket | None:
-    """A connection to the program of this number, if it listens."""
+    """Connect to a program.
+
+    Args:
+        pid: its process.
+        folder: the folder of the programs' sockets.
+
+    Returns:
+        The connection; None if it does not listen.
+    """
     for path in files_of(pid, folder):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)
@@ -272,7 +287,7 @@ def connect(pid: int, folder: str) -> socket.socket | None:
 
 
 def _listener(connection: socket.socket) -> int:
-    """Who listens at the other end, by the kernel's word."""
+    """Return the pid of the process that listens at the other end, as the kernel reports it."""
     if sys.platform != "linux":
         return 0
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

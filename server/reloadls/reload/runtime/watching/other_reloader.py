@@ -1,4 +1,4 @@
-"""Whether the program is run by a reloader of its own, which starts it anew at each save."""
+"""Detect a reloader that the program runs itself, which restarts it at each save."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RELOADERS: Final = {
     "sanic.worker.reloader": ("Sanic's reloader", "leave out --dev or --reload"),
     "jurigged.live": ("jurigged", "run the program without it"),
 }
-"""The module whose code waits for changes: what it is, and how to switch it off."""
+"""The module whose code waits for changes → the reloader's name, and how to switch it off."""
 
 CHILD_VARIABLES: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """Environment variables of a process that such a reloader has started."""
 
 
 def other_reloader() -> tuple[str, str] | None:
-    """What watches the program's files beside us, and how to switch that off: it is on the stack of some thread."""
+    """Return the name of a reloader that runs in some thread, and how to switch it off; None if there is none."""
     ours = {each.ident for each in threading.enumerate() if each.name.startswith("reloadls-")}
     for thread, top in list(sys._current_frames().items()):
         frame: FrameType | None = None if thread in ours else top

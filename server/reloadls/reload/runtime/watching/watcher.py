@@ -1,4 +1,4 @@
-"""What the runtime watches: the roots, and the files that the program has loaded though its scope leaves them out."""
+"""Watch the program's roots, and loaded files that their scope excludes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["SourceWatcher"]
 
 _MAX_EXTRA: Final = 200
-"""How many single files and packages are watched beside the roots."""
+"""How many single files and packages to watch besides the roots."""
 _NEVER = ("/proc/", "/sys/", "/dev/")
 
 
 class SourceWatcher:
-    """Tells of changes from `start` to `stop`. Made and used on one event loop.
+    """Reports changes from `start` to `stop`. Created and used on one event loop.
 
     Args:
         roots: folders, absolute.
-        pacing: when a batch is told.
-        on_changes: told of each batch.
-        on_status: told that how watching goes has changed.
-        since: from when on changes count that were made before the watching began, in seconds since the epoch.
+        pacing: when a batch is complete.
+        on_changes: receives each batch.
+        on_status: called when the state of watching has changed.
+        since: also report changes made before watching began, from this time on, in seconds since the epoch.
     """
 
     def __init__(
@@ -64,15 +64,19 @@ class SourceWatcher:
         )
 
     async def start(self) -> None:
-        """Return when a write made from now on is told."""
+        """Return when watching works: a later write is never missed."""
         await self._pipeline.start()
 
     async def stop(self) -> None:
-        """Tell nothing more."""
+        """Stop watching."""
         await self._pipeline.stop()
 
     async def cover(self, loaded: Iterable[str]) -> None:
-        """See to it that these files are watched, and tell of those that changed before they were."""
+        """Watch these files, and report those that changed before they were watched.
+
+        Args:
+            loaded: the files the program has loaded.
+        """
         new = [path for path in loaded if path not in self._known]
         if not new:
             return
@@ -84,11 +88,11 @@ class SourceWatcher:
         changes = [FileChange(Path(path), "modified") for path in written]
         changes += [FileChange(Path(path), "deleted") for path in gone]
         if changes:
-            await asyncio.sleep(self._pacing.debounce)  # it may be being written
+            await asyncio.sleep(self._pacing.debounce)  # the file may be incomplete
             self._on_changes(changes)
 
     async def watch_also(self, paths: Sequence[str]) -> None:
-        """Watch these files, too, where the roots' scope leaves them out."""
+        """Also watch these files, if the scope of the roots excludes them."""
         inside = set(await self._pipeline.files()) if paths else set()
         left_out = [path for path in paths if path not in inside and _can_change(path)]
         if left_out:
@@ -97,12 +101,12 @@ class SourceWatcher:
             await self._pipeline.rescope(Scope((*self._roots, *self._extra)))
 
     def forget(self) -> None:
-        """In a forked child: what the parent watches with is not its child's. On any thread."""
+        """In a forked child: close the parent's watches. Thread-safe."""
         if self._kernel is not None:
             self._kernel.forget()
 
     def status(self) -> dict[str, Any]:
-        """How watching goes, as `ReloadStatus` has it."""
+        """Return the state of watching, as in `ReloadStatus`."""
         status = self._pipeline.status
         problems = [{"code": each.code, "message": each.message} for each in status.problems]
         for problem, each in zip(problems, status.problems, strict=True):
@@ -122,7 +126,7 @@ class SourceWatcher:
         }
 
     def _make_kernel(self) -> Kernel:
-        from reloadls.watch.sources.linux.kernel import Kernel  # noqa: PLC0415 - there is none but on Linux
+        from reloadls.watch.sources.linux.kernel import Kernel  # noqa: PLC0415 - Linux only
 
         self._kernel = Kernel()
         return self._kernel
@@ -137,7 +141,7 @@ def _can_change(path: str) -> bool:
 
 
 def _package_of(path: str) -> str:
-    """The folder of the outermost package that a file is in; the file itself if it is in none."""
+    """Return the folder of the outermost package that contains a file; the file itself outside of packages."""
     found, above = path, os.path.dirname(path)
     while os.path.isfile(os.path.join(above, "__init__.py")):
         found, above = above, os.path.dirname(above)
