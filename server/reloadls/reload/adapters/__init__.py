@@ -16,8 +16,8 @@ from .data.msgspec import MsgspecAdapter
 from .data.pydantic import PydanticAdapter
 from .data.sqlalchemy import SqlalchemyAdapter
 from .discord import DiscordAdapter
+from .jinja import JinjaAdapter
 from .pluggy import PluggyAdapter
-from .shared.jinja import JinjaAdapter
 from .shared.serving import FalconAdapter, LitestarAdapter, TornadoAdapter
 from .textual import TextualAdapter
 from .typer import TyperAdapter

@@ -22,7 +22,7 @@ _STATE = ("receivers", "_by_receiver", "_by_sender", "_weak_senders")
 
 
 @dataclass
-class _Given:
+class _Connection:
     """What a statement has connected."""
 
     receiver: Any
@@ -37,7 +37,7 @@ class BlinkerAdapter(Adapter):
 
     def __init__(self) -> None:
         self._signals: WeakSet[Any] = WeakSet()
-        self._given: dict[tuple[int, int], _Given] = {}
+        self._connections: dict[tuple[int, int], _Connection] = {}
         """A signal and a receiver that a statement connected -> how."""
         when_loaded("blinker.base", self._watch)
 
@@ -48,16 +48,16 @@ class BlinkerAdapter(Adapter):
         def connect(signal: Any, receiver: Any, *args: Any, **kwargs: Any) -> Any:
             found = plain(signal, receiver, *args, **kwargs)
             self._signals.add(signal)
-            given = _Given(receiver, lambda other: plain(signal, other, *args, **kwargs))
-            effect = Effect(lambda: self._disconnect(signal, given.receiver), _restored_with_all)
+            connection = _Connection(receiver, lambda other: plain(signal, other, *args, **kwargs))
+            effect = Effect(lambda: self._disconnect(signal, connection.receiver), _restored_with_all)
             if Recorder.note(effect):
-                self._given[id(signal), id(receiver)] = given
+                self._connections[id(signal), id(receiver)] = connection
             return found
 
         module.Signal.connect = connect
 
     def _disconnect(self, signal: Any, receiver: Any) -> None:
-        self._given.pop((id(signal), id(receiver)), None)
+        self._connections.pop((id(signal), id(receiver)), None)
         module = sys.modules["blinker.base"]
         known = module.make_id(receiver)
         for sender in [*signal._by_receiver.get(known, ()), module.ANY_ID]:
@@ -65,20 +65,20 @@ class BlinkerAdapter(Adapter):
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Have all signals as they are on failure."""
-        undo.add(partial(_put, self._given, dict(self._given)))
+        undo.add(partial(_put, self._connections, dict(self._connections)))
         for signal in list(self._signals):
             undo.add(partial(_restore, signal, {name: _copy(vars(signal)[name]) for name in _STATE}))
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
         """Connect what is kept instead."""
         for signal in list(self._signals):
-            found = self._given.get((id(signal), id(double)))
+            found = self._connections.get((id(signal), id(double)))
             if found is not None:
                 self._disconnect(signal, double)
                 undo.add(partial(setattr, found, "receiver", double))
                 found.receiver = kept
                 found.connect(kept)
-                self._given[id(signal), id(kept)] = found
+                self._connections[id(signal), id(kept)] = found
 
 
 def _restored_with_all() -> None:

@@ -13,7 +13,7 @@ from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .shared.jinja import watch_made
+from .shared.instances import on_created
 from .shared.registry import function_of
 
 __all__ = ["CeleryAdapter"]
@@ -28,11 +28,11 @@ class CeleryAdapter(Adapter):
         self._apps: WeakSet[Any] = WeakSet()
         self._consumers: WeakSet[Any] = WeakSet()
         self._before: list[tuple[Any, dict[str, Any]]] = []
-        when_loaded("celery.app.base", lambda module: watch_made(module.Celery, self._apps.add))
+        when_loaded("celery.app.base", lambda module: on_created(module.Celery, self._apps.add))
         when_loaded("celery.worker.consumer.consumer", self._watch_consumers)
 
     def _watch_consumers(self, module: ModuleType) -> None:
-        watch_made(module.Consumer, self._consumers.add)
+        on_created(module.Consumer, self._consumers.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember which tasks there are."""

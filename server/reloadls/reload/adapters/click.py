@@ -12,7 +12,7 @@ from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
 from .shared.applications import Applications
-from .shared.registering import Shelf, shelf_of
+from .shared.registering import OwnedContainer, containers_in
 from .shared.registry import RegistryAdapter
 
 __all__ = ["ClickAdapter"]
@@ -31,9 +31,9 @@ class ClickAdapter(RegistryAdapter):
     def _watch(self, module: ModuleType) -> None:
         self.register.wrap(module.Group, "add_command")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """The commands of a group."""
-        return shelf_of(owner, ("commands",))
+        return containers_in(owner, ("commands",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """A group, and those in it."""

@@ -11,7 +11,7 @@ from reloadls.reload.engine.adapting import Adapter, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .shared.jinja import watch_made
+from .shared.instances import on_created
 
 __all__ = ["DiscordAdapter"]
 
@@ -27,7 +27,7 @@ class DiscordAdapter(Adapter):
         when_loaded("discord.ext.commands.bot", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.BotBase, self._bots.add)
+        on_created(module.BotBase, self._bots.add)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """It may be a cog's."""

@@ -14,7 +14,7 @@ from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .shared.jinja import watch_made
+from .shared.instances import on_created
 
 __all__ = ["PluggyAdapter"]
 
@@ -30,7 +30,7 @@ class PluggyAdapter(Adapter):
         """Those of which statements have run."""
         self._classes: set[type] = set()
         self._shortfalls: list[Shortfall] = []
-        when_loaded("pluggy._manager", lambda module: watch_made(module.PluginManager, self._managers.add))
+        when_loaded("pluggy._manager", lambda module: on_created(module.PluginManager, self._managers.add))
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """A failed commit leaves nothing to be done."""

@@ -14,7 +14,7 @@ from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-from .shared.jinja import watch_made
+from .shared.instances import on_created
 
 __all__ = ["TextualAdapter"]
 
@@ -43,18 +43,18 @@ class TextualAdapter(Adapter):
         when_loaded("textual.dom", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.DOMNode, self._know)
+        on_created(module.DOMNode, self._track)
 
-    def _know(self, node: Any) -> None:
+    def _track(self, node: Any) -> None:
         self._nodes.add(node)
         if type(node) not in self._read:
-            self._read[type(node)] = _said_by(type(node))
+            self._read[type(node)] = _values_of(type(node))
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """Note what was read of it."""
         undo.add(self._end)
         for kind in {type(node) for node in list(self._nodes) if isinstance(node, cls)}:
-            now, before = _said_by(kind), self._read.get(kind, {})
+            now, before = _values_of(kind), self._read.get(kind, {})
             changed = [name for name in now if now[name] != before.get(name)]
             if any(name in _SHEETS for name in changed):
                 self._kinds.add(kind)
@@ -139,7 +139,7 @@ def _apply(app: Any, sheet: Any) -> None:
             sheet.update(screen)
 
 
-def _said_by(kind: type) -> dict[str, str]:
+def _values_of(kind: type) -> dict[str, str]:
     found = {}
     for name in _READ:
         try:

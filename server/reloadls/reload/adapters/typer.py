@@ -12,7 +12,7 @@ from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
 from .shared.applications import Applications
-from .shared.registering import Entry, Shelf, shelf_of
+from .shared.registering import Entry, OwnedContainer, containers_in
 from .shared.registry import RegistryAdapter
 
 __all__ = ["TyperAdapter"]
@@ -32,9 +32,9 @@ class TyperAdapter(RegistryAdapter):
         self.register.wrap(module.Typer, "command", "callback", decorators=True)
         self.register.wrap(module.Typer, "add_typer")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """Commands, nested applications, and the function that runs before a command."""
-        return shelf_of(owner, ("registered_commands", "registered_groups"), ("registered_callback",))
+        return containers_in(owner, ("registered_commands", "registered_groups"), ("registered_callback",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """An application."""
@@ -45,7 +45,7 @@ class TyperAdapter(RegistryAdapter):
         """What a command calls."""
         return getattr(value, "callback", None)
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """The function that the program knows is the one that is called."""
         entry.value.callback = kept
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from reloadls.reload.adapters.shared.applications import Applications
-from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.library_imports import when_loaded
@@ -40,12 +40,12 @@ class CattrsAdapter(Adapter):
         when_loaded("cattrs.converters", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.BaseConverter, self._know)
+        on_created(module.BaseConverter, self._track)
         for cls in (module.BaseConverter, module.Converter):
             for name in [name for name in _REGISTER if name in vars(cls)]:
                 setattr(cls, name, self._noting(name, vars(cls)[name]))
 
-    def _know(self, converter: Any) -> None:
+    def _track(self, converter: Any) -> None:
         if len(self._converters) < _MOST:
             self._converters.append(converter)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.adapters.shared.applications import Applications
-from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -26,7 +26,7 @@ class MarshmallowAdapter(Adapter):
     def __init__(self) -> None:
         self._schemas: WeakSet[Any] = WeakSet()
         self._named = Applications(_is_schema, lambda _old, _new: None)
-        when_loaded("marshmallow.schema", lambda module: watch_made(module.Schema, self._schemas.add))
+        when_loaded("marshmallow.schema", lambda module: on_created(module.Schema, self._schemas.add))
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember the schemas that the program names."""

@@ -10,7 +10,7 @@ from dataclasses import fields as dataclass_fields
 from functools import partial
 from typing import Any, ClassVar
 
-from reloadls.reload.adapters.shared.annotations import Mentions, instead
+from reloadls.reload.adapters.shared.annotations import ReferenceFinder, substitute
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.objects.reach import reach
 from reloadls.reload.engine.undo import MISSING, Undo
@@ -54,8 +54,8 @@ class PydanticAdapter(Adapter):
         model = sys.modules["pydantic.main"].BaseModel
         if isinstance(cls, type(model)):
             _take_over(cls, double, undo)
-        mentions = Mentions({cls})
-        following = [each for each in _subclasses(model) if each is not cls and mentions(each)]
+        refers = ReferenceFinder({cls})
+        following = [each for each in _subclasses(model) if each is not cls and refers(each)]
         following = [each for each in following if "__pydantic_validator__" in vars(each) and each is not double]
         models = [cls, *following] if isinstance(cls, type(model)) else following
         _rebuild(models, undo)
@@ -78,9 +78,9 @@ class PydanticAdapter(Adapter):
             return
         own = frozenset(str(space.get("__name__")) for space in self._spaces)
         values = [value for space in self._spaces for value in list(space.values())]
-        mentions = Mentions(self._changed)
+        refers = ReferenceFinder(self._changed)
         for each in reach(values, own, most=_MOST):
-            if isinstance(each, found.TypeAdapter) and mentions(each._type):
+            if isinstance(each, found.TypeAdapter) and refers(each._type):
                 undo.add(partial(vars(each).update, dict(vars(each))))
                 with warnings.catch_warnings():  # what there is to say was said when it was made
                     warnings.simplefilter("ignore")
@@ -104,7 +104,7 @@ def _take_over(cls: Any, double: Any, undo: Undo) -> None:
     undo.add(partial(_restore, cls, {name: vars(cls).get(name, MISSING) for name in _DERIVED}))
     cls.__pydantic_decorators__ = _bound_to(cls, cls.__pydantic_decorators__)
     for field in cls.__pydantic_fields__.values():
-        field.annotation = instead(field.annotation, double, cls)
+        field.annotation = substitute(field.annotation, double, cls)
 
 
 def _bound_to(cls: Any, decorators: Any) -> Any:

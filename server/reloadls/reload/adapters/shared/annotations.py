@@ -10,10 +10,10 @@ from typing import Any, get_args, get_origin
 
 from reloadls.reload.engine.objects.lazy import own_annotations
 
-__all__ = ["Mentions", "instead"]
+__all__ = ["ReferenceFinder", "substitute"]
 
 
-class Mentions:
+class ReferenceFinder:
     """Tells whether annotations lead to one of the classes, or to one derived from it.
 
     What was found to lead to none is not looked through again, so that many annotations cost little more than one.
@@ -66,12 +66,12 @@ def _origin(annotation: Any) -> Any:
     return get_origin(annotation)
 
 
-def instead(annotation: Any, double: type, kept: type) -> Any:
+def substitute(annotation: Any, double: type, kept: type) -> Any:
     """The annotation with `kept` wherever it has `double`."""
     if annotation is double:
         return kept
     arguments = get_args(annotation)
-    changed = tuple(instead(each, double, kept) for each in arguments)
+    changed = tuple(substitute(each, double, kept) for each in arguments)
     if all(one is other for one, other in zip(arguments, changed, strict=True)):
         return annotation
     if isinstance(annotation, types.UnionType):

@@ -14,7 +14,7 @@ from weakref import ref
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.undo import Undo
 
-from .jinja import watch_made
+from .instances import on_created
 
 __all__ = ["Factories"]
 
@@ -28,7 +28,7 @@ class _Made:
     factory: FunctionType
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    told: object
+    fingerprint: object
     """What the factory did, but for the functions inside of it."""
 
 
@@ -67,21 +67,21 @@ class Factories:
     def __init__(self, libraries: Collection[str], become: Callable[[Any, Any, Undo], object]) -> None:
         self._libraries = libraries
         self._become = become
-        self._made = _ByIdentity()
-        self._differ: set[FunctionType] = set()
+        self._records = _ByIdentity()
+        self._changed_functions: set[FunctionType] = set()
         self._classes: set[type] = set()
         self._called: set[FunctionType] = set()
         """Those that statements have called in this commit: what they made is used already."""
         self._statements_run = False
-        self._all_differ = False
+        self._all_changed = False
         self.made_again = False
         """Whether `settle` has called any of them in this commit."""
 
     def watch(self, cls: type) -> None:
         """Know of each application of a class that is made from now on."""
-        watch_made(cls, self._note)
+        on_created(cls, self._record)
 
-    def _note(self, app: Any) -> None:
+    def _record(self, app: Any) -> None:
         frame = _factory_frame(self._libraries)
         function = None if frame is None else frame.f_globals.get(frame.f_code.co_name)
         if frame is None or not isinstance(function, FunctionType) or function.__code__ is not frame.f_code:
@@ -95,7 +95,7 @@ class Factories:
         kwargs |= found.locals.get(found.keywords or "", {})
         if self._statements_run:
             self._called.add(function)
-        self._made[app] = _Made(function, tuple(args), kwargs, _told(function))
+        self._records[app] = _Made(function, tuple(args), kwargs, _fingerprint(function))
 
     # -- what the engine tells
 
@@ -107,11 +107,11 @@ class Factories:
         """Calls of this function do something else now."""
         function = space.get(name)
         if isinstance(function, FunctionType):
-            self._differ.add(function)
+            self._changed_functions.add(function)
 
     def all_differ(self) -> None:
         """What any of them has read is different now."""
-        self._all_differ = True
+        self._all_changed = True
 
     def class_changed(self, cls: type) -> None:
         """A factory may have read it."""
@@ -119,25 +119,29 @@ class Factories:
 
     def settle(self, undo: Undo) -> bool:
         """Make what differs again. Raises what a factory raises; whether anything was made."""
-        due = [(app, made) for app, made in self._made.items() if self._is_due(made)]
+        due = [(app, made) for app, made in self._records.items() if self._is_due(made)]
         called = set(self._called)
         self.end()
         self.made_again = False
         for app, made in due:
-            undo.add(lambda app=app, made=made: self._made.__setitem__(app, made))  # type: ignore[misc]
+            undo.add(lambda app=app, made=made: self._records.__setitem__(app, made))  # type: ignore[misc]
             if made.factory not in called and not _is_running(made.factory):
                 self._become(app, _make(made, type(app)), undo)
                 self.made_again = True
-            self._made[app] = replace(made, told=_told(made.factory))
+            self._records[app] = replace(made, fingerprint=_fingerprint(made.factory))
         return self.made_again
 
     def end(self) -> None:
         """Forget what changed."""
-        self._differ, self._classes, self._called = set(), set(), set()
-        self._statements_run = self._all_differ = False
+        self._changed_functions, self._classes, self._called = set(), set(), set()
+        self._statements_run = self._all_changed = False
 
     def _is_due(self, made: _Made) -> bool:
-        if self._all_differ or made.factory in self._differ or made.told != _told(made.factory):
+        if (
+            self._all_changed
+            or made.factory in self._changed_functions
+            or made.fingerprint != _fingerprint(made.factory)
+        ):
             return True
         return bool(self._classes) and any(each in self._classes for each in _classes_of(made.factory))
 
@@ -180,7 +184,7 @@ def _factory_frame(libraries: Collection[str]) -> FrameType | None:
     return None
 
 
-def _told(function: FunctionType) -> object:
+def _fingerprint(function: FunctionType) -> object:
     code = function.__code__
     consts = tuple(repr(each) for each in code.co_consts if not isinstance(each, CodeType))
     inner = tuple(each.co_name for each in code.co_consts if isinstance(each, CodeType))

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Place", "in_order"]
+__all__ = ["Position", "in_order"]
 
-Place = tuple[str, int]
+Position = tuple[str, int]
 """A module and a line in it."""
 
 
 def in_order(
-    before: Sequence[Any], now: Sequence[Any], place: Callable[[Any], Place | None], gone: Callable[[Any], str | None]
+    before: Sequence[Any],
+    now: Sequence[Any],
+    position: Callable[[Any], Position | None],
+    gone: Callable[[Any], str | None],
 ) -> list[Any]:
     """All that is there `now`, ordered as a program would have it that starts with the files as they are.
 
@@ -28,21 +31,21 @@ def in_order(
     there = {id(each) for each in now}
     old = {id(each) for each in before}
     result = [each for each in before if id(each) in there]
-    _sort_within_modules(result, place)
+    _sort_within_modules(result, position)
     for each in now:
         if id(each) not in old:
-            result.insert(_where(each, result, before, place, gone), each)
+            result.insert(_where(each, result, before, position, gone), each)
     return result
 
 
-def _sort_within_modules(entries: list[Any], place: Callable[[Any], Place | None]) -> None:
+def _sort_within_modules(entries: list[Any], position: Callable[[Any], Position | None]) -> None:
     slots: dict[str, list[int]] = {}
     for index, each in enumerate(entries):
-        found = place(each)
+        found = position(each)
         if found is not None:
             slots.setdefault(found[0], []).append(index)
     for indexes in slots.values():
-        ordered = sorted((entries[index] for index in indexes), key=lambda each: (place(each) or ("", 0))[1])
+        ordered = sorted((entries[index] for index in indexes), key=lambda each: (position(each) or ("", 0))[1])
         for index, each in zip(indexes, ordered, strict=True):
             entries[index] = each
 
@@ -51,14 +54,14 @@ def _where(
     each: Any,
     result: Sequence[Any],
     before: Sequence[Any],
-    place: Callable[[Any], Place | None],
+    position: Callable[[Any], Position | None],
     gone: Callable[[Any], str | None],
 ) -> int:
-    own = place(each)
+    own = position(each)
     if own is None:
         return len(result)
     neighbours = [
-        (index, found[1]) for index, other in enumerate(result) if (found := place(other)) and found[0] == own[0]
+        (index, found[1]) for index, other in enumerate(result) if (found := position(other)) and found[0] == own[0]
     ]
     above = [index for index, line in neighbours if line <= own[1]]
     if above:

@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary, ref
 
 from reloadls.reload.engine.program.effects import Effect, Recorder
 
-__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "Shelf", "caller", "key_of", "shelf_of"]
+__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "OwnedContainer", "caller", "key_of", "containers_in"]
 
 MISSING: Any = object()
 """Stands for a key that was not there."""
@@ -29,7 +29,7 @@ Container = Any
 
 Key = tuple[int, int]
 """The identities of a container and of what is in it."""
-Shelf = tuple[Container, frozenset[str] | None]
+OwnedContainer = tuple[Container, frozenset[str] | None]
 """A list or dictionary that an owner registers in, and which of a dictionary's keys count; None for all."""
 
 
@@ -90,13 +90,13 @@ def _take_out(entry: Entry) -> None:
         else:
             container[entry.key] = entry.before
         return
-    for place in reversed(range(len(container))):
-        if container[place] is entry.value:
-            del container[place]
+    for index in reversed(range(len(container))):
+        if container[index] is entry.value:
+            del container[index]
             return
 
 
-def shelf_of(owner: Any, names: Iterable[str], attributes: Iterable[str] = ()) -> Iterator[Shelf]:
+def containers_in(owner: Any, names: Iterable[str], attributes: Iterable[str] = ()) -> Iterator[OwnedContainer]:
     """The containers in attributes of an owner, those that it has; and single attributes that are entries."""
     own = vars(owner)
     for name in names:
@@ -127,16 +127,16 @@ _PLAIN = frozenset({"list", "dict", "defaultdict", "OrderedDict"})
 class _Call:
     """One call that registers something: what was there before tells what is new."""
 
-    def __init__(self, shelves: Callable[[Any], Iterable[Shelf]], owner: Any) -> None:
-        self._shelves = shelves
+    def __init__(self, containers: Callable[[Any], Iterable[OwnedContainer]], owner: Any) -> None:
+        self._containers = containers
         self._owner = owner
         self._seen: set[int] = set()
         self._before: list[Entry] = []
-        self.see_new_shelves()
+        self.see_new_containers()
 
-    def see_new_shelves(self) -> None:
+    def see_new_containers(self) -> None:
         """What a container holds when it comes up is nobody's registration."""
-        for container, keys in self._shelves(self._owner):
+        for container, keys in self._containers(self._owner):
             if id(container) not in self._seen:
                 self._seen.add(id(container))
                 self._before.extend(_leaves(container, keys))
@@ -145,9 +145,11 @@ class _Call:
         """What has been registered since."""
         there = {(id(each.container), each.key, id(each.value)) for each in self._before}
         displaced = {(id(each.container), each.key): each.value for each in self._before if each.key is not None}
-        shelves = [(container, keys) for container, keys in self._shelves(self._owner) if id(container) in self._seen]
+        containers = [
+            (container, keys) for container, keys in self._containers(self._owner) if id(container) in self._seen
+        ]
         found = []
-        for each in (entry for container, keys in shelves for entry in _leaves(container, keys)):
+        for each in (entry for container, keys in containers for entry in _leaves(container, keys)):
             if (id(each.container), each.key, id(each.value)) not in there:
                 each.before = displaced.get((id(each.container), each.key), MISSING)
                 found.append(each)
@@ -161,12 +163,12 @@ class Register:
         shelves: the containers of an owner.
     """
 
-    def __init__(self, shelves: Callable[[Any], Iterable[Shelf]]) -> None:
-        self._shelves = shelves
+    def __init__(self, containers: Callable[[Any], Iterable[OwnedContainer]]) -> None:
+        self._containers = containers
         self._owners: dict[int, ref[Any]] = {}
         self._busy = threading.local()
         self._count = itertools.count()
-        self._by_nobody: list[Registration] | None = None
+        self._unowned: list[Registration] | None = None
         self.known: WeakValueDictionary[Key, Registration] = WeakValueDictionary()
         """Each entry -> the registration that it came with, for as long as that is some statement's."""
 
@@ -196,10 +198,10 @@ class Register:
     def _call(self, owner: Any, plain: Callable[[], Any], given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         outer = self._calls().get(id(owner))
         if outer is not None:
-            outer.see_new_shelves()
+            outer.see_new_containers()
             return plain()
         self.add(owner)
-        call = self._calls()[id(owner)] = _Call(self._shelves, owner)
+        call = self._calls()[id(owner)] = _Call(self._containers, owner)
         try:
             return plain()
         finally:
@@ -215,33 +217,33 @@ class Register:
         registration.number = next(self._count)
         registration.effect = Effect(lambda: self.take_back(registration), _restored_with_all)
         if registration.entries and Recorder.note(registration.effect):
-            self._know(registration)
-        elif registration.entries and self._by_nobody is not None:
+            self._track(registration)
+        elif registration.entries and self._unowned is not None:
             registration.effect = None
-            self._by_nobody.append(registration)
-            self._know(registration)
+            self._unowned.append(registration)
+            self._track(registration)
 
     @contextmanager
     def keeping(self) -> Iterator[list[Registration]]:
         """Know of what no statement registers meanwhile, for as long as the list lives."""
         found: list[Registration] = []
-        self._by_nobody = found
+        self._unowned = found
         try:
             yield found
         finally:
-            self._by_nobody = None
+            self._unowned = None
 
-    def leave(self, owner: Any) -> None:
+    def disown(self, owner: Any) -> None:
         """What was registered with an owner is nobody's any more."""
         for key, registration in list(self.known.items()):
             if registration.owner is owner:
                 self.known.pop(key, None)
 
-    def _know(self, registration: Registration) -> None:
+    def _track(self, registration: Registration) -> None:
         self.known.update((key_of(entry.container, entry.value), registration) for entry in registration.entries)
 
     def _entries(self, owner: Any) -> Iterator[Entry]:
-        for container, keys in self._shelves(owner):
+        for container, keys in self._containers(owner):
             yield from _leaves(container, keys)
 
     def take_back(self, registration: Registration) -> None:
@@ -253,10 +255,10 @@ class Register:
     def in_order(self, places: Callable[[Effect], tuple[str, int] | None]) -> list[Registration]:
         """All registrations, those of one module in the order of the file."""
 
-        def place(each: Registration) -> tuple[tuple[str, int], int]:
+        def index(each: Registration) -> tuple[tuple[str, int], int]:
             return (each.effect and places(each.effect)) or (each.module, each.line), each.number
 
-        return sorted(dict.fromkeys(self.known.values()), key=place)
+        return sorted(dict.fromkeys(self.known.values()), key=index)
 
     def make_again(self, registrations: Iterable[Registration]) -> None:
         """Take registrations back and make their calls once more; they stay the same statements'."""
@@ -264,13 +266,13 @@ class Register:
         for each in registrations:
             self.take_back(each)
         for each in registrations:
-            call = self._calls()[id(each.owner)] = _Call(self._shelves, each.owner)
+            call = self._calls()[id(each.owner)] = _Call(self._containers, each.owner)
             try:
                 each.again()
             finally:
                 del self._calls()[id(each.owner)]
             each.entries = call.new_entries()
-            self._know(each)
+            self._track(each)
 
     def add(self, owner: Any) -> None:
         """An owner that is there."""
@@ -290,10 +292,10 @@ class Register:
         """All that is registered with an owner."""
         return list(self._entries(owner))
 
-    def containers_of(self, owner: Any) -> list[Shelf]:
+    def containers_of(self, owner: Any) -> list[OwnedContainer]:
         """An owner's containers, with those inside."""
-        found: list[Shelf] = []
-        for container, keys in self._shelves(owner):
+        found: list[OwnedContainer] = []
+        for container, keys in self._containers(owner):
             found.append((container, keys))
             found.extend((each, None) for each in _inside(container, keys))
         return found

@@ -12,8 +12,8 @@ from typing import Any
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.undo import Undo
 
-from .ordering import Place, in_order
-from .registering import MISSING, Entry, Register, Registration, Shelf, key_of
+from .ordering import Position, in_order
+from .registering import MISSING, Entry, OwnedContainer, Register, Registration, key_of
 
 __all__ = ["RegistryAdapter", "function_of"]
 
@@ -25,7 +25,7 @@ class RegistryAdapter(Adapter):
     """Takes registrations back with their statements, and puts new ones at their place."""
 
     def __init__(self) -> None:
-        self.register = Register(self.shelves)
+        self.register = Register(self.containers)
         self.lists: list[Saved] = []
         self.as_before: frozenset[int] = frozenset()
         """Once a commit has put all right: the ids of the lists that hold what they held, as it was."""
@@ -36,7 +36,7 @@ class RegistryAdapter(Adapter):
 
     # -- what a library has to say
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """Where an owner keeps what it is given."""
         raise NotImplementedError
 
@@ -52,7 +52,7 @@ class RegistryAdapter(Adapter):
         """Whether what is registered last stands first."""
         return False
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """Have an entry's value hold `kept` where it holds what that took over."""
 
     # -- what the engine tells
@@ -110,10 +110,10 @@ class RegistryAdapter(Adapter):
         if self._runs:
             self.put_in_order(undo, places)  # what is copied next is copied in order
             self.register_again(places)
-        put_right = self.put_kept(undo)
+        replace_in = self.put_kept(undo)
         self.put_in_order(undo, places)
         same = {id(container) for container, before in self.lists if _same(container, before)}
-        self.as_before = frozenset(same - put_right)
+        self.as_before = frozenset(same - replace_in)
         self._end()
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class RegistryAdapter(Adapter):
             if id(entry.value) in self.kept:
                 self._exchange(entry)
             elif id(function) in self.kept:
-                self.put_right(entry, self.kept[id(function)], undo)
+                self.replace_in(entry, self.kept[id(function)], undo)
             else:
                 continue
             found.add(id(entry.container))
@@ -162,12 +162,12 @@ class RegistryAdapter(Adapter):
                 container[:] = ordered
 
     def _ordered(self, container: list[Any], before: list[Any], places: Places) -> list[Any]:
-        place = partial(self._place, container, {id(each) for each in before}, places)
+        position = partial(self._position, container, {id(each) for each in before}, places)
         if self.goes_first(container):
-            return in_order(before[::-1], container[::-1], place, self._module_of)[::-1]
-        return in_order(before, container, place, self._module_of)
+            return in_order(before[::-1], container[::-1], position, self._module_of)[::-1]
+        return in_order(before, container, position, self._module_of)
 
-    def _place(self, container: Any, before: set[int], places: Places, value: Any) -> Place | None:
+    def _position(self, container: Any, before: set[int], places: Places, value: Any) -> Position | None:
         registration = self.register.known.get(key_of(container, value))
         if registration is not None and registration.effect is not None:
             return places(registration.effect)

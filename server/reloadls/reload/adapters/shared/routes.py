@@ -10,12 +10,12 @@ from typing import Any
 
 from reloadls.reload.engine.undo import Undo
 
-__all__ = ["keep_what_made", "remake"]
+__all__ = ["remember_arguments", "remake"]
 
-_MADE_OF = "_reloadls_made_of"
+_ARGUMENTS = "_reloadls_made_of"
 
 
-class _Made:
+class _Arguments:
     """What a route was made of; no container that a registration would be searched in."""
 
     __slots__ = ("_args", "_kwargs", "_plain")
@@ -25,17 +25,19 @@ class _Made:
         self._args = tuple(args)
         self._kwargs = tuple(kwargs.items())
 
-    def calling(self, before: Any, endpoint: Any) -> _Made:
+    def calling(self, before: Any, endpoint: Any) -> _Arguments:
         """The same with another endpoint."""
         args = [endpoint if each is before else each for each in self._args]
-        return _Made(self._plain, args, {name: endpoint if each is before else each for name, each in self._kwargs})
+        return _Arguments(
+            self._plain, args, {name: endpoint if each is before else each for name, each in self._kwargs}
+        )
 
     def make(self, route: Any) -> None:
         """Make the route."""
         self._plain(route, *self._args, **dict(self._kwargs))
 
 
-def keep_what_made(cls: type) -> None:
+def remember_arguments(cls: type) -> None:
     """Have each route of a class remember what it was made of."""
     plain = vars(cls).get("__init__")
     if plain is None or hasattr(plain, "__reloadls_route__"):
@@ -44,14 +46,14 @@ def keep_what_made(cls: type) -> None:
 
     @functools.wraps(plain)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        vars(self).setdefault(_MADE_OF, None)
-        outermost = vars(self)[_MADE_OF] is None
+        vars(self).setdefault(_ARGUMENTS, None)
+        outermost = vars(self)[_ARGUMENTS] is None
         if outermost:
-            vars(self)[_MADE_OF] = ()
+            vars(self)[_ARGUMENTS] = ()
         plain(self, *args, **kwargs)
         if outermost:
             bound = signature.bind(self, *args, **kwargs)
-            vars(self)[_MADE_OF] = _Made(plain, bound.args[1:], bound.kwargs)
+            vars(self)[_ARGUMENTS] = _Arguments(plain, bound.args[1:], bound.kwargs)
 
     __init__.__reloadls_route__ = True  # type: ignore[attr-defined]
     cls.__init__ = __init__  # type: ignore[misc]
@@ -65,10 +67,10 @@ def remake(route: Any, undo: Undo, endpoint: Any = None) -> None:
         undo: learns how it was.
         endpoint: what it calls from now on; what it called when left out.
     """
-    made = vars(route).get(_MADE_OF) or _told_by_attributes(route)
+    made = vars(route).get(_ARGUMENTS) or _arguments_from_attributes(route)
     undo.add(partial(_restore, route, dict(vars(route))))
-    vars(route)[_MADE_OF] = made if endpoint is None else made.calling(route.endpoint, endpoint)
-    vars(route)[_MADE_OF].make(route)
+    vars(route)[_ARGUMENTS] = made if endpoint is None else made.calling(route.endpoint, endpoint)
+    vars(route)[_ARGUMENTS].make(route)
 
 
 def _restore(route: Any, values: dict[str, Any]) -> None:
@@ -76,7 +78,7 @@ def _restore(route: Any, values: dict[str, Any]) -> None:
     vars(route).update(values)
 
 
-def _told_by_attributes(route: Any) -> _Made:
+def _arguments_from_attributes(route: Any) -> _Arguments:
     """A route from before anybody looked keeps most of what it was made of."""
     made = type(route).__init__
     plain = getattr(made, "__wrapped__", made)
@@ -87,7 +89,7 @@ def _told_by_attributes(route: Any) -> _Made:
         given.pop("description", None)
     if "response_model" in given and given["response_model"] is _return_annotation(endpoint):
         given.pop("response_model")
-    return _Made(plain, (), given)
+    return _Arguments(plain, (), given)
 
 
 def _return_annotation(endpoint: Any) -> Any:

@@ -14,8 +14,8 @@ from reloadls.reload.engine.undo import Undo
 
 from .applications import Applications
 from .factories import Factories
-from .jinja import watch_made
-from .once import Once
+from .instances import on_created
+from .startup import StartupFunctions
 
 __all__ = ["FalconAdapter", "LitestarAdapter", "ServedAdapter", "TornadoAdapter"]
 
@@ -29,17 +29,17 @@ class ServedAdapter(Adapter):
     def __init__(self) -> None:
         self._applications = Applications(self._is_application, self._take)
         self._factories = Factories((self.library.partition(".")[0],), self._become)
-        self._once = Once()
+        self._startup = StartupFunctions()
         when_loaded(self.library, self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         for name in self.kinds:
             self._factories.watch(getattr(module, name))
-            watch_made(getattr(module, name), self._know)
+            on_created(getattr(module, name), self._track)
 
-    def _know(self, app: Any) -> None:
+    def _track(self, app: Any) -> None:
         for when, functions in self.at_start(app).items():
-            self._once.know(functions, when)
+            self._startup.add(functions, when)
 
     def _is_application(self, value: Any) -> bool:
         module = sys.modules.get(self.library)
@@ -51,7 +51,7 @@ class ServedAdapter(Adapter):
     def _take(self, old: Any, new: Any) -> None:
         self.keep(old, new)
         for when, functions in self.at_start(new).items():
-            self._once.compare(self.at_start(old).get(when, ()), functions, when)
+            self._startup.compare(self.at_start(old).get(when, ()), functions, when)
 
     # -- what a library has to say
 
@@ -72,7 +72,7 @@ class ServedAdapter(Adapter):
 
     def _end(self) -> None:
         self._factories.end()
-        self._once.clear()
+        self._startup.clear()
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
         """It may make an application."""
@@ -85,7 +85,7 @@ class ServedAdapter(Adapter):
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """What an application has called when it started is not called again."""
         undo.add(self._end)
-        self._once.changed(functions)
+        self._startup.changed(functions)
 
     def made_again(self) -> bool:
         """See `Factories`."""
@@ -98,7 +98,7 @@ class ServedAdapter(Adapter):
 
     def notes(self) -> Iterable[Shortfall]:
         """Functions that are called only at the start."""
-        return self._once.take()
+        return self._startup.take()
 
 
 class LitestarAdapter(ServedAdapter):

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.factories import Factories
-from reloadls.reload.adapters.shared.jinja import watch_made
-from reloadls.reload.adapters.shared.once import Once
+from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.registering import caller
+from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -37,12 +37,12 @@ class AiohttpAdapter(Adapter):
         self._tables: list[tuple[Any, list[int]]] = []
         """The tables of routes that the program names, and what they held before any statement ran."""
         self._opened: list[Any] = []
-        self._once = Once()
+        self._startup = StartupFunctions()
         when_loaded("aiohttp.web_app", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         self._factories.watch(module.Application)
-        watch_made(module.Application, self._apps.add)
+        on_created(module.Application, self._apps.add)
         _keep_statements_apart(sys.modules["aiohttp.web_urldispatcher"].UrlDispatcher)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
@@ -69,7 +69,7 @@ class AiohttpAdapter(Adapter):
         for router in self._opened:
             router.freeze()
         self._factories.end()
-        self._once.clear()
+        self._startup.clear()
         self._tables, self._opened = [], []
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
@@ -84,8 +84,8 @@ class AiohttpAdapter(Adapter):
         """What an application has called when it started is not called again."""
         undo.add(self._end)
         for app in [app for app in list(self._apps) if app.pre_frozen]:
-            self._once.know(_started_by(app), _AT_START)
-        self._once.changed(functions)
+            self._startup.add(_started_by(app), _AT_START)
+        self._startup.changed(functions)
 
     def made_again(self) -> bool:
         """See `Factories`."""
@@ -101,7 +101,7 @@ class AiohttpAdapter(Adapter):
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         """It can be resolved by, as soon as it is frozen; what is in use is of the old one."""
-        self._once.compare(_started_by(old), _started_by(new), _AT_START)
+        self._startup.compare(_started_by(old), _started_by(new), _AT_START)
         new.pre_freeze()
         undo.add(partial(vars(old).update, {name: vars(old).get(name) for name in (*_TAKEN, "_state")}))
         vars(old).update({name: vars(new)[name] for name in _TAKEN if name in vars(new)})
@@ -109,7 +109,7 @@ class AiohttpAdapter(Adapter):
 
     def notes(self) -> Iterable[Shortfall]:
         """Functions that are called only at the start."""
-        return self._once.take()
+        return self._startup.take()
 
 
 class _Gap:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.factories import Factories
-from reloadls.reload.adapters.shared.registering import Shelf, shelf_of
+from reloadls.reload.adapters.shared.registering import OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.program.library_imports import when_loaded
@@ -38,9 +38,9 @@ class BottleAdapter(RegistryAdapter):
         self.register.wrap(module.Bottle, "error", decorators=True)
         self._factories.watch(module.Bottle)
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """What an application keeps."""
-        return shelf_of(owner, _KEPT_IN)
+        return containers_in(owner, _KEPT_IN)
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """An application."""
@@ -86,7 +86,7 @@ class BottleAdapter(RegistryAdapter):
         self._routes = {}
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
-        self.register.leave(old)
+        self.register.disown(old)
         self._applications.become(old, new, undo)
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.adapters.shared.applications import Applications
-from reloadls.reload.adapters.shared.jinja import watch_made
-from reloadls.reload.adapters.shared.ordering import Place, in_order
+from reloadls.reload.adapters.shared.instances import on_created
+from reloadls.reload.adapters.shared.ordering import Position, in_order
 from reloadls.reload.adapters.shared.serving import ServedAdapter
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.program.effects import Effect, Recorder
@@ -44,7 +44,7 @@ class DashAdapter(ServedAdapter):
 
     def _watch(self, module: ModuleType) -> None:
         super()._watch(module)
-        watch_made(module.Dash, self._apps.add)
+        on_created(module.Dash, self._apps.add)
 
     def _watch_callbacks(self, module: ModuleType) -> None:
         plain = module.insert_callback
@@ -115,7 +115,7 @@ class DashAdapter(ServedAdapter):
             shared.GLOBAL_CALLBACK_MAP.clear()
             shared.GLOBAL_CALLBACK_LIST.clear()
         for specs, before in self._lists:
-            specs[:] = in_order(before, specs, partial(self._place, places), lambda _: None)
+            specs[:] = in_order(before, specs, partial(self._position, places), lambda _: None)
         self._lists = []
 
     def _settle_servers(self, undo: Undo) -> None:
@@ -124,7 +124,7 @@ class DashAdapter(ServedAdapter):
             if type(old) is type(new):
                 self._flask.become(old, new, undo)
 
-    def _place(self, places: Places, spec: dict[str, Any]) -> Place | None:
+    def _position(self, places: Places, spec: dict[str, Any]) -> Position | None:
         effect = self._effects.get(spec["output"])
         return None if effect is None else places(effect)
 

@@ -9,9 +9,9 @@ from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
-from reloadls.reload.adapters.shared.annotations import Mentions
+from reloadls.reload.adapters.shared.annotations import ReferenceFinder
 from reloadls.reload.adapters.shared.registry import function_of
-from reloadls.reload.adapters.shared.routes import keep_what_made, remake
+from reloadls.reload.adapters.shared.routes import remake, remember_arguments
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -36,9 +36,9 @@ class FastapiAdapter(Adapter):
         self._called: set[Any] = set()
         """Functions and classes whose signature may be another."""
         self._classes: set[type] = set()
-        self._told: set[FunctionType] = set()
+        self._edited: set[FunctionType] = set()
         """Functions with another body, and perhaps another docstring."""
-        self._mentions = Mentions(())
+        self._refers = ReferenceFinder(())
         self._routes: dict[int, list[int]] = {}
         when_loaded("fastapi.routing", self._watch)
 
@@ -47,8 +47,8 @@ class FastapiAdapter(Adapter):
             module.APIRouter,
             *("add_api_route", "add_api_websocket_route", "include_router", "frontend", "add_event_handler"),
         )
-        keep_what_made(module.APIRoute)
-        keep_what_made(module.APIWebSocketRoute)
+        remember_arguments(module.APIRoute)
+        remember_arguments(module.APIWebSocketRoute)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember the routes of each router, for those that have a copy of them."""
@@ -56,8 +56,8 @@ class FastapiAdapter(Adapter):
         self._routes = {id(router): list(map(id, router.routes)) for router in self._routers()}
 
     def _end(self) -> None:
-        self._called, self._classes, self._told, self._routes = set(), set(), set(), {}
-        self._mentions = Mentions(())
+        self._called, self._classes, self._edited, self._routes = set(), set(), set(), {}
+        self._refers = ReferenceFinder(())
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
         """Its statement ran, so that its signature may be another."""
@@ -71,12 +71,12 @@ class FastapiAdapter(Adapter):
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """The description of a route is its function's docstring."""
-        self._told.update(functions)
+        self._edited.update(functions)
 
     def after(self, undo: Undo, places: Places) -> None:
         """Make routes anew, and have the description of the application made anew when it is asked for."""
         routers = self._routers()
-        self._mentions = Mentions(self._classes)
+        self._refers = ReferenceFinder(self._classes)
         changed = [router for router in routers if self._bring_up_to_date(router, undo)]
         changed += [each for router in routers for route in router.routes for each in self._out_of_date_in(route)]
         undo.add(partial(_mark_all, changed))
@@ -112,12 +112,12 @@ class FastapiAdapter(Adapter):
         dependant = None if route is None else vars(route).get("dependant")
         if dependant is None:
             return False
-        told = bool(self._told) and function_of(route.endpoint) in self._told
-        if told and _description(route) != vars(route).get("description"):
+        edited = bool(self._edited) and function_of(route.endpoint) in self._edited
+        if edited and _description(route) != vars(route).get("description"):
             return True
         if self._called and any(_calls(each, self._called) for each in _all(dependant)):
             return True
-        return bool(self._classes) and any(map(self._mentions, _types(route, dependant)))
+        return bool(self._classes) and any(map(self._refers, _types(route, dependant)))
 
     def _include_again(self, places: Places) -> None:
         """Versions before 0.130 or so copy the routes of an included router; a copy doesn't follow by itself."""

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.factories import Factories
-from reloadls.reload.adapters.shared.once import Once
-from reloadls.reload.adapters.shared.registering import Registration, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registering import OwnedContainer, Registration, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -49,7 +49,7 @@ class FlaskAdapter(RegistryAdapter):
         self._factories = Factories(("flask", "quart"), self._become)
         self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
         """What applications hold that were made again."""
-        self._once = Once()
+        self._startup = StartupFunctions()
         self._configurations = Configurations()
         when_loaded("flask.config", self._configurations.watch)
         self._started: list[tuple[Any, list[Any]]] = []
@@ -69,13 +69,13 @@ class FlaskAdapter(RegistryAdapter):
                 for name in [name for name in _OF_TEMPLATES if name in vars(cls)]:
                     setattr(cls, name, _with_templates(vars(cls)[name]))
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """What applications and blueprints keep, the rules of an application, and what its templates can use."""
-        yield from shelf_of(owner, _KEPT_IN)
+        yield from containers_in(owner, _KEPT_IN)
         if "url_map" in vars(owner):
             yield owner.url_map._rules_by_endpoint, None
         if "jinja_env" in vars(owner):  # it comes with the first that uses it, and many things in it
-            yield from shelf_of(owner.jinja_env, ("filters", "tests", "globals"))
+            yield from containers_in(owner.jinja_env, ("filters", "tests", "globals"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """An application with its blueprints, or a blueprint."""
@@ -92,7 +92,7 @@ class FlaskAdapter(RegistryAdapter):
         self._factories.begin()
         self._applications.remember(namespaces)
         self._closed, self._blueprints = [], {}
-        undo.add(self._once.clear)
+        undo.add(self._startup.clear)
         undo.add(self._configurations.clear)
         self._configurations.remember(filter(_is_application, self.register.owners()))
         self._started = [(app, list(app.before_serving_funcs)) for app in self._running()]
@@ -135,7 +135,7 @@ class FlaskAdapter(RegistryAdapter):
         self._configurations.settle(undo)
         self._configurations.compare()
         for app, before in self._started:
-            self._once.compare(before, app.before_serving_funcs, _AT_START)
+            self._startup.compare(before, app.before_serving_funcs, _AT_START)
         self._closed, self._blueprints, self._started = [], {}, []
 
     def _running(self) -> list[Any]:
@@ -144,20 +144,20 @@ class FlaskAdapter(RegistryAdapter):
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """What an application has called when it started is not called again."""
-        undo.add(self._once.clear)
+        undo.add(self._startup.clear)
         for app in self._running():
-            self._once.know(app.before_serving_funcs, _AT_START)
-        self._once.changed(functions)
+            self._startup.add(app.before_serving_funcs, _AT_START)
+        self._startup.changed(functions)
 
     def notes(self) -> Iterable[Shortfall]:
         """Functions that are called only at the start, and settings that are read only then."""
-        return [*self._once.take(), *self._configurations.take()]
+        return [*self._startup.take(), *self._configurations.take()]
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         if _serves(old):
-            self._once.compare(old.before_serving_funcs, new.before_serving_funcs, _AT_START)
+            self._startup.compare(old.before_serving_funcs, new.before_serving_funcs, _AT_START)
         undo.add(partial(_put_known, self.register.known, dict(self.register.known)))
-        self.register.leave(old)
+        self.register.disown(old)
         self._applications.become(old, new, undo)
 
     @contextmanager

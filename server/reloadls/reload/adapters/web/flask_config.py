@@ -36,7 +36,7 @@ class Configurations:
             known = self._read.get(key)
             if known is None or known[0]() is not config:
                 known = self._read[key] = ref(config, lambda _: self._read.pop(key, None)), []
-            known[1].append((source, _said_by(source)))
+            known[1].append((source, _values_of(source)))
 
         module.Config.from_object = from_object
 
@@ -48,13 +48,13 @@ class Configurations:
         """Have each setting that is still as it was read be as it would be read now."""
         for find, sources in list(self._read.values()):
             config = find()
-            for index, (source, said) in enumerate(sources):
-                now = _said_by(source)
-                if config is not None and now != said:
+            for index, (source, known_values) in enumerate(sources):
+                now = _values_of(source)
+                if config is not None and now != known_values:
                     undo.add(partial(_put, config, dict(config)))
-                    undo.add(partial(sources.__setitem__, index, (source, said)))
+                    undo.add(partial(sources.__setitem__, index, (source, known_values)))
                     sources[index] = source, now
-                    _apply(config, said, now)
+                    _apply(config, known_values, now)
 
     def compare(self) -> None:
         """Note the settings that extensions have read once, and that are others now."""
@@ -87,14 +87,14 @@ def _object_of(source: Any) -> Any:
     return getattr(sys.modules.get(module), name, None)
 
 
-def _said_by(source: Any) -> dict[str, Any]:
+def _values_of(source: Any) -> dict[str, Any]:
     found = _object_of(source)
     return {} if found is None else {name: getattr(found, name) for name in dir(found) if name.isupper()}
 
 
-def _apply(config: Any, said: dict[str, Any], now: dict[str, Any]) -> None:
-    for name in {**said, **now}:
-        if not _differ(said, config, name):
+def _apply(config: Any, known_values: dict[str, Any], now: dict[str, Any]) -> None:
+    for name in {**known_values, **now}:
+        if not _differ(known_values, config, name):
             if name in now:
                 config[name] = now[name]
             else:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from reloadls.reload.adapters.shared.applications import Applications
-from reloadls.reload.adapters.shared.jinja import watch_made
-from reloadls.reload.adapters.shared.once import Once
-from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.instances import on_created
+from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
-from reloadls.reload.adapters.shared.routes import keep_what_made, remake
+from reloadls.reload.adapters.shared.routes import remake, remember_arguments
+from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -37,7 +37,7 @@ class StarletteAdapter(RegistryAdapter):
         self._applications = Applications(_is_application, _keep_state)
         self.again: Callable[[Places], None] = lambda _: None
         """What FastAPI has to register once more."""
-        self._once = Once()
+        self._startup = StartupFunctions()
         self._routers: dict[int, ref[Any]] = {}
         self._started: list[tuple[Any, list[Any]]] = []
         """The routers of applications that run, with what they called when they started."""
@@ -47,22 +47,22 @@ class StarletteAdapter(RegistryAdapter):
 
     def _watch_routing(self, module: ModuleType) -> None:
         self.register.wrap(module.Router, "add_route", "add_websocket_route", "mount", "host", "add_event_handler")
-        watch_made(module.Router, self._know_router)
-        keep_what_made(module.Route)
-        keep_what_made(module.WebSocketRoute)
+        on_created(module.Router, self._track_router)
+        remember_arguments(module.Route)
+        remember_arguments(module.WebSocketRoute)
 
-    def _know_router(self, router: Any) -> None:
+    def _track_router(self, router: Any) -> None:
         key = id(router)  # some can't be hashed
         self._routers[key] = ref(router, lambda _: self._routers.pop(key, None))
 
     def _watch_applications(self, module: ModuleType) -> None:
         self.register.wrap(module.Starlette, "add_middleware", "add_exception_handler")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """The lists of a router; middleware and exception handlers of an application."""
         if not _is_application(owner):
-            return shelf_of(owner, _OF_ROUTER)
-        return (*shelf_of(owner, _OF_APP), *shelf_of(owner.state, ("_state",)))
+            return containers_in(owner, _OF_ROUTER)
+        return (*containers_in(owner, _OF_APP), *containers_in(owner.state, ("_state",)))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """An application and its router, or a router, and those that are mounted there."""
@@ -92,7 +92,7 @@ class StarletteAdapter(RegistryAdapter):
             return own["endpoint"]
         return next((each for each in (*own["args"], *own["kwargs"].values()) if callable(each)), None)
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """The function that the program knows is the one that is called."""
         value = entry.value
         if "endpoint" in vars(value):
@@ -110,7 +110,7 @@ class StarletteAdapter(RegistryAdapter):
         super().before(undo, namespaces)
         self._applications.remember(namespaces)
         self._stacks = []
-        undo.add(self._once.clear)
+        undo.add(self._startup.clear)
         running = [app for app in filter(_is_application, self.register.owners()) if app.middleware_stack is not None]
         self._started = [(app, list(_started_by(app))) for app in running]
         for app in filter(_is_application, self.register.owners()):
@@ -128,19 +128,19 @@ class StarletteAdapter(RegistryAdapter):
         self._stacks = []
         self._applications.settle(undo)
         for app, before in self._started:
-            self._once.compare(before, _started_by(app), _AT_START)
+            self._startup.compare(before, _started_by(app), _AT_START)
         self._started = []
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """What an application has called when it started is not called again."""
-        undo.add(self._once.clear)
+        undo.add(self._startup.clear)
         for router in [router for each in list(self._routers.values()) if (router := each()) is not None]:
-            self._once.know(getattr(router, "on_startup", ()), _AT_START)
-        self._once.changed(functions)
+            self._startup.add(getattr(router, "on_startup", ()), _AT_START)
+        self._startup.changed(functions)
 
     def notes(self) -> Iterable[Shortfall]:
         """Functions that are called only at the start."""
-        return self._once.take()
+        return self._startup.take()
 
 
 def _started_by(app: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, ClassVar
 
-from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -29,9 +29,9 @@ class AdminAdapter(RegistryAdapter):
     def _watch(self, module: ModuleType) -> None:
         self.register.wrap(module.AdminSite, "register", "unregister", "add_action", "disable_action")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """The models and the actions of a site."""
-        return shelf_of(owner, ("_registry", "_actions", "_global_actions"))
+        return containers_in(owner, ("_registry", "_actions", "_global_actions"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """A site."""
@@ -44,7 +44,7 @@ class AdminAdapter(RegistryAdapter):
         """The class of what stands for a model, which is made when it is registered."""
         return type(value) if isinstance(value, sys.modules["django.contrib.admin.options"].BaseModelAdmin) else value
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """It is of the class that the program knows."""
         entry.value.__class__ = kept
 

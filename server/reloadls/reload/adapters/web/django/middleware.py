@@ -73,17 +73,17 @@ class MiddlewareAdapter(Adapter):
 def _made_by() -> list[object]:
     """What each link of the chain is made by, as plain data."""
     find = sys.modules["django.utils.module_loading"].import_string
-    return [(path, _told(find(path))) for path in sys.modules["django.conf"].settings.MIDDLEWARE]
+    return [(path, _fingerprint(find(path))) for path in sys.modules["django.conf"].settings.MIDDLEWARE]
 
 
-def _told(factory: Any) -> object:
+def _fingerprint(factory: Any) -> object:
     function = inspect.getattr_static(factory, "__init__") if isinstance(factory, type) else inspect.unwrap(factory)
     if not isinstance(function, FunctionType):
         return id(factory)
     code = function.__code__
     consts = tuple(repr(each) for each in code.co_consts if not isinstance(each, CodeType))
-    told = id(factory), code.co_code, code.co_names, code.co_varnames, consts, repr(function.__defaults__)
-    return (*told, _values_read(function))
+    parts = id(factory), code.co_code, code.co_names, code.co_varnames, consts, repr(function.__defaults__)
+    return (*parts, _values_read(function))
 
 
 def _values_read(function: FunctionType) -> object:

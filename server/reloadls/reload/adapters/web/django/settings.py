@@ -121,6 +121,6 @@ def _put(settings: Any, name: str, value: Any, *, explicit: bool) -> None:
         vars(wrapped)[name] = value
     vars(settings).pop(name, None)
     (wrapped._explicit_settings.add if explicit else wrapped._explicit_settings.discard)(name)
-    told = None if value is MISSING else value
+    sent = None if value is MISSING else value
     changed = sys.modules["django.core.signals"].setting_changed
-    changed.send(sender=type(wrapped), setting=name, value=told, enter=True)
+    changed.send(sender=type(wrapped), setting=name, value=sent, enter=True)

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 from weakref import ref
 
-from reloadls.reload.adapters.shared.registering import Entry, Shelf, key_of, shelf_of
+from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in, key_of
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.program.library_imports import when_loaded
@@ -29,9 +29,9 @@ class SignalsAdapter(RegistryAdapter):
     def _watch(self, module: ModuleType) -> None:
         self.register.wrap(module.Signal, "connect", "disconnect")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """The receivers of a signal."""
-        return shelf_of(owner, ("receivers",))
+        return containers_in(owner, ("receivers",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """A signal."""
@@ -43,12 +43,12 @@ class SignalsAdapter(RegistryAdapter):
         receiver = value[1]
         return receiver() if isinstance(receiver, ref) else receiver
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """Receivers stand there with their identity."""
         key, receiver, *rest = entry.value
         by_name = key[0] != id(self.function_in(entry.value))
         new = ((key[0] if by_name else id(kept), *key[1:]), ref(kept) if isinstance(receiver, ref) else kept, *rest)
-        index = next(place for place, each in enumerate(entry.container) if each is entry.value)
+        index = next(index for index, each in enumerate(entry.container) if each is entry.value)
         entry.container[index] = new
         registration = self.register.known.pop(key_of(entry.container, entry.value), None)
         if registration is not None:

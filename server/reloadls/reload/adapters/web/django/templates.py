@@ -11,8 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-from reloadls.reload.adapters.shared.jinja import watch_made
-from reloadls.reload.adapters.shared.registering import Entry, Shelf, shelf_of
+from reloadls.reload.adapters.shared.instances import on_created
+from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
@@ -34,9 +34,9 @@ class LibrariesAdapter(RegistryAdapter):
         self.register.wrap(module.Library, "tag", "filter", "tag_function", "filter_function", "simple_tag")
         self.register.wrap(module.Library, "inclusion_tag", "simple_block_tag")
 
-    def shelves(self, owner: Any) -> Iterable[Shelf]:
+    def containers(self, owner: Any) -> Iterable[OwnedContainer]:
         """The tags and the filters."""
-        return shelf_of(owner, ("tags", "filters"))
+        return containers_in(owner, ("tags", "filters"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """A library."""
@@ -48,7 +48,7 @@ class LibrariesAdapter(RegistryAdapter):
         inner = getattr(value, "__wrapped__", None)
         return value if inner is None or isinstance(inner, type) else _innermost(value)
 
-    def put_right(self, entry: Entry, kept: Any, undo: Undo) -> None:
+    def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
         """The function that the program knows is the one that is called."""
         for cell in getattr(entry.value, "__closure__", None) or ():
             if id(cell.cell_contents) in self.kept:
@@ -68,7 +68,7 @@ class TemplatesAdapter(Adapter):
         when_loaded("django.template.base", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.Template, self._templates.add)
+        on_created(module.Template, self._templates.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Statements may register tags: templates that are parsed from then on use what is registered."""

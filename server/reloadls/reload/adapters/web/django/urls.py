@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-from reloadls.reload.adapters.shared.jinja import watch_made
+from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -29,7 +29,7 @@ class UrlsAdapter(Adapter):
         when_loaded("django.urls.resolvers", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.URLResolver, self._resolvers.add)
+        on_created(module.URLResolver, self._resolvers.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Statements run, and some of them may make patterns."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
 from collections.abc import Iterable
 from functools import partial
@@ -15,7 +13,7 @@ from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
-_log = logging.getLogger(__name__)
+from .shared.instances import on_created
 
 __all__ = ["JinjaAdapter"]
 
@@ -32,7 +30,7 @@ class JinjaAdapter(Adapter):
         when_loaded("jinja2.environment", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        watch_made(module.Environment, self._environments.add)
+        on_created(module.Environment, self._environments.add)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """Templates are compiled once statements have run: they may use filters that are new."""
@@ -46,28 +44,6 @@ class JinjaAdapter(Adapter):
         for environment, template in self._changed:
             _compile_again(environment, template, undo)
         self._changed = []
-
-
-def watch_made(cls: type, then: Any) -> None:
-    """Have `then` called with each object of a class once it is made."""
-    plain = cls.__init__  # type: ignore[misc]
-    listeners: list[Any] | None = getattr(plain, "__reloadls_listeners__", None)
-    if listeners is not None:
-        listeners.append(then)
-        return
-    listeners = [then]
-
-    @functools.wraps(plain)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        plain(self, *args, **kwargs)
-        for each in listeners:
-            try:
-                each(self)
-            except Exception:  # the program goes on; an edit of what it made may be reported as live though it is not
-                _log.warning("hot reload can't follow an object of %s", type(self).__qualname__, exc_info=True)
-
-    __init__.__reloadls_listeners__ = listeners  # type: ignore[attr-defined]
-    cls.__init__ = __init__  # type: ignore[misc]
 
 
 def _loaded(environment: Any, path: str) -> Iterable[Any]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from reloadls.reload.engine.adapting import Shortfall
 
-__all__ = ["Once"]
+__all__ = ["StartupFunctions"]
 
 
-class Once:
+class StartupFunctions:
     """The start-up functions of a library's applications, and what an edit leaves undone."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Once:
         """By module and name: when it was called."""
         self._found: dict[Shortfall, None] = {}
 
-    def know(self, functions: Iterable[Any], when: str) -> None:
+    def add(self, functions: Iterable[Any], when: str) -> None:
         """An application calls these once."""
         self._known.update(dict.fromkeys(map(_name_of, functions), when))
 
@@ -30,7 +30,7 @@ class Once:
         for each in now:
             if _name_of(each) not in there:
                 self._add(each, f"{{}} runs only {when}, and has not been called in this process; restart to run it")
-        self.know(now, when)
+        self.add(now, when)
 
     def changed(self, functions: Sequence[FunctionType]) -> None:
         """These run other code now."""
