@@ -1,4 +1,4 @@
-"""What the engine can't know of a library by itself: one small module for each library."""
+"""Adapters: what the engine needs to know about a library, one module for each library."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ __all__ = ["Adapter", "adapters"]
 
 @cache
 def adapters() -> Iterable[Adapter]:
-    """One of each, in the order in which they are asked. An adapter imports its library only once that is loaded.
+    """Return one adapter of each kind, in the order in which they are called.
 
-    They are the same for all engines of the process, as the libraries that they watch are.
+    All engines of the process share them, because they patch the process's libraries. An adapter does not import its
+    library; it waits until the program does.
     """
     starlette = StarletteAdapter()
     return (

@@ -1,4 +1,4 @@
-"""Blinker: who receives a signal goes and comes with the statements that connect it."""
+"""Blinker: a statement's receivers are disconnected before it runs again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _STATE = ("receivers", "_by_receiver", "_by_sender", "_weak_senders")
 
 @dataclass
 class _Connection:
-    """What a statement has connected."""
+    """A receiver that a statement connected."""
 
     receiver: Any
     connect: Callable[[Any], object]
-    """Connects another in the same way."""
+    """Connects another receiver with the same arguments."""
 
 
 class BlinkerAdapter(Adapter):
@@ -38,7 +38,7 @@ class BlinkerAdapter(Adapter):
     def __init__(self) -> None:
         self._signals: WeakSet[Any] = WeakSet()
         self._connections: dict[tuple[int, int], _Connection] = {}
-        """A signal and a receiver that a statement connected -> how."""
+        """(signal id, receiver id) → what a statement connected."""
         when_loaded("blinker.base", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -64,13 +64,13 @@ class BlinkerAdapter(Adapter):
             signal._disconnect(known, sender)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Have all signals as they are on failure."""
+        """Restore all signals on failure."""
         undo.add(partial(_put, self._connections, dict(self._connections)))
         for signal in list(self._signals):
             undo.add(partial(_restore, signal, {name: _copy(vars(signal)[name]) for name in _STATE}))
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
-        """Connect what is kept instead."""
+        """Connect the kept function instead of its double."""
         for signal in list(self._signals):
             found = self._connections.get((id(signal), id(double)))
             if found is not None:
@@ -82,7 +82,7 @@ class BlinkerAdapter(Adapter):
 
 
 def _restored_with_all() -> None:
-    """What a failed reload took out is put back with everything else that was saved before."""
+    """Nothing to do: a failed reload restores all receivers from the copy made before."""
 
 
 def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:

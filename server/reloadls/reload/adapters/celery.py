@@ -1,4 +1,4 @@
-"""Celery: a task whose statement runs again is, for all who hold it, what that made; workers trace it anew."""
+"""Celery: a task keeps its identity when its statement runs again, and workers use the new code."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class CeleryAdapter(Adapter):
         on_created(module.Consumer, self._consumers.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember which tasks there are."""
+        """Remember the tasks."""
         self._before = [(app, dict(app._tasks)) for app in list(self._apps)]
-        undo.add(self._trace_anew)
+        undo.add(self._update_workers)
         for app, tasks in self._before:
             undo.add(partial(_put_tasks, app, tasks))
         undo.add(self._end)
@@ -46,7 +46,7 @@ class CeleryAdapter(Adapter):
         self._before = []
 
     def forget(self, value: Any, undo: Undo) -> None:
-        """A task is known by its function: it is registered whenever the application is first used."""
+        """Remove a task by its function, since it is registered when the application is first used."""
         local = sys.modules.get("celery.local")
         if local is not None and issubclass(type(value), local.Proxy):
             value = value._get_current_object()
@@ -56,7 +56,7 @@ class CeleryAdapter(Adapter):
                 del app._tasks[name]
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have each task that was there be what was registered by its name."""
+        """Update each existing task from the new registration with the same name."""
         before, self._before = self._before, []
         for app, tasks in before:
             for pending in list(app._pending) if app.finalized else ():
@@ -70,12 +70,12 @@ class CeleryAdapter(Adapter):
                     _put(old, type(new), shared)
                     app._tasks[name] = old
         if before:
-            self._trace_anew()
+            self._update_workers()
 
-    def _trace_anew(self) -> None:
-        """A worker finds a task by its name, and by what it made of it when it began."""
+    def _update_workers(self) -> None:
+        """Update workers, which look up tasks by name in tables that they built when they started."""
         for consumer in list(self._consumers):
-            consumer.update_strategies()  # messages come meanwhile
+            consumer.update_strategies()  # messages may arrive meanwhile
             for name in consumer.strategies.keys() - consumer.app._tasks.keys():
                 del consumer.strategies[name]
         trace = sys.modules.get("celery.app.trace")
@@ -86,7 +86,7 @@ class CeleryAdapter(Adapter):
 
 
 def _function_in(task: Any) -> FunctionType | None:
-    """What a task runs."""
+    """Return the function that a task runs."""
     own = vars(type(task))
     return function_of(own.get("_decorated_fun") or own.get("run"))
 

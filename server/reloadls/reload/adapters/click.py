@@ -1,4 +1,4 @@
-"""Click: a group has the commands that its program's statements give it, and a command that is held follows its own."""
+"""Click: groups have the commands that the current statements add, and commands keep their identity."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class ClickAdapter(RegistryAdapter):
         return containers_in(owner, ("commands",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """A group, and those in it."""
+        """A group, and the groups in it."""
         if _is_command(value) and "commands" in vars(value):
             yield value
             for each in list(value.commands.values()):
                 yield from self.owners_in(each)
 
     def function_in(self, value: Any) -> Any:
-        """What a command calls."""
+        """The function that a command calls."""
         return getattr(value, "callback", None)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember the commands that the program names."""
+        """Remember the commands that the program has names for."""
         super().before(undo, namespaces)
         self._applications.remember(namespaces)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Who holds a command has it as it is now."""
+        """Update held commands from the ones that replaced them."""
         super().after(undo, places)
         for old, new in self._applications.settle(undo):
             self.replaced(new, old, undo)

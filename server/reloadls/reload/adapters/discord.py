@@ -1,4 +1,4 @@
-"""discord.py: a cog whose commands or listeners changed is noted; a bot has registered those of its instance."""
+"""discord.py: a note names cogs whose commands or listeners changed, since a bot keeps those of the instance."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class DiscordAdapter(Adapter):
         on_created(module.BotBase, self._bots.add)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """It may be a cog's."""
+        """Remember the class, which may be a cog's."""
         undo.add(self._classes.clear)
         self._classes.add(cls)
 
     def notes(self) -> Iterable[Shortfall]:
-        """The cogs that have registered other commands or listeners than their classes have now."""
+        """Note each cog whose class has other commands or listeners than the bot has registered."""
         changed = tuple(self._classes)
         self._classes.clear()
         for bot in list(self._bots) if changed else ():
             for name, cog in list(bot.cogs.items()):
                 if isinstance(cog, changed) and _registered(type(cog)) != _registered(cog):
-                    text = f"the bot keeps the commands and listeners of its cog {name} as they were"
+                    text = f"the bot keeps the old commands and listeners of its cog {name}"
                     yield Shortfall(f"{text}; add the cog or its extension again, or restart", about=type(cog))
 
 

@@ -1,4 +1,4 @@
-"""Jinja: a template that is loaded, and whoever holds it, renders as its file is now."""
+"""Jinja: loaded templates render the current files, also where the program holds the template object."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["JinjaAdapter"]
 
 
 class JinjaAdapter(Adapter):
-    """The templates that environments keep, whether or not they look for changes themselves."""
+    """The templates that environments cache, with or without auto_reload."""
 
     library: ClassVar[str] = "jinja2.environment"
 
     def __init__(self) -> None:
         self._environments: WeakSet[Any] = WeakSet()
         self._changed: list[tuple[Any, Any]] = []
-        """The templates whose files changed, each with its environment."""
+        """(environment, template) for each changed file."""
         when_loaded("jinja2.environment", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
         on_created(module.Environment, self._environments.add)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """Templates are compiled once statements have run: they may use filters that are new."""
+        """Remember the templates; they are compiled after statements have run, which may add filters."""
         undo.add(self._changed.clear)
         found = [(each, template) for each in list(self._environments) for template in _loaded(each, path)]
         self._changed += found
         return bool(found)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Compile the templates of files that changed anew, in their place. Raises TemplateSyntaxError."""
+        """Compile changed templates in place; raises TemplateSyntaxError."""
         for environment, template in self._changed:
             _compile_again(environment, template, undo)
         self._changed = []
@@ -54,10 +54,10 @@ def _loaded(environment: Any, path: str) -> Iterable[Any]:
 
 
 def _compile_again(environment: Any, template: Any, undo: Undo) -> None:
-    if not os.path.exists(template.filename):  # the next time it is asked for, the loader says so
+    if not os.path.exists(template.filename):  # the loader raises when it is requested next
         _drop(environment, template, undo)
         return
-    # Back in force, it doesn't look at its file itself: that has what could not be taken up.
+    # A restored template must not check its file, which has the content that failed.
     undo.add(partial(_restore, template, vars(template) | {"_uptodate": _always}))
     _restore(template, vars(environment.loader.load(environment, template.name, template.globals)))
 

@@ -1,4 +1,4 @@
-"""Pluggy: hooks call what the plugins implement now, in the order in which they were registered."""
+"""Pluggy: hooks call what plugins currently implement, in the order of registration."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class PluggyAdapter(Adapter):
     def __init__(self) -> None:
         self._managers: WeakSet[Any] = WeakSet()
         self._modules: set[str] = set()
-        """Those of which statements have run."""
+        """The modules whose statements have run."""
         self._classes: set[type] = set()
         self._shortfalls: list[Shortfall] = []
         when_loaded("pluggy._manager", lambda module: on_created(module.PluginManager, self._managers.add))
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """A failed commit leaves nothing to be done."""
+        """Forget everything if the commit fails."""
         undo.add(self._end)
 
     def _end(self) -> None:
         self._modules, self._classes, self._shortfalls = set(), set(), []
 
     def ran(self, module: str, undo: Undo) -> None:
-        """A module may be a plugin."""
+        """Remember the module, which may be a plugin."""
         self._modules.add(module)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """An instance of it may be a plugin."""
+        """Remember the class, whose instances may be plugins."""
         undo.add(self._end)
         self._classes.add(cls)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """A hook that is called for what it does has done it already."""
+        """Note hooks that are called for their side effects: earlier calls can't be repeated."""
         undo.add(self._end)
         changed = {id(each): each for each in functions if _returns_nothing(each)}
         for manager in list(self._managers) if changed else ():
@@ -59,18 +59,18 @@ class PluggyAdapter(Adapter):
                         function := changed.pop(id(getattr(each.function, "__func__", each.function)), None)
                     ) is not None:
                         what = f"{function.__qualname__} is a hook that returns nothing"
-                        what = f"{what}: its edit applies from the next call; what earlier calls have set up stays"
+                        what = f"{what}: the edit applies from the next call; the effects of earlier calls stay"
                         self._shortfalls.append(Shortfall(what, about=function))
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Register plugins again that may implement other hooks. Raises what pluggy raises for hooks that don't fit."""
+        """Register plugins again if their hooks may have changed; raises what pluggy raises for invalid hooks."""
         for manager in list(self._managers):
             plugins = [(name, each) for name, each in manager._name2plugin.items() if each is not None]
             if not any(self._changed(each) for _, each in plugins):
                 continue
             if any(caller._call_history for caller in vars(manager.hook).values() if hasattr(caller, "_call_history")):
-                what = "a plugin changed, and some of its hooks are called again for each plugin that is registered"
-                self._shortfalls.append(Shortfall(f"{what}; hooks that were added or removed need a restart"))
+                what = "a plugin changed, and some of its hooks are historic (called for each new plugin)"
+                self._shortfalls.append(Shortfall(f"{what}; added or removed hooks need a restart"))
                 continue
             undo.add(partial(_register_again, manager, plugins))
             _register_again(manager, plugins)
@@ -83,13 +83,13 @@ class PluggyAdapter(Adapter):
         return any(each in self._classes for each in kind.__mro__)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Plugins that could not be registered again, and hooks whose earlier calls stay."""
+        """Return notes about plugins that could not be registered again, and about earlier hook calls."""
         found, self._shortfalls = self._shortfalls, []
         return found
 
 
 def _returns_nothing(function: FunctionType) -> bool:
-    """Whether all that a function can return is None."""
+    """Return whether a function can only return None."""
     if function.__code__.co_flags & CO_GENERATOR:
         return False
     last: object = function
@@ -107,6 +107,6 @@ def _register_again(manager: Any, plugins: Sequence[tuple[str, Any]]) -> None:
         if manager.is_registered(plugin):
             manager.unregister(plugin)
     for caller in vars(manager.hook).values():
-        caller._hookimpls.clear()  # of plugins that are known no longer
+        caller._hookimpls.clear()  # implementations of plugins that are not registered any more
     for name, plugin in plugins:
         manager.register(plugin, name)

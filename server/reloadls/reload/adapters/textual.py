@@ -1,4 +1,4 @@
-"""Textual: style sheets are applied anew; what else was read or built when a node was mounted stays, and is noted."""
+"""Textual: edited style sheets are applied; other edits of what is read or built on mounting are noted."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _CALLED = ("compose", "on_mount", "_on_mount", "on_load", "on_ready", "get_defau
 
 
 class TextualAdapter(Adapter):
-    """The nodes that are on the screen."""
+    """The mounted nodes."""
 
     library: ClassVar[str] = "textual.dom"
 
     def __init__(self) -> None:
         self._nodes: WeakSet[Any] = WeakSet()
         self._read: dict[type, dict[str, str]] = {}
-        """What each class said when its first node was made."""
+        """Each class's values when its first node was made."""
         self._found: dict[Shortfall, None] = {}
         self._kinds: set[type] = set()
-        """Those whose style sheets changed."""
+        """The classes whose style sheets changed."""
         self._files: set[str] = set()
-        """The style sheets that changed."""
+        """The style sheet files that changed."""
         when_loaded("textual.dom", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -51,7 +51,7 @@ class TextualAdapter(Adapter):
             self._read[type(node)] = _values_of(type(node))
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Note what was read of it."""
+        """Note changed attributes that are read only once."""
         undo.add(self._end)
         for kind in {type(node) for node in list(self._nodes) if isinstance(node, cls)}:
             now, before = _values_of(kind), self._read.get(kind, {})
@@ -64,7 +64,7 @@ class TextualAdapter(Adapter):
                 self._found[Shortfall(text, about=cls)] = None
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """Note what was built by them."""
+        """Note edits of functions that run only once."""
         undo.add(self._end)
         for each in functions:
             owner, _, name = each.__qualname__.rpartition(".")
@@ -73,7 +73,7 @@ class TextualAdapter(Adapter):
                 self._found[Shortfall(text, about=each)] = None
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """A style sheet of an application that runs, or of a screen of it."""
+        """Record a style sheet of a running application or its screens."""
         found = any(path in _files_of(app) for app in self._applications())
         if found:
             undo.add(self._end)
@@ -81,7 +81,7 @@ class TextualAdapter(Adapter):
         return found
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Apply the style sheets anew. Raises StylesheetParseError."""
+        """Apply changed style sheets; raises StylesheetParseError."""
         for app in self._applications() if self._kinds or self._files else ():
             changed = {key: each for key, each in app.stylesheet.source.items() if self._is_stale(key)}
             if changed:
@@ -104,26 +104,26 @@ class TextualAdapter(Adapter):
         self._found, self._kinds, self._files = {}, set(), set()
 
     def notes(self) -> Iterable[Shortfall]:
-        """What stays on the screen."""
+        """Return the notes."""
         found = list(self._found)
         self._found.clear()
         return found
 
 
 def _files_of(app: Any) -> set[str]:
-    """The files that an application has read its style from."""
+    """Return the files of an application's style sheets."""
     return {os.path.realpath(path) for path, name in app.stylesheet.source if path and not name}
 
 
 def _kind_of(key: tuple[str, str], kinds: Iterable[type]) -> tuple[type, str] | None:
-    """The class of which a sheet is an attribute, and the attribute's name."""
+    """Return the class and attribute that contain a style sheet."""
     owner, _, name = key[1].rpartition(".")
     known = [base for kind in kinds for base in kind.__mro__ if base.__name__ == owner and name in _SHEETS]
     return next(((base, name) for base in known if name in vars(base)), None)
 
 
 def _content(key: tuple[str, str], kinds: Iterable[type]) -> str:
-    """What a sheet says now."""
+    """Return the current text of a style sheet."""
     found = _kind_of(key, kinds)
     if found is not None:
         return str(vars(found[0])[found[1]])

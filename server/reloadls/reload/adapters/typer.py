@@ -1,4 +1,4 @@
-"""Typer: an application has the commands that its program's statements give it."""
+"""Typer: applications have the commands that the current statements add."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TyperAdapter"]
 
 
 class TyperAdapter(RegistryAdapter):
-    """Applications, nested ones too."""
+    """Applications, including nested ones."""
 
     library: ClassVar[str] = "typer.main"
 
@@ -33,20 +33,20 @@ class TyperAdapter(RegistryAdapter):
         self.register.wrap(module.Typer, "add_typer")
 
     def containers(self, owner: Any) -> Iterable[OwnedContainer]:
-        """Commands, nested applications, and the function that runs before a command."""
+        """Commands, nested applications, and the callback that runs before a command."""
         return containers_in(owner, ("registered_commands", "registered_groups"), ("registered_callback",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """An application."""
+        """The value, if it is an application."""
         if _is_application(value):
             yield value
 
     def function_in(self, value: Any) -> Any:
-        """What a command calls."""
+        """The function that a command calls."""
         return getattr(value, "callback", None)
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """The function that the program knows is the one that is called."""
+        """Call the program's own function."""
         entry.value.callback = kept
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
@@ -55,7 +55,7 @@ class TyperAdapter(RegistryAdapter):
         self._applications.remember(namespaces)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Who holds an application has it as it is now."""
+        """Update held applications from the ones that replaced them."""
         super().after(undo, places)
         self._applications.settle(undo)
 

@@ -1,4 +1,4 @@
-"""cattrs: converters forget what they derived from a class that changed, and one that is made anew is so for all."""
+"""cattrs: converters drop code generated for a class that changed, and keep their identity when made anew."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _REGISTER = (
 
 
 class CattrsAdapter(Adapter):
-    """The converters of the program, and the one that cattrs has."""
+    """The program's converters, and the global one of cattrs."""
 
     library: ClassVar[str] = "cattrs.converters"
 
     def __init__(self) -> None:
         self._converters: list[Any] = []
-        """Some can't be referred to weakly, and there are few."""
+        """Strong references: some can't be referenced weakly, and there are few."""
         self._left: dict[object, str] = {}
-        """The hooks whose statements are gone, by converter and type."""
+        """Hooks whose statements were removed, by converter and type."""
         self._dropped: set[int] = set()
         self._named = Applications(_is_converter, lambda _old, _new: None)
         when_loaded("cattrs.converters", self._watch)
@@ -54,7 +54,7 @@ class CattrsAdapter(Adapter):
         def register(converter: Any, what: Any, *args: Any, **kwargs: Any) -> Any:
             found = plain(converter, what, *args, **kwargs)
             if str(sys._getframe(1).f_globals.get("__name__")).partition(".")[0] in ("cattrs", "cattr"):
-                return found  # its own
+                return found  # called by cattrs itself
             key = id(converter), name, _type_of(what)
             self._left.pop(key, None)
             Recorder.note(Effect(partial(self._left.__setitem__, key, str(key[2])), partial(self._left.pop, key, None)))
@@ -63,25 +63,23 @@ class CattrsAdapter(Adapter):
         return register
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember the converters that the program names."""
+        """Remember the converters that the program has names for."""
         undo.add(self._left.clear)
         self._left.clear()
         self._named.remember(namespaces)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Hooks that converters still have."""
+        """Note the removed hooks that converters still use."""
         there = {id(each) for each in self._converters} - self._dropped
         left = [what for key, what in self._left.items() if isinstance(key, tuple) and key[0] in there]
         self._left.clear()
         return [
-            Shortfall(
-                f"a converter of cattrs keeps the hook for {what} that was removed; restart to drop it", "notUndone"
-            )
+            Shortfall(f"a cattrs converter keeps the removed hook for {what}; restart to drop it", "notUndone")
             for what in left
         ]
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Functions that were generated for a class, or for one that has it in a field, are generated anew."""
+        """Drop the functions generated for the class, and for classes with a field of it."""
         undo.add(self._forget)
         self._forget()
 
@@ -91,12 +89,12 @@ class CattrsAdapter(Adapter):
                 getattr(each, name).clear_cache()
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Whoever holds a converter has it as its statement makes it now."""
+        """Update held converters from the ones that replaced them."""
         self._dropped = {id(each) for pair in self._named.settle(undo) for each in pair}
 
 
 def _type_of(what: Any) -> str:
-    """What a hook is for: a type, or a function with its annotations."""
+    """Return what a hook is for: a type, or a function's annotations."""
     hints = getattr(what, "__annotations__", None)
     return ", ".join(map(str, hints.values())) if hints and not isinstance(what, type) else str(what)
 

@@ -1,4 +1,4 @@
-"""Marshmallow: instances of a schema have the fields that its class declares now."""
+"""marshmallow: schema instances have the fields that their class currently declares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MarshmallowAdapter"]
 
 
 class MarshmallowAdapter(Adapter):
-    """Schemas that the program, or fields of other schemas, hold."""
+    """Schemas that the program or fields of other schemas hold."""
 
     library: ClassVar[str] = "marshmallow.schema"
 
@@ -29,11 +29,11 @@ class MarshmallowAdapter(Adapter):
         when_loaded("marshmallow.schema", lambda module: on_created(module.Schema, self._schemas.add))
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember the schemas that the program names."""
+        """Remember the schemas that the program has names for."""
         self._named.remember(namespaces)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Make the fields of its instances anew. Raises what a schema raises that its options don't fit any more."""
+        """Recreate the fields of its instances; raises what a schema raises if its options don't fit any more."""
         found: list[Any] = [each for each in list(self._schemas) if isinstance(each, cls)]
         for schema in found:
             undo.add(partial(vars(schema).update, dict(vars(schema))))
@@ -41,7 +41,7 @@ class MarshmallowAdapter(Adapter):
             schema._init_fields()
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Whoever holds a schema has it as its statement makes it now."""
+        """Update held schemas from the ones that replaced them."""
         self._named.settle(undo)
 
 

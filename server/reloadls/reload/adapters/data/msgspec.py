@@ -1,4 +1,4 @@
-"""msgspec: what a Struct has derived from its fields when it was made can't be made anew."""
+"""msgspec: edits of a Struct's fields need a restart, because they are read when the class is made."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _ONCE = ", and msgspec reads the fields of a Struct only when the class is made"
 
 
 class MsgspecAdapter(Adapter):
-    """Structs. Their methods are as those of any class."""
+    """Structs. Their methods are reloaded like those of any class."""
 
     library: ClassVar[str] = "msgspec"
 
     def takes_attributes(self, cls: type) -> bool:
-        """A Struct."""
+        """Return True for a Struct."""
         module = sys.modules.get("msgspec")
         return module is not None and issubclass(cls, module.Struct)
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
-        """Raises CantBeLive for a field."""
+        """Raise CantBeLive for a field."""
         if name in getattr(cls, "__struct_fields__", ()):
             raise CantBeLive(
                 f"the field {cls.__qualname__}.{name} changed, and msgspec reads fields only when a class is made"
@@ -34,7 +34,7 @@ class MsgspecAdapter(Adapter):
         return False
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Raises CantBeLive where fields have other defaults."""
+        """Raise CantBeLive if fields or their defaults changed."""
         if self.takes_attributes(cls) and double is not cls and _defaults(cls) != _defaults(double):
             raise CantBeLive(
                 f"fields of {cls.__qualname__} changed, and msgspec reads fields only when a class is made"

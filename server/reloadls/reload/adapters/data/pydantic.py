@@ -1,4 +1,4 @@
-"""Pydantic: a model that took over another's fields checks and writes them, and so do those that have it in a field."""
+"""Pydantic: models validate and serialize by their edited fields; so do models that contain them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DERIVED = (
 
 
 class PydanticAdapter(Adapter):
-    """Models, and what holds their schemas."""
+    """Models, and objects that hold their schemas."""
 
     library: ClassVar[str] = "pydantic.main"
 
@@ -34,7 +34,7 @@ class PydanticAdapter(Adapter):
         self._changed: set[type] = set()
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Where to look for what holds a schema."""
+        """Remember where to search for objects that hold a schema."""
         self._spaces, self._changed = namespaces, set()
         undo.add(self._end)
 
@@ -42,12 +42,12 @@ class PydanticAdapter(Adapter):
         self._spaces, self._changed = (), set()
 
     def makes_values(self, cls: Any) -> bool:
-        """Settings say what their class and the environment do."""
+        """Settings are instances that depend on their class and the environment."""
         settings = sys.modules.get("pydantic_settings.main")
         return settings is not None and isinstance(cls, type) and issubclass(cls, settings.BaseSettings)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Have the schema made of the class that is kept, and then of all models that lead to it."""
+        """Rebuild the schema for the class that is kept, and then those of all models that refer to it."""
         if double is not cls:
             self._parametrize(cls, double, undo)
         self._changed.add(cls)
@@ -61,7 +61,7 @@ class PydanticAdapter(Adapter):
         _rebuild(models, undo)
 
     def _parametrize(self, cls: Any, double: Any, undo: Undo) -> None:
-        """`Box[int]` is a class of its own, made of what `Box` was."""
+        """Update `Box[int]`, a class of its own that was made from `Box`."""
         for each in list(type.__subclasses__(cls)):
             made_of = vars(each).get("__pydantic_generic_metadata__") or {}
             if made_of.get("origin") is cls:
@@ -72,7 +72,7 @@ class PydanticAdapter(Adapter):
                 self.class_changed(each, new, undo)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have type adapters that the program holds lead to the new schemas."""
+        """Rebuild the type adapters that the program holds."""
         found = sys.modules.get("pydantic.type_adapter")
         if not self._changed or found is None:
             return
@@ -82,7 +82,7 @@ class PydanticAdapter(Adapter):
         for each in reach(values, own, most=_MOST):
             if isinstance(each, found.TypeAdapter) and refers(each._type):
                 undo.add(partial(vars(each).update, dict(vars(each))))
-                with warnings.catch_warnings():  # what there is to say was said when it was made
+                with warnings.catch_warnings():  # the warnings were already issued when it was made
                     warnings.simplefilter("ignore")
                     each.rebuild(force=True, raise_errors=True)
         self._end()
@@ -100,7 +100,7 @@ def _subclasses(cls: type) -> Iterator[type]:
 
 
 def _take_over(cls: Any, double: Any, undo: Undo) -> None:
-    """What was bound to the double is bound to the class that is kept."""
+    """Rebind to the kept class what was bound to its double."""
     undo.add(partial(_restore, cls, {name: vars(cls).get(name, MISSING) for name in _DERIVED}))
     cls.__pydantic_decorators__ = _bound_to(cls, cls.__pydantic_decorators__)
     for field in cls.__pydantic_fields__.values():
@@ -122,7 +122,7 @@ def _bind(decorator: Any, cls: type) -> Any:
 
 
 def _rebuild(models: Iterable[Any], undo: Undo) -> None:
-    """Make the schemas of models that lead to each other, none of them from what another's was."""
+    """Rebuild the schemas of models that refer to each other, without reusing an old one."""
     models = list(models)
     for each in models:
         undo.add(partial(_restore, each, {name: vars(each).get(name, MISSING) for name in _DERIVED}))

@@ -1,4 +1,4 @@
-"""SQLAlchemy: methods of mapped classes as of any class; new columns are mapped; what the mapper keeps is a restart."""
+"""SQLAlchemy: methods of mapped classes are reloaded, new columns are mapped, other mapping edits need a restart."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ _MARKS = ("__sa_validators__", "__sa_validation_opts__", "__sa_reconstructor__",
 
 
 class SqlalchemyAdapter(Adapter):
-    """Declarative classes, SQLModel's and Flask-SQLAlchemy's among them."""
+    """Declarative classes, including those of SQLModel and Flask-SQLAlchemy."""
 
     library: ClassVar[str] = "sqlalchemy.orm.decl_base"
 
     def __init__(self) -> None:
         self._new: dict[str, Any] = {}
-        """What a class got that is to be mapped, until its annotations are known."""
+        """New attributes to map, kept until the class's annotations are known."""
         self._mapped = False
 
     def takes_attributes(self, cls: type) -> bool:
-        """Mapped classes do, and what those inherit."""
+        """Return True for mapped classes and their bases."""
         return any("__mapper__" in vars(each) for each in _with_subclasses(cls))
 
     def forget(self, value: Any, undo: Undo) -> None:
-        """Its table and its mapper are there for good."""
+        """Raise CantBeLive: its table and its mapper can't be removed."""
         if isinstance(value, type) and "__mapper__" in vars(value):
-            raise CantBeLive(f"the mapped class {value.__qualname__} is another or gone, and its table is known by it")
+            raise CantBeLive(f"the mapped class {value.__qualname__} was removed or replaced, but its table stays")
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
-        """Columns, if they come after all others. Raises CantBeLive for what the mapper has made something of."""
+        """Map columns that come after all others; raise CantBeLive for other edits of the mapping."""
         if name == "__annotations__":
             self._annotate(cls, value, names, undo)
             return False
         where = f"{cls.__qualname__}.{name}"
         before = vars(cls).get(name, MISSING)
         if name in _READ_ONCE:
-            raise CantBeLive(f"{where} changed, and its table or mapper is made of it")
+            raise CantBeLive(f"{where} changed, and SQLAlchemy reads it only when the class is made")
         if any(_mark(each) for each in (before, value)) and _mark(before) != _mark(value):
-            raise CantBeLive(f"{where} changed, and the mapper has it from when the class was made")
+            raise CantBeLive(f"{where} changed, and the mapper reads it only when the class is made")
         if name in _mapped_names(cls) or (before is not MISSING and _is_mapped(before)):
-            raise CantBeLive(f"{where} is mapped, and can't be mapped to something else")
+            raise CantBeLive(f"{where} is already mapped, and can't be mapped to something else")
         if name in _fields(cls):
-            raise CantBeLive(f"{where} is a field, and more was made from it than the class")
+            raise CantBeLive(f"{where} is a field, and it is read when the class is made")
         if value is MISSING or not _is_mapped(value):
             return False
         self._new[name] = value
@@ -62,22 +62,22 @@ class SqlalchemyAdapter(Adapter):
         mapped = _mapped_names(cls)
         for name in annotations:
             if name in mapped and annotations[name] != own_annotations(cls).get(name, MISSING):
-                raise CantBeLive(f"{cls.__qualname__}.{name} is mapped, and can't be mapped to something else")
+                raise CantBeLive(f"{cls.__qualname__}.{name} is already mapped, and can't be mapped to something else")
         for name, annotation in annotations.items():
             differs = annotation != own_annotations(cls).get(name, MISSING)
             if differs and (name in _fields(cls) or (_fields(cls) and "ClassVar" not in str(annotation))):
-                raise CantBeLive(f"{cls.__qualname__}.{name} is a field, and more was made from it than the class")
+                raise CantBeLive(f"{cls.__qualname__}.{name} is a field, and it is read when the class is made")
             if annotation is not MISSING and name not in mapped and _says_mapped(annotation):
                 new.setdefault(name, MISSING)
         for name in sorted(new, key=lambda each: names.index(each) if each in names else len(names)):
             later = names[names.index(name) + 1 :] if name in names else ()
             if not mapped.isdisjoint(later):
-                raise CantBeLive(f"{cls.__qualname__}.{name} is new, and a new column can only come after all others")
+                raise CantBeLive(f"{cls.__qualname__}.{name} is new, and a new column must come after all others")
             _add(cls, name, new[name], annotations.get(name, MISSING), undo)
             self._mapped = True
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have mappers that are new find their relations now. Raises what is wrong with them."""
+        """Have new mappers resolve their relations; raises what SQLAlchemy raises for wrong ones."""
         if self._mapped:
             self._mapped = False
             sys.modules["sqlalchemy.orm"].configure_mappers()
@@ -92,7 +92,7 @@ def _with_subclasses(cls: type) -> Iterator[type]:
 
 
 def _mark(value: Any) -> Any:
-    """What the mapper looks for at functions of a class."""
+    """Return the marks that the mapper looks for on a class's functions."""
     own = getattr(value, "__dict__", {})
     return {name: repr(own[name]) for name in _MARKS if name in own}
 
@@ -109,7 +109,7 @@ def _says_mapped(annotation: Any) -> bool:
 
 
 def _mapped_names(cls: type) -> set[str]:
-    """What is mapped of a class, or of those that inherit it and have it from there."""
+    """Return the names mapped by a class, or by subclasses that inherit them from it."""
     found: set[str] = set()
     for each in _with_subclasses(cls):
         mapper = vars(each).get("__mapper__")
@@ -120,7 +120,7 @@ def _mapped_names(cls: type) -> set[str]:
 
 
 def _fields(cls: Any) -> Mapping[str, Any]:
-    """The fields of a dataclass, or of a model of Pydantic's."""
+    """Return the fields of a dataclass or Pydantic model."""
     found: Mapping[str, Any] = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "model_fields", None) or {}
     return found
 
@@ -129,13 +129,13 @@ def _add(cls: Any, name: str, value: Any, annotation: Any, undo: Undo) -> None:
     where = f"{cls.__qualname__}.{name}"
     orm = sys.modules["sqlalchemy.orm"]
     if "__mapper__" not in vars(cls):
-        raise CantBeLive(f"{where} is new in a class that mapped ones inherit")
+        raise CantBeLive(f"{where} is new in a base class of mapped classes")
     column = getattr(value, "column", value)
     if value is not MISSING and not isinstance(column, sys.modules["sqlalchemy"].Column):
-        raise CantBeLive(f"{where} is new, and no plain column")
+        raise CantBeLive(f"{where} is new, and not a plain column")
     if type.__subclasses__(cls) or _fields(cls):
-        raise CantBeLive(f"{where} is new, and more was made from the class than its table")
-    # SQLAlchemy understands an annotation only while it makes a class.
+        raise CantBeLive(f"{where} is new, and the class has subclasses or fields")
+    # SQLAlchemy evaluates an annotation only while it makes a class.
     space = {} if value is MISSING else {name: value}
     annotations = {"reloadls_key": orm.Mapped[int]} | ({} if annotation is MISSING else {name: annotation})
     space |= {"__tablename__": cls.__tablename__, "__annotations__": annotations, "__module__": cls.__module__}
@@ -149,7 +149,7 @@ def _add(cls: Any, name: str, value: Any, annotation: Any, undo: Undo) -> None:
 
 
 def _take_out(cls: Any, name: str, column: Any) -> None:
-    """As if it had never been mapped."""
+    """Undo the mapping of a column."""
     mapper = cls.__mapper__
     if name not in mapper._props:
         return

@@ -1,1 +1,1 @@
-"""What adapters have in common: registrations, routes, applications and factories."""
+"""What adapters share: registrations, routes, applications and factories."""

@@ -1,4 +1,4 @@
-"""Which classes an annotation leads to, through generics, unions, and the fields of models and dataclasses."""
+"""Find the classes an annotation refers to, through generics, unions, and fields of models and dataclasses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ __all__ = ["ReferenceFinder", "substitute"]
 
 
 class ReferenceFinder:
-    """Tells whether annotations lead to one of the classes, or to one derived from it.
+    """Checks whether annotations refer to one of the classes, or to a subclass.
 
-    What was found to lead to none is not looked through again, so that many annotations cost little more than one.
+    Annotations that refer to none are remembered, so that many checks cost little more than one.
+
+    Args:
+        classes: the classes to look for.
     """
 
     def __init__(self, classes: Collection[type]) -> None:
@@ -24,7 +27,7 @@ class ReferenceFinder:
         self._without: dict[int, Any] = {}
 
     def __call__(self, annotation: Any) -> bool:
-        """Whether one of the classes is somewhere in an annotation."""
+        """Return whether an annotation refers to one of the classes."""
         seen: dict[int, Any] = {}
         waiting = [annotation]
         while waiting:
@@ -67,7 +70,7 @@ def _origin(annotation: Any) -> Any:
 
 
 def substitute(annotation: Any, double: type, kept: type) -> Any:
-    """The annotation with `kept` wherever it has `double`."""
+    """Return the annotation with `double` replaced by `kept`."""
     if annotation is double:
         return kept
     arguments = get_args(annotation)

@@ -1,4 +1,4 @@
-"""An application that a server holds stays that object when its statement makes another one."""
+"""Keep an application's identity when its statement makes a new one, since a server holds the old object."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Become = Callable[[Any, Any, Undo], object]
 
 
 class Applications:
-    """The names of the program that mean an application.
+    """The applications that the program has names for.
 
     Args:
-        are: whether a value is one.
-        take: has the new one take over from the old one what lives longer than its statement.
-        become: has the old one be what the new one is, in another way than by its attributes.
+        are: returns whether a value is an application.
+        take: called with the old and the new one, to carry over what outlives the statement.
+        become: makes the old one equal the new one, if not by sharing attributes.
     """
 
     def __init__(self, are: Callable[[Any], bool], take: Take, become: Become | None = None) -> None:
@@ -35,18 +35,22 @@ class Applications:
 
     @property
     def remembers(self) -> bool:
-        """Whether statements are being run."""
+        """Whether statements are running."""
         return bool(self._spaces)
 
     def remember(self, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Before any statement runs."""
+        """Remember the applications before any statement runs."""
         self._spaces = namespaces
         self._named = [
             (space, name, value) for space in namespaces for name, value in list(space.items()) if self._are(value)
         ]
 
     def settle(self, undo: Undo) -> list[tuple[Any, Any]]:
-        """Have each application be what its statement made. Returns the old ones with their successors."""
+        """Update each old application from the new one, and rebind its names to the old one.
+
+        Returns:
+            (old, new) for each application that was replaced.
+        """
         done: dict[int, tuple[Any, Any]] = {}
         for space, name, old in self._named:
             new = space.get(name)
@@ -59,21 +63,21 @@ class Applications:
         return list(done.values())
 
     def _lives(self, old: Any) -> bool:
-        """Whether some name still means it, so that it is another one beside the new."""
+        """Return whether another name still refers to it, so that the new one is an additional application."""
         return any(value is old for space in self._spaces for value in space.values() if self._are(value)) and not any(
             space.get(name) is not old for space, name, value in self._named if value is old
         )
 
     def become(self, old: Any, new: Any, undo: Undo) -> None:
-        """From now on the two are one: what holds the new one, as its own closures do, sees what the old one sees."""
+        """Have both objects share their attributes: closures that hold the new one then see the same as the server."""
         self._take(old, new)
         _copy_slots(old, new, undo)
         if hasattr(old, "__dict__"):
             undo.add(partial(object.__setattr__, old, "__dict__", vars(old)))
-            # A dictionary of neither: Python 3.13.0 to 3.13.2 lose what is in one whose object keeps the values itself
+            # A new dictionary: Python 3.13.0 to 3.13.2 lose the content of one whose object has inline values
             # (https://github.com/python/cpython/issues/130327).
             shared = dict(vars(new))
-            shared.setdefault(_HELD, []).append(new)  # weak references that its closures have go on working
+            shared.setdefault(_HELD, []).append(new)  # keeps weak references from its closures alive
             for each in (new, old):
                 object.__setattr__(each, "__dict__", shared)
 

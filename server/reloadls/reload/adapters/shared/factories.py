@@ -1,4 +1,4 @@
-"""An application that a function made and a server holds is made again when the function does something else."""
+"""Call an application factory again when its code or its inputs changed, and update the served application."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class _Made:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     fingerprint: object
-    """What the factory did, but for the functions inside of it."""
+    """What identifies the factory's behaviour, without its inner functions."""
 
 
 class _ByIdentity:
-    """Applications -> how they were made, for as long as they live; those that can't be referred to weakly stay."""
+    """Application → how it was made, by identity and without keeping it alive where weak references allow."""
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[Callable[[], Any], _Made]] = {}
@@ -47,7 +47,7 @@ class _ByIdentity:
         self._entries[key] = find, made
 
     def items(self) -> list[tuple[Any, _Made]]:
-        """Those that live."""
+        """Return those that are alive."""
         found = [(find(), made) for find, made in list(self._entries.values())]
         return [(app, made) for app, made in found if app is not None]
 
@@ -60,8 +60,8 @@ class Factories:
     """The functions that make the applications of a library.
 
     Args:
-        libraries: the first part of its modules' names.
-        become: has the old application be what the new one is: `become(old, new, undo)`.
+        libraries: the top-level packages of the library.
+        become: makes the old application equal the new one: `become(old, new, undo)`.
     """
 
     def __init__(self, libraries: Collection[str], become: Callable[[Any, Any, Undo], object]) -> None:
@@ -71,14 +71,14 @@ class Factories:
         self._changed_functions: set[FunctionType] = set()
         self._classes: set[type] = set()
         self._called: set[FunctionType] = set()
-        """Those that statements have called in this commit: what they made is used already."""
+        """Factories that statements have called in this commit; what they made is already in use."""
         self._statements_run = False
         self._all_changed = False
         self.made_again = False
-        """Whether `settle` has called any of them in this commit."""
+        """Whether `settle` has called a factory in this commit."""
 
     def watch(self, cls: type) -> None:
-        """Know of each application of a class that is made from now on."""
+        """Record each application of a class that is made from now on."""
         on_created(cls, self._record)
 
     def _record(self, app: Any) -> None:
@@ -97,28 +97,32 @@ class Factories:
             self._called.add(function)
         self._records[app] = _Made(function, tuple(args), kwargs, _fingerprint(function))
 
-    # -- what the engine tells
+    # -- called by the engine
 
     def begin(self) -> None:
-        """Statements are about to be run."""
+        """Statements are about to run."""
         self._statements_run, self.made_again = True, False
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """Calls of this function do something else now."""
+        """Record that calls of this function now behave differently."""
         function = space.get(name)
         if isinstance(function, FunctionType):
             self._changed_functions.add(function)
 
     def all_differ(self) -> None:
-        """What any of them has read is different now."""
+        """Record that something any factory may have read has changed."""
         self._all_changed = True
 
     def class_changed(self, cls: type) -> None:
-        """A factory may have read it."""
+        """Record a class, which a factory may have read."""
         self._classes.add(cls)
 
     def settle(self, undo: Undo) -> bool:
-        """Make what differs again. Raises what a factory raises; whether anything was made."""
+        """Call the factories that are due again, and update their applications; raises what a factory raises.
+
+        Returns:
+            Whether anything was made.
+        """
         due = [(app, made) for app, made in self._records.items() if self._is_due(made)]
         called = set(self._called)
         self.end()
@@ -147,18 +151,18 @@ class Factories:
 
 
 def _make(made: _Made, kind: type) -> Any:
-    """Raises CantBeLive for a function that makes something else, too."""
+    """Call a factory again; raises CantBeLive if the result is of another type."""
     name = made.factory.__qualname__
     if inspect.iscoroutinefunction(made.factory):
-        raise CantBeLive(f"{name} made an application, and a coroutine can't be run again while the program is held")
+        raise CantBeLive(f"{name} made an application, and a coroutine can't run while the program is held")
     new = made.factory(*made.args, **made.kwargs)
     if type(new) is not kind:
-        raise CantBeLive(f"{name} made an application that is served, but returns something else")
+        raise CantBeLive(f"{name} made an application that is served, but now returns something else")
     return new
 
 
 def _is_running(function: FunctionType) -> bool:
-    """Whether it has not returned yet: one that makes an application and serves it is not called a second time."""
+    """Return whether a call is in progress: a factory that also serves the application is not called again."""
     frames: list[FrameType | None] = list(sys._current_frames().values())
     while frames:
         frame = frames.pop()
@@ -170,7 +174,7 @@ def _is_running(function: FunctionType) -> bool:
 
 
 def _factory_frame(libraries: Collection[str]) -> FrameType | None:
-    """The innermost function of the program that is running, but for those that make an object."""
+    """Return the frame of the program's innermost running function, other than `__init__`."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
@@ -192,7 +196,7 @@ def _fingerprint(function: FunctionType) -> object:
 
 
 def _classes_of(function: FunctionType) -> Sequence[type]:
-    """The classes that a function reads by name, or that it names in a text such as "app.config.Config"."""
+    """Return the classes that a function reads by name, or names in a string such as "app.config.Config"."""
     names = function.__code__.co_names
     found = [value for name in names if isinstance(value := function.__globals__.get(name), type)]
     for text in [each for each in function.__code__.co_consts if isinstance(each, str) and "." in each]:

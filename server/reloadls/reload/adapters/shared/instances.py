@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def on_created(cls: type, then: Any) -> None:
-    """Have `then` called with each object of a class once it is made."""
+    """Call `then` with each new object of a class."""
     plain = cls.__init__  # type: ignore[misc]
     listeners: list[Any] | None = getattr(plain, "__reloadls_listeners__", None)
     if listeners is not None:
@@ -26,8 +26,8 @@ def on_created(cls: type, then: Any) -> None:
         for each in listeners:
             try:
                 each(self)
-            except Exception:  # the program goes on; an edit of what it made may be reported as live though it is not
-                _log.warning("hot reload can't follow an object of %s", type(self).__qualname__, exc_info=True)
+            except Exception:  # the program continues, although later edits may be reported as live when they are not
+                _log.warning("hot reload can't track an object of %s", type(self).__qualname__, exc_info=True)
 
     __init__.__reloadls_listeners__ = listeners  # type: ignore[attr-defined]
     cls.__init__ = __init__  # type: ignore[misc]

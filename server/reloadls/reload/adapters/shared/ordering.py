@@ -1,4 +1,4 @@
-"""In what order entries stand that were taken out and registered again: that of their statements in the file."""
+"""Order entries that were removed and registered again like their statements in the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["Position", "in_order"]
 
 Position = tuple[str, int]
-"""A module and a line in it."""
+"""A module, and a line in it."""
 
 
 def in_order(
@@ -17,16 +17,16 @@ def in_order(
     position: Callable[[Any], Position | None],
     gone: Callable[[Any], str | None],
 ) -> list[Any]:
-    """All that is there `now`, ordered as a program would have it that starts with the files as they are.
+    """Return the entries in the order they would have after a fresh start.
 
-    What was there `before` keeps its order, but that statements of one module stand in the order of the file. What is
-    new comes after what the statement above it registered.
+    Old entries keep their order, except that entries of one module follow the order of the file. A new entry comes
+    after the entry registered by the statement above its own.
 
     Args:
         before: the entries before the reload.
-        now: the entries as they are, the new ones last.
-        place: where an entry's statement stands; None if that is not known.
-        gone: which module an entry came from that is not there any more.
+        now: the current entries, new ones last.
+        position: returns where an entry's statement is; None if unknown.
+        gone: returns the module of an entry that was removed.
     """
     there = {id(each) for each in now}
     old = {id(each) for each in before}

@@ -1,8 +1,8 @@
-"""Notes which statement of the program registered what with a library, so that it goes before the statement runs again.
+"""Record which statement registered what with a library, so that it can be removed before the statement runs again.
 
-A library keeps what it is given in lists and dictionaries of an *owner*: an application, a router, a group of commands.
-Around each call that registers something the owner's containers are compared, and the difference is noted for the
-statement that the call comes from, through whatever functions.
+A library keeps registrations in lists and dictionaries of an *owner*: an application, a router, a group of commands.
+The owner's containers are compared before and after each registering call. The difference belongs to the top-level
+statement that made the call, directly or through functions.
 """
 
 from __future__ import annotations
@@ -23,58 +23,58 @@ from reloadls.reload.engine.program.effects import Effect, Recorder
 __all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "OwnedContainer", "caller", "key_of", "containers_in"]
 
 MISSING: Any = object()
-"""Stands for a key that was not there."""
+"""Stands for a missing key."""
 
 Container = Any
 
 Key = tuple[int, int]
-"""The identities of a container and of what is in it."""
+"""The identities of a container and of a value in it."""
 OwnedContainer = tuple[Container, frozenset[str] | None]
-"""A list or dictionary that an owner registers in, and which of a dictionary's keys count; None for all."""
+"""A container of an owner, and which keys of a dictionary count; None for all."""
 
 
 def key_of(container: Container, value: Any) -> Key:
-    """By what an entry is known."""
+    """Return the key of an entry."""
     return id(container), id(value)
 
 
 @dataclass(eq=False)
 class Entry:
-    """Something in a container that is no container itself."""
+    """A value in a container that is not itself a container."""
 
     container: Container
     key: Any
     """None in a list."""
     value: Any
     before: Any = MISSING
-    """What it has displaced in a dictionary."""
+    """The value it replaced in a dictionary."""
 
 
 @dataclass(eq=False)
 class Registration:
-    """What one call has registered, and where the call was made."""
+    """What one call registered, and where the call was made."""
 
     owner: Any
     module: str
     line: int
-    """As it was when the call was made."""
+    """The line at the time of the call."""
     again: Callable[[], object]
-    """Makes the same call once more."""
+    """Repeats the call."""
     given: tuple[Any, ...] = ()
-    """What the call was given by position."""
+    """The positional arguments."""
     named: dict[str, Any] = field(default_factory=dict)
-    """What it was given by name."""
+    """The keyword arguments."""
     entries: list[Entry] = field(default_factory=list)
     effect: Effect | None = None
     number: int = 0
-    """Calls are counted."""
+    """A running number of calls."""
 
     def all_given(self) -> tuple[Any, ...]:
-        """What the call was given."""
+        """Return all arguments."""
         return (*self.given, *self.named.values())
 
     def take_back(self) -> None:
-        """Have the entries out of their containers."""
+        """Remove the entries from their containers."""
         for entry in reversed(self.entries):
             _take_out(entry)
         self.entries = []
@@ -97,7 +97,7 @@ def _take_out(entry: Entry) -> None:
 
 
 def containers_in(owner: Any, names: Iterable[str], attributes: Iterable[str] = ()) -> Iterator[OwnedContainer]:
-    """The containers in attributes of an owner, those that it has; and single attributes that are entries."""
+    """Yield an owner's containers in these attributes, and its namespace for attributes that are entries themselves."""
     own = vars(owner)
     for name in names:
         found = own.get(name)
@@ -125,7 +125,7 @@ _PLAIN = frozenset({"list", "dict", "defaultdict", "OrderedDict"})
 
 
 class _Call:
-    """One call that registers something: what was there before tells what is new."""
+    """Compares an owner's containers before and after one call."""
 
     def __init__(self, containers: Callable[[Any], Iterable[OwnedContainer]], owner: Any) -> None:
         self._containers = containers
@@ -135,14 +135,14 @@ class _Call:
         self.see_new_containers()
 
     def see_new_containers(self) -> None:
-        """What a container holds when it comes up is nobody's registration."""
+        """Record the content of containers that did not exist before; it belongs to no call."""
         for container, keys in self._containers(self._owner):
             if id(container) not in self._seen:
                 self._seen.add(id(container))
                 self._before.extend(_leaves(container, keys))
 
     def new_entries(self) -> list[Entry]:
-        """What has been registered since."""
+        """Return the entries added since."""
         there = {(id(each.container), each.key, id(each.value)) for each in self._before}
         displaced = {(id(each.container), each.key): each.value for each in self._before if each.key is not None}
         containers = [
@@ -157,10 +157,10 @@ class _Call:
 
 
 class Register:
-    """All that is registered with the owners of one library.
+    """All registrations with the owners of one library.
 
     Args:
-        shelves: the containers of an owner.
+        containers: returns the containers of an owner.
     """
 
     def __init__(self, containers: Callable[[Any], Iterable[OwnedContainer]]) -> None:
@@ -170,10 +170,16 @@ class Register:
         self._count = itertools.count()
         self._unowned: list[Registration] | None = None
         self.known: WeakValueDictionary[Key, Registration] = WeakValueDictionary()
-        """Each entry -> the registration that it came with, for as long as that is some statement's."""
+        """Each entry → its registration, while a statement owns that."""
 
     def wrap(self, cls: type, *names: str, decorators: bool = False) -> None:
-        """Have calls of these methods noted. `decorators`: they answer a function that does the registering."""
+        """Record calls of these methods.
+
+        Args:
+            cls: the class of owners.
+            *names: its methods.
+            decorators: the methods return a decorator, which does the registering.
+        """
         for name in names:
             plain = vars(cls).get(name)
             if plain is not None and not hasattr(plain, "__reloadls_register__"):
@@ -209,7 +215,7 @@ class Register:
             self._note(Registration(owner, *caller(), plain, given, named, call.new_entries()))
 
     def _calls(self) -> dict[int, _Call]:
-        """The calls that this thread is in, by their owners."""
+        """Return this thread's calls in progress, by owner."""
         calls: dict[int, _Call] = self._busy.__dict__.setdefault("calls", {})
         return calls
 
@@ -225,7 +231,7 @@ class Register:
 
     @contextmanager
     def keeping(self) -> Iterator[list[Registration]]:
-        """Know of what no statement registers meanwhile, for as long as the list lives."""
+        """Also record registrations made outside of statements, while the yielded list is alive."""
         found: list[Registration] = []
         self._unowned = found
         try:
@@ -234,7 +240,7 @@ class Register:
             self._unowned = None
 
     def disown(self, owner: Any) -> None:
-        """What was registered with an owner is nobody's any more."""
+        """Forget an owner's registrations; the entries stay."""
         for key, registration in list(self.known.items()):
             if registration.owner is owner:
                 self.known.pop(key, None)
@@ -247,13 +253,13 @@ class Register:
             yield from _leaves(container, keys)
 
     def take_back(self, registration: Registration) -> None:
-        """Have all of a registration out of its owner."""
+        """Remove a registration's entries from its owner."""
         for entry in registration.entries:
             self.known.pop(key_of(entry.container, entry.value), None)
         registration.take_back()
 
     def in_order(self, places: Callable[[Effect], tuple[str, int] | None]) -> list[Registration]:
-        """All registrations, those of one module in the order of the file."""
+        """Return all registrations, those of one module in the order of the file."""
 
         def index(each: Registration) -> tuple[tuple[str, int], int]:
             return (each.effect and places(each.effect)) or (each.module, each.line), each.number
@@ -261,7 +267,7 @@ class Register:
         return sorted(dict.fromkeys(self.known.values()), key=index)
 
     def make_again(self, registrations: Iterable[Registration]) -> None:
-        """Take registrations back and make their calls once more; they stay the same statements'."""
+        """Remove registrations and repeat their calls; the same statements own them."""
         registrations = list(registrations)
         for each in registrations:
             self.take_back(each)
@@ -275,25 +281,25 @@ class Register:
             self._track(each)
 
     def add(self, owner: Any) -> None:
-        """An owner that is there."""
+        """Record an owner."""
         if id(owner) not in self._owners:
             key = id(owner)
             self._owners[key] = ref(owner, lambda _: self._owners.pop(key, None))
 
     def forget_owners(self) -> None:
-        """Know of no owner, until it is added or something is registered with it."""
+        """Forget all owners until they are added or used again."""
         self._owners.clear()
 
     def owners(self) -> list[Any]:
-        """All owners that are alive."""
+        """Return the owners that are alive."""
         return [owner for each in list(self._owners.values()) if (owner := each()) is not None]
 
     def entries_of(self, owner: Any) -> list[Entry]:
-        """All that is registered with an owner."""
+        """Return everything registered with an owner."""
         return list(self._entries(owner))
 
     def containers_of(self, owner: Any) -> list[OwnedContainer]:
-        """An owner's containers, with those inside."""
+        """Return an owner's containers, including nested ones."""
         found: list[OwnedContainer] = []
         for container, keys in self._containers(owner):
             found.append((container, keys))
@@ -313,11 +319,11 @@ def _inside(container: Container, keys: frozenset[str] | None, depth: int = 4) -
 
 
 def _restored_with_all() -> None:
-    """What a failed reload took out is put back with everything else that its adapter saved before."""
+    """Nothing to do: a failed reload restores all entries from the copies that the adapter made before."""
 
 
 def caller() -> tuple[str, int]:
-    """The module and line of the statement that is being run."""
+    """Return the module and line of the running top-level statement."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_name == "<module>":

@@ -1,4 +1,4 @@
-"""What the adapters of all libraries have in common whose objects keep what they are given: once each, and in order."""
+"""The base class for libraries that keep registrations in containers: each entry once, in the order of the files."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from .registering import MISSING, Entry, OwnedContainer, Register, Registration,
 __all__ = ["RegistryAdapter", "function_of"]
 
 Saved = tuple[Any, list[Any]]
-"""A list of the library's, and what it held before."""
+"""A list of the library, and its content before."""
 
 
 class RegistryAdapter(Adapter):
-    """Takes registrations back with their statements, and puts new ones at their place."""
+    """Removes registrations before their statements run again, and puts new ones in the right order."""
 
     def __init__(self) -> None:
         self.register = Register(self.containers)
         self.lists: list[Saved] = []
         self.as_before: frozenset[int] = frozenset()
-        """Once a commit has put all right: the ids of the lists that hold what they held, as it was."""
+        """After a commit: the ids of the lists whose content is unchanged."""
         self.kept: dict[int, Any] = {}
-        """id of a double -> what is kept instead."""
+        """id of a double → the object that is kept instead."""
         self._doubles: list[Any] = []
         self._runs = False
 
-    # -- what a library has to say
+    # -- defined by each library
 
     def containers(self, owner: Any) -> Iterable[OwnedContainer]:
-        """Where an owner keeps what it is given."""
+        """Return the containers of an owner."""
         raise NotImplementedError
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """The owners that a value of the program is, or leads to."""
+        """Return the owners that a value is, or leads to."""
         raise NotImplementedError
 
     def function_in(self, value: Any) -> Any:
-        """The function that an entry was registered for."""
+        """Return the function that an entry was registered for."""
         return value
 
     def goes_first(self, container: Any) -> bool:
-        """Whether what is registered last stands first."""
+        """Return whether new registrations go to the front."""
         return False
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """Have an entry's value hold `kept` where it holds what that took over."""
+        """Replace a function's double with `kept` inside an entry."""
 
-    # -- what the engine tells
+    # -- called by the engine
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Have the containers as they are on failure."""
+        """Restore the containers on failure."""
         self._end()
         self._runs = True
         undo.add(self._end)
@@ -72,7 +72,7 @@ class RegistryAdapter(Adapter):
         self.save(undo)
 
     def save(self, undo: Undo) -> None:
-        """Have all containers hold what they hold when the commit is taken back."""
+        """Register with `undo` the restoring of all containers."""
         for owner in self.register.owners():
             for container, keys in self.register.containers_of(owner):
                 self._save(container, keys, undo)
@@ -89,7 +89,7 @@ class RegistryAdapter(Adapter):
         self.lists, self.kept, self._doubles, self._runs = [], {}, [], False
 
     def forget(self, value: Any, undo: Undo) -> None:
-        """What was registered before anybody noted is known by its function."""
+        """Remove entries by their function, for those registered before calls were recorded."""
         function = function_of(value)
         for entry in self._all_entries() if function is not None else ():
             noted = key_of(entry.container, entry.value) in self.register.known
@@ -101,14 +101,14 @@ class RegistryAdapter(Adapter):
             yield from self.register.entries_of(owner)
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
-        """Remember it until all statements have run."""
+        """Remember the replacement until all statements have run."""
         self.kept[id(double)] = kept
-        self._doubles.append(double)  # so that its id stays its own
+        self._doubles.append(double)  # keeps its id from being reused
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Put right what the statements that ran have registered."""
+        """Order and correct what the statements registered."""
         if self._runs:
-            self.put_in_order(undo, places)  # what is copied next is copied in order
+            self.put_in_order(undo, places)  # before calls that copy entries
             self.register_again(places)
         replace_in = self.put_kept(undo)
         self.put_in_order(undo, places)
@@ -117,14 +117,14 @@ class RegistryAdapter(Adapter):
         self._end()
 
     def close(self) -> None:
-        """What libraries hold for ever, such as in their caches, is nobody's program any more."""
+        """Forget the owners; libraries may hold them for ever, in caches."""
         self.register.forget_owners()
 
     def register_again(self, places: Places) -> None:
-        """Make those calls once more that copied what has changed since."""
+        """Repeat calls that copied entries which have changed since."""
 
     def put_kept(self, undo: Undo) -> set[int]:
-        """Have what took over stand where its double was registered; answers the ids of the containers."""
+        """Replace doubles with the objects that are kept; return the ids of the changed containers."""
         found = set()
         for entry in list(self._all_entries()) if self.kept else ():
             function = self.function_in(entry.value)
@@ -149,8 +149,8 @@ class RegistryAdapter(Adapter):
                     each.value = kept
 
     def put_in_order(self, undo: Undo, places: Places) -> None:
-        """Have entries stand as their statements do."""
-        if not self._runs:  # functions may have moved all the same
+        """Order entries like their statements."""
+        if not self._runs:  # a function may have moved without a statement running
             for owner in self.register.owners():
                 lists = [each for each, keys in self.register.containers_of(owner) if keys is None]
                 self.lists += [(each, list(each)) for each in lists if isinstance(each, list)]
@@ -184,7 +184,7 @@ class RegistryAdapter(Adapter):
 
 
 def function_of(value: Any) -> FunctionType | None:
-    """The function that something callable leads to."""
+    """Return the function behind a callable."""
     for _ in range(10):
         if isinstance(value, FunctionType):
             inner = vars(value).get("__wrapped__")
@@ -205,7 +205,7 @@ def function_of(value: Any) -> FunctionType | None:
 
 
 def _nothing() -> None:
-    """There is no call to make again."""
+    """Stands for an unknown call."""
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:

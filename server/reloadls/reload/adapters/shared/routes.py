@@ -1,4 +1,4 @@
-"""Makes a route anew in its place, from what it was made of, when that means something else now."""
+"""Recreate a route in place from its original arguments, when their meaning has changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ARGUMENTS = "_reloadls_made_of"
 
 
 class _Arguments:
-    """What a route was made of; no container that a registration would be searched in."""
+    """A route's original arguments; an object, so that it is not searched for registrations."""
 
     __slots__ = ("_args", "_kwargs", "_plain")
 
@@ -26,19 +26,19 @@ class _Arguments:
         self._kwargs = tuple(kwargs.items())
 
     def calling(self, before: Any, endpoint: Any) -> _Arguments:
-        """The same with another endpoint."""
+        """Return the same with another endpoint."""
         args = [endpoint if each is before else each for each in self._args]
         return _Arguments(
             self._plain, args, {name: endpoint if each is before else each for name, each in self._kwargs}
         )
 
     def make(self, route: Any) -> None:
-        """Make the route."""
+        """Initialize the route."""
         self._plain(route, *self._args, **dict(self._kwargs))
 
 
 def remember_arguments(cls: type) -> None:
-    """Have each route of a class remember what it was made of."""
+    """Have each route of a class remember its original arguments."""
     plain = vars(cls).get("__init__")
     if plain is None or hasattr(plain, "__reloadls_route__"):
         return
@@ -60,12 +60,12 @@ def remember_arguments(cls: type) -> None:
 
 
 def remake(route: Any, undo: Undo, endpoint: Any = None) -> None:
-    """Make a route anew. Raises what its library raises for what can't be.
+    """Recreate a route; raises what its library raises.
 
     Args:
-        route: stays the same object.
-        undo: learns how it was.
-        endpoint: what it calls from now on; what it called when left out.
+        route: the route, which keeps its identity.
+        undo: restores it.
+        endpoint: its new endpoint; by default it keeps its own.
     """
     made = vars(route).get(_ARGUMENTS) or _arguments_from_attributes(route)
     undo.add(partial(_restore, route, dict(vars(route))))
@@ -79,7 +79,7 @@ def _restore(route: Any, values: dict[str, Any]) -> None:
 
 
 def _arguments_from_attributes(route: Any) -> _Arguments:
-    """A route from before anybody looked keeps most of what it was made of."""
+    """Return the arguments of a route that was made before patching, as far as its attributes have them."""
     made = type(route).__init__
     plain = getattr(made, "__wrapped__", made)
     names = list(inspect.signature(plain).parameters)[1:]
@@ -95,5 +95,5 @@ def _arguments_from_attributes(route: Any) -> _Arguments:
 def _return_annotation(endpoint: Any) -> Any:
     try:
         return inspect.signature(endpoint, eval_str=True).return_annotation
-    except Exception:  # whatever an annotation raises that can't be evaluated
+    except Exception:  # evaluating an annotation may raise anything
         return None

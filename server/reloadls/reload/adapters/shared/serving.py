@@ -1,4 +1,4 @@
-"""Applications that are objects of their library: what a server holds is, from now on, what the statement made anew."""
+"""Applications that are single objects: update the served one from the one that a statement made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["FalconAdapter", "LitestarAdapter", "ServedAdapter", "TornadoAdapter"
 
 
 class ServedAdapter(Adapter):
-    """The applications of one library, whether a statement or a function made them."""
+    """The applications of one library, whether a statement or a factory made them."""
 
     kinds: ClassVar[tuple[str, ...]]
     """The names of their classes in `library`."""
@@ -53,19 +53,19 @@ class ServedAdapter(Adapter):
         for when, functions in self.at_start(new).items():
             self._startup.compare(self.at_start(old).get(when, ()), functions, when)
 
-    # -- what a library has to say
+    # -- defined by each library
 
     def keep(self, old: Any, new: Any) -> None:
-        """Have the new application go on with what lives longer than the statement that made the old one."""
+        """Carry over to the new application what outlives its statement."""
 
     def at_start(self, app: Any) -> dict[str, Sequence[Any]]:
-        """The functions that an application calls once, by when that is."""
+        """Return the functions that an application calls once: when → functions."""
         return {}
 
-    # -- what the engine tells
+    # -- called by the engine
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember the applications that the program names."""
+        """Remember the applications that the program has names for."""
         undo.add(self._end)
         self._factories.begin()
         self._applications.remember(namespaces)
@@ -75,15 +75,15 @@ class ServedAdapter(Adapter):
         self._startup.clear()
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """It may make an application."""
+        """Record the function, which may make an application."""
         self._factories.calls_differ(space, name)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """An application may be configured by it."""
+        """Record the class, which may configure an application."""
         self._factories.class_changed(cls)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """What an application has called when it started is not called again."""
+        """Note edits of functions that run only at the start."""
         undo.add(self._end)
         self._startup.changed(functions)
 
@@ -92,12 +92,12 @@ class ServedAdapter(Adapter):
         return self._factories.made_again
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have those that are held be what was made. Raises what a factory raises."""
+        """Update served applications; raises what a factory raises."""
         self._applications.settle(undo)
         self._factories.settle(undo)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Functions that are called only at the start."""
+        """Return notes about functions that run only at the start."""
         return self._startup.take()
 
 
@@ -108,7 +108,7 @@ class LitestarAdapter(ServedAdapter):
     kinds: ClassVar[tuple[str, ...]] = ("Litestar",)
 
     def keep(self, old: Any, new: Any) -> None:
-        """Its state, its stores, and the emitter of events that runs."""
+        """Keep its state, its stores, and the running event emitter."""
         new.state = old.state
         for name, store in new.stores._stores.items():
             old.stores._stores.setdefault(name, store)
@@ -118,7 +118,7 @@ class LitestarAdapter(ServedAdapter):
         new.event_emitter.listeners = listeners
 
     def at_start(self, app: Any) -> dict[str, Sequence[Any]]:
-        """Its hooks; a lifespan that is running is noted by the engine."""
+        """Its start-up hooks; the engine notes a running lifespan."""
         return {"when the application starts": app.on_startup}
 
     def reads_class(self, cls: type) -> bool:

@@ -1,4 +1,4 @@
-"""Functions that a running application has called once, when it started: an edit of one has no effect."""
+"""Start-up functions, which an application calls only once: an edit of one has no effect until a restart."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ __all__ = ["StartupFunctions"]
 
 
 class StartupFunctions:
-    """The start-up functions of a library's applications, and what an edit leaves undone."""
+    """The start-up functions of a library's applications, and the notes for their edits."""
 
     def __init__(self) -> None:
         self._known: dict[object, str] = {}
-        """By module and name: when it was called."""
+        """(module, name) → when it was called."""
         self._found: dict[Shortfall, None] = {}
 
     def add(self, functions: Iterable[Any], when: str) -> None:
-        """An application calls these once."""
+        """Record functions that an application calls once."""
         self._known.update(dict.fromkeys(map(_name_of, functions), when))
 
     def compare(self, before: Iterable[Any], now: Iterable[Any], when: str) -> None:
-        """An application that runs has other functions than before."""
+        """Note functions that a running application did not have when it started."""
         there = set(map(_name_of, before))
         for each in now:
             if _name_of(each) not in there:
-                self._add(each, f"{{}} runs only {when}, and has not been called in this process; restart to run it")
+                self._add(each, f"{{}} runs only {when}, and was not called in this process; restart to run it")
         self.add(now, when)
 
     def changed(self, functions: Sequence[FunctionType]) -> None:
-        """These run other code now."""
+        """Note those of the functions that run only at the start."""
         for each in functions:
             if when := self._known.get(_name_of(each)):
-                self._add(each, f"{{}} runs only {when}, so this edit of it has no effect until a restart")
+                self._add(each, f"{{}} runs only {when}, so this edit has no effect until a restart")
 
     def _add(self, value: Any, message: str) -> None:
         function = _function_of(value)
@@ -44,11 +44,11 @@ class StartupFunctions:
         self._found[Shortfall(message.format(name), about=function)] = None
 
     def clear(self) -> None:
-        """Forget what was found."""
+        """Forget the notes."""
         self._found = {}
 
     def take(self) -> list[Shortfall]:
-        """What was found, which is forgotten."""
+        """Return and forget the notes."""
         found, self._found = list(self._found), {}
         return found
 

@@ -1,4 +1,4 @@
-"""aiohttp: the application that is served answers by the routes that statements, tables and factories give it now."""
+"""aiohttp: the served application uses the routes of the current statements, route tables and factories."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AT_START = "when the application starts"
 
 
 class AiohttpAdapter(Adapter):
-    """Applications. What start-up has made stays: a running one is not started again."""
+    """Applications. What start-up made stays; a running application is not started again."""
 
     library: ClassVar[str] = "aiohttp.web_app"
 
@@ -35,7 +35,7 @@ class AiohttpAdapter(Adapter):
         self._factories = Factories(("aiohttp",), self._become)
         self._applications = Applications(_is_application, lambda _old, _new: None, self._become)
         self._tables: list[tuple[Any, list[int]]] = []
-        """The tables of routes that the program names, and what they held before any statement ran."""
+        """The program's route tables, and their content before any statement ran."""
         self._opened: list[Any] = []
         self._startup = StartupFunctions()
         when_loaded("aiohttp.web_app", self._watch)
@@ -46,7 +46,7 @@ class AiohttpAdapter(Adapter):
         _keep_statements_apart(sys.modules["aiohttp.web_urldispatcher"].UrlDispatcher)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Open the routers of applications that run. Statements may call a factory themselves."""
+        """Unfreeze the routers of running applications; statements may call a factory themselves."""
         undo.add(self._end)
         self._factories.begin()
         self._applications.remember(namespaces)
@@ -58,7 +58,7 @@ class AiohttpAdapter(Adapter):
             router._frozen = False
 
     def grown(self) -> Iterable[Any]:
-        """The tables that hold other routes; a factory may have read them, too."""
+        """Return the route tables whose content changed; a factory may have read them, too."""
         found = [table for table, before in self._tables if before != list(map(id, table))]
         if found:
             self._factories.all_differ()
@@ -73,15 +73,15 @@ class AiohttpAdapter(Adapter):
         self._tables, self._opened = [], []
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """It may make an application."""
+        """Record the function, which may make an application."""
         self._factories.calls_differ(space, name)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """An application may be configured by it."""
+        """Record the class, which may configure an application."""
         self._factories.class_changed(cls)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """What an application has called when it started is not called again."""
+        """Note edits of functions that run only at the start."""
         undo.add(self._end)
         for app in [app for app in list(self._apps) if app.pre_frozen]:
             self._startup.add(_started_by(app), _AT_START)
@@ -92,7 +92,7 @@ class AiohttpAdapter(Adapter):
         return self._factories.made_again
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Make applications again. Raises what a factory raises."""
+        """Update served applications; raises what a factory raises."""
         self._applications.settle(undo)
         self._factories.settle(undo)
         for router in self._opened:
@@ -100,7 +100,7 @@ class AiohttpAdapter(Adapter):
         self._tables, self._opened = [], []
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
-        """It can be resolved by, as soon as it is frozen; what is in use is of the old one."""
+        """Use the new application's routes and middleware, frozen; state that is in use stays the old one's."""
         self._startup.compare(_started_by(old), _started_by(new), _AT_START)
         new.pre_freeze()
         undo.add(partial(vars(old).update, {name: vars(old).get(name) for name in (*_TAKEN, "_state")}))
@@ -108,18 +108,18 @@ class AiohttpAdapter(Adapter):
         vars(old)["_state"] = {**new._state, **old._state}
 
     def notes(self) -> Iterable[Shortfall]:
-        """Functions that are called only at the start."""
+        """Return notes about functions that run only at the start."""
         return self._startup.take()
 
 
 class _Gap:
-    """Stands behind the last resource, which is then not the last."""
+    """A stand-in for the last resource, so that aiohttp does not add to it."""
 
     name = object()
 
 
 def _keep_statements_apart(cls: Any) -> None:
-    """Routes of one path that several statements add get a resource each, so that it can go with its statement."""
+    """Give each statement's routes a resource of their own, so that it can be removed with its statement."""
     plain = cls.add_resource
     made: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
 

@@ -1,4 +1,4 @@
-"""Bottle: routes, hooks, error pages and plugins go and come with the statements that add them."""
+"""Bottle: routes, hooks, error pages and plugins are removed before their statements run again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_IN = ("routes", "plugins", "error_handler", "_hooks", "_mounts")
 
 
 class BottleAdapter(RegistryAdapter):
-    """Applications, the default one among them."""
+    """Applications, including the default one."""
 
     library: ClassVar[str] = "bottle"
 
@@ -30,7 +30,7 @@ class BottleAdapter(RegistryAdapter):
         self._applications = Applications(_is_application, lambda _old, _new: None)
         self._factories = Factories(("bottle",), self._become)
         self._routes: dict[int, list[int]] = {}
-        """What applications held before any statement ran."""
+        """The routes of applications before any statement ran."""
         when_loaded("bottle", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -39,21 +39,21 @@ class BottleAdapter(RegistryAdapter):
         self._factories.watch(module.Bottle)
 
     def containers(self, owner: Any) -> Iterable[OwnedContainer]:
-        """What an application keeps."""
+        """The containers of an application."""
         return containers_in(owner, _KEPT_IN)
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """An application."""
+        """The value, if it is an application."""
         if _is_application(value):
             yield value
 
     def function_in(self, value: Any) -> Any:
-        """What a route calls."""
+        """The function that a route calls."""
         return getattr(value, "callback", value)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember the routes of each application."""
-        undo.add(self._find_routes_anew)
+        undo.add(self._rebuild_router)
         super().before(undo, namespaces)
         undo.add(self._factories.end)
         self._factories.begin()
@@ -61,7 +61,7 @@ class BottleAdapter(RegistryAdapter):
         self._routes = {id(owner): list(map(id, owner.routes)) for owner in self.register.owners()}
 
     def register_again(self, places: Places) -> None:
-        """An application copies the routes of one that it merges or mounts."""
+        """Merge or mount applications again if their routes changed, since that copies the routes."""
         changed = {id(owner) for owner in self.register.owners() if self._differs(owner)}
         if changed:
             found = self.register.in_order(places)
@@ -75,14 +75,14 @@ class BottleAdapter(RegistryAdapter):
         return self._factories.made_again
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have each application find its routes as they are now. Raises what a factory raises."""
+        """Rebuild the routers; raises what a factory raises."""
         runs = self._runs
         super().after(undo, places)
         if runs:
             self._applications.settle(undo)
         self._factories.settle(undo)
         if runs:
-            self._find_routes_anew()
+            self._rebuild_router()
         self._routes = {}
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
@@ -90,14 +90,14 @@ class BottleAdapter(RegistryAdapter):
         self._applications.become(old, new, undo)
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """It may make an application."""
+        """Record the function, which may make an application."""
         self._factories.calls_differ(space, name)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """A failed commit leaves nothing to be done."""
+        """Forget changes if the commit fails."""
         undo.add(self._factories.end)
 
-    def _find_routes_anew(self) -> None:
+    def _rebuild_router(self) -> None:
         for app in self.register.owners():
             router = type(app.router)(app.router.strict_order)
             router.filters = app.router.filters
@@ -105,7 +105,7 @@ class BottleAdapter(RegistryAdapter):
                 router.add(route.rule, route.method, route, name=route.name)
             vars(app)["router"] = router
             for route in app.routes:
-                route.reset()  # it has been made with the plugins that there were
+                route.reset()  # it has applied the plugins of before
 
 
 def _is_application(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Dash: callbacks go and come with their statements, also after the first request, when Dash has collected them."""
+"""Dash: callbacks are removed before their statements run again, even after Dash has collected them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["DashAdapter"]
 
 
 class DashAdapter(ServedAdapter):
-    """Applications, and what their pages call back."""
+    """Applications and their callbacks."""
 
     library: ClassVar[str] = "dash.dash"
     kinds: ClassVar[tuple[str, ...]] = ("Dash",)
@@ -31,11 +31,11 @@ class DashAdapter(ServedAdapter):
     def __init__(self) -> None:
         self._apps: WeakSet[Any] = WeakSet()
         self._effects: dict[str, Effect] = {}
-        """The id of a callback -> the effect of the statement that it comes from."""
+        """Callback id → the effect of its statement."""
         self._named: list[Any] = []
-        """Those that the program has names for."""
+        """The applications that the program has names for."""
         self._of_all: set[str] = set()
-        """Those that are registered with no application."""
+        """The ids of callbacks registered without an application."""
         self._servers: list[tuple[Any, Any]] = []
         self._lists: list[tuple[Any, list[Any]]] = []
         self._flask = Applications(lambda _: False, lambda _old, _new: None)
@@ -73,7 +73,7 @@ class DashAdapter(ServedAdapter):
         self._effects.pop(known, None)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Have all callbacks restored on failure."""
+        """Restore all callbacks on failure."""
         super().before(undo, namespaces)
         undo.add(partial(_put, self._effects, dict(self._effects)))
         self._lists = []
@@ -84,7 +84,7 @@ class DashAdapter(ServedAdapter):
             self._lists.append((specs, list(specs)))
 
     def keep(self, old: Any, new: Any) -> None:
-        """A web server holds the application of Flask; what was registered with none is collected again."""
+        """Keep the Flask application, which a web server holds, and collect global callbacks again."""
         shared = sys.modules["dash._callback"]
         shared.GLOBAL_CALLBACK_MAP.update(
             {known: each for known, each in old.callback_map.items() if known in self._of_all}
@@ -99,13 +99,13 @@ class DashAdapter(ServedAdapter):
         self._settle_servers(undo)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have applications that have collected their callbacks know of the new ones, in order."""
+        """Pass new callbacks to applications that have already collected theirs, in order."""
         super().after(undo, places)
         self._settle_servers(undo)
         shared = sys.modules["dash._callback"]
         ready = [app for app in [*self._named, *self._apps] if app._got_first_request["setup_server"]]
         self._named = []
-        for app in ready[:1]:  # the one that has them
+        for app in ready[:1]:  # the one that collected the global callbacks
             app.callback_map.update(shared.GLOBAL_CALLBACK_MAP)
             hidden = app.config.get("hide_all_callbacks", False)
             app._callback_list.extend(shared.GLOBAL_CALLBACK_LIST)
@@ -130,7 +130,7 @@ class DashAdapter(ServedAdapter):
 
 
 def _restored_with_all() -> None:
-    """What a failed reload took out is put back with everything else that was saved before."""
+    """Nothing to do: a failed reload restores all callbacks from the copies made before."""
 
 
 def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:

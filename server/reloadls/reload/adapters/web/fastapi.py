@@ -1,4 +1,4 @@
-"""FastAPI: routes are made of signatures, dependencies and models, and are made anew where one of these changed."""
+"""FastAPI: routes are recreated when their signatures, dependencies or models changed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["FastapiAdapter"]
 
 
 class FastapiAdapter(Adapter):
-    """Works on what the adapter of Starlette knows.
+    """Works with the registrations of Starlette's adapter.
 
     Args:
-        starlette: comes before this one.
+        starlette: the adapter, which is called before this one.
     """
 
     library: ClassVar[str] = "fastapi.routing"
@@ -34,10 +34,10 @@ class FastapiAdapter(Adapter):
         self._starlette = starlette
         starlette.again = self._include_again
         self._called: set[Any] = set()
-        """Functions and classes whose signature may be another."""
+        """Functions and classes whose signature may have changed."""
         self._classes: set[type] = set()
         self._edited: set[FunctionType] = set()
-        """Functions with another body, and perhaps another docstring."""
+        """Functions with a new body, and perhaps a new docstring."""
         self._refers = ReferenceFinder(())
         self._routes: dict[int, list[int]] = {}
         when_loaded("fastapi.routing", self._watch)
@@ -51,7 +51,7 @@ class FastapiAdapter(Adapter):
         remember_arguments(module.APIWebSocketRoute)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Remember the routes of each router, for those that have a copy of them."""
+        """Remember the routes of each router; older versions copy them when a router is included."""
         undo.add(self._end)
         self._routes = {id(router): list(map(id, router.routes)) for router in self._routers()}
 
@@ -60,21 +60,21 @@ class FastapiAdapter(Adapter):
         self._refers = ReferenceFinder(())
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
-        """Its statement ran, so that its signature may be another."""
+        """Record a function or class whose statement ran: its signature may have changed."""
         if isinstance(kept, (FunctionType, type)):
             self._called.add(kept)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """It may be a dependency, or a model of a request or response."""
+        """Record a class, which may be a dependency or a model."""
         self._called.add(cls)
         self._classes.add(cls)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """The description of a route is its function's docstring."""
+        """Record functions: a docstring is the description of a route."""
         self._edited.update(functions)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Make routes anew, and have the description of the application made anew when it is asked for."""
+        """Recreate routes, and drop the OpenAPI schema, which is made again on request."""
         routers = self._routers()
         self._refers = ReferenceFinder(self._classes)
         changed = [router for router in routers if self._bring_up_to_date(router, undo)]
@@ -86,18 +86,18 @@ class FastapiAdapter(Adapter):
         known = {id(router) for router in changed}
         for route in (each for router in routers for each in router.routes) if changed else ():
             if _leads_to(route, known, set()):
-                route.effective_candidates()  # raises here, not at the next request
+                route.effective_candidates()  # raise now, not at the next request
         self._end()
 
     def _bring_up_to_date(self, router: Any, undo: Undo) -> bool:
-        """Make a router's routes anew where they must be; whether it has others than before."""
+        """Recreate a router's outdated routes; return whether it has other routes than before."""
         found = [route for route in router.routes if self._is_out_of_date(route)]
         for route in found:
             remake(route, undo)
         return bool(found) or id(router.routes) not in self._starlette.as_before
 
     def _out_of_date_in(self, route: Any) -> Iterable[Any]:
-        """The included routers whose routes depend on what changed by what they were included with."""
+        """Yield included routers whose routes are outdated because of the arguments they were included with."""
         for each in vars(route).get("_effective_candidates", ()):
             if "_effective_candidates" in vars(each):
                 yield from self._out_of_date_in(each)
@@ -120,7 +120,7 @@ class FastapiAdapter(Adapter):
         return bool(self._classes) and any(map(self._refers, _types(route, dependant)))
 
     def _include_again(self, places: Places) -> None:
-        """Versions before 0.130 or so copy the routes of an included router; a copy doesn't follow by itself."""
+        """Include routers again in FastAPI before 0.130, which copies their routes."""
         module = sys.modules.get("fastapi.routing")
         if module is None or hasattr(module, "_IncludedRouter"):
             return
@@ -138,7 +138,7 @@ def _is_fastapi(value: Any) -> bool:
 
 
 def _mark_changed(router: Any) -> None:
-    """Nobody goes on with what was derived from the routes as they were."""
+    """Drop what was derived from a router's old routes."""
     if hasattr(router, "_mark_routes_changed"):
         router._mark_routes_changed()
     for route in router.routes:
@@ -148,7 +148,7 @@ def _mark_changed(router: Any) -> None:
 
 
 def _leads_to(route: Any, routers: set[int], seen: set[int]) -> bool:
-    """Whether a route stands for a router that was included, and that is one of these or includes one."""
+    """Return whether a route stands for an included router that is one of these, or includes one."""
     included = vars(route).get("original_router") if hasattr(route, "effective_candidates") else None
     if included is None or id(included) in seen:
         return False
@@ -162,7 +162,7 @@ def _mark_all(routers: Iterable[Any]) -> None:
 
 
 def _description(route: Any) -> str:
-    """What a route tells of itself if that comes from its function."""
+    """Return a route's default description, its function's docstring."""
     return inspect.cleandoc(route.endpoint.__doc__ or "").split("\f")[0].strip()
 
 

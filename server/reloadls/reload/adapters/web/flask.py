@@ -1,4 +1,4 @@
-"""Flask: views, rules, hooks and blueprints go and come with the statements that add them, at any time."""
+"""Flask and Quart: views, rules, hooks and blueprints are removed before their statements run again."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class FlaskAdapter(RegistryAdapter):
         self._applications = Applications(_is_application, _keep_running)
         self._factories = Factories(("flask", "quart"), self._become)
         self._by_factory: WeakKeyDictionary[Any, list[Registration]] = WeakKeyDictionary()
-        """What applications hold that were made again."""
+        """The registrations that factories made in recreated applications."""
         self._startup = StartupFunctions()
         self._configurations = Configurations()
         when_loaded("flask.config", self._configurations.watch)
         self._started: list[tuple[Any, list[Any]]] = []
-        """Quart's applications that run, with what they called when they started."""
+        """Running applications of Quart, and the functions they called when they started."""
         self._closed: list[tuple[Any, str]] = []
         self._blueprints: dict[int, list[Any]] = {}
         for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app", "quart.app"):
@@ -70,11 +70,11 @@ class FlaskAdapter(RegistryAdapter):
                     setattr(cls, name, _with_templates(vars(cls)[name]))
 
     def containers(self, owner: Any) -> Iterable[OwnedContainer]:
-        """What applications and blueprints keep, the rules of an application, and what its templates can use."""
+        """The containers of applications and blueprints, an application's rules, and its Jinja environment."""
         yield from containers_in(owner, _KEPT_IN)
         if "url_map" in vars(owner):
             yield owner.url_map._rules_by_endpoint, None
-        if "jinja_env" in vars(owner):  # it comes with the first that uses it, and many things in it
+        if "jinja_env" in vars(owner):  # made on first use, with many entries of Flask's own
             yield from containers_in(owner.jinja_env, ("filters", "tests", "globals"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
@@ -86,7 +86,7 @@ class FlaskAdapter(RegistryAdapter):
             yield value
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Open what has answered requests, so that it can be changed."""
+        """Reopen applications that have served requests, so that they can be changed."""
         super().before(undo, namespaces)
         undo.add(self._factories.end)
         self._factories.begin()
@@ -105,9 +105,9 @@ class FlaskAdapter(RegistryAdapter):
                 self._blueprints[id(owner)] = self._held(owner)
 
     def save(self, undo: Undo) -> None:
-        """The rules are put back first, then what finds one among them is made anew."""
+        """Restore the rules first; the matcher is then rebuilt from them."""
         for app in filter(_is_application, self.register.owners()):
-            undo.add(partial(_find_rules_anew, app.url_map))
+            undo.add(partial(_rebuild_matcher, app.url_map))
         super().save(undo)
 
     def _held(self, blueprint: Any) -> list[Any]:
@@ -118,13 +118,13 @@ class FlaskAdapter(RegistryAdapter):
         return self._factories.made_again
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Tell applications what their blueprints hold now, and close what was open."""
+        """Register changed blueprints again, and close applications again."""
         for owner in self.register.owners():
             for function in vars(owner).get("deferred_functions", ()) if self.kept else ():
                 _put_into_cells(function, self.kept)
         super().after(undo, places)
         for app in filter(_is_application, self.register.owners()) if self._runs_statements() else ():
-            _find_rules_anew(app.url_map)
+            _rebuild_matcher(app.url_map)
         for owner, name in self._closed:
             setattr(owner, name, True)
         self._applications.settle(undo)
@@ -139,18 +139,18 @@ class FlaskAdapter(RegistryAdapter):
         self._closed, self._blueprints, self._started = [], {}, []
 
     def _running(self) -> list[Any]:
-        """Those of Quart that serve."""
+        """Return the serving applications of Quart."""
         return [each for each in self.register.owners() if hasattr(each, "before_serving_funcs") and _serves(each)]
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """What an application has called when it started is not called again."""
+        """Note edits of functions that run only at the start."""
         undo.add(self._startup.clear)
         for app in self._running():
             self._startup.add(app.before_serving_funcs, _AT_START)
         self._startup.changed(functions)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Functions that are called only at the start, and settings that are read only then."""
+        """Return notes about functions and settings that are used only at the start."""
         return [*self._startup.take(), *self._configurations.take()]
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
@@ -162,7 +162,7 @@ class FlaskAdapter(RegistryAdapter):
 
     @contextmanager
     def _open_blueprints(self) -> Iterator[None]:
-        """A factory may add to a blueprint that an application has registered already."""
+        """Reopen blueprints for a factory, which may add to one that is already registered."""
         closed = [each for each in self.register.owners() if getattr(each, "_got_registered_once", False)]
         for each in closed:
             each._got_registered_once = False
@@ -173,18 +173,18 @@ class FlaskAdapter(RegistryAdapter):
                 each._got_registered_once = True
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """It may make an application."""
+        """Record the function, which may make an application."""
         self._factories.calls_differ(space, name)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """An application may be configured by it."""
+        """Record the class, which may configure an application."""
         self._factories.class_changed(cls)
 
     def _runs_statements(self) -> bool:
         return bool(self._closed or self._blueprints) or self._applications.remembers
 
     def register_again(self, places: Places) -> None:
-        """A blueprint tells an application what it holds once, when it is registered."""
+        """Register changed blueprints again: registering copies their content once."""
         changed = {
             id(owner)
             for owner in self.register.owners()
@@ -200,13 +200,13 @@ class FlaskAdapter(RegistryAdapter):
 
 
 def _keep_running(old: Any, new: Any) -> None:
-    """What an application of Quart has made when it started."""
+    """Keep what an application of Quart made when it started."""
     for name in [name for name in ("shutdown_event", "while_serving_gens") if name in vars(old) and _serves(old)]:
         vars(new)[name] = vars(old)[name]
 
 
 def _serves(app: Any) -> bool:
-    """Whether it is an application of Quart that has started."""
+    """Return whether it is a running application of Quart."""
     return "shutdown_event" in vars(app)
 
 
@@ -216,7 +216,7 @@ def _put_known(known: Any, before: dict[Any, Any]) -> None:
 
 
 def _with_templates(plain: Any) -> Any:
-    """A call that makes what templates can use has that made first, so that only what is added then is its own."""
+    """Create the Jinja environment before the call, so that the call's own entries can be recognised."""
     if hasattr(plain, "__reloadls_templates__"):
         return plain
 
@@ -246,8 +246,8 @@ def _is_blueprint(value: Any) -> bool:
     return module is not None and issubclass(type(value), module.Blueprint)
 
 
-def _find_rules_anew(rules: Any) -> None:
-    """A map finds rules by a machine that none can be taken out of."""
+def _rebuild_matcher(rules: Any) -> None:
+    """Rebuild the matcher, which rules can't be removed from."""
     if not hasattr(rules, "_matcher"):
         return
     machine = type(rules._matcher)(rules.merge_slashes)

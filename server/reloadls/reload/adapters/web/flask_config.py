@@ -1,4 +1,4 @@
-"""Flask: a configuration follows the class or module that it was read from; what extensions have read is noted."""
+"""Flask: a configuration follows the class or module it was read from; settings that extensions read are noted."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Configurations"]
 
 
 class Configurations:
-    """The configurations of a program's applications."""
+    """The configurations of the program's applications."""
 
     def __init__(self) -> None:
         self._read: dict[int, tuple[ref[Any], list[tuple[Any, dict[str, Any]]]]] = {}
-        """Each configuration, with the objects that it was read from and what those said."""
+        """Each configuration, and the objects it was read from with their values."""
         self._before: list[tuple[Any, dict[str, Any]]] = []
         self._found: dict[Shortfall, None] = {}
 
     def watch(self, module: ModuleType) -> None:
-        """Know what each configuration is read from."""
+        """Record the objects that configurations are read from."""
         plain = module.Config.from_object
 
         @functools.wraps(plain)
@@ -41,11 +41,11 @@ class Configurations:
         module.Config.from_object = from_object
 
     def remember(self, apps: Iterable[Any]) -> None:
-        """Before any statement runs."""
+        """Remember the configurations before any statement runs."""
         self._before = [(app, dict(app.config)) for app in apps]
 
     def settle(self, undo: Undo) -> None:
-        """Have each setting that is still as it was read be as it would be read now."""
+        """Update each setting that still has the value it was read with."""
         for find, sources in list(self._read.values()):
             config = find()
             for index, (source, known_values) in enumerate(sources):
@@ -57,14 +57,14 @@ class Configurations:
                     _apply(config, known_values, now)
 
     def compare(self) -> None:
-        """Note the settings that extensions have read once, and that are others now."""
+        """Note changed settings that extensions have already read."""
         before, self._before = self._before, []
         for app, config in before:
             for name in [name for name in {**config, **app.config} if _differ(config, app.config, name)]:
                 for kind in {type(each) for each in app.extensions.values()}:
                     if name in _read_at_start(kind):
-                        text = f"the setting {name} changed, but {kind.__module__} has read it in init_app"
-                        self._found[Shortfall(f"{text}; restart to have it follow")] = None
+                        text = f"the setting {name} changed, but {kind.__module__} read it in init_app"
+                        self._found[Shortfall(f"{text}; restart to apply it")] = None
 
     def clear(self) -> None:
         """Forget what was remembered and found."""
@@ -72,7 +72,7 @@ class Configurations:
         self._found.clear()
 
     def take(self) -> list[Shortfall]:
-        """What was found, which is forgotten."""
+        """Return and forget the notes."""
         found = list(self._found)
         self._found.clear()
         return found
@@ -115,7 +115,7 @@ def _put(config: dict[str, Any], values: dict[str, Any]) -> None:
 
 
 def _read_at_start(kind: type) -> set[str]:
-    """The texts in an extension's `init_app`, and in the functions that it calls."""
+    """Return the strings in an extension's `init_app`, and in the functions it calls."""
     start = getattr(kind, "init_app", None)
     if not isinstance(start, FunctionType):
         return set()

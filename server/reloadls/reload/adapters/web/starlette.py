@@ -1,4 +1,4 @@
-"""Starlette: routes, mounts, middleware and exception handlers go and come with the statements that add them."""
+"""Starlette: routes, mounts, middleware and exception handlers are removed before their statements run again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OUTLIVES = ("state", "dependency_overrides")
 
 
 class StarletteAdapter(RegistryAdapter):
-    """Applications, which FastAPI's are too, and routers."""
+    """Applications, including FastAPI's, and routers."""
 
     library: ClassVar[str] = "starlette.routing"
 
@@ -36,11 +36,11 @@ class StarletteAdapter(RegistryAdapter):
         super().__init__()
         self._applications = Applications(_is_application, _keep_state)
         self.again: Callable[[Places], None] = lambda _: None
-        """What FastAPI has to register once more."""
+        """What FastAPI's adapter registers again."""
         self._startup = StartupFunctions()
         self._routers: dict[int, ref[Any]] = {}
         self._started: list[tuple[Any, list[Any]]] = []
-        """The routers of applications that run, with what they called when they started."""
+        """Running applications, and the functions they called when they started."""
         self._stacks: list[tuple[Any, Any, list[Any], dict[Any, Any]]] = []
         when_loaded("starlette.routing", self._watch_routing)
         when_loaded("starlette.applications", self._watch_applications)
@@ -52,20 +52,20 @@ class StarletteAdapter(RegistryAdapter):
         remember_arguments(module.WebSocketRoute)
 
     def _track_router(self, router: Any) -> None:
-        key = id(router)  # some can't be hashed
+        key = id(router)  # some are not hashable
         self._routers[key] = ref(router, lambda _: self._routers.pop(key, None))
 
     def _watch_applications(self, module: ModuleType) -> None:
         self.register.wrap(module.Starlette, "add_middleware", "add_exception_handler")
 
     def containers(self, owner: Any) -> Iterable[OwnedContainer]:
-        """The lists of a router; middleware and exception handlers of an application."""
+        """The lists of a router; the middleware and exception handlers of an application."""
         if not _is_application(owner):
             return containers_in(owner, _OF_ROUTER)
         return (*containers_in(owner, _OF_APP), *containers_in(owner.state, ("_state",)))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """An application and its router, or a router, and those that are mounted there."""
+        """An application and its router, or a router, and those mounted in it."""
         value = _inner(value)
         if _is_application(value):
             yield value
@@ -79,7 +79,7 @@ class StarletteAdapter(RegistryAdapter):
                 yield from self.owners_in(below)
 
     def goes_first(self, container: Any) -> bool:
-        """The middleware that is added last stands first."""
+        """Return True for middleware: the last one added comes first."""
         middleware = sys.modules["starlette.middleware"].Middleware
         return bool(container) and all(isinstance(each, middleware) for each in container)
 
@@ -93,7 +93,7 @@ class StarletteAdapter(RegistryAdapter):
         return next((each for each in (*own["args"], *own["kwargs"].values()) if callable(each)), None)
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """The function that the program knows is the one that is called."""
+        """Call the program's own function."""
         value = entry.value
         if "endpoint" in vars(value):
             remake(value, undo, endpoint=kept)
@@ -102,11 +102,11 @@ class StarletteAdapter(RegistryAdapter):
         value.kwargs = {name: self.kept.get(id(each), each) for name, each in value.kwargs.items()}
 
     def register_again(self, places: Places) -> None:
-        """What FastAPI's adapter knows of."""
+        """Let FastAPI's adapter include routers again."""
         self.again(places)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Open applications that have answered requests, so that middleware can be added to them."""
+        """Reopen applications that have served requests, so that middleware can be added."""
         super().before(undo, namespaces)
         self._applications.remember(namespaces)
         self._stacks = []
@@ -119,7 +119,7 @@ class StarletteAdapter(RegistryAdapter):
             app.middleware_stack = None
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Middleware that did not change goes on with what it holds."""
+        """Keep the middleware stack, with its state, if it did not change."""
         super().after(undo, places)
         for app, stack, middleware, handlers in self._stacks:
             same = _same(middleware, app.user_middleware) and _same_items(handlers, app.exception_handlers)
@@ -132,14 +132,14 @@ class StarletteAdapter(RegistryAdapter):
         self._started = []
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """What an application has called when it started is not called again."""
+        """Note edits of functions that run only at the start."""
         undo.add(self._startup.clear)
         for router in [router for each in list(self._routers.values()) if (router := each()) is not None]:
             self._startup.add(getattr(router, "on_startup", ()), _AT_START)
         self._startup.changed(functions)
 
     def notes(self) -> Iterable[Shortfall]:
-        """Functions that are called only at the start."""
+        """Return notes about functions that run only at the start."""
         return self._startup.take()
 
 
@@ -148,7 +148,7 @@ def _started_by(app: Any) -> list[Any]:
 
 
 def _inner(value: Any) -> Any:
-    """The application that middleware is wrapped around by hand."""
+    """Return the application inside middleware that was applied by hand."""
     for _ in range(10):
         if isinstance(value, (type, ModuleType)) or _is_application(value) or _is_router(value):
             return value
@@ -169,7 +169,7 @@ def _is_router(value: Any) -> bool:
 
 
 def _keep_state(old: Any, new: Any) -> None:
-    """What requests have put into an application is kept; what statements have put there anew is theirs."""
+    """Keep the state that requests have set; values set by statements replace it."""
     for name in _OUTLIVES:
         before, now = vars(old).get(name), vars(new).get(name)
         if before is None or now is None:

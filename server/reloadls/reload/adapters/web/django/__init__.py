@@ -1,4 +1,4 @@
-"""Django: settings, URLs, middleware, templates, translations, models, and what registers with signals and admin."""
+"""Django: settings, URLs, middleware, templates, translations, models, signals, forms and the admin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["django_adapters"]
 
 
 def django_adapters() -> Iterable[Adapter]:
-    """One of each, in the order in which they are asked."""
+    """Return one adapter of each kind, in the order in which they are called."""
     return (
         SettingsAdapter(),
         ModelsAdapter(),

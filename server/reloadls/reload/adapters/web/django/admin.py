@@ -1,4 +1,4 @@
-"""Django's admin: models are registered once, and with what their class is now."""
+"""Django's admin: each model is registered once, with the current class."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class AdminAdapter(RegistryAdapter):
         return containers_in(owner, ("_registry", "_actions", "_global_actions"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """A site."""
+        """The value, if it is a site."""
         if type(value).__module__ == "django.contrib.admin.sites" or isinstance(
             value, sys.modules["django.contrib.admin.sites"].AdminSite
         ):
             yield getattr(value, "_wrapped", value)
 
     def function_in(self, value: Any) -> Any:
-        """The class of what stands for a model, which is made when it is registered."""
+        """The class of a model's admin object; the object is made when it is registered."""
         return type(value) if isinstance(value, sys.modules["django.contrib.admin.options"].BaseModelAdmin) else value
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """It is of the class that the program knows."""
+        """Give the admin object the program's class."""
         entry.value.__class__ = kept
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """An application's first `admin` module is found as Django finds it when it starts."""
+        """Import a new `admin` module of an application, as Django does when it starts."""
         apps = sys.modules["django.apps.registry"].apps
         if os.path.basename(path) != "admin.py" or not apps.ready or not os.path.exists(path):
             return False

@@ -1,4 +1,4 @@
-"""Django's forms and admin classes: what a metaclass made around a class is made around the one kept."""
+"""Django's forms and admin classes: their `media` property refers to the class that is kept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["FormsAdapter"]
 
 
 class FormsAdapter(Adapter):
-    """All that have media: forms, widgets, admin classes."""
+    """Classes with media: forms, widgets, admin classes."""
 
     library: ClassVar[str] = "django.forms.widgets"
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """The property asks the class after its own."""
+        """Recreate the property, which refers to its class."""
         widgets = sys.modules["django.forms.widgets"]
         media = vars(cls).get("media") if isinstance(cls, widgets.MediaDefiningClass) else None
         if isinstance(media, property) and getattr(media.fget, "__module__", "") == widgets.__name__:

@@ -1,4 +1,4 @@
-"""Django's middleware: the chain is made anew where its settings or what makes one of its links changed."""
+"""Django's middleware: the chain is rebuilt if the settings or the code that builds it changed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _CHAIN = ("_view_middleware", "_template_response_middleware", "_exception_middl
 
 
 class MiddlewareAdapter(Adapter):
-    """The handlers that have loaded a chain. One that needs no other goes on with its instances, and what they hold."""
+    """Handlers with a loaded chain. An unaffected chain keeps its instances and their state."""
 
     library: ClassVar[str] = "django.core.handlers.base"
 
     def __init__(self) -> None:
         self._chains: WeakKeyDictionary[Any, tuple[dict[str, Any], list[object]]] = WeakKeyDictionary()
-        """Handler -> with what it loads its chain, and what made that."""
+        """Handler → the arguments of its `load_middleware`, and what identified the middleware."""
         self._changed = False
         when_loaded("django.core.handlers.base", self._watch)
 
@@ -44,11 +44,11 @@ class MiddlewareAdapter(Adapter):
         module.BaseHandler.load_middleware = load_middleware
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Statements run, and some of them may make middleware."""
+        """Check the chains after the commit: statements may make middleware."""
         self._change(undo)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """One of them may make middleware."""
+        """Check the chains after the commit: a function may make middleware."""
         self._change(undo)
 
     def _change(self, undo: Undo) -> None:
@@ -59,7 +59,7 @@ class MiddlewareAdapter(Adapter):
         self._changed = False
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Load chains anew that would be others. Raises what a middleware raises."""
+        """Rebuild the chains that would differ; raises what a middleware raises."""
         if not self._changed:
             return
         self._end()
@@ -71,7 +71,7 @@ class MiddlewareAdapter(Adapter):
 
 
 def _made_by() -> list[object]:
-    """What each link of the chain is made by, as plain data."""
+    """Return what identifies each middleware of the settings, as plain data."""
     find = sys.modules["django.utils.module_loading"].import_string
     return [(path, _fingerprint(find(path))) for path in sys.modules["django.conf"].settings.MIDDLEWARE]
 
@@ -87,7 +87,7 @@ def _fingerprint(factory: Any) -> object:
 
 
 def _values_read(function: FunctionType) -> object:
-    """What the constants of its module and the settings say that a function reads: it may keep them."""
+    """Return the module constants and settings that a function reads, since it may keep their values."""
     settings = sys.modules["django.conf"].settings
     found = []
     for name in function.__code__.co_names:

@@ -1,4 +1,4 @@
-"""Django's models, in place: methods as of any class, fields and options as far as Django can take them."""
+"""Django's models, edited in place: methods always, fields and options as far as Django supports it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reloadls.reload.engine.undo import MISSING, Undo
 __all__ = ["ModelsAdapter"]
 
 _OPTIONS = frozenset({"ordering", "verbose_name", "verbose_name_plural", "get_latest_by", "permissions"})
-"""The options of a model that are read whenever they are used."""
+"""Options that are read each time they are used."""
 _FIXED = frozenset({"primary_key", "db_column", "name", "unique", "auto_created"})
-"""What can't become another of a field that is there."""
+"""Properties of a field that can't be changed."""
 
 
 class ModelsAdapter(Adapter):
@@ -25,27 +25,27 @@ class ModelsAdapter(Adapter):
     library: ClassVar[str] = "django.db.models.base"
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """A model is registered as soon as it is made."""
+        """Restore the registered models on failure: a model is registered as soon as it is made."""
         apps = sys.modules["django.apps"].apps
         for label, models in list(apps.all_models.items()):
             undo.add(partial(_put_models, apps, label, dict(models)))
 
     def takes_attributes(self, cls: type) -> bool:
-        """Models do."""
+        """Return True for models."""
         return isinstance(cls, sys.modules["django.db.models.base"].ModelBase) and hasattr(cls, "_meta")
 
     def forget(self, value: Any, undo: Undo) -> None:
-        """Other models, and what was made from it, hold a model as it was."""
+        """Raise CantBeLive: other models, and what was made from it, hold the model."""
         if isinstance(value, type) and self.takes_attributes(value) and not _meta(value).abstract:
-            raise CantBeLive(f"the model {value.__qualname__} is another or gone, and Django keeps the one that it has")
+            raise CantBeLive(f"the model {value.__qualname__} was removed or replaced, and Django keeps the old one")
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """A form of the program has fields of its own, made from those of the model."""
+        """Raise CantBeLive for a recreated model: forms, for example, have fields made from its own."""
         if double is not cls and self.takes_attributes(cls):
-            raise CantBeLive(f"the model {cls.__qualname__} can't be made anew: Django keeps the one that it has")
+            raise CantBeLive(f"the model {cls.__qualname__} can't be recreated: Django keeps the old one")
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
-        """Fields, managers and options."""
+        """Set fields, managers and options."""
         if name == "__annotations__":
             return False
         if name == "Meta":
@@ -92,18 +92,18 @@ def _put_manager(cls: Any, name: str, value: Any, undo: Undo) -> None:
     if value is not MISSING:
         value.contribute_to_class(cls, name)
         if len(meta.local_managers) > 1:
-            raise CantBeLive(f"which manager of {cls.__qualname__} is its default one may be another")
+            raise CantBeLive(f"the default manager of {cls.__qualname__} may have changed")
     elif name == "objects" or not meta.managers:
         raise CantBeLive(f"{cls.__qualname__} has no manager of its own any more")
     meta._expire_cache()
 
 
 def _put_options(cls: Any, value: Any, undo: Undo) -> None:
-    """Raises CantBeLive where an option is another that Django has made something of."""
+    """Set options; raises CantBeLive for an option that Django reads only when the class is made."""
     meta = _meta(cls)
     inherits = value is not MISSING and value.__bases__ != (object,)
     if inherits or meta.abstract or any(hasattr(base, "Meta") or base._meta.parents for base in _bases(cls)):
-        raise CantBeLive(f"options of {cls.__qualname__} changed that models share")
+        raise CantBeLive(f"options of {cls.__qualname__} changed that other models share")
     now = {} if value is MISSING else {name: each for name, each in vars(value).items() if not name.startswith("_")}
     before = meta.original_attrs
     differing = {name for name in {*now, *before} if now.get(name, MISSING) != before.get(name, MISSING)}
@@ -125,14 +125,14 @@ def _bases(cls: type) -> list[Any]:
 
 
 def _put_field(owner: tuple[Any, str], field: Any, value: Any, names: Sequence[str], undo: Undo) -> None:
-    """Raises CantBeLive for relations, and for fields that something was made from."""
+    """Set a field; raises CantBeLive for relations, and for fields that something was made from."""
     cls, name = owner
     where = f"{cls.__qualname__}.{name}"
     for each in (field, value):
         if getattr(each, "is_relation", False) or getattr(each, "primary_key", False):
-            raise CantBeLive(f"{where} changed, and other models were made with it")
+            raise CantBeLive(f"{where} changed, and other models refer to it")
     if field is None and not hasattr(value, "get_attname_column"):
-        raise CantBeLive(f"{where} is of a kind that takes part in making its model")
+        raise CantBeLive(f"{where} changed, and it is read only when the model is made")
     form = _form_of(cls)
     if form is not None:
         raise CantBeLive(f"{where} changed, and the form {form.__qualname__} was made from it")
@@ -147,7 +147,7 @@ def _put_field(owner: tuple[Any, str], field: Any, value: Any, names: Sequence[s
     elif type(field) is type(value) and _known_by(field) == _known_by(value):
         _become(cls, name, field, value, undo)
     else:
-        raise CantBeLive(f"{where} is another kind of field now")
+        raise CantBeLive(f"{where} changed its field type or its column")
     meta._expire_cache()
     sys.modules["django.apps"].apps.clear_cache()
 
@@ -170,7 +170,7 @@ def _known_by(field: Any) -> dict[str, Any]:
 
 
 def _become(cls: Any, name: str, field: Any, value: Any, undo: Undo) -> None:
-    """The field that all hold is what the new one is."""
+    """Update the existing field, which others hold, from the new one."""
     before = dict(vars(field))
     undo.add(partial(_set_vars, field, before))
     value.set_attributes_from_name(name)
@@ -197,7 +197,7 @@ def _remove(cls: Any, field: Any, undo: Undo) -> None:
 
 
 def _add(cls: Any, name: str, value: Any, names: Sequence[str], undo: Undo) -> None:
-    """Fields stand in the order in which they were made, so this one is made between its neighbours."""
+    """Add a field between its neighbours; fields are ordered by their creation counters."""
     meta = _meta(cls)
     later = names[names.index(name) + 1 :] if name in names else ()
     after = [each.creation_counter for each in meta.local_fields if each.name in later]

@@ -1,4 +1,4 @@
-"""Which installed application has read a setting when it was imported, so that it will not read it again."""
+"""Find an installed application that read a setting at import, and so will not read it again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["read_at_import"]
 
 _INSTALLED = ("site-packages", "dist-packages")
 _BY_OTHER_NAMES = {"REST_FRAMEWORK": "rest_framework.views"}
-"""Settings that are read through an object of the application's, by the statements of its classes."""
+"""Settings that an application's classes read at import through an object of its own."""
 
 
 def read_at_import(name: str) -> str | None:
-    """The module that has read a setting outside of any function; those of Django itself are known otherwise."""
+    """Return the module that reads a setting outside of functions; Django's own modules are handled elsewhere."""
     if _BY_OTHER_NAMES.get(name) in sys.modules:
         return _BY_OTHER_NAMES[name]
     for module in sorted(sys.modules):
@@ -35,7 +35,7 @@ def _reads(path: str, name: str) -> bool:
 
 
 def _is_it(node: ast.AST, name: str) -> bool:
-    """`settings.NAME`, or `getattr(settings, "NAME", …)`."""
+    """Return whether a node is `settings.NAME` or `getattr(settings, "NAME", …)`."""
     if isinstance(node, ast.Attribute):
         return node.attr == name and isinstance(node.value, ast.Name) and node.value.id == "settings"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":

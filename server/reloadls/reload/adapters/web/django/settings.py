@@ -1,4 +1,4 @@
-"""Django's settings are what their module says now, and everybody is told who has derived something from one."""
+"""Django's settings follow their module; code that derived something from one is notified."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AT_START = frozenset(
         *("WSGI_APPLICATION", "ASGI_APPLICATION", "STATIC_URL", "FORCE_SCRIPT_NAME", "MIGRATION_MODULES", "TASKS"),
     }
 )
-"""What Django and its applications read once."""
+"""Settings that Django and its applications read once."""
 
 
 class SettingsAdapter(Adapter):
@@ -33,23 +33,23 @@ class SettingsAdapter(Adapter):
 
     def __init__(self) -> None:
         self._held: dict[str, Any] = {}
-        """The settings before any statement ran: ``INSTALLED_APPS += […]`` changes the very list that Django holds."""
+        """The settings before any statement ran; ``INSTALLED_APPS += […]`` changes the list that Django holds."""
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Note what the settings are."""
+        """Remember the settings."""
         settings = sys.modules["django.conf"].settings
         module = sys.modules.get(_module_of(settings) or "")
         if module is not None and any(space is vars(module) for space in namespaces):
             self._held = {name: _copy(value) for name, value in vars(settings._wrapped).items() if name.isupper()}
 
     def module_behind(self, value: Any) -> str | None:
-        """The settings module."""
+        """Return the settings module."""
         if not isinstance(value, sys.modules["django.conf"].LazySettings):
             return None
         return _module_of(value)
 
     def ran(self, module: str, undo: Undo) -> None:
-        """Have each setting of the module that differs be what it is there."""
+        """Update each setting that differs from the module."""
         settings = sys.modules["django.conf"].settings
         if _module_of(settings) != module:
             return
@@ -63,7 +63,7 @@ class SettingsAdapter(Adapter):
                 self._held[name] = _copy(value)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
-        """What an application does when Django starts is not done again."""
+        """Raise CantBeLive for an application's `ready`, which is called only when Django starts."""
         apps = sys.modules.get("django.apps.registry")
         if apps is None or not any(each.__name__ == "ready" for each in functions):
             return
@@ -81,7 +81,7 @@ def _module_of(settings: Any) -> str | None:
 
 
 def _copy(value: Any) -> Any:
-    """`value`, which nobody changes in place: lists and dictionaries are copied, all that is in them included."""
+    """Return a copy of nested lists, tuples, dictionaries and sets."""
     if type(value) in (list, tuple):
         return type(value)(_copy(item) for item in value)
     if type(value) is dict:
@@ -101,7 +101,7 @@ def _change(settings: Any, name: str, value: Any, undo: Undo) -> None:
         raise CantBeLive(f"the setting {name} changed, and Django reads it only when it starts")
     if (reader := read_at_import(name)) is not None:
         raise CantBeLive(f"the setting {name} changed, and {reader} read it when it was imported")
-    importlib.import_module("django.test.signals")  # what Django itself derives from settings is made anew there
+    importlib.import_module("django.test.signals")  # its receivers update what Django derives from settings
     before = vars(settings._wrapped).get(name, MISSING)
     explicit = settings._wrapped._explicit_settings
     undo.add(partial(_put, settings, name, before, explicit=name in explicit))

@@ -1,4 +1,4 @@
-"""Django's signals: who receives one is known by sender and receiver, or by the name that it was given."""
+"""Django's signals: receivers are identified by sender and receiver, or by their dispatch_uid."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class SignalsAdapter(RegistryAdapter):
         return containers_in(owner, ("receivers",))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """A signal."""
+        """The value, if it is a signal."""
         if isinstance(value, sys.modules["django.dispatch.dispatcher"].Signal):
             yield value
 
     def function_in(self, value: Any) -> Any:
-        """What receives."""
+        """The receiver."""
         receiver = value[1]
         return receiver() if isinstance(receiver, ref) else receiver
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """Receivers stand there with their identity."""
+        """Replace the receiver, whose identity is part of the key."""
         key, receiver, *rest = entry.value
         by_name = key[0] != id(self.function_in(entry.value))
         new = ((key[0] if by_name else id(kept), *key[1:]), ref(kept) if isinstance(receiver, ref) else kept, *rest)
@@ -58,12 +58,12 @@ class SignalsAdapter(RegistryAdapter):
                     each.value = new
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """A signal remembers who receives it from which sender."""
+        """Clear the caches on failure: a signal caches its receivers per sender."""
         undo.add(self._forget_found)
         super().before(undo, namespaces)
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have signals look for their receivers anew."""
+        """Clear the caches."""
         super().after(undo, places)
         self._forget_found()
 

@@ -1,4 +1,4 @@
-"""Django's templates: those that are loaded are as their files are now; tags and filters as their functions."""
+"""Django's templates: loaded templates follow their files, tags and filters their functions."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ class LibrariesAdapter(RegistryAdapter):
         return containers_in(owner, ("tags", "filters"))
 
     def owners_in(self, value: Any) -> Iterable[Any]:
-        """A library."""
+        """The value, if it is a library."""
         if isinstance(value, sys.modules["django.template.library"].Library):
             yield value
 
     def function_in(self, value: Any) -> Any:
-        """A simple tag is compiled by a function around the program's own."""
+        """The program's function inside the one that compiles a simple tag."""
         inner = getattr(value, "__wrapped__", None)
         return value if inner is None or isinstance(inner, type) else _innermost(value)
 
     def replace_in(self, entry: Entry, kept: Any, undo: Undo) -> None:
-        """The function that the program knows is the one that is called."""
+        """Call the program's own function."""
         for cell in getattr(entry.value, "__closure__", None) or ():
             if id(cell.cell_contents) in self.kept:
                 cell.cell_contents = self.kept[id(cell.cell_contents)]
 
 
 class TemplatesAdapter(Adapter):
-    """The templates that loaders keep, and those that the program holds."""
+    """The templates that loaders cache, and those that the program holds."""
 
     library: ClassVar[str] = "django.template.base"
 
     def __init__(self) -> None:
         self._templates: WeakSet[Any] = WeakSet()
         self._changed: list[tuple[Any, str]] = []
-        """Those whose files changed, each with its file."""
+        """(template, file) for each changed file."""
         self._look_again = False
         when_loaded("django.template.base", self._watch)
 
@@ -71,12 +71,12 @@ class TemplatesAdapter(Adapter):
         on_created(module.Template, self._templates.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Statements may register tags: templates that are parsed from then on use what is registered."""
+        """Reset the loaders after the commit: statements may register tags, which parsed templates then use."""
         undo.add(self._end)
         self._look_again = True
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """Templates are compiled once statements have run: they may use tags that are new."""
+        """Remember the templates; they are compiled after statements have run, which may add tags."""
         held = [each for each in list(self._templates) if _is_of(each, path)]
         if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
             return False
@@ -89,7 +89,7 @@ class TemplatesAdapter(Adapter):
         self._changed, self._look_again = [], False
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Compile templates anew, in their place, and have loaders look again. Raises TemplateSyntaxError."""
+        """Compile changed templates in place, and reset the loaders; raises TemplateSyntaxError."""
         for template, path in self._changed:
             _compile_again(template, path, undo)
         if self._look_again:

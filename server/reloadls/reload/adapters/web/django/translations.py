@@ -1,4 +1,4 @@
-"""Django's translations: a compiled catalog that changed is read anew."""
+"""Django's translations: a compiled catalog is read again when it changes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["TranslationsAdapter"]
 
 
 class TranslationsAdapter(Adapter):
-    """The catalogs that are loaded."""
+    """The loaded catalogs."""
 
     library: ClassVar[str] = "django.utils.translation.trans_real"
 
     def file_changed(self, path: str, undo: Undo) -> bool:
-        """As Django's own reloader has it."""
+        """Clear the catalogs, as Django's own reloader does."""
         if os.path.splitext(path)[1] != ".mo" or "django.conf" not in sys.modules:
             return False
         reloader = importlib.import_module("django.utils.translation.reloader")

@@ -1,4 +1,4 @@
-"""Django finds a URL among the patterns that their modules have now."""
+"""Django's URLs are resolved by the current patterns of their modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DERIVED = ("url_patterns", "urlconf_module")
 
 
 class UrlsAdapter(Adapter):
-    """The resolvers of all URLs."""
+    """The URL resolvers."""
 
     library: ClassVar[str] = "django.urls.resolvers"
 
@@ -32,16 +32,16 @@ class UrlsAdapter(Adapter):
         on_created(module.URLResolver, self._resolvers.add)
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
-        """Statements run, and some of them may make patterns."""
+        """Clear the caches after the commit: statements may make patterns."""
         self._runs = True
         undo.add(self._end)
-        undo.add(self._find_anew)
+        undo.add(self._clear_caches)
 
     def _end(self) -> None:
         self._runs = False
 
     def after(self, undo: Undo, places: Places) -> None:
-        """Have all that was derived from patterns be derived anew when it is asked for."""
+        """Clear what was derived from patterns; it is derived again when it is used."""
         if not self._runs:
             return
         self._end()
@@ -49,9 +49,9 @@ class UrlsAdapter(Adapter):
             made = list(_made_by_owner(resolver))
             if made:
                 undo.set_attribute(resolver, "urlconf_name", made[0])
-        self._find_anew()
+        self._clear_caches()
 
-    def _find_anew(self) -> None:
+    def _clear_caches(self) -> None:
         for resolver in list(self._resolvers):
             for name in _DERIVED:
                 vars(resolver).pop(name, None)
@@ -62,7 +62,7 @@ class UrlsAdapter(Adapter):
 
 
 def _made_by_owner(resolver: Any) -> Iterable[list[Any]]:
-    """The patterns that the admin site gives now whose patterns these are."""
+    """Return the current patterns of the admin site that made these."""
     patterns = resolver.urlconf_name
     for pattern in patterns if isinstance(patterns, (list, tuple)) else ():
         site = getattr(getattr(pattern, "callback", None), "admin_site", None)
