@@ -101,7 +101,10 @@ def whole(value: int) -> str:
         (("shapes.py", 'f"i{value}"', 'f"n{value}"'), "live"),
         (("shapes.py", "y: int = 0", "y: int = 0\n    z: int = 5"), "live"),
         (("shapes.py", "Converter()", "Converter(omit_if_default=True)"), "live"),
-        (("shapes.py", "@converter.register_unstructure_hook\n", ""), "noted: a cattrs converter keeps the removed hook"),
+        (
+            ("shapes.py", "@converter.register_unstructure_hook\n", ""),
+            "noted: a cattrs converter keeps the removed hook",
+        ),
     ),
 )
 
@@ -353,7 +356,10 @@ async def setup(bot):
     },
     (
         (("greetings.py", '"hello"', '"hi"'), "live"),
-        (("greetings.py", "@commands.command()", '@commands.command(name="hey")'), "noted: the bot keeps the old commands"),
+        (
+            ("greetings.py", "@commands.command()", '@commands.command(name="hey")'),
+            "noted: the bot keeps the old commands",
+        ),
     ),
 )
 

@@ -27,7 +27,7 @@ class ServedAdapter(Adapter):
     """The names of their classes in `library`."""
 
     def __init__(self) -> None:
-        self._applications = Applications(self._is_application, self._take)
+        self._applications = Applications(self._is_application, self._carry_over, self._become)
         self._factories = Factories((self.library.partition(".")[0],), self._become)
         self._startup = StartupFunctions()
         when_loaded(self.library, self._watch)
@@ -48,8 +48,11 @@ class ServedAdapter(Adapter):
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         self._applications.become(old, new, undo)
 
-    def _take(self, old: Any, new: Any) -> None:
+    def _carry_over(self, old: Any, new: Any) -> None:
         self.keep(old, new)
+        self._compare_start(old, new)
+
+    def _compare_start(self, old: Any, new: Any) -> None:
         for when, functions in self.at_start(new).items():
             self._startup.compare(self.at_start(old).get(when, ()), functions, when)
 

@@ -10,46 +10,42 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from reloadls.reload.adapters.shared.applications import Applications
-from reloadls.reload.adapters.shared.factories import Factories
 from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.registering import caller
-from reloadls.reload.adapters.shared.startup import StartupFunctions
-from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
-from reloadls.reload.engine.program.library_imports import when_loaded
+from reloadls.reload.adapters.shared.serving import ServedAdapter
+from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.undo import Undo
 
 __all__ = ["AiohttpAdapter"]
 
 _TAKEN = ("_router", "_middlewares", "_middlewares_handlers", "_run_middlewares", "_subapps", "_on_response_prepare")
-_AT_START = "when the application starts"
 
 
-class AiohttpAdapter(Adapter):
+class AiohttpAdapter(ServedAdapter):
     """Applications. What start-up made stays; a running application is not started again."""
 
     library: ClassVar[str] = "aiohttp.web_app"
+    kinds: ClassVar[tuple[str, ...]] = ("Application",)
 
     def __init__(self) -> None:
         self._apps: WeakSet[Any] = WeakSet()
-        self._factories = Factories(("aiohttp",), self._become)
-        self._applications = Applications(_is_application, lambda _old, _new: None, self._become)
         self._tables: list[tuple[Any, list[int]]] = []
         """The program's route tables, and their content before any statement ran."""
         self._opened: list[Any] = []
-        self._startup = StartupFunctions()
-        when_loaded("aiohttp.web_app", self._watch)
+        super().__init__()
 
     def _watch(self, module: ModuleType) -> None:
-        self._factories.watch(module.Application)
+        super()._watch(module)
         on_created(module.Application, self._apps.add)
         _keep_statements_apart(sys.modules["aiohttp.web_urldispatcher"].UrlDispatcher)
 
+    def at_start(self, app: Any) -> dict[str, Sequence[Any]]:
+        """Its start-up hooks and cleanup contexts."""
+        return {"when the application starts": [*app.on_startup, *app.cleanup_ctx]}
+
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Unfreeze the routers of running applications; statements may call a factory themselves."""
-        undo.add(self._end)
-        self._factories.begin()
-        self._applications.remember(namespaces)
+        super().before(undo, namespaces)
         table = sys.modules["aiohttp.web"].RouteTableDef
         values = [value for space in namespaces for value in list(space.values())]
         self._tables = [(each, list(map(id, each))) for each in values if isinstance(each, table)]
@@ -66,50 +62,32 @@ class AiohttpAdapter(Adapter):
         return found
 
     def _end(self) -> None:
+        self._freeze()
+        super()._end()
+
+    def _freeze(self) -> None:
         for router in self._opened:
             router.freeze()
-        self._factories.end()
-        self._startup.clear()
         self._tables, self._opened = [], []
-
-    def calls_differ(self, space: dict[str, Any], name: str) -> None:
-        """Record the function, which may make an application."""
-        self._factories.calls_differ(space, name)
-
-    def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Record the class, which may configure an application."""
-        self._factories.class_changed(cls)
 
     def functions_changed(self, functions: Sequence[FunctionType], undo: Undo) -> None:
         """Note edits of functions that run only at the start."""
-        undo.add(self._end)
         for app in [app for app in list(self._apps) if app.pre_frozen]:
-            self._startup.add(_started_by(app), _AT_START)
-        self._startup.changed(functions)
-
-    def made_again(self) -> bool:
-        """See `Factories`."""
-        return self._factories.made_again
+            self._track(app)  # its hooks were added after it was made
+        super().functions_changed(functions, undo)
 
     def after(self, undo: Undo, places: Places) -> None:
         """Update served applications; raises what a factory raises."""
-        self._applications.settle(undo)
-        self._factories.settle(undo)
-        for router in self._opened:
-            router.freeze()
-        self._tables, self._opened = [], []
+        super().after(undo, places)
+        self._freeze()
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         """Use the new application's routes and middleware, frozen; state that is in use stays the old one's."""
-        self._startup.compare(_started_by(old), _started_by(new), _AT_START)
+        self._compare_start(old, new)
         new.pre_freeze()
         undo.add(partial(vars(old).update, {name: vars(old).get(name) for name in (*_TAKEN, "_state")}))
         vars(old).update({name: vars(new)[name] for name in _TAKEN if name in vars(new)})
         vars(old)["_state"] = {**new._state, **old._state}
-
-    def notes(self) -> Iterable[Shortfall]:
-        """Return notes about functions that run only at the start."""
-        return self._startup.take()
 
 
 class _Gap:
@@ -138,12 +116,3 @@ def _keep_statements_apart(cls: Any) -> None:
         return found
 
     cls.add_resource = add_resource
-
-
-def _started_by(app: Any) -> list[Any]:
-    return [*app.on_startup, *app.cleanup_ctx]
-
-
-def _is_application(value: Any) -> bool:
-    module = sys.modules.get("aiohttp.web_app")
-    return module is not None and isinstance(value, module.Application)
