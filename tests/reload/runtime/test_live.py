@@ -490,7 +490,7 @@ def test_auto_that_is_not_possible_harms_nothing(folder: Path) -> None:
     )
     assert (ended.returncode, ended.stdout) == (0, "fine\n")
     assert ended.stderr.count("\n") == 1
-    assert "RELOADLS_ROOTS names" in ended.stderr
+    assert "RELOADLS_ROOTS contains" in ended.stderr
 
 
 def test_two_clients_hear_the_same(folder: Path) -> None:
