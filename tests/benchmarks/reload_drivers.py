@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.reload.support.disk import Change
-from tests.reload.support.engines import Engine, Told
+from tests.reload.support.engines import Engine, EngineResult
 
 __all__ = ["Autoreload2", "Autoreload3", "Importlib", "Jurigged", "Marimo"]
 
@@ -24,7 +24,7 @@ __all__ = ["Autoreload2", "Autoreload3", "Importlib", "Jurigged", "Marimo"]
 class Importlib(Engine):
     """`importlib.reload` of each changed module, in the order in which they were first imported."""
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         importlib.invalidate_caches()
         paths = {change.path for change in changes}
         trouble = False
@@ -34,7 +34,7 @@ class Importlib(Engine):
                     importlib.reload(module)
                 except BaseException:
                     trouble = True
-        return Told(trouble=trouble)
+        return EngineResult(trouble=trouble)
 
 
 class Autoreload2(Engine):
@@ -59,11 +59,11 @@ class Autoreload2(Engine):
         with contextlib.redirect_stdout(io.StringIO()):
             self._shell.run_cell(source).raise_error()
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             self._shell.run_cell("None")
-        return Told(trouble="failed" in said.getvalue() or "Error" in said.getvalue())
+        return EngineResult(trouble="failed" in said.getvalue() or "Error" in said.getvalue())
 
 
 class Autoreload3(Autoreload2):
@@ -97,12 +97,12 @@ class Jurigged(Engine):
             self._live.registry.prepare("__main__", path)
             self._live.runpy.run_path(path, module_object=module)
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         self._errors.clear()
         for change in changes:
             if change.kind != "deleted" and self._live.registry.get(change.path) is not None:
                 self._watcher.refresh(change.path)
-        return Told(trouble=bool(self._errors))
+        return EngineResult(trouble=bool(self._errors))
 
 
 class Marimo(Engine):
@@ -116,6 +116,6 @@ class Marimo(Engine):
         super().execute(source, path, namespace)
         self._reloader.check(sys.modules, reload=False)  # so that it knows what has just been imported
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         self._reloader.check(sys.modules, reload=True)
-        return Told(trouble=bool(self._reloader.failed))
+        return EngineResult(trouble=bool(self._reloader.failed))

@@ -64,7 +64,7 @@ class Bench:
         """Milliseconds of one call that takes an edit up."""
         self.edit()
         began = time.perf_counter()
-        self.engine.take_up([Change(self.path, "modified")])
+        self.engine.apply([Change(self.path, "modified")])
         took = (time.perf_counter() - began) * 1000
         if self.version() != self.number:
             raise RuntimeError("the edit is not live")

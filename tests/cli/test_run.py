@@ -61,7 +61,7 @@ def _run(*args: str, cwd: Path, flags: tuple[str, ...] = ()) -> subprocess.Compl
     ids=" ".join,
 )
 @pytest.mark.parametrize("flags", [(), ("-P",)], ids=["", "-P"])
-def test_sees_what_it_sees_under_python(tmp_path: Path, args: list[str], flags: tuple[str, ...]) -> None:
+def test_the_program_sees_the_same_as_under_python(tmp_path: Path, args: list[str], flags: tuple[str, ...]) -> None:
     (tmp_path / "app.py").write_text(_SEES)
     for folder in ("sub", "pkg", "folder", "elsewhere"):
         (tmp_path / folder).mkdir()
@@ -143,7 +143,7 @@ def test_ends_as_under_python_when_it_is_supervised(tmp_path: Path, name: str) -
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_says_what_can_not_be_run(tmp_path: Path, args: list[str], code: int, says: str) -> None:
+def test_reports_what_can_not_be_run(tmp_path: Path, args: list[str], code: int, says: str) -> None:
     (tmp_path / "app.py").touch()
     ended = finish("run", *args, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (code, "")

@@ -31,7 +31,7 @@ def fuzz_program(seconds: float, seed: int) -> list[str]:
         with program(folder, "--debounce-ms", "5") as running:
             running.connect()
             while time.monotonic() < until:
-                path = running.place()["socket"]
+                path = running.advert()["socket"]
                 for _ in range(40):
                     _odd(path, mutator, chance)
                     count += 1
@@ -58,7 +58,7 @@ def _odd(path: str, mutator: Mutator, chance: random.Random) -> None:
 def _look(running: Program, number: int) -> None:
     client = running.connect()  # it is live: a pause ends with the client
     write(running.folder, word=f'def word(): return "w{number}"\n')
-    running.until_says(f"w{number}")
+    running.until_output(f"w{number}")
     assert client.ask("reload/status")["result"]["targets"][0]["state"] == "live"
     running.close()
     running._clients.clear()

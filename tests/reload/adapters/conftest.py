@@ -1,4 +1,4 @@
-"""A program to edit, which is gone after the test."""
+"""A program to edit, removed after the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that runs in a process of its own, with libraries that the tests don't have, and is edited there.
+"""Edit a program in its own process, with libraries that the tests' environment does not have.
 
 Its `app.py` has `hold()`, which makes what a running program holds, and `describe(held)`. After each edit what was
 held at first is described beside what a fresh start holds.
@@ -19,11 +19,11 @@ from typing import Any
 __all__ = ["Change", "outcomes"]
 
 Change = tuple[str, str, str]
-"""A file, the text that is there exactly once, and what comes in its place; "" for the end of the file."""
+"""A file, a text that occurs exactly once, and its replacement; "" for the end of the file."""
 
 
 def outcomes(folder: Path, files: dict[str, str], changes: Sequence[Change]) -> list[str]:
-    """What became of each edit: "live", "noted: …", "restart: …", "failed: …" or "wrong: …"."""
+    """Return the outcome of each edit: "live", "noted: …", "restart: …", "failed: …" or "wrong: …"."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join([os.fspath(folder), *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", __name__],

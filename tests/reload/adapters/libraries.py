@@ -1,4 +1,4 @@
-"""Real libraries from a package index, installed once into the user's cache, for programs of their own process."""
+"""Install real libraries from a package index, once, into the user's cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["libraries"]
 
 
 def libraries(*requirements: str) -> Path:
-    """The folder that these requirements are installed in, for PYTHONPATH. Skips the test where they can't be."""
+    """Return the folder with these requirements, for PYTHONPATH; skip the test if they can't be installed."""
     version = "{}.{}".format(*sys.version_info)
     key = hashlib.sha256(" ".join([version, *requirements]).encode()).hexdigest()[:16]
     base = user_cache_path("reloadls", appauthor=False) / "libraries"

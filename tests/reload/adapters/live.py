@@ -1,4 +1,4 @@
-"""A program in a folder that is edited while it is loaded, and the same program started from the files as they are."""
+"""Edit a loaded program, and compare it with one that starts from the same files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reloadls.reload import HotReloader, ReloadReport
 __all__ = ["Edit", "Live", "check"]
 
 Edit = tuple[str, str, str]
-"""A file, the text that is there exactly once, and what comes in its place; "" for the end of the file."""
+"""A file, a text that occurs exactly once, and its replacement; "" for the end of the file."""
 
 
 class Live:
@@ -37,7 +37,7 @@ class Live:
         sys.path_importer_cache.pop(str(self.folder), None)
 
     def _forget(self) -> dict[str, ModuleType]:
-        """The program's modules, which are not loaded any more."""
+        """Unload the program's modules and return them."""
         own = {name: each for name, each in sys.modules.items() if self._is_own(each)}
         for name in own:
             del sys.modules[name]
@@ -65,7 +65,7 @@ class Live:
         return (self.folder / path).read_text()
 
     def texts_after(self, edits: list[Edit]) -> dict[str, str]:
-        """The texts of the files as edits make them."""
+        """Return the texts of the files after these edits."""
         texts = {path: self.text(path) for path, _, _ in edits}
         for path, old, new in edits:
             assert not old or texts[path].count(old) == 1, f"{old!r} is there {texts[path].count(old)} times"
@@ -76,17 +76,17 @@ class Live:
         return self._reloader.apply([self._write(path, text) for path, text in texts.items()])
 
     def edit(self, *edits: Edit) -> ReloadReport:
-        """Make edits, and have them taken up."""
+        """Make edits and apply them."""
         return self.save_all(self.texts_after(list(edits)))
 
     def delete(self, path: str) -> ReloadReport:
-        """Delete a file, and have that taken up."""
+        """Delete a file and apply that."""
         (self.folder / path).unlink()
         return self._reloader.apply([FileChange(self.folder / path, "deleted")])
 
     @contextmanager
     def started_afresh(self, name: str = "app") -> Iterator[ModuleType]:
-        """The program as the files are now, loaded without the engine."""
+        """Load the program from the current files, without the engine."""
         own = self._forget()
         finders, sys.meta_path[:] = list(sys.meta_path), [each for each in sys.meta_path if isinstance(each, type)]
         written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -106,7 +106,7 @@ class Live:
 
 
 def check(live: Live, files: dict[str, str], edits: list[Edit], describe: Callable[[ModuleType], Any]) -> None:
-    """The program is as one that starts anew after the edits, after a failure, when mended, and when put back."""
+    """Compare with a fresh start after the edits, a failure, its correction, and the way back."""
     module = live.load(files)
     held = module.app
     originals = {path: live.text(path) for path, _, _ in edits}
@@ -128,7 +128,7 @@ def check(live: Live, files: dict[str, str], edits: list[Edit], describe: Callab
 
 
 def _fails(live: Live, texts: dict[str, str]) -> None:
-    """Save these texts with a last statement that fails, so that all before it has been done."""
+    """Save these texts with a last statement that raises, after all others have run."""
     report = live.save_all({path: f"{text}\n\nboom = 1 / 0\n" for path, text in texts.items()})
     assert report.error is not None, report
     assert (report.status, report.error.type) == ("failed", "ZeroDivisionError"), report

@@ -1,4 +1,4 @@
-"""A real server under `reloadls run` that is edited while it answers, beside one that starts from the same files."""
+"""Edit a real server under `reloadls run`, and compare it with one that starts from the same files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.reload.runtime.programs import Client, Json, Program, program
 __all__ = ["Edit", "Outcome", "Served", "play", "served"]
 
 Outcome = Literal["live", "noted", "restart", "failed"]
-"""What an edit may come to: as a fresh start, different but said so, refused with a reason, or the user's error."""
+"""The outcomes of an edit: as a fresh start, different with a note, a restart with a reason, or the user's error."""
 _TITLE = re.compile(r"<title>.*?</title>", re.DOTALL)
 _TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")
 Answer = tuple[int, str]
@@ -28,14 +28,14 @@ Answer = tuple[int, str]
 
 @dataclass(frozen=True)
 class Edit:
-    """A file, the text that is there exactly once, and what comes in its place; "" for the end of a file."""
+    """A file, a text that occurs exactly once, and its replacement; "" for the end of a file."""
 
     path: str
     old: str
     new: str
     outcome: Outcome = "live"
     says: str = ""
-    """A part of what the report says."""
+    """A part of the report's message."""
 
 
 class Served:
@@ -57,7 +57,7 @@ class Served:
         self._client: Client | None = None
 
     def ask(self, path: str, port: int | None = None) -> Answer:
-        # That no request is lost is tested elsewhere: a port that has just been another's answers once for that one.
+        # Other tests check that no request is lost. A reused port may once answer for its previous owner.
         for _ in range(3):
             with contextlib.suppress(ConnectionError):
                 return self._ask_once(path, port)
@@ -79,7 +79,7 @@ class Served:
         return {path: self.ask(path) for path in paths}
 
     def afresh(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """What one answers that starts from the files as they are."""
+        """Return the answers of a server that starts from the current files."""
         port = free_port()
         command = [sys.executable, "-B", *(each.format(port=port) for each in self._command)]
         with subprocess.Popen(
@@ -93,7 +93,7 @@ class Served:
                 process.kill()
 
     def save(self, path: str, text: str) -> Json:
-        """Save a file, and wait for what the program reports of it."""
+        """Save a file, and wait for the report."""
         if self._client is None:
             self._client = self.program.connect()
             self._client.socket.settimeout(5)
@@ -129,7 +129,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(folder: Path, *command: str, libraries: Path) -> Iterator[Served]:
-    """Run `python *command` in a folder under `reloadls run`; `{port}` is where it is to answer."""
+    """Run `python *command` in a folder under `reloadls run`; `{port}` is replaced by a free port."""
     port = free_port()
     path = os.pathsep.join([os.fspath(libraries), os.environ.get("PYTHONPATH", "")])
     env = environment() | {
@@ -146,9 +146,9 @@ def served(folder: Path, *command: str, libraries: Path) -> Iterator[Served]:
 
 
 def play(server: Served, edits: Sequence[Edit], paths: Sequence[str]) -> None:
-    """Make the edits, one after the other; after each, the program answers as a fresh start, or said why not.
+    """Make the edits in order; after each the program must answer as a fresh start, or its report must say why not.
 
-    One that isn't live is taken back, so that the next is alone. What is wrong is told of all of them.
+    An edit that isn't live is reverted before the next. All failures are reported together.
     """
     server.ask_all(paths)
     wrong = [found for each in edits if (found := _wrong(server, each, paths))]
@@ -186,7 +186,7 @@ def differences(one: dict[str, Answer], other: dict[str, Answer]) -> list[str]:
 
 
 def _apart(one: Answer, other: Answer) -> str:
-    """Where two answers begin to differ."""
+    """Return where two answers begin to differ."""
     same = next((at for at, (a, b) in enumerate(zip(one[1], other[1], strict=False)) if a != b), 0)
     begin = max(same - 60, 0)
     return f"{one[0]} {one[1][begin : begin + 300]!r} instead of {other[0]} {other[1][begin : begin + 300]!r}"

@@ -1,4 +1,4 @@
-"""An application of aiohttp that a function made is made again while it is served."""
+"""aiohttp: applications of factories and statements are updated while they are served."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SERVED_EDITS = [
 ]
 
 
-def test_an_application_of_aiohttp(tmp_path: Path) -> None:
+def test_an_aiohttp_application_is_reloaded(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(SERVED)
     with served(tmp_path, "app.py", "{port}", libraries=libraries("aiohttp>=3.10")) as server:
         play(server, SERVED_EDITS, ["/", "/more", "/other"])

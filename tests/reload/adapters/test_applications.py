@@ -1,4 +1,4 @@
-"""An application that has become another one keeps what that holds, whatever is collected."""
+"""A replaced application keeps its new attributes after garbage collection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class App:
         self.router = Router(number)
 
 
-def test_what_it_holds_is_not_cleared() -> None:
+def test_its_attributes_survive_garbage_collection() -> None:
     applications = Applications(lambda value: isinstance(value, App), lambda old, new: None)
     served = App(0)
     for number in range(1, 4):
@@ -30,7 +30,7 @@ def test_what_it_holds_is_not_cleared() -> None:
         assert served.router.routes == [number]
 
 
-def test_it_is_taken_back() -> None:
+def test_it_is_rolled_back() -> None:
     applications = Applications(lambda value: isinstance(value, App), lambda old, new: None)
     served, new, undo = App(0), App(1), Undo()
     applications.become(served, new, undo)

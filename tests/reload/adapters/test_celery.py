@@ -1,4 +1,4 @@
-"""A worker of Celery, with its pool of processes, edited while it works."""
+"""Celery: a worker with its pool of processes, edited while it works."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ EDITS = [
 ]
 
 
-def test_tasks_are_live_in_a_worker_and_its_pool(tmp_path: Path) -> None:
+def test_edited_tasks_run_in_a_worker_and_its_pool(tmp_path: Path) -> None:
     celery = libraries("celery>=5")
     (tmp_path / "jobs.py").write_text(TASKS)
     (tmp_path / "ask.py").write_text(ASK)
@@ -90,7 +90,7 @@ def test_tasks_are_live_in_a_worker_and_its_pool(tmp_path: Path) -> None:
         "INFO",
     )
     with program(tmp_path, "-m", run="celery", args=args, env=env) as started:
-        started.until_tells(" ready.")
+        started.until_stderr(" ready.")
         assert ask() == ["worked on helped x", "other x", "jobs.bound None x"]
         text = TASKS
         for old, new, expected in EDITS:

@@ -1,4 +1,4 @@
-"""Has a command line, after any edit, the commands that it would have if it started anew?"""
+"""click and typer: after any edit a program has the commands of a fresh start."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_typer(live: Live, edits: list[Edit]) -> None:
     check(live, {"app.py": TYPER}, edits, describe)
 
 
-def test_a_command_that_is_held_follows_its_statement(live: Live) -> None:
+def test_a_held_command_follows_its_statement(live: Live) -> None:
     pytest.importorskip("click")
     from click.testing import CliRunner
 

@@ -1,4 +1,4 @@
-"""Does what a program reads at import from `.env`, TOML, JSON and YAML files follow the files?"""
+"""Values read at import from `.env`, TOML, JSON and YAML files follow the files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_file_that_is_read_at_import(live: Live, kind: str) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("dotenv") is None, reason="needs python-dotenv")
-def test_what_dotenv_puts_into_the_environment(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dotenv_variables_follow_the_file(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RELOADLS_TEST_SIZE", raising=False)
     app = """
         import os

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - edits stand in one line each
-"""A site made by `django-admin startproject`, as its tutorial goes on, edited while it answers."""
+"""Django: the site of its tutorial, edited while it is served."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from django.utils.translation import gettext as _
 from django.views import generic
 
 from .models import Choice, Question
-from .signals import heard, shouted
+from .signals import received, shouted
 
 
 def index(request):
@@ -70,10 +70,10 @@ class Listing(generic.ListView):
 
 
 def events(request):
-    heard.clear()
+    received.clear()
     question = Question(question_text="new")
     shouted.send(sender=Question, question=question)
-    return HttpResponse(", ".join(heard))
+    return HttpResponse(", ".join(received))
 
 
 def facts(request):
@@ -92,17 +92,17 @@ from django.dispatch import Signal, receiver
 from .models import Question
 
 shouted = Signal()
-heard = []
+received = []
 
 
 @receiver(shouted)
 def first(sender, question, **kwargs):
-    heard.append("first")
+    received.append("first")
 
 
 @receiver(shouted, sender=Question, dispatch_uid="second")
 def second(sender, question, **kwargs):
-    heard.append("second")
+    received.append("second")
 
 
 @receiver(post_init, sender=Question)
@@ -268,12 +268,14 @@ EDITS = [
     Edit("polls/templatetags/words.py", 'f"hi {name}"', 'f"hello {name}"'),
     Edit("polls/templatetags/words.py", "", "\n\n@register.filter\ndef thrice(value):\n    return value * 3\n"),
     Edit("polls/templates/polls/page.html", "word|twice", "word|thrice"),
-    Edit("polls/signals.py", 'heard.append("first")', 'heard.append("the first")'),
+    Edit("polls/signals.py", 'received.append("first")', 'received.append("the first")'),
     Edit("polls/signals.py", "@receiver(shouted)\ndef first", "@receiver([shouted])\ndef first"),
-    Edit("polls/signals.py", 'heard.append("second")', 'heard.append("the second")'),
+    Edit("polls/signals.py", 'received.append("second")', 'received.append("the second")'),
     Edit("polls/signals.py", 'dispatch_uid="second"', 'dispatch_uid="other"'),
-    Edit("polls/signals.py", "", '\n\n@receiver(shouted)\ndef third(sender, **kwargs):\n    heard.append("third")\n'),
-    Edit("polls/signals.py", '@receiver(shouted)\ndef third(sender, **kwargs):\n    heard.append("third")\n', ""),
+    Edit(
+        "polls/signals.py", "", '\n\n@receiver(shouted)\ndef third(sender, **kwargs):\n    received.append("third")\n'
+    ),
+    Edit("polls/signals.py", '@receiver(shouted)\ndef third(sender, **kwargs):\n    received.append("third")\n', ""),
     Edit("polls/admin.py", '["question_text", "loud"]', '["question_text"]'),
     Edit("polls/admin.py", "admin.site.site", "admin.site.register(Choice)\nadmin.site.site"),
     Edit("polls/admin.py", "admin.site.register(Choice)\n", ""),
@@ -314,7 +316,7 @@ EDITS = [
     Edit("mysite/settings.py", "", 'INSTALLED_APPS += ["django.contrib.sites"]\n', "restart", "INSTALLED_APPS"),
     Edit("polls/urls.py", 'views.index, name="index"', 'views.nothing, name="index"', "failed"),
     Edit("polls/templates/polls/page.html", "{% load words %}", "{% load words other %}", "failed"),
-    Edit("polls/views.py", "heard.clear()", 'heard[:] = ["zero"]'),
+    Edit("polls/views.py", "received.clear()", 'received[:] = ["zero"]'),
     Edit("polls/views.py", "", "\nfrom polls.models import Choice as Chosen\n"),
     Edit("polls/views.py", "\nfrom polls.models import Choice as Chosen\n", ""),
 ]
@@ -322,7 +324,7 @@ EDITS = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The project, and where Django is."""
+    """Return the project, and the folder with Django."""
     django = libraries("django>=5.2")
     folder = tmp_path_factory.mktemp("site")
     env = environment() | {"PYTHONPATH": os.fspath(django)}
@@ -344,7 +346,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder, django
 
 
-def test_is_as_a_fresh_start_after_each_edit(site: tuple[Path, Path]) -> None:
+def test_equals_a_fresh_start_after_each_edit(site: tuple[Path, Path]) -> None:
     folder, django = site
     with served(folder, "manage.py", "runserver", "--noreload", "127.0.0.1:{port}", libraries=django) as server:
         play(server, EDITS, PATHS)

@@ -1,4 +1,4 @@
-"""An application that only its server holds follows the function that made it."""
+"""An application that only its server holds follows its factory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def answers(app: Any) -> list[tuple[int, str]]:
 GONE = (404, "")
 
 
-def test_a_factory_is_run_again_with_what_it_was_given(live: Live) -> None:
+def test_a_factory_is_called_again_with_the_same_arguments(live: Live) -> None:
     app = live.load(FILES).create_app("/v1", unused=1)
     assert answers(app) == [(200, "one of mine"), GONE, (200, "inner"), GONE]
     more = '    app.add_url_rule("/more", "more", lambda: "more")\n\n    @app.get("/inner")'
@@ -80,7 +80,7 @@ def test_a_factory_is_run_again_with_what_it_was_given(live: Live) -> None:
     assert answers(app)[1] == GONE
 
 
-def test_a_factory_that_fails_leaves_all_as_it_was(live: Live) -> None:
+def test_a_failing_factory_is_rolled_back(live: Live) -> None:
     app = live.load(FILES).create_app("/v1")
     before = answers(app)
     report = live.edit(
@@ -92,7 +92,7 @@ def test_a_factory_that_fails_leaves_all_as_it_was(live: Live) -> None:
     assert answers(app)[3] == (200, "x")
 
 
-def test_what_is_inside_of_a_factory_changes_in_place(live: Live) -> None:
+def test_inner_functions_of_a_factory_change_in_place(live: Live) -> None:
     module = live.load(FILES)
     app = module.create_app("/v1")
     view = app.view_functions["inner"]
@@ -120,7 +120,7 @@ main()
 """
 
 
-def test_a_function_that_serves_what_it_made_is_not_called_again(tmp_path: Path) -> None:
+def test_a_factory_that_serves_is_not_called_again(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(MAIN)
     with served(tmp_path, "app.py", "{port}", libraries=tmp_path) as server:
         more = '    @app.get("/more")\n    def more():\n        return "more"\n\n    app.run('

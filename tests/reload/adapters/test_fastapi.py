@@ -1,4 +1,4 @@
-"""Is a FastAPI application, after any edit, what it would be if it started anew?"""
+"""FastAPI: after any edit an application equals a fresh start."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 
 def describe(module: ModuleType) -> Any:
-    """All that a client can find out."""
+    """Return everything that a client can observe."""
     with TestClient(module.app, raise_server_exceptions=False) as client:
         return answers(client), schema_of(client), outline(module.app)
 
@@ -197,7 +197,7 @@ def schema_of(client: TestClient) -> Any:
 
 
 def outline(app: Any) -> Any:
-    """The order of routes and middleware, and the state that statements have made."""
+    """Return the order of routes and middleware, and the state set by statements."""
     routes = [(type(each).__name__, getattr(each, "path", "")) for each in app.routes]
     middleware = [(each.cls.__name__, sorted(each.kwargs)) for each in app.user_middleware]
     return routes, middleware, app.state.started
@@ -318,7 +318,7 @@ app.include_router(users, prefix="/a")
 """
 
 
-def test_an_application_that_makes_the_engine_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_application_that_creates_the_engine_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "from_inside.py"
     file.write_text(_FROM_INSIDE.format(folder=str(tmp_path)))
     monkeypatch.syspath_prepend(str(tmp_path))

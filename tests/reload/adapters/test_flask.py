@@ -1,4 +1,4 @@
-"""Is a Flask application, after any edit, what it would be if it started anew?"""
+"""Flask: after any edit an application equals a fresh start."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ PATHS = (
 
 
 def describe(module: ModuleType) -> Any:
-    """All that a client can find out."""
+    """Return everything that a client can observe."""
     app = module.app
     client = app.test_client()
     answers: list[Any] = [

@@ -1,4 +1,4 @@
-"""Libraries whose objects others hold: marshmallow, cattrs, msgspec, blinker, pluggy, Textual, discord.py."""
+"""Libraries whose objects the program holds: marshmallow, cattrs, msgspec, blinker, pluggy, Textual, discord.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @dataclass(frozen=True)
 class Case:
-    """A program, its edits, and how what became of each begins."""
+    """A program, its edits, and the beginning of each outcome."""
 
     name: str
     requires: tuple[str, ...]
@@ -179,12 +179,12 @@ def two(sender):
 
 
 class Listener:
-    def hear(self, sender):
-        return "heard"
+    def receive(self, sender):
+        return "received"
 
 
 listener = Listener()
-changed.connect(listener.hear)
+changed.connect(listener.receive)
 """,
     },
     (
@@ -192,7 +192,7 @@ changed.connect(listener.hear)
         (("receivers.py", "def two(sender)", "def two(sender, more=1)"), "live"),
         (("receivers.py", 'connect_via("me")', 'connect_via("you")'), "live"),
         (("receivers.py", "@changed.connect\n", ""), "live"),
-        (("receivers.py", "changed.connect(listener.hear)", "listener.hear"), "live"),
+        (("receivers.py", "changed.connect(listener.receive)", "listener.receive"), "live"),
         (("receivers.py", 'connect_via("you")\n', "connect_via(1 / 0)\n"), "failed"),
     ),
 )
@@ -546,7 +546,7 @@ CASES = (MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD, FLASK,
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_is_held_follows_or_is_noted(case: Case) -> None:
+def test_held_objects_follow_or_are_noted(case: Case) -> None:
     found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])
     wrong = [(said, wanted) for said, (_, wanted) in zip(found, case.edits, strict=True) if not said.startswith(wanted)]
     assert not wrong, "\n".join(f"{said}\n    instead of {wanted}" for said, wanted in wrong)

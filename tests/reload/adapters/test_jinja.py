@@ -1,4 +1,4 @@
-"""Does a template render as its file is, whoever holds it?"""
+"""Jinja: templates render their current files, wherever they are held."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_each_file_of_a_page(live: Live, module: ModuleType) -> None:
         assert module.page("page.html") == module.HELD[0].render(word="hi") == page
 
 
-def test_a_template_uses_a_filter_that_comes_with_the_same_save(live: Live, module: ModuleType) -> None:
+def test_a_template_uses_a_filter_added_by_the_same_save(live: Live, module: ModuleType) -> None:
     module.page("part.html")
     report = live.edit(
         ("pages/part.html", "word", "word|loud"),
@@ -63,7 +63,7 @@ def test_a_template_uses_a_filter_that_comes_with_the_same_save(live: Live, modu
     assert module.page("part.html") == module.HELD[0].render(word="hi") == "part hi!"
 
 
-def test_a_template_that_is_wrong_changes_nothing(live: Live, module: ModuleType) -> None:
+def test_an_invalid_template_is_rolled_back(live: Live, module: ModuleType) -> None:
     module.page("page.html")
     wrong = live.text("pages/part.html") + "\n{% if %}"
     report = live.save_all({"pages/base.html": "new {% block body %}{% endblock %}", "pages/part.html": wrong})
@@ -77,12 +77,12 @@ def test_a_template_that_is_wrong_changes_nothing(live: Live, module: ModuleType
     assert module.page("page.html") == "new hi! mended"
 
 
-def test_a_template_that_nobody_has_loaded_is_no_change(live: Live, module: ModuleType) -> None:
+def test_an_unloaded_template_is_no_change(live: Live, module: ModuleType) -> None:
     assert live.save_all({"pages/part.html": "new"}).status == "unchanged"
     assert module.page("part.html") == "new"
 
 
-def test_a_template_that_is_gone(live: Live, module: ModuleType) -> None:
+def test_a_deleted_template(live: Live, module: ModuleType) -> None:
     from jinja2 import TemplateNotFound
 
     module.page("part.html")

@@ -1,4 +1,4 @@
-"""Do models, after any edit, check and write what they would if the program started anew?"""
+"""Pydantic: after any edit models validate and serialize as after a fresh start."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ VALUES: list[Any] = [
 ]
 
 
-def told(function: Any, *args: Any) -> Any:
+def outcome(function: Any, *args: Any) -> Any:
     try:
         made = function(*args)
     except ValueError as error:
@@ -113,11 +113,11 @@ def told(function: Any, *args: Any) -> Any:
 
 
 def describe(module: ModuleType) -> Any:
-    """What is made of values, and of what classes."""
+    """Return what models make of values, with the classes."""
     node, tree = module.Node, module.Tree
-    made = [told(node.model_validate, value) for value in VALUES]
-    made += [told(tree.model_validate, {"root": value, "boxed": {"content": value}}) for value in VALUES]
-    made += [told(module.NODES.validate_python, {"a": [value]}) for value in VALUES]
+    made = [outcome(node.model_validate, value) for value in VALUES]
+    made += [outcome(tree.model_validate, {"root": value, "boxed": {"content": value}}) for value in VALUES]
+    made += [outcome(module.NODES.validate_python, {"a": [value]}) for value in VALUES]
     one = tree.model_validate({"root": {"below": [{}]}, "boxed": {"content": {}}})
     classes = [type(one.root) is node, type(one.root.below[0]) is node, isinstance(one.root, module.Named)]
     return made, one.model_dump_json(), classes, tree.model_json_schema(), module.NODES.json_schema()
@@ -173,7 +173,7 @@ def test_after_an_edit(live: Live, edits: list[Edit]) -> None:
     check(live, FILES, edits, describe)
 
 
-def test_what_was_made_before_stays(live: Live) -> None:
+def test_existing_instances_stay(live: Live) -> None:
     module = live.load(FILES)
     node, named = module.Node, module.Named
     held = node(name="held", below=[node(name="below")])

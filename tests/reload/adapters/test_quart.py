@@ -1,4 +1,4 @@
-"""An application of Quart that a function made is made again while it is served."""
+"""Quart: an application is made again by its factory while it is served."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MORE = '    @app.get("/more")\n    async def more():\n        return "more"\n\n 
 AGAIN = "    @app.before_serving\n    async def again():\n        pass\n\n    @app.before_serving\n"
 
 
-def test_an_application_of_quart(tmp_path: Path) -> None:
+def test_a_quart_application_is_reloaded(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(QUART)
     with served(tmp_path, "app.py", "{port}", libraries=libraries("quart>=0.20")) as server:
         play(

@@ -1,4 +1,4 @@
-"""Applications that a server holds follow their statements and factories: Litestar, Tornado, Bottle, Falcon, Dash."""
+"""Served applications follow their statements and factories: Litestar, Tornado, Bottle, Falcon, Dash, Quart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @dataclass(frozen=True)
 class Case:
-    """A program that serves, and what becomes of edits of it."""
+    """A program that serves, and the outcomes of its edits."""
 
     name: str
     requires: tuple[str, ...]
@@ -361,7 +361,7 @@ def home():
     [LITESTAR, TORNADO, BOTTLE, FALCON, DASH, FASTAPI, HOOKS],
     ids=lambda case: case.name,
 )
-def test_what_is_served_follows(case: Case, tmp_path: Path) -> None:
+def test_served_applications_follow_their_statements(case: Case, tmp_path: Path) -> None:
     for path, text in case.files.items():
         (tmp_path / path).write_text(text)
     with served(tmp_path, *case.command, libraries=libraries(*case.requires)) as server:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - edits stand in one line each
-"""A program with models of SQLAlchemy, of SQLModel, and of Flask-SQLAlchemy, edited while it answers."""
+"""Models of SQLAlchemy, SQLModel and Flask-SQLAlchemy, edited while they are served."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ EDITS = [
 ]
 
 
-def test_models_are_as_a_fresh_start_has_them(tmp_path: Path) -> None:
+def test_models_equal_those_of_a_fresh_start(tmp_path: Path) -> None:
     for path, text in {"app.py": SERVE, "models.py": MODELS, "views.py": VIEWS}.items():
         (tmp_path / path).write_text(text)
     with served(tmp_path, "app.py", "{port}", libraries=libraries("sqlalchemy>=2")) as server:

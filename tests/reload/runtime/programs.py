@@ -1,4 +1,4 @@
-"""Programs under the runtime: real processes, and a client of their socket."""
+"""Run programs under hot reload as real processes, with a client of their socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.cli.running import DEADLINE_S, Running, environment, start, until
 
-__all__ = ["Client", "Json", "Program", "gone", "program", "runtime_folder", "spoken_to", "until_gone", "write"]
+__all__ = ["Client", "Json", "Program", "has_ended", "program", "runtime_folder", "interactive", "until_ended", "write"]
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ while True:
     print(word.word())
     turn.wait(0.005)
 """
-"""A program that says again and again what its module says now."""
+"""A program that keeps printing what its module returns."""
 
 
 def write(folder: Path, **files: str) -> None:
@@ -45,7 +45,7 @@ def runtime_folder() -> Iterator[Path]:
 
 
 class Client:
-    """A client of a program's socket; what it is told is kept."""
+    """A client of a program's socket; keeps what it receives."""
 
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,7 +55,7 @@ class Client:
         except OSError:
             self.socket.close()
             raise
-        self.told: list[Json] = []
+        self.received: list[Json] = []
         self._rest = b""
         self._last = 0
 
@@ -67,7 +67,7 @@ class Client:
         self.socket.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     def read(self) -> Json | None:
-        """The next message; None at the end."""
+        """Return the next message; None at the end."""
         while (end := self._rest.find(b"\r\n\r\n")) < 0 or len(self._rest) < end + 4 + self._length(end):
             try:
                 data = self.socket.recv(65536)
@@ -79,55 +79,57 @@ class Client:
         start, length = end + 4, self._length(end)
         message: Json = json.loads(self._rest[start : start + length])
         self._rest = self._rest[start + length :]
-        self.told.append(message)
+        self.received.append(message)
         return message
 
     def _length(self, end: int) -> int:
         return int(self._rest[:end].split(b":")[1])
 
     def until(self, condition: Callable[[Json], bool]) -> Json:
-        """Read until a message is so, and return it."""
+        """Read until a message meets a condition, and return it."""
         while True:
             message = self.read()
-            assert message is not None, f"the program has closed the connection; it said {self.told[-5:]}"
+            assert message is not None, f"the program closed the connection after {self.received[-5:]}"
             if condition(message):
                 return message
 
     def ask(self, method: str, params: object = None) -> Json:
-        """The answer, whole."""
+        """Send a request and return the whole response."""
         self._last += 1
         number = self._last
         message: Json = {"jsonrpc": "2.0", "id": number, "method": method}
         self.send(message if params is None else {**message, "params": params})
-        return self.until(lambda told: told.get("id") == number)
+        return self.until(lambda message: message.get("id") == number)
 
     def until_status(self, condition: Callable[[Json], bool]) -> Json:
-        """Read until a status is so, and return it."""
-        told = self.until(lambda told: told.get("method") == "reload/didChangeStatus" and condition(told["params"]))
-        status: Json = told["params"]
+        """Read until a status meets a condition, and return it."""
+        message = self.until(
+            lambda message: message.get("method") == "reload/didChangeStatus" and condition(message["params"])
+        )
+        status: Json = message["params"]
         return status
 
     def until_state(self, state: str) -> Json:
         return self.until_status(lambda status: status["targets"][0]["state"] == state)
 
     def until_last(self, status: str) -> Json:
-        """Wait until the last report that the program has to tell is so, and return it."""
+        """Wait until the program's last report has this status, and return it."""
 
-        def is_so(told: Json) -> bool:
-            return bool(told["targets"][0].get("lastReport", {}).get("status") == status)
+        def is_so(message: Json) -> bool:
+            return bool(message["targets"][0].get("lastReport", {}).get("status") == status)
 
-        known = [told["params"] for told in self.told if told.get("method") == "reload/didChangeStatus"]
+        known = [message["params"] for message in self.received if message.get("method") == "reload/didChangeStatus"]
         found = known[-1] if known and is_so(known[-1]) else self.until_status(is_so)
         report: Json = found["targets"][0]["lastReport"]
         return report
 
     def until_report(self) -> Json:
-        report: Json = self.until(lambda told: told.get("method") == "reload/didReload")["params"]
+        report: Json = self.until(lambda message: message.get("method") == "reload/didReload")["params"]
         return report
 
 
 class Program:
-    """One program, its folder, and where it can be reached."""
+    """One program, its folder, and the folder of its socket."""
 
     def __init__(self, running: Running, folder: Path, runtime: Path) -> None:
         self.running = running
@@ -139,32 +141,32 @@ class Program:
     def pid(self) -> int:
         return self.running.process.pid
 
-    def place(self, pid: int | None = None) -> Json:
-        """What its file says, once it is there."""
+    def advert(self, pid: int | None = None) -> Json:
+        """Return the content of its advert, once that exists."""
         name = str(pid or self.pid)
-        # The second where many that begin at once take names: the lock is not waited for without bound.
+        # The name has a suffix if many processes start at once: the wait for the lock is bounded.
         files = [f"{name}.json", f"{name}-*.json"]
         self.running.until(
             lambda: any(next(self.targets.glob(file), None) for file in files), f"file of process {name}"
         )
         [file] = [found for file in files for found in self.targets.glob(file)]
-        place: Json = json.loads(file.read_text())
-        return place
+        advert: Json = json.loads(file.read_text())
+        return advert
 
     def connect(self, pid: int | None = None, *, state: str = "live") -> Client:
-        """A client, once the program is in this state."""
-        client = Client(self.place(pid)["socket"])
+        """Return a client, once the program is in this state."""
+        client = Client(self.advert(pid)["socket"])
         self._clients.append(client)
         client.until_state(state)
         return client
 
-    def until_says(self, line: str) -> None:
-        """Wait until its next lines are so."""
+    def until_output(self, line: str) -> None:
+        """Wait until its next output line is this one."""
         begin = len(self.running.out)
         self.running.until(lambda: line in self.running.out[begin:], f"line {line!r}")
 
-    def until_tells(self, text: str) -> str:
-        """Wait for a line on stderr that holds `text`, and return it."""
+    def until_stderr(self, text: str) -> str:
+        """Wait for a line on stderr that contains `text`, and return it."""
         self.running.until(lambda: any(text in line for line in self.running.err), f"{text!r} on stderr")
         return next(line for line in self.running.err if text in line)
 
@@ -184,8 +186,8 @@ class Program:
 
 
 @contextlib.contextmanager
-def spoken_to(folder: Path, *command: str) -> Iterator[Program]:
-    """Run a command of `python` in `folder`; it has a stdin to be written to."""
+def interactive(folder: Path, *command: str) -> Iterator[Program]:
+    """Run a command of `python` in `folder`, with a pipe as its stdin."""
     pipe = subprocess.PIPE
     with runtime_folder() as runtime:
         env = environment(XDG_RUNTIME_DIR=os.fspath(runtime))
@@ -205,7 +207,7 @@ def spoken_to(folder: Path, *command: str) -> Iterator[Program]:
 def program(
     folder: Path, *options: str, run: str = "app.py", args: tuple[str, ...] = (), env: Mapping[str, str] | None = None
 ) -> Iterator[Program]:
-    """Run `app.py` in `folder`, whose files are there already, with `options` of `reloadls run`."""
+    """Run `app.py` in `folder` with `options` of `reloadls run`."""
     with runtime_folder() as runtime:
         more = {"XDG_RUNTIME_DIR": os.fspath(runtime), **(env or {})}
         with start("run", *options, run, *args, cwd=folder, env=more) as running:
@@ -216,8 +218,8 @@ def program(
                 started.close()
 
 
-def gone(pid: int) -> bool:
-    """Whether a process has ended."""
+def has_ended(pid: int) -> bool:
+    """Return whether a process has ended."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -225,5 +227,5 @@ def gone(pid: int) -> bool:
         return True
 
 
-def until_gone(pid: int) -> None:
-    until(lambda: gone(pid), f"end of process {pid}")
+def until_ended(pid: int) -> None:
+    until(lambda: has_ended(pid), f"end of process {pid}")

@@ -1,4 +1,4 @@
-"""What is said at the start: what is followed, and which reloader of the program's own is left alone."""
+"""What is printed at the start: reloaded and ignored files, and another reloader of the program."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.reload.runtime.programs import TICKING, program, runtime_folder, writ
 _WORD = "def word():\n    return '{}'\n"
 
 
-def test_says_what_is_followed_and_what_is_not(tmp_path: Path) -> None:
+def test_start_line_names_reloaded_and_ignored_files(tmp_path: Path) -> None:
     write(tmp_path, word=_WORD.format("one"), other="x = 1\n")
     own = "import sys, types\nmodule = sys.modules['other'] = types.ModuleType('other')\n"
     own += "module.__file__ = 'other.py'\nexec(open('other.py').read(), vars(module))\n"
     write(tmp_path, app=own + TICKING)
     with program(tmp_path) as running:
-        line = running.until_tells("following")
+        line = running.until_stderr("following")
     assert line == f"following {tmp_path}: 2 loaded files; ignored: other.py (not loaded by an ordinary import)"
 
 
-def test_says_what_is_not_below_a_root(tmp_path: Path) -> None:
+def test_start_line_names_files_outside_of_the_roots(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     write(tmp_path, word=_WORD.format("one"), app=TICKING)
     with program(tmp_path, "--root", "lib") as running:
-        line = running.until_tells("following")
+        line = running.until_stderr("following")
     assert "word.py (not below a root)" in line
 
 
@@ -45,7 +45,7 @@ def test_says_what_is_not_below_a_root(tmp_path: Path) -> None:
     ],
     ids=["flask", "uvicorn"],
 )
-def test_leaves_a_reloader_alone(tmp_path: Path, arguments: list[str], advice: str) -> None:
+def test_another_reloader_suspends_hot_reload(tmp_path: Path, arguments: list[str], advice: str) -> None:
     pytest.importorskip(arguments[1])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -60,15 +60,15 @@ def test_leaves_a_reloader_alone(tmp_path: Path, arguments: list[str], advice: s
     write(tmp_path, app=text.format("one"))
     options = [each.format(port=port) for each in arguments]
     with program(tmp_path, options[0], run=options[1], args=tuple(options[2:])) as running:
-        running.until_says("loaded one")
-        line = running.until_tells("restarts the program at each save")
+        running.until_output("loaded one")
+        line = running.until_stderr("restarts the program at each save")
         assert advice in line
         write(tmp_path, app=text.format("two"))
-        running.until_says("loaded two")
+        running.until_output("loaded two")
         assert not [line for line in running.running.err if line.startswith("reloaded")]
 
 
-def test_writes_nothing_into_a_terminal_that_the_program_draws_on(tmp_path: Path) -> None:
+def test_prints_nothing_on_a_terminal_with_a_drawn_screen(tmp_path: Path) -> None:
     raw = "import tty, sys\ntty.setraw(0)\n"
     write(tmp_path, word=_WORD.format("one"), app=raw + TICKING)
     main, end = pty.openpty()
@@ -98,7 +98,7 @@ def test_writes_nothing_into_a_terminal_that_the_program_draws_on(tmp_path: Path
             os.close(end)
 
 
-def test_a_prompt_is_no_screen(tmp_path: Path) -> None:
+def test_prints_above_a_prompt(tmp_path: Path) -> None:
     write(tmp_path, word=_WORD.format("one"), app="import readline, word\nwhile input(word.word()): pass\n")
     main, end = pty.openpty()
     with runtime_folder() as runtime:
@@ -131,17 +131,17 @@ def test_a_prompt_is_no_screen(tmp_path: Path) -> None:
             os.close(end)
 
 
-def test_its_loop_says_nothing_in_the_programs_log(tmp_path: Path) -> None:
+def test_the_runtimes_loop_logs_nothing(tmp_path: Path) -> None:
     write(tmp_path, word=_WORD.format("one"), app="import logging\nlogging.basicConfig(level=10)\n" + TICKING)
     with program(tmp_path) as running:
-        running.until_tells("following")
+        running.until_stderr("following")
         assert not [line for line in running.running.err if line.startswith("DEBUG:asyncio")]
 
 
-def test_says_that_nothing_is_reloaded_where_gevent_has_replaced_threads(tmp_path: Path) -> None:
+def test_prints_that_hot_reload_is_off_with_gevent(tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     write(tmp_path, app="from gevent import monkey\nmonkey.patch_all()\n" + TICKING, word=_WORD.format("one"))
     with program(tmp_path) as running:
-        running.until_says("one")
-        running.until_tells("gevent has replaced threads")
+        running.until_output("one")
+        running.until_stderr("gevent has replaced threads")
         assert not any("Traceback" in line for line in running.running.err)

@@ -1,4 +1,4 @@
-"""Workers of one program: one of its processes watches for all, and they go on without it."""
+"""Workers of one program: one process watches for all, and the others continue without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import until
-from tests.reload.runtime.programs import Program, spoken_to, write
+from tests.reload.runtime.programs import Program, interactive, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts inotify instances by /proc")
 
@@ -48,13 +48,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, word: str, name: str = "word") -> None:
-    """As an editor does it: no reader sees half of it."""
+    """Save atomically, as an editor does."""
     (folder / "new").write_text(_WORD.format(word))
     (folder / "new").replace(folder / f"{name}.py")
 
 
 def saying(running: Program, name: str, word: str) -> set[int]:
-    """The processes of this name that have said this word."""
+    """Return the processes of this name that have printed this word."""
     found = (re.fullmatch(rf"{name} (\d+) {word}", line) for line in list(running.running.out))
     return {int(each[1]) for each in found if each}
 
@@ -65,7 +65,7 @@ def wait_for(running: Program, name: str, word: str, count: int) -> set[int]:
 
 
 def instances(pids: Iterable[int]) -> int:
-    """How many inotify instances these processes hold."""
+    """Return how many inotify instances these processes hold."""
     return sum("inotify" in target for pid in pids for target in _descriptors(pid))
 
 
@@ -84,8 +84,8 @@ def wait_until_live(running: Program, pids: Iterable[int]) -> None:
 
 @contextlib.contextmanager
 def app(folder: Path) -> Iterator[Program]:
-    """Run `app.py`, and end all the processes that have said something."""
-    with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
+    """Run `app.py`, and end all processes that have printed something."""
+    with interactive(folder, "-m", "reloadls", "run", "app.py") as running:
         try:
             yield running
         finally:
@@ -95,8 +95,8 @@ def app(folder: Path) -> Iterator[Program]:
                     os.kill(pid, signal.SIGKILL)
 
 
-def test_twenty_forked_workers_take_one_inotify_instance_and_go_on_without_their_parent(folder: Path) -> None:
-    """They are forked at once, while the runtime's thread imports what it needs."""
+def test_twenty_forked_workers_share_one_inotify_instance_and_outlive_their_parent(folder: Path) -> None:
+    """They are forked at the start, while the runtime's thread imports its modules."""
     write(folder, app=_FORKS)
     with app(folder) as running:
         workers = wait_for(running, "worker", "one", 20)
@@ -113,7 +113,7 @@ def test_twenty_forked_workers_take_one_inotify_instance_and_go_on_without_their
             assert wait_for(running, "worker", word, 20) == workers
 
 
-def test_what_changes_before_a_worker_notices_its_parents_end_is_live(folder: Path) -> None:
+def test_changes_before_a_worker_notices_its_parents_end_are_applied(folder: Path) -> None:
     write(folder, app=_FORKS.replace("20", "1"))
     with app(folder) as running:
         workers = wait_for(running, "worker", "one", 1)
@@ -128,7 +128,7 @@ def test_what_changes_before_a_worker_notices_its_parents_end_is_live(folder: Pa
         wait_for(running, "worker", "two", 1)
 
 
-def test_a_parent_that_stands_still_does_not_hold_its_workers_up(folder: Path) -> None:
+def test_a_stopped_parent_does_not_block_its_workers(folder: Path) -> None:
     write(folder, app=_FORKS.replace("20", "2"))
     with app(folder) as running:
         workers = wait_for(running, "worker", "one", 2)
@@ -158,8 +158,8 @@ main()
 """
 
 
-def test_the_workers_of_a_daemon_follow_it_and_so_do_theirs(folder: Path) -> None:
-    """It was forked twice from a program that has ended: that one is asked for nothing."""
+def test_workers_of_a_daemon_and_their_children_follow_it(folder: Path) -> None:
+    """It was forked twice from a program that has ended, which it must not follow."""
     write(folder, app=_DAEMON)
     with app(folder) as running:
         names = {"daemon": 1, "child": 3, "grandchild": 3}
@@ -184,7 +184,7 @@ main()
 """
 
 
-def test_what_a_worker_alone_has_loaded_is_live_though_git_ignores_it(folder: Path) -> None:
+def test_a_gitignored_file_loaded_only_by_a_worker_is_reloaded(folder: Path) -> None:
     write(folder, app=_LOADS, generated=_WORD.format("one"))
     (folder / ".gitignore").write_text("generated.py\n")
     (folder / ".git").mkdir()
@@ -206,7 +206,7 @@ if __name__ == "__main__":
 """
 
 
-def test_spawned_workers_take_no_inotify_instance(folder: Path) -> None:
+def test_spawned_workers_use_no_inotify_instance(folder: Path) -> None:
     write(folder, app=_SPAWNS)
     with app(folder) as running:
         workers = wait_for(running, "worker", "one", 3)
@@ -216,7 +216,7 @@ def test_spawned_workers_take_no_inotify_instance(folder: Path) -> None:
         assert wait_for(running, "worker", "two", 3) == workers
 
 
-def test_a_worker_says_how_its_parents_watching_goes(folder: Path) -> None:
+def test_a_worker_reports_its_parents_watch_status(folder: Path) -> None:
     write(folder, app=_FORKS.replace("20", "1"))
     with app(folder) as running:
         [worker] = wait_for(running, "worker", "one", 1)
@@ -243,18 +243,18 @@ def test_a_worker_says_how_its_parents_watching_goes(folder: Path) -> None:
         ({"files": [7]}, -32602),
     ],
 )
-def test_who_asks_for_other_folders_is_refused(folder: Path, params: object, code: int) -> None:
+def test_following_other_folders_is_refused(folder: Path, params: object, code: int) -> None:
     write(folder, app="import says\nsays.work('first')\n")
     with app(folder) as running:
         client = running.connect()
         assert client.ask("reload/follow", params)["error"]["code"] == code
         edit(folder, "two")
         client.until_report()
-        assert not any(told.get("method") == "reload/didChangeFiles" for told in client.told)
+        assert not any(message.get("method") == "reload/didChangeFiles" for message in client.received)
 
 
-def test_followers_take_no_editors_place(folder: Path) -> None:
-    """Sixty-four clients may come, and sixty-four processes follow beside them."""
+def test_followers_do_not_count_as_clients(folder: Path) -> None:
+    """Sixty-four clients and sixty-four followers can connect at the same time."""
     write(folder, app="import says\nsays.work('first')\n")
     with app(folder) as running:
         roots = {"roots": [folder.resolve().as_uri()], "files": []}

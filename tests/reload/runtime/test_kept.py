@@ -1,4 +1,4 @@
-"""What a program lets go of is let go of: nothing of it is kept for a reload that may come."""
+"""Objects that a program releases are freed: the runtime keeps no reference for a later reload."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main():
 
 
 @pytest.mark.parametrize("what", _BODIES)
-def test_nothing_is_kept(tmp_path: Path, what: str) -> None:
+def test_released_objects_are_freed(tmp_path: Path, what: str) -> None:
     write(tmp_path, app=_MAIN.format(body=_BODIES[what]), word="")
     with program(tmp_path) as running:
-        running.until_says("kept None")
+        running.until_output("kept None")

@@ -1,4 +1,4 @@
-"""A running program takes its edits up, and tells everyone."""
+"""A running program applies edits and reports to its clients."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.reload.runtime.programs import (
     TICKING,
     Client,
     Program,
+    interactive,
     program,
     runtime_folder,
-    spoken_to,
-    until_gone,
+    until_ended,
     write,
 )
 
@@ -38,24 +38,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_save_goes_live(folder: Path) -> None:
+def test_a_save_is_applied(folder: Path) -> None:
     with program(folder) as running:
         client = running.connect()
-        running.until_says("one")
+        running.until_output("one")
         running.write(word=_WORD.format("two"))
         report = client.until_report()
         assert (report["status"], report["target"]) == ("reloaded", str(running.pid))
         assert report["modules"] == [
             {"name": "word", "uri": to_uri(str(folder / "word.py")), "status": "reloaded", "changed": ["word"]}
         ]
-        running.until_says("two")
-        line = running.until_tells("reloaded")
+        running.until_output("two")
+        line = running.until_stderr("reloaded")
         assert line.startswith("reloaded  word.py: word  ")
         assert line.endswith(" ms")
         assert "\x1b" not in line
 
 
-def test_a_bad_save_changes_nothing_and_a_good_one_mends_it(folder: Path) -> None:
+def test_a_bad_save_is_rolled_back_and_a_good_one_applied(folder: Path) -> None:
     with program(folder) as running:
         client = running.connect()
         running.write(word="def word(:\n")
@@ -65,16 +65,16 @@ def test_a_bad_save_changes_nothing_and_a_good_one_mends_it(folder: Path) -> Non
         assert report["error"]["uri"] == to_uri(str(folder / "word.py"))
         assert report["error"]["range"]["start"] == {"line": 0, "character": 9}
         client.until_state("failed")
-        running.until_says("one")
-        line = running.until_tells("failed")
+        running.until_output("one")
+        line = running.until_stderr("failed")
         assert line == "failed    word.py:1: SyntaxError: invalid syntax (nothing changed in the program)"
         running.write(word=_WORD.format("one"))
-        assert client.until_report()["status"] == "unchanged"  # it is again what runs
+        assert client.until_report()["status"] == "unchanged"  # the file matches the running program again
         assert client.until_state("live")["targets"][0]["lastReport"]["status"] == "unchanged"
 
 
-def test_what_changes_before_it_watches_is_caught_up(folder: Path) -> None:
-    # The program computes, so that the runtime does not begin before the change was made.
+def test_changes_before_watching_begins_are_applied(folder: Path) -> None:
+    # The program computes, so that the runtime does not start before the change.
     write(
         folder,
         app="import word\nopen('loaded', 'w').close()\nimport os\nwhile not os.path.exists('go'): pass\n" + TICKING,
@@ -83,48 +83,48 @@ def test_what_changes_before_it_watches_is_caught_up(folder: Path) -> None:
         running.running.until((folder / "loaded").exists, "program")
         running.write(word=_WORD.format("two"))
         (folder / "go").touch()
-        running.until_says("two")
+        running.until_output("two")
 
 
-def test_it_is_found_and_nobody_else_can_reach_it(folder: Path) -> None:
+def test_the_advert_and_socket_are_private(folder: Path) -> None:
     with program(folder, "--debounce-ms", "40") as running:
         client = running.connect()
-        place = running.place()
-        assert place["id"] == str(running.pid)
-        assert (place["pid"], place["name"], place["roots"]) == (running.pid, "app.py", [str(folder)])
-        assert place["supervised"] is False
-        for path, mode in ((running.targets, 0o700), (running.targets.parent, 0o700), (Path(place["socket"]), 0o600)):
+        advert = running.advert()
+        assert advert["id"] == str(running.pid)
+        assert (advert["pid"], advert["name"], advert["roots"]) == (running.pid, "app.py", [str(folder)])
+        assert advert["supervised"] is False
+        for path, mode in ((running.targets, 0o700), (running.targets.parent, 0o700), (Path(advert["socket"]), 0o600)):
             assert stat.S_IMODE(path.stat().st_mode) == mode
         status = client.ask("reload/status")["result"]
-        told = structure_params(make_converter(), status, ReloadStatus)
-        assert (told.state, told.backend, told.debounce_ms) == ("watching", "native", 40)
-        assert [root.uri for root in told.roots] == [to_uri(str(folder))]
-        assert [target.state for target in told.targets] == ["live"]
+        message = structure_params(make_converter(), status, ReloadStatus)
+        assert (message.state, message.backend, message.debounce_ms) == ("watching", "native", 40)
+        assert [root.uri for root in message.roots] == [to_uri(str(folder))]
+        assert [target.state for target in message.targets] == ["live"]
         running.running.signal(signal.SIGINT)
         running.running.wait()
         assert list(running.targets.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_is_refused(folder: Path) -> None:
+def test_a_folder_owned_by_another_user_is_refused(folder: Path) -> None:
     with runtime_folder() as runtime:
         theirs = runtime / "reloadls"
         theirs.mkdir(mode=0o700)
         os.chown(theirs, 12345, 12345)
         with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
-            line = running.until_tells("editors can't connect to this program")
+            line = running.until_stderr("editors can't connect to this program")
             assert f"{theirs}: owned by user 12345, not 0" in line
             running.write(word=_WORD.format("two"))
-            running.until_says("two")  # it goes on without
+            running.until_output("two")  # it continues without a socket
         assert list(theirs.iterdir()) == []
 
 
-def test_a_folder_that_others_can_enter_is_refused(folder: Path) -> None:
+def test_a_folder_accessible_to_others_is_refused(folder: Path) -> None:
     with runtime_folder() as runtime:
         (runtime / "reloadls").mkdir()
         (runtime / "reloadls").chmod(0o755)
         with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
-            assert "accessible to other users (mode 0755)" in running.until_tells(
+            assert "accessible to other users (mode 0755)" in running.until_stderr(
                 "editors can't connect to this program"
             )
 
@@ -136,12 +136,12 @@ def test_a_long_runtime_path_gets_a_short_socket(folder: Path) -> None:
         with program(folder, env={"XDG_RUNTIME_DIR": str(deep), "TMPDIR": str(runtime)}) as running:
             running.targets = deep / "reloadls" / "targets"
             running.connect()
-            place = Path(running.place()["socket"])
-            assert len(os.fsencode(place)) <= 107
-            assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+            advert = Path(running.advert()["socket"])
+            assert len(os.fsencode(advert)) <= 107
+            assert stat.S_IMODE(advert.parent.stat().st_mode) == 0o700
             running.running.signal(signal.SIGINT)
             running.running.wait()
-            assert not place.exists()
+            assert not advert.exists()
 
 
 def test_pause_holds_changes_until_resume_as_one_batch(folder: Path) -> None:
@@ -154,14 +154,14 @@ def test_pause_holds_changes_until_resume_as_one_batch(folder: Path) -> None:
         running.write(other="x = 2\n")
         running.write(word=_WORD.format("three"))
         assert second.ask("reload/trigger", {"uris": []})["result"][0]["status"] == "unchanged"
-        running.until_says("one")
+        running.until_output("one")
         assert second.ask("reload/resume")["result"]["targets"][0]["state"] == "live"
         report = client.until_report()
         assert {module["name"] for module in report["modules"]} == {"word", "other"}
-        running.until_says("three")
+        running.until_output("three")
 
 
-def test_a_client_that_is_gone_pauses_nothing(folder: Path) -> None:
+def test_disconnecting_ends_a_clients_pause(folder: Path) -> None:
     with program(folder) as running:
         client, second = running.connect(), running.connect()
         client.ask("reload/pause")
@@ -169,10 +169,10 @@ def test_a_client_that_is_gone_pauses_nothing(folder: Path) -> None:
         running.write(word=_WORD.format("two"))
         client.close()
         second.until_state("live")
-        running.until_says("two")
+        running.until_output("two")
 
 
-def test_trigger_takes_up_what_is_named(folder: Path) -> None:
+def test_trigger_reloads_the_named_files(folder: Path) -> None:
     (folder / "stray.py").write_text("import nothing")
     with program(folder) as running:
         client = running.connect()
@@ -186,7 +186,7 @@ def test_trigger_takes_up_what_is_named(folder: Path) -> None:
             "stray.py": "skipped",
             "passwd": "skipped",
         }
-        running.until_says("two")
+        running.until_output("two")
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,10 @@ def test_trigger_takes_up_what_is_named(folder: Path) -> None:
     ],
     ids=str,
 )
-def test_what_can_not_be_asked_is_answered(ticking: Program, message: dict[str, object], code: int) -> None:
+def test_invalid_requests_get_an_error(ticking: Program, message: dict[str, object], code: int) -> None:
     client = ticking.connect()
     client.send({"jsonrpc": "2.0", "id": "x", **message})
-    answer = client.until(lambda told: told.get("id") == "x")
+    answer = client.until(lambda message: message.get("id") == "x")
     assert answer["error"]["code"] == code
     client.close()
 
@@ -222,10 +222,10 @@ def test_what_can_not_be_asked_is_answered(ticking: Program, message: dict[str, 
         (b"GET / HTTP/1.1\r\n\r\n", -32700),
     ],
 )
-def test_what_is_no_message_is_answered(ticking: Program, data: bytes, code: int) -> None:
+def test_invalid_messages_get_an_error(ticking: Program, data: bytes, code: int) -> None:
     client = ticking.connect()
     client.socket.sendall(data)
-    answer = client.until(lambda told: "error" in told)
+    answer = client.until(lambda message: "error" in message)
     assert (answer["id"], answer["error"]["code"]) == (None, code)
     client.close()
 
@@ -238,12 +238,12 @@ def ticking(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield running
 
 
-def test_a_client_that_reads_nothing_harms_nobody(folder: Path) -> None:
+def test_a_client_that_does_not_read_is_disconnected(folder: Path) -> None:
     with program(folder) as running, contextlib.ExitStack() as stack:
         client = running.connect()
         lazy = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.connect(running.place()["socket"])
+        lazy.connect(running.advert()["socket"])
         lazy.setblocking(False)
         request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "reload/status"}).encode()
         framed = b"Content-Length: %d\r\n\r\n%b" % (len(request), request)
@@ -265,7 +265,7 @@ def test_a_client_that_reads_nothing_harms_nobody(folder: Path) -> None:
         assert client.until_report()["status"] == "reloaded"
 
 
-def test_a_file_that_git_ignores_counts_if_the_program_has_read_it(folder: Path) -> None:
+def test_a_gitignored_file_that_the_program_has_read_is_watched(folder: Path) -> None:
     (folder / ".git").mkdir()
     (folder / ".gitignore").write_text(".env\n")
     (folder / ".env").write_text("one")
@@ -275,12 +275,12 @@ def test_a_file_that_git_ignores_counts_if_the_program_has_read_it(folder: Path)
     )
     with program(folder) as running:
         running.connect()
-        running.until_says("one")
+        running.until_output("one")
         (folder / ".env").write_text("two")
-        running.until_says("two")
+        running.until_output("two")
 
 
-def test_ctrl_c_ends_the_program_as_always(folder: Path) -> None:
+def test_ctrl_c_ends_the_program_as_usual(folder: Path) -> None:
     with program(folder) as running:
         running.connect()
         running.running.signal(signal.SIGINT)
@@ -289,16 +289,16 @@ def test_ctrl_c_ends_the_program_as_always(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.04, 0.06, 0.08, 0.1])
-def test_ctrl_c_ends_a_program_as_always_while_the_runtime_begins(folder: Path, moment: float) -> None:
+def test_ctrl_c_during_the_runtimes_start_ends_the_program_as_usual(folder: Path, moment: float) -> None:
     with program(folder) as running:
-        running.until_says("one")
+        running.until_output("one")
         time.sleep(moment)
         running.running.signal(signal.SIGINT)
         assert running.running.wait() == -signal.SIGINT
         assert running.running.err[-1] == "KeyboardInterrupt"
 
 
-def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
+def test_a_forked_child_is_a_separate_target(folder: Path) -> None:
     write(
         folder,
         app="import os, sys, threading, warnings, word\n"
@@ -306,10 +306,10 @@ def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
         "sys.stdin.readline()\n"
         "child = not os.fork()\n"
         "while True:\n"
-        '    sys.stdout.write(f\'{"child" if child else "parent"} {os.getpid()} {word.word()}\\n\')\n'  # as a whole
+        '    sys.stdout.write(f\'{"child" if child else "parent"} {os.getpid()} {word.word()}\\n\')\n'  # in one write
         "    threading.Event().wait(0.005)\n",
     )
-    with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
+    with interactive(folder, "-m", "reloadls", "run", "app.py") as running:
         parent = running.connect()
         running.enter()
         forked = re.compile(r"child (\d+) \w+$")
@@ -320,14 +320,14 @@ def test_a_forked_child_is_a_target_of_its_own(folder: Path) -> None:
         assert parent.until_report()["target"] == str(running.pid)
         assert child.until_report()["target"] == str(pid)
         for who, number in (("child", pid), ("parent", running.pid)):
-            running.until_says(f"{who} {number} two")
+            running.until_output(f"{who} {number} two")
         running.running.signal(signal.SIGKILL)
-        while parent.read() is not None:  # ends, since the child has not kept it open
+        while parent.read() is not None:  # ends, because the child closed its copy
             pass
         assert child.ask("reload/status")["result"]["targets"][0]["pid"] == pid
         assert not any("Warning" in line for line in running.running.err), running.running.err
         os.kill(pid, signal.SIGKILL)
-        until_gone(pid)
+        until_ended(pid)
 
 
 _SPAWNS = """
@@ -347,7 +347,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_spawned_process_is_a_target_of_its_own(folder: Path) -> None:
+def test_a_spawned_process_is_a_separate_target(folder: Path) -> None:
     write(folder, app=_SPAWNS)
     with program(folder) as running:
         running.connect()
@@ -356,12 +356,12 @@ def test_a_spawned_process_is_a_target_of_its_own(folder: Path) -> None:
         [pid] = {int(found[1]) for each in list(running.running.out) if (found := line.match(each))}
         try:
             worker = running.connect(pid)
-            place = running.place(pid)
-            assert (place["name"], place["roots"]) == ("app.py", [str(folder)])
+            advert = running.advert(pid)
+            assert (advert["name"], advert["roots"]) == ("app.py", [str(folder)])
             running.write(word=_WORD.format("two"))
             report = worker.until_report()
             assert (report["target"], report["status"]) == (str(pid), "reloaded")
-            running.until_says(f"worker {pid} two")
+            running.until_output(f"worker {pid} two")
         finally:
             os.kill(pid, signal.SIGTERM)
         assert running.running.wait() == 0
@@ -395,14 +395,14 @@ asyncio.run(main())
 """
 
 
-def test_nothing_goes_live_while_pinned(folder: Path) -> None:
+def test_nothing_is_applied_while_pinned(folder: Path) -> None:
     write(folder, app=_PINNED)
-    with spoken_to(folder, "-m", "reloadls", "run", "app.py") as running:
+    with interactive(folder, "-m", "reloadls", "run", "app.py") as running:
         client = running.connect()
         running.write(word=_WORD.format("two"))
         (folder / "more.py").touch()
-        client.until_status(lambda status: status["roots"][0]["files"] == 3)  # so that it was noticed
-        running.until_says("one")
+        client.until_status(lambda status: status["roots"][0]["files"] == 3)  # the change was received
+        running.until_output("one")
         running.enter()
         running.running.until(lambda: "outer one" in running.running.out, "end of the inner pin")
         assert "inner one" in running.running.out
@@ -411,15 +411,15 @@ def test_nothing_goes_live_while_pinned(folder: Path) -> None:
         report = client.until_report()
         assert report["status"] == "reloaded"
         assert report["sessions"]["pinned"] in (1, 2)
-        running.until_says("free two")
+        running.until_output("free two")
 
 
-def test_quiet_says_nothing(folder: Path) -> None:
+def test_quiet_prints_nothing(folder: Path) -> None:
     with program(folder, "--quiet") as running:
         client = running.connect()
         running.write(word=_WORD.format("two"))
         client.until_report()
-        running.until_says("two")
+        running.until_output("two")
         assert running.running.err == []
 
 
@@ -433,32 +433,32 @@ def test_a_module_under_the_runtime(folder: Path) -> None:
     )
     with program(folder, "-m", run="pkg") as running:
         running.connect()
-        assert running.place()["name"] == "pkg"
+        assert running.advert()["name"] == "pkg"
         write(folder / "pkg", word=_WORD.format("two"))
-        running.until_says("two")
+        running.until_output("two")
 
 
-def test_auto_does_it_from_inside(folder: Path) -> None:
+def test_importing_auto_starts_hot_reload(folder: Path) -> None:
     write(folder, app="import reloadls.reload.auto\nimport reloadls.reload.auto as again\n" + TICKING)
-    with spoken_to(folder, "app.py") as running:
+    with interactive(folder, "app.py") as running:
         client = running.connect()
-        assert (running.place()["name"], running.place()["roots"]) == ("app.py", [str(folder)])
+        assert (running.advert()["name"], running.advert()["roots"]) == ("app.py", [str(folder)])
         running.write(word=_WORD.format("two"))
         assert client.until_report()["status"] == "reloaded"
-        running.until_says("two")
+        running.until_output("two")
 
 
-def test_auto_knows_a_script_that_has_two_names(folder: Path) -> None:
+def test_auto_handles_a_script_with_two_names(folder: Path) -> None:
     write(folder, app="import multiprocessing\nimport reloadls.reload.auto\n" + TICKING)
-    with spoken_to(folder, "app.py") as running:
+    with interactive(folder, "app.py") as running:
         client = running.connect()
         for word in ("two", "three"):
             running.write(word=_WORD.format(word))
             assert client.until_report()["status"] == "reloaded"
-            running.until_says(word)
+            running.until_output(word)
 
 
-def test_auto_takes_up_what_the_file_that_imports_it_makes_below(folder: Path) -> None:
+def test_auto_reloads_statements_below_its_import(folder: Path) -> None:
     below = TICKING.replace("import word", "def word():\n    return 'one'\n").replace("word.word()", "word()")
     assert below != TICKING
     write(
@@ -467,17 +467,17 @@ def test_auto_takes_up_what_the_file_that_imports_it_makes_below(folder: Path) -
             "(word())", "(above() + word())"
         ),
     )
-    with spoken_to(folder, "app.py") as running:
+    with interactive(folder, "app.py") as running:
         client = running.connect()
         running.write(app=(folder / "app.py").read_text().replace("'one'", "'two'"))
         assert client.until_report()["status"] == "reloaded"
-        running.until_says("two")
+        running.until_output("two")
         running.write(app=(folder / "app.py").read_text().replace("''", "'and '"))
         assert client.until_report()["status"] == "reloaded"
-        running.until_says("and two")
+        running.until_output("and two")
 
 
-def test_auto_that_is_not_possible_harms_nothing(folder: Path) -> None:
+def test_auto_logs_a_warning_if_it_can_not_start(folder: Path) -> None:
     write(folder, app="import reloadls.reload.auto\nprint('fine')\n")
     ended = subprocess.run(
         [sys.executable, "app.py"],
@@ -493,7 +493,7 @@ def test_auto_that_is_not_possible_harms_nothing(folder: Path) -> None:
     assert "RELOADLS_ROOTS contains" in ended.stderr
 
 
-def test_two_clients_hear_the_same(folder: Path) -> None:
+def test_two_clients_receive_the_same(folder: Path) -> None:
     with program(folder) as running:
         clients: list[Client] = [running.connect(), running.connect()]
         running.write(word=_WORD.format("two"))

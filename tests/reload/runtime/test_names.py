@@ -1,4 +1,4 @@
-"""What programs are called in the folder that they share, and what is left there when they have ended."""
+"""The names of programs in their shared folder, and the removal of files that ended ones left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Running, environment, until
-from tests.reload.runtime.programs import TICKING, program, runtime_folder, spoken_to, write
+from tests.reload.runtime.programs import TICKING, interactive, program, runtime_folder, write
 
 NAMESPACE = ("unshare", "-Urpf", "--mount-proc", "--kill-child")
 
@@ -43,7 +43,7 @@ def targets(runtime: Path) -> list[str]:
 
 
 def seen(runtime: Path) -> list[tuple[str, int, str]]:
-    """What `reloadls status` says: (id, process, state) of each."""
+    """Return (id, pid, state) of each program in `reloadls status`."""
     command = [sys.executable, "-m", "reloadls", "status", "--json"]
     env = environment(XDG_RUNTIME_DIR=os.fspath(runtime))
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -51,7 +51,7 @@ def seen(runtime: Path) -> list[tuple[str, int, str]]:
 
 
 @in_namespaces
-def test_two_processes_of_one_number(tmp_path: Path, runtime: Path) -> None:
+def test_two_processes_with_the_same_pid(tmp_path: Path, runtime: Path) -> None:
     write(tmp_path, app=TICKING, word='def word(): return "one"\n')
     env = environment(XDG_RUNTIME_DIR=os.fspath(runtime))
     command = [*NAMESPACE, sys.executable, "-m", "reloadls", "run", "app.py"]
@@ -96,14 +96,14 @@ sys.stdin.readline()
 """
 
 
-def test_what_forked_workers_leave_that_end_by_exit_is_removed(tmp_path: Path) -> None:
+def test_files_of_forked_workers_that_end_by_os_exit_are_removed(tmp_path: Path) -> None:
     write(tmp_path, app=_FORKS)
-    with spoken_to(tmp_path, "-m", "reloadls", "run", "app.py") as running:
-        running.until_says("forked")
+    with interactive(tmp_path, "-m", "reloadls", "run", "app.py") as running:
+        running.until_output("forked")
         until(lambda: len(list(running.targets.glob("*.json"))) == 4, "files of three workers")
         for number in range(3):
             (tmp_path / str(number)).touch()
-        running.until_says("ended")
+        running.until_output("ended")
         until(lambda: sorted(path.stem for path in running.targets.iterdir()) == [str(running.pid)] * 2, "one program")
 
 
@@ -113,8 +113,8 @@ def ended() -> int:
 
 
 @pytest.mark.parametrize("listens", [False, True])
-def test_a_program_that_begins_removes_what_ended_ones_left(tmp_path: Path, runtime: Path, listens: bool) -> None:
-    """But nothing of one that listens: it may be in another namespace."""
+def test_a_starting_program_removes_files_of_ended_ones(tmp_path: Path, runtime: Path, listens: bool) -> None:
+    """But not of one that listens: it may be in another PID namespace."""
     write(tmp_path, app="import threading; threading.Event().wait()\n")
     folder = runtime / "reloadls" / "targets"
     folder.mkdir(parents=True)
@@ -139,7 +139,7 @@ def test_a_program_that_begins_removes_what_ended_ones_left(tmp_path: Path, runt
             running.running.wait()
 
 
-def test_a_folder_that_is_locked_for_good_holds_nobody_up(tmp_path: Path, runtime: Path) -> None:
+def test_a_permanently_locked_folder_blocks_nothing(tmp_path: Path, runtime: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     write(tmp_path, app="import threading; threading.Event().wait()\n")
     folder = runtime / "reloadls" / "targets"

@@ -1,4 +1,4 @@
-"""The runtime's imports never run a file of the program, and leave the program its own module of any name."""
+"""The runtime's imports never run a file of the program, and the program can have modules of any name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import DEADLINE_S, environment
-from tests.reload.runtime.programs import TICKING, Program, program, runtime_folder, spoken_to, write
+from tests.reload.runtime.programs import TICKING, Program, interactive, program, runtime_folder, write
 
 _WORD = "class A:\n    def m(self): pass\n\ndef word():\n    return {!r}\n"
 _NOTES_ITSELF = """
@@ -34,11 +34,11 @@ _LIBRARIES = ("anyio", "idna", "sniffio", "typing_extensions", "watchfiles")
 
 @pytest.fixture(scope="module")
 def names() -> list[str]:
-    """All modules of libraries that could be hidden: not those that the interpreter imports before it looks."""
+    """Return the library modules that a file could shadow; the interpreter imports the others before."""
     code = "import sys; print(*sys.modules)"
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    told = {*sys.stdlib_module_names, *_LIBRARIES} - {*sys.builtin_module_names, *started}
-    return sorted(told - {"__future__", "__main__", "antigravity", "idlelib", "this"})
+    found = {*sys.stdlib_module_names, *_LIBRARIES} - {*sys.builtin_module_names, *started}
+    return sorted(found - {"__future__", "__main__", "antigravity", "idlelib", "this"})
 
 
 @pytest.fixture
@@ -50,39 +50,39 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ran(folder: Path) -> list[str]:
-    """Which of the program's files have been run."""
+    """Return which of the program's files have been run."""
     noted = folder.parent / "ran"
     return sorted(set(noted.read_text().split())) if noted.exists() else []
 
 
 def live_through_it_all(running: Program) -> None:
     """Make edits of all kinds."""
-    running.until_says("one")
+    running.until_output("one")
     client = running.connect()
     running.write(word=_WORD.format("two"))
-    running.until_says("two")
+    running.until_output("two")
     running.write(word="def word(:\n")
-    running.until_tells("SyntaxError")
+    running.until_stderr("SyntaxError")
     running.write(word=_WORD.format("two") + "1 / 0\n")
-    running.until_tells("ZeroDivisionError")
+    running.until_stderr("ZeroDivisionError")
     running.write(word=_WORD.format("two") + "import missing\n")
-    running.until_tells("ModuleNotFoundError")
+    running.until_stderr("ModuleNotFoundError")
     assert "result" in client.ask("reload/trigger", {})
     running.write(word=_WORD.format("three"))
-    running.until_says("three")
+    running.until_output("three")
 
 
 @pytest.mark.parametrize("options", [(), ("--restart-on-required",)], ids=["alone", "supervised"])
-def test_no_file_that_has_a_librarys_name_is_run(folder: Path, names: list[str], options: tuple[str, ...]) -> None:
+def test_files_with_library_names_are_not_run(folder: Path, names: list[str], options: tuple[str, ...]) -> None:
     write(folder, **dict.fromkeys(names, _NOTES_ITSELF))
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
-    with spoken_to(elsewhere, "-m", "reloadls", "run", *options, str(folder / "app.py")) as running:
+    with interactive(elsewhere, "-m", "reloadls", "run", *options, str(folder / "app.py")) as running:
         running.folder = folder
         if options:
-            running.until_says("one")
+            running.until_output("one")
             running.write(word=_WORD.format("two"))
-            running.until_says("two")
+            running.until_output("two")
         else:
             live_through_it_all(running)
     assert ran(folder) == []
@@ -91,16 +91,16 @@ def test_no_file_that_has_a_librarys_name_is_run(folder: Path, names: list[str],
 @pytest.mark.parametrize(
     "name", ["queue", "random", "asyncio", "ctypes", "selectors", "logging", "signal", "watchfiles"]
 )
-def test_the_program_imports_its_own(folder: Path, name: str) -> None:
+def test_the_program_imports_its_own_module(folder: Path, name: str) -> None:
     write(folder, **{name: _NOTES_ITSELF + "def word():\n    return 'own'\n"})
     write(folder, app=f"import {name}\nprint({name}.OWN, flush=True)\n" + _UNTOUCHED)
     with program(folder) as running:
-        running.until_says("True")
+        running.until_output("True")
         live_through_it_all(running)
     assert ran(folder) == [name]
 
 
-def test_a_file_that_comes_later_is_not_run(folder: Path, names: list[str]) -> None:
+def test_a_file_added_later_is_not_run(folder: Path, names: list[str]) -> None:
     later = folder.parent / "later"
     later.mkdir()
     write(later, **dict.fromkeys(names, _NOTES_ITSELF))
@@ -110,7 +110,7 @@ def test_a_file_that_comes_later_is_not_run(folder: Path, names: list[str]) -> N
     assert ran(folder) == []
 
 
-def test_a_folder_of_pythonpath_is_the_programs(folder: Path) -> None:
+def test_files_in_pythonpath_are_not_run(folder: Path) -> None:
     needed = ("asyncio", "ctypes", "logging", "queue", "random", "selectors", "socket", "tokenize", "watchfiles")
     path = folder.parent / "path"
     path.mkdir()
@@ -132,29 +132,29 @@ def test_a_folder_of_pythonpath_is_the_programs(folder: Path) -> None:
     assert ran(folder) == []
 
 
-def test_auto_imports_nothing_of_the_programs(folder: Path, names: list[str]) -> None:
+def test_auto_runs_no_file_of_the_program(folder: Path, names: list[str]) -> None:
     write(folder, **dict.fromkeys(names, _NOTES_ITSELF))
     write(folder, app="import reloadls.reload.auto\n" + _UNTOUCHED)
-    with spoken_to(folder, str(folder / "app.py")) as running:
+    with interactive(folder, str(folder / "app.py")) as running:
         live_through_it_all(running)
     assert ran(folder) == []
 
 
-def test_auto_leaves_the_program_what_it_has_imported(folder: Path) -> None:
+def test_auto_keeps_the_programs_imported_modules(folder: Path) -> None:
     write(folder, queue=_NOTES_ITSELF, random=_NOTES_ITSELF)
     write(
         folder,
         app="import queue\nimport reloadls.reload.auto, random\nprint(queue.OWN, random.OWN, flush=True)\n"
         + _UNTOUCHED,
     )
-    with spoken_to(folder, str(folder / "app.py")) as running:
-        running.until_says("True True")
+    with interactive(folder, str(folder / "app.py")) as running:
+        running.until_output("True True")
         live_through_it_all(running)
     assert ran(folder) == ["queue", "random"]
 
 
-def test_a_spawned_process_imports_nothing_of_the_programs(folder: Path) -> None:
-    """But for what multiprocessing itself imports there, as it does without reloadls."""
+def test_a_spawned_process_runs_no_file_of_the_program(folder: Path) -> None:
+    """Except for what multiprocessing itself imports there, as it does without reloadls."""
     write(folder, **dict.fromkeys(("asyncio", "ctypes", "random", "tokenize", "queue"), _NOTES_ITSELF))
     main = """
 import multiprocessing, sys, time
@@ -173,13 +173,13 @@ if __name__ == "__main__":
 """
     write(folder, app=main)
     with program(folder) as running:
-        running.until_says("child one")
+        running.until_output("child one")
         running.write(word=_WORD.format("two"))
-        running.until_says("child two")
+        running.until_output("child two")
     assert ran(folder) == []
 
 
-def test_a_program_beside_its_own_asyncio_ends_as_always(folder: Path) -> None:
+def test_a_program_with_its_own_asyncio_ends_as_usual(folder: Path) -> None:
     write(
         folder,
         asyncio=_NOTES_ITSELF,
@@ -187,14 +187,14 @@ def test_a_program_beside_its_own_asyncio_ends_as_always(folder: Path) -> None:
         app=TICKING.replace("threading", "time").replace("turn = time.Event()", "").replace("turn.wait", "time.sleep"),
     )
     with program(folder) as running:
-        running.until_says("one")
+        running.until_output("one")
         running.running.process.terminate()
         running.running.wait()
     assert ran(folder) == []
 
 
 @pytest.mark.parametrize("name", ["tokenize", "linecache", "traceback", "inspect"])
-def test_errors_are_told_beside_a_module_of_the_program(folder: Path, name: str) -> None:
+def test_errors_are_reported_with_a_shadowed_library(folder: Path, name: str) -> None:
     app = _UNTOUCHED.replace("import word\n", f"import {name}\nassert {name}.OWN\nimport word\n")
     write(folder, app=app, word=_WORD.format("one"), **{name: "OWN = True\n"})
     with program(folder) as running:

@@ -1,4 +1,4 @@
-"""Processes that `multiprocessing` starts: functions of the script and of its modules go live in each of them."""
+"""`multiprocessing`: edits of the script and of its modules are applied in every process."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _STARTS = [start for start in multiprocessing.get_all_start_methods() if start !
 
 @pytest.mark.parametrize("as_module", [False, True], ids=["script", "module"])
 @pytest.mark.parametrize("start", _STARTS)
-def test_functions_of_the_script_and_its_modules(tmp_path: Path, start: str, as_module: bool) -> None:
+def test_edits_are_applied_in_multiprocessing_workers(tmp_path: Path, start: str, as_module: bool) -> None:
     script = _SCRIPT.format(start=start)
     write(tmp_path, app=script, word="def word():\n    return 'one'\n")
     options, run = (("-m",), "app") if as_module else ((), "app.py")
     with program(tmp_path, *options, run=run) as running:
-        running.until_says("worker mark one")
+        running.until_output("worker mark one")
         running.write(word="def word():\n    return 'two'\n")
-        running.until_says("worker mark two")
+        running.until_output("worker mark two")
         running.write(app=script.replace("{MARK} ", "{MARK} now "))
-        running.until_says("worker mark now two")
+        running.until_output("worker mark now two")
         running.write(app=script.replace("{MARK} ", "{MARK} now ").replace('MARK = "mark"', 'MARK = "sign"'))
-        running.until_says("worker sign now two")
+        running.until_output("worker sign now two")

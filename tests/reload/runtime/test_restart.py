@@ -1,4 +1,4 @@
-"""The restart rung: the program is replaced, and nobody who connects to it notices."""
+"""Restarts: the program is replaced without losing a connection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from reloadls.reload.runtime.supervision.backoff import Backoff
 from reloadls.reload.runtime.supervision.source_changes import SourceChanges
 from tests.cli.running import DEADLINE_S, until
-from tests.reload.runtime.programs import TICKING, Program, program, until_gone, write
+from tests.reload.runtime.programs import TICKING, Program, program, until_ended, write
 
 _RESTART = "--restart-on-required"
 _MODEL = "class User:\n    __slots__ = ({!r},)\n\n\nuser = User()\nVALUE = {!r}\n"
-"""A change of its slots can't be made live."""
+"""A class whose `__slots__` can't be changed live."""
 
 _ASYNCIO = """
 import asyncio, os, sys
@@ -147,14 +147,14 @@ def test_no_connection_is_lost_over_several_restarts(tmp_path: Path, name: str) 
                     f"answer {number}",
                 )
                 pid = next(pid for pid, value in reversed(load.answers) if value == str(number))
-                until_gone(before)
+                until_ended(before)
                 running.connect(pid).until_last("restarted")
         finally:
             load.stop()
         assert load.failures == []
         assert {value for _, value in load.answers} == {"0", "1", "2", "3"}
 
-        def words() -> list[str]:  # a start that takes its time says what is followed, too
+        def words() -> list[str]:  # a slow start also prints what is watched
             return [word for line in running.running.err if (word := line.split()[0]) != "following"]
 
         running.running.until(lambda: len(words()) == 6, "six lines")
@@ -177,7 +177,7 @@ def _pid(connect: Callable[[], http.client.HTTPConnection]) -> int:
     return pid
 
 
-def test_a_request_in_flight_is_answered_by_who_took_it(tmp_path: Path) -> None:
+def test_a_request_in_flight_is_answered_by_the_old_process(tmp_path: Path) -> None:
     slow = _THREADED.replace("body = f", "import time; time.sleep(1.5)\n        body = f")
     write(tmp_path, app=slow, model=_MODEL.format("a", "old"))
     with program(tmp_path, _RESTART) as running:
@@ -188,9 +188,9 @@ def test_a_request_in_flight_is_answered_by_who_took_it(tmp_path: Path) -> None:
         connection = connect()
         connection.request("GET", "/")
         running.write(model=_MODEL.format("b", "new"))
-        running.until_tells("restarted")
+        running.until_stderr("restarted")
         assert connection.getresponse().read() == f"{pid} old".encode()
-        until_gone(pid)
+        until_ended(pid)
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def ticking(tmp_path: Path) -> Iterator[Program]:
     write(tmp_path, app=TICKING, word="def word():\n    return 'one'\n", model=_MODEL.format("a", 1))
     write(tmp_path, app="import model\n" + TICKING)
     with program(tmp_path, _RESTART) as running:
-        running.until_says("one")
+        running.until_output("one")
         yield running
 
 
@@ -211,24 +211,24 @@ def _only_child(running: Program) -> int:
 def test_a_program_without_sockets_ends_before_the_next_begins(ticking: Program) -> None:
     pid = _only_child(ticking)
     client = ticking.connect(pid)
-    assert ticking.place(pid)["supervised"] is True
+    assert ticking.advert(pid)["supervised"] is True
     ticking.write(model=_MODEL.format("b", 1))
     assert client.until_report()["status"] == "restartRequired"
     client.until_state("restarting")
-    until_gone(pid)
-    ticking.until_tells("restarted")
+    until_ended(pid)
+    ticking.until_stderr("restarted")
     report = ticking.connect(_only_child(ticking)).until_last("restarted")
     assert [module["name"] for module in report["modules"]] == ["model"]
-    assert ticking.until_tells("restarted").startswith("restarted model.py  ")
+    assert ticking.until_stderr("restarted").startswith("restarted model.py  ")
 
 
-def test_a_restart_can_be_asked_for(ticking: Program) -> None:
+def test_a_client_can_request_a_restart(ticking: Program) -> None:
     pid = _only_child(ticking)
     answer = ticking.connect(pid).ask("reload/restart")
     assert answer["result"]["targets"][0]["state"] == "restarting"
-    until_gone(pid)
-    ticking.until_tells("restarted")
-    ticking.until_says("one")
+    until_ended(pid)
+    ticking.until_stderr("restarted")
+    ticking.until_output("one")
 
 
 def test_a_program_that_closes_all_low_descriptors_can_be_restarted(tmp_path: Path) -> None:
@@ -240,11 +240,11 @@ def test_a_program_that_closes_all_low_descriptors_can_be_restarted(tmp_path: Pa
             pid = _pid(connect)
             running.connect(pid)
             running.write(model=_MODEL.format(f"a{number}", number))
-            until_gone(pid)
+            until_ended(pid)
         assert _pid(connect) != pid
 
 
-def test_a_program_that_closes_our_descriptor_goes_on(tmp_path: Path) -> None:
+def test_a_program_that_closes_our_descriptor_continues(tmp_path: Path) -> None:
     first = "import os\nos.closerange(3, 4096)\nfor fd in range(900, 1024):\n    os.dup2(0, fd)\n"
     write(tmp_path, app=first + TICKING.replace("import word", "import word, model"), model=_MODEL.format("a", 0))
     write(tmp_path, word="def word():\n    return 'one'\n")
@@ -255,16 +255,16 @@ def test_a_program_that_closes_our_descriptor_goes_on(tmp_path: Path) -> None:
         assert client.until_report()["status"] == "restartRequired"
         running.write(model=_MODEL.format("a", 0))
         running.write(word="def word():\n    return 'two'\n")
-        running.until_says("two")
+        running.until_output("two")
         assert _only_child(running) == pid
         running.running.signal(signal.SIGKILL)
-        until_gone(pid)
+        until_ended(pid)
 
 
 def test_the_program_does_not_outlive_its_supervisor(ticking: Program) -> None:
     pid = _only_child(ticking)
     ticking.running.signal(signal.SIGKILL)
-    until_gone(pid)
+    until_ended(pid)
 
 
 def test_a_program_that_ignores_sigterm_does_not_outlive_its_supervisor(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_program_that_ignores_sigterm_does_not_outlive_its_supervisor(tmp_path
         running.running.until(lambda: bool(running.running.out), "program")
         pid = _only_child(running)
         running.running.signal(signal.SIGKILL)
-        until_gone(pid)
+        until_ended(pid)
 
 
 def test_a_supervisor_ends_as_its_program_does(ticking: Program) -> None:
@@ -289,44 +289,44 @@ def test_a_program_that_ignores_sigterm_is_killed_in_the_end(tmp_path: Path) -> 
     )
     write(tmp_path, model=_MODEL.format("a", 1))
     with program(tmp_path, _RESTART, "--drain-seconds", "0.3") as running:
-        running.until_says("1")
+        running.until_output("1")
         pid = _only_child(running)
         running.connect(pid)
         running.write(model=_MODEL.format("b", 1))
-        until_gone(pid)
-        running.until_tells("restarted")
+        until_ended(pid)
+        running.until_stderr("restarted")
 
 
 def test_both_end_with_ctrl_c(ticking: Program) -> None:
     pid = _only_child(ticking)
     ticking.running.signal(signal.SIGINT)
     assert ticking.running.wait() == -signal.SIGINT
-    until_gone(pid)
+    until_ended(pid)
     assert ticking.running.err[-1] == "KeyboardInterrupt"
     assert ticking.running.err.count("KeyboardInterrupt") == 1
 
 
-def test_a_crash_is_told_and_the_next_change_tries_again_at_once(tmp_path: Path) -> None:
+def test_a_crash_is_reported_and_the_next_change_retries_at_once(tmp_path: Path) -> None:
     write(tmp_path, app="import model\n" + TICKING, word="word = lambda: 'one'\n", model=_MODEL.format("a", 1))
     with program(tmp_path, _RESTART) as running:
-        running.until_says("one")
+        running.until_output("one")
         running.connect(_only_child(running))
         running.write(model=_MODEL.format("b", 1) + "if __import__('os').environ: raise SystemExit(7)\n")
         for wait in ("0.5", "1", "2"):
-            line = running.until_tells(f"retrying in {wait} s")
+            line = running.until_stderr(f"retrying in {wait} s")
             assert line.startswith("crashed   the program ended with exit status 7; ")
         running.write(model=_MODEL.format("b", 1))
-        running.until_says("one")
-        running.until_tells("restarted")
+        running.until_output("one")
+        running.until_stderr("restarted")
 
 
-def test_a_supervisor_without_a_program_ends_when_told_to(tmp_path: Path) -> None:
+def test_a_supervisor_without_a_program_ends_by_a_signal(tmp_path: Path) -> None:
     write(tmp_path, app="import model\n" + TICKING, word="word = lambda: 'one'\n", model=_MODEL.format("a", 1))
     with program(tmp_path, _RESTART) as running:
-        running.until_says("one")
+        running.until_output("one")
         running.connect(_only_child(running))
         running.write(model=_MODEL.format("b", 1) + "raise SystemExit(7)\n")
-        running.until_tells("retrying in 4 s")
+        running.until_stderr("retrying in 4 s")
         running.running.signal(signal.SIGTERM)
         assert running.running.wait() == -signal.SIGTERM
 
@@ -341,12 +341,12 @@ def test_a_supervisor_without_a_program_ends_when_told_to(tmp_path: Path) -> Non
     ],
     ids=["syntax", "nowhere", "raises", "missing"],
 )
-def test_a_first_start_that_fails_in_an_import_is_tried_again_at_the_next_change(
+def test_a_first_start_that_fails_in_an_import_is_retried_at_the_next_change(
     tmp_path: Path, app: str, word: str
 ) -> None:
     write(tmp_path, app=app, word=word)
     with program(tmp_path, "--restart-on-required") as running:
-        assert "the program could not be imported; retrying when a file changes" in running.until_tells("crashed")
+        assert "the program could not be imported; retrying when a file changes" in running.until_stderr("crashed")
         right = "import signal\n\n\ndef begin():\n    print('begun', flush=True)\n    signal.pause()\n"
         write(tmp_path, other="", word=right)
         running.running.until(lambda: "begun" in running.running.out, "the program")
@@ -354,7 +354,7 @@ def test_a_first_start_that_fails_in_an_import_is_tried_again_at_the_next_change
         assert running.running.wait() == -signal.SIGTERM
 
 
-def test_who_serves_goes_on_while_the_next_one_crashes(tmp_path: Path) -> None:
+def test_the_running_program_serves_while_its_replacement_crashes(tmp_path: Path) -> None:
     write(tmp_path, app=_SERVERS["asyncio"], model=_MODEL.format("a", 0))
     with program(tmp_path, _RESTART) as running:
         running.running.until(lambda: bool(running.running.out), "server")
@@ -364,13 +364,13 @@ def test_who_serves_goes_on_while_the_next_one_crashes(tmp_path: Path) -> None:
         load = _Load(connect)
         try:
             running.write(model=_MODEL.format("b", 1) + "raise OSError('no')\n")
-            line = running.until_tells("crashed")
+            line = running.until_stderr("crashed")
             assert "exit status 1; the previous one keeps running; retrying in 0.5 s" in line
             status = client.until_state("failed")
             assert status["targets"][0]["lastReport"]["error"]["type"] == "RestartFailed"
             running.write(model=_MODEL.format("b", 2))
             running.running.until(lambda: any(value == "2" for _, value in load.answers), "answer 2")
-            until_gone(pid)
+            until_ended(pid)
         finally:
             load.stop()
         assert load.failures == []
@@ -404,7 +404,7 @@ def test_a_socket_that_the_program_closes_is_closed(tmp_path: Path) -> None:
         until(refused, "refusal")
 
 
-def test_backoff_doubles_up_to_half_a_minute_and_begins_anew() -> None:
+def test_backoff_doubles_up_to_30_seconds_and_resets() -> None:
     backoff = Backoff()
     assert [backoff.crashed(0.1) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert backoff.crashed(11) == 0.5
@@ -413,7 +413,7 @@ def test_backoff_doubles_up_to_half_a_minute_and_begins_anew() -> None:
     assert backoff.crashed(1) == 0.5
 
 
-def test_looking_notices_sources_and_nothing_else(tmp_path: Path) -> None:
+def test_source_changes_ignores_other_files(tmp_path: Path) -> None:
     (tmp_path / "pkg").mkdir()
     (tmp_path / ".venv").mkdir()
     changes = SourceChanges([str(tmp_path)])
@@ -447,13 +447,13 @@ while True:
 def test_signals_reach_the_program_and_rmtree_stays_safe(tmp_path: Path) -> None:
     write(tmp_path, app=_SIGNALLED, model=_MODEL.format("a", 1))
     with program(tmp_path, _RESTART) as running:
-        running.until_says("safe True True")
+        running.until_output("safe True True")
         for name in ("ALRM", "VTALRM", "PROF", "CONT", "WINCH", "TTIN", "USR1", "RTMIN", "RTMAX"):
             os.kill(running.pid, getattr(signal, f"SIG{name}"))
-            running.until_says(f"got {name}")
+            running.until_output(f"got {name}")
 
 
-def test_old_code_that_ends_in_a_moment_is_no_reason_for_a_restart(tmp_path: Path) -> None:
+def test_old_code_that_ends_soon_causes_no_restart(tmp_path: Path) -> None:
     script = "import os, sys, time\nimport work\nsys.stdout.reconfigure(line_buffering=True)\nwhile True:\n"
     script += "    print(os.getpid(), work.work())\n"
     text = "import time\n\n\ndef work():\n    for _ in range({}):\n        time.sleep(0.01)\n    return {!r}\n"

@@ -1,4 +1,4 @@
-"""A worker that needs a restart has the whole program started anew, once for all workers."""
+"""A worker that needs a restart makes the supervisor restart the program, once for all workers."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ threading.Thread(target=for_ever, daemon=True).start()
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_one_restart_for_all(tmp_path: Path, start: str) -> None:
+def test_one_restart_replaces_all_workers(tmp_path: Path, start: str) -> None:
     write(tmp_path, app=_SERVER, word=_WORD.format(word="one", mark=""))
     with program(tmp_path, "--restart-on-required", args=(start,)) as running:
-        running.until_says("one")
+        running.until_output("one")
         lines = running.running.out
         running.running.until(lambda: len(lines) > 60, "all workers")
         running.write(word=_WORD.format(word="two", mark="; int()"))
-        running.until_says("two")
+        running.until_output("two")
         running.running.until(lambda: lines.count("starts") == 2, "the second start")
         begin = len(lines)
         running.running.until(lambda: len(lines) > begin + 60, "all workers")

@@ -1,4 +1,4 @@
-"""What a program loads and can be edited is followed, wherever it lies and however it was started."""
+"""Every editable file that a program loads is reloaded, wherever it is and however the program was started."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _OLD, _NEW = "def word():\n    return 'old'\n", "def word():\n    return 'new'\n
 
 
 def _goes_live(running: Program, place: Path) -> None:
-    running.until_says("old")
+    running.until_output("old")
     place.write_text(_NEW)
-    running.until_says("new")
+    running.until_output("new")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(folder: Path) -> Iterator[str]:
-    """A command beside the interpreter that runs the tests."""
+    """A command next to the interpreter that runs the tests."""
     place = Path(sys.executable).parent / f"reloadls-test-{os.getpid()}"
     place.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(folder)!r})\n{TICKING}")
     place.chmod(0o755)
@@ -67,7 +67,7 @@ def test_a_package_elsewhere(folder: Path, tmp_path: Path) -> None:
         _goes_live(running, package / "word.py")
         (package / "more.py").write_text("def more():\n    return 'newer'\n")
         (package / "word.py").write_text("from .more import more\n\n\ndef word():\n    return more()\n")
-        running.until_says("newer")
+        running.until_output("newer")
 
 
 def test_a_portion_of_a_namespace(folder: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_linked_folder(folder: Path, tmp_path: Path) -> None:
         _goes_live(running, tmp_path / "real" / "word.py")
 
 
-def test_a_script_beside_its_package(folder: Path) -> None:
+def test_a_script_next_to_its_package(folder: Path) -> None:
     (folder / "pyproject.toml").touch()
     for name in ("scripts", "pkg"):
         (folder / name).mkdir()
@@ -100,7 +100,7 @@ def test_a_script_beside_its_package(folder: Path) -> None:
     script = TICKING.replace("import word", f"sys.path.insert(0, {str(folder)!r})\nfrom pkg import word")
     (folder / "scripts" / "app.py").write_text(script)
     with program(folder, run="scripts/app.py") as running:
-        assert running.place()["roots"] == [str(folder)]
+        assert running.advert()["roots"] == [str(folder)]
         _goes_live(running, folder / "pkg" / "word.py")
 
 
@@ -127,7 +127,7 @@ def test_an_editable_install_by_a_finder(folder: Path, tmp_path: Path) -> None:
         _goes_live(running, tmp_path / "real" / "word.py")
 
 
-def test_another_environments_command_is_refused_with_advice(folder: Path, tmp_path: Path) -> None:
+def test_a_command_of_another_environment_is_refused_with_advice(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "bin"
     other.mkdir(parents=True)
     (other / "python").symlink_to("/bin/sh")

@@ -1,4 +1,4 @@
-"""A script's last statement runs as long as the program: edits above it move it, and never run it again."""
+"""A script's last statement runs as long as the program: edits above it never run it again."""
 
 from __future__ import annotations
 
@@ -47,24 +47,24 @@ _LAST = {
 }
 
 
-def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
+def test_a_script_is_reloaded_after_its_imports(tmp_path: Path) -> None:
     script = "from words import one\n\n" + _HEAD + "def said():\n    return one()\n\n\nserve(lambda: said())\n"
     write(tmp_path, words="def one():\n    return 1\n", app=script)
     with program(tmp_path) as running:
-        running.until_says("1 1")
+        running.until_output("1 1")
         client = running.connect()
         script = script.replace("import one", "import two").replace("one()", "two()")
         running.write(words="def two():\n    return 2\n", app=script)
         assert client.until_report()["status"] == "reloaded"
-        running.until_says("1 2")
+        running.until_output("1 2")
 
 
-def test_a_name_that_was_removed_stays_for_the_code_that_still_runs(tmp_path: Path) -> None:
+def test_a_removed_name_stays_for_running_code(tmp_path: Path) -> None:
     script = "import time\nfrom words import one\n\n\ndef main():\n    while True:\n        print(one(), flush=True)\n"
     script += "        time.sleep(0.005)\n\n\nmain()\n"
     write(tmp_path, words="def one():\n    return 1\n", app=script)
     with program(tmp_path) as running:
-        running.until_says("1")
+        running.until_output("1")
         client = running.connect()
         running.write(words="def two():\n    return 2\n", app=script.replace("one", "two"))
         (note,) = client.until_report()["notes"]
@@ -75,28 +75,28 @@ def test_a_name_that_was_removed_stays_for_the_code_that_still_runs(tmp_path: Pa
 
 
 @pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))
-def test_it_is_known_wherever_it_was_moved(tmp_path: Path, last: str) -> None:
+def test_a_moved_statement_is_recognised(tmp_path: Path, last: str) -> None:
     write(tmp_path, app=_HEAD + last)
     with program(tmp_path) as running:
-        running.until_says("1 one")
+        running.until_output("1 one")
         client = running.connect()
         above = ""
         for number in range(4):
-            # Lines above it come, and go again; functions that it uses change at the same time, and are added.
+            # Add and remove lines above it, and change and add functions that it uses at the same time.
             above = "" if number == 3 else above + f"\n\ndef added{number}():\n    return {number}\n"
             text = _HEAD.replace('"one"', f'"{number}"').replace("STARTS = []\n", f"STARTS = []\n{above}\n")
             running.write(app=text + last)
             report = client.until_report()
             assert (report["status"], report.get("notes", [])) == ("reloaded", [])
-            running.until_says(f"1 {number}")
+            running.until_output(f"1 {number}")
         assert not any(line.startswith("2 ") for line in running.running.out)
 
 
 @pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))
-def test_the_edit_of_it_asks_for_a_restart_also_when_it_was_moved(tmp_path: Path, last: str) -> None:
+def test_editing_a_moved_statement_requires_a_restart(tmp_path: Path, last: str) -> None:
     write(tmp_path, app=_HEAD + last)
     with program(tmp_path) as running:
-        running.until_says("1 one")
+        running.until_output("1 one")
         client = running.connect()
         moved = _HEAD.replace("STARTS = []", "STARTS = []\nMORE = 1\n")
         running.write(app=moved + last)
@@ -105,11 +105,11 @@ def test_the_edit_of_it_asks_for_a_restart_also_when_it_was_moved(tmp_path: Path
         assert client.until_report()["status"] == "restartRequired"
         running.write(app=moved.replace('"one"', '"two"') + last)
         assert client.until_report()["status"] == "reloaded"
-        running.until_says("1 two")
+        running.until_output("1 two")
 
 
 def test_stderr_in_a_file_below_the_root_triggers_nothing(tmp_path: Path) -> None:
-    """Each line that is told would be a change, which would be told."""
+    """Otherwise each printed line would be a change, which prints a line."""
     log = tmp_path / "program.log"
     write(tmp_path, word="def word():\n    return 'one'\n", data="")
     text = _HEAD.replace("import sys, time", "import os, sys, time\nimport word as words") + "serve(words.word)\n"
@@ -124,7 +124,7 @@ def test_stderr_in_a_file_below_the_root_triggers_nothing(tmp_path: Path) -> Non
         ),
     )
     with program(tmp_path) as running:
-        running.until_says("1 one 0")
+        running.until_output("1 one 0")
         client = running.connect()
         running.write(word="def word(:\n")
         assert client.until_report()["status"] == "failed"
@@ -132,39 +132,39 @@ def test_stderr_in_a_file_below_the_root_triggers_nothing(tmp_path: Path) -> Non
         running.write(word="def word():\n    return 'two'\n")
         assert client.until_report()["status"] == "reloaded"
         running.running.until(lambda: "reloaded" in log.read_text(), "line in the log")
-        told = log.read_text().splitlines()
-        assert len(told) == 2, told
+        lines = log.read_text().splitlines()
+        assert len(lines) == 2, lines
         running.write(word="def word():\n    return 'three'\n")
         assert client.until_report()["modules"][0]["name"] == "word"
-        running.until_says("1 three 3")
+        running.until_output("1 three 3")
         assert len(log.read_text().splitlines()) == 3
 
 
-def test_a_save_that_failed_on_a_missing_file_is_tried_again_when_that_comes(tmp_path: Path) -> None:
+def test_a_save_that_failed_on_a_missing_file_is_retried_when_it_appears(tmp_path: Path) -> None:
     script = "import time\n\nimport word\n\nwhile True:\n    print(word.TEXT, flush=True)\n    time.sleep(0.01)\n"
     write(tmp_path, app=script, word="TEXT = 'one'\n")
     with program(tmp_path) as running:
-        running.until_says("one")
+        running.until_output("one")
         client = running.connect()
         running.write(word=f"from pathlib import Path\n\nTEXT = Path({str(tmp_path / 'data.txt')!r}).read_text()\n")
         assert client.until_report()["status"] == "failed"
         (tmp_path / "data.txt").write_text("two")
-        running.until_says("two")
+        running.until_output("two")
 
 
 def test_a_log_in_the_folder_does_not_repeat_a_failure(tmp_path: Path) -> None:
     write(tmp_path, app=TICKING, word="def word():\n    return 'one'\n")
     with program(tmp_path) as running:
-        running.until_says("one")
+        running.until_output("one")
         running.connect()
         log = tmp_path / "log.txt"
         log.write_text("begun")
         running.write(word="import nowhere\n")
         log.write_text("with it")
-        running.until_tells("No module named 'nowhere'")
+        running.until_stderr("No module named 'nowhere'")
         for number in range(5):
             log.write_text(str(number))
             time.sleep(0.15)
         running.write(word="def word():\n    return 'two'\n")
-        running.until_says("two")
+        running.until_output("two")
         assert sum("nowhere" in line for line in running.running.err) <= 2

@@ -1,4 +1,4 @@
-"""The step that changes the program runs once, where nobody sees half of it."""
+"""The step that changes the program runs once, and no thread or task sees half of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEADLINE_S = 30.0
 
 
 class _Committing:
-    """A commit on a thread of its own."""
+    """A commit on its own thread."""
 
     def __init__(self, safe_point: SafePoint, step: Callable[[], object]) -> None:
         self.error: BaseException | None = None
@@ -39,7 +39,7 @@ class _Committing:
 
 @pytest.fixture(autouse=True)
 def turn() -> Iterator[None]:
-    """Nothing is left of it: how long a turn is stays the program's."""
+    """Check that the program's switch interval is restored."""
     before = sys.getswitchinterval()
     yield
     assert sys.getswitchinterval() == pytest.approx(before, abs=2e-6)
@@ -52,7 +52,7 @@ def pins() -> Pins:
 
 async def _in_time(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(_DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - it is the loop's going round that is wanted
+        while not condition():  # noqa: ASYNC110 - the loop must keep running
             await asyncio.sleep(0)
 
 
@@ -109,20 +109,20 @@ def test_runs_on_a_main_thread_that_computes(pins: Pins) -> None:
     assert ident == [threading.main_thread().ident]
 
 
-def test_does_not_wait_for_a_main_thread_that_waits(pins: Pins) -> None:
+def test_does_not_wait_for_a_blocked_main_thread(pins: Pins) -> None:
     ident: list[int] = []
     commit = _Committing(SafePoint(pins), lambda: ident.append(threading.get_ident()))
     commit.join()
     assert len(ident) == 1
 
 
-def test_finds_another_place_when_the_loop_ends_first(pins: Pins) -> None:
+def test_uses_another_thread_when_the_loop_ends_first(pins: Pins) -> None:
     done: list[int] = []
 
     async def blocked() -> _Committing:
         commit = _Committing(SafePoint(pins), lambda: done.append(1))
         deadline = time.monotonic() + 0.3
-        while time.monotonic() < deadline:  # the loop never gets to it, and then it ends
+        while time.monotonic() < deadline:  # the loop never runs it, and then ends
             pass
         asyncio.get_running_loop().stop()
         return commit
@@ -135,21 +135,21 @@ def test_finds_another_place_when_the_loop_ends_first(pins: Pins) -> None:
     assert done == [1]
 
 
-async def test_tells_of_a_loop_that_is_busy(pins: Pins) -> None:
-    told: list[float | None] = []
+async def test_reports_a_busy_loop(pins: Pins) -> None:
+    reported: list[float | None] = []
     safe_point = SafePoint(pins)
-    safe_point.watch_over((), told.append)
+    safe_point.watch_over((), reported.append)
     commit = _Committing(safe_point, lambda: None)
     deadline = time.monotonic() + _DEADLINE_S
-    while not told and time.monotonic() < deadline:
+    while not reported and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     await _in_time(lambda: not commit.thread.is_alive())
-    assert told[0] is not None
-    assert told[0] >= 2
-    assert told[-1] is None
+    assert reported[0] is not None
+    assert reported[0] >= 2
+    assert reported[-1] is None
 
 
-async def test_what_it_raises_comes_back(pins: Pins) -> None:
+async def test_exceptions_of_the_step_propagate(pins: Pins) -> None:
     def step() -> None:
         raise SystemExit(3)
 
@@ -159,8 +159,8 @@ async def test_what_it_raises_comes_back(pins: Pins) -> None:
 
 
 @pytest.mark.parametrize("trial", range(10))
-async def test_no_thread_sees_half_of_it(pins: Pins, trial: int) -> None:
-    # Where the machine let the whole process wait for longer than others are kept out, the trial says nothing: again.
+async def test_no_thread_sees_half_of_a_step(pins: Pins, trial: int) -> None:
+    # A trial proves nothing if the system paused the process longer than the exclusive time: repeat it.
     for _ in range(20):
         took, state, halves = await _watched_step(pins)
         assert state == {"a": 1, "b": 1}, trial
@@ -171,7 +171,7 @@ async def test_no_thread_sees_half_of_it(pins: Pins, trial: int) -> None:
 
 
 async def _watched_step(pins: Pins) -> tuple[float, dict[str, int], list[tuple[int, int]]]:
-    """How long a step took that makes two changes, what it left, and what another thread saw of half of it."""
+    """Return how long a step with two changes took, its result, and what another thread saw in between."""
     state = {"a": 0, "b": 0}
     halves: list[tuple[int, int]] = []
     took: list[float] = []
@@ -200,7 +200,7 @@ async def _watched_step(pins: Pins) -> tuple[float, dict[str, int], list[tuple[i
     return took[0], state, halves
 
 
-async def test_what_waits_in_it_is_not_starved_by_a_thread_that_computes(pins: Pins) -> None:
+async def test_a_computing_thread_does_not_starve_the_step(pins: Pins) -> None:
     ends = threading.Event()
 
     def compute() -> None:
@@ -209,7 +209,7 @@ async def test_what_waits_in_it_is_not_starved_by_a_thread_that_computes(pins: P
 
     def step() -> None:
         for _ in range(10):
-            time.sleep(0)  # lets others in, as reading a file does
+            time.sleep(0)  # allows a thread switch, as reading a file does
 
     thread = threading.Thread(target=compute, daemon=True)
     thread.start()
@@ -242,7 +242,7 @@ async def test_a_pin_that_comes_first_holds_it_back(pins: Pins) -> None:
     done: list[int] = []
     commit = _Committing(SafePoint(pins), lambda: done.append(pins.count))
     deadline = time.monotonic() + 0.2
-    while time.monotonic() < deadline:  # it is scheduled meanwhile
+    while time.monotonic() < deadline:  # the step is scheduled meanwhile
         threading.Event().wait(0.01)
     pins.add()
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""What goes over the socket is what the service understands."""
+"""Messages on the socket are valid for the service."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _PATHS = [
 
 
 @pytest.mark.parametrize("path", _PATHS)
-def test_a_path_has_the_uri_that_the_service_gives_it(path: str) -> None:
+def test_paths_have_the_same_uri_as_in_the_service(path: str) -> None:
     assert to_uri(path) == service_uri(path)
     assert from_uri(to_uri(path)) == path == service_from_uri(to_uri(path))
 
@@ -59,12 +59,12 @@ def test_a_path_has_the_uri_that_the_service_gives_it(path: str) -> None:
 @pytest.mark.parametrize(
     "uri", ["", "x", "http://a/b", "file://host/a", "file:///a?b", "file:///a#b", "file:///%00", "file:x"]
 )
-def test_what_is_no_file_is_refused(uri: str) -> None:
+def test_uris_without_a_local_path_are_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="must"):
         from_uri(uri)
 
 
-def test_messages_come_whole_however_they_are_cut() -> None:
+def test_messages_are_assembled_from_any_chunks() -> None:
     data = frame({"a": "ä"}) + frame({}) + b"content-length:2\r\nX: y\r\n\r\n[]"
     for size in (1, 2, 7, len(data)):
         framer = Framer()
@@ -84,19 +84,19 @@ def test_messages_come_whole_however_they_are_cut() -> None:
         b"Content-Length: -1\r\n\r\n",
     ],
 )
-def test_what_is_no_message_is_refused(data: bytes) -> None:
+def test_invalid_messages_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessage):
         Framer().feed(data)
 
 
-def _told(report: ReloadReport) -> WireReport:
+def _decoded(report: ReloadReport) -> WireReport:
     structured: WireReport = structure_params(make_converter(), report_to_wire(report), WireReport)
     return structured
 
 
-def test_a_report_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_report_is_encoded_completely(tmp_path: Path) -> None:
     path = tmp_path / "a ä.py"
-    told = _told(
+    decoded = _decoded(
         ReloadReport(
             status="reloaded",
             at="2026-01-01T00:00:00.000Z",
@@ -107,14 +107,14 @@ def test_a_report_is_told_as_it_is(tmp_path: Path) -> None:
             clock="r:1",
         )
     )
-    assert (told.target, told.clock, told.status, told.duration_ms) == ("7", "r:1", "reloaded", 1.5)
-    assert told.modules[0].uri == service_uri(str(path))
-    assert told.modules[0].changed == ("f", "C.g")
-    assert (told.sessions.rebound, told.sessions.pinned, told.sessions.failed) == (1, 2, 3)
-    assert told.notes == ()
+    assert (decoded.target, decoded.clock, decoded.status, decoded.duration_ms) == ("7", "r:1", "reloaded", 1.5)
+    assert decoded.modules[0].uri == service_uri(str(path))
+    assert decoded.modules[0].changed == ("f", "C.g")
+    assert (decoded.sessions.rebound, decoded.sessions.pinned, decoded.sessions.failed) == (1, 2, 3)
+    assert decoded.notes == ()
 
 
-def test_a_note_has_its_place_on_the_wire(tmp_path: Path) -> None:
+def test_a_note_has_its_location_on_the_wire(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("def main():\n    while True: ...\n")
     notes = (
@@ -122,7 +122,7 @@ def test_a_note_has_its_place_on_the_wire(tmp_path: Path) -> None:
         Note(code="later", message="the next process \udc80"),
     )
     report = ReloadReport(status="reloaded", at="2026-01-01T00:00:00.000Z", duration_ms=1.5, notes=notes)
-    placed, general = _told(report).notes
+    placed, general = _decoded(report).notes
     assert (placed.code, placed.message, placed.name, placed.uri) == (
         "stillRunning",
         "main goes on",
@@ -176,13 +176,13 @@ def test_a_note_restarts_unless_its_code_is_kept(code: NoteCode) -> None:
     ("location", "expected"),
     [
         ((1, 0, None, None), ((0, 0), (0, 9))),
-        ((2, 4, 2, 5), ((1, 5), (1, 6))),  # the character before column 4 takes two units
+        ((2, 4, 2, 5), ((1, 5), (1, 6))),  # the character before column 4 has two UTF-16 units
         ((2, 4, None, None), ((1, 5), (1, 7))),
         ((1, 3, 3, 2), ((0, 3), (2, 2))),
         ((9, 4, None, None), ((8, 4), (8, 4))),  # beyond the end of the file
     ],
 )
-def test_columns_are_told_in_utf16(
+def test_columns_are_encoded_in_utf16(
     tmp_path: Path, location: tuple[int, int, int | None, int | None], expected: tuple[tuple[int, int], tuple[int, int]]
 ) -> None:
     path = tmp_path / "a.py"
@@ -190,9 +190,9 @@ def test_columns_are_told_in_utf16(
     line, column, end_line, end_column = location
     where = SourceLocation(path=str(path), line=line, column=column, end_line=end_line, end_column=end_column)
     error = ReportError(type="E", message="\udcff", location=where)
-    told = _told(ReloadReport(status="failed", at="2026-01-01T00:00:00.000Z", duration_ms=0, error=error))
-    assert told.error is not None
-    assert told.error.range is not None
-    found = told.error.range
+    decoded = _decoded(ReloadReport(status="failed", at="2026-01-01T00:00:00.000Z", duration_ms=0, error=error))
+    assert decoded.error is not None
+    assert decoded.error.range is not None
+    found = decoded.error.range
     assert ((found.start.line, found.start.character), (found.end.line, found.end.character)) == expected
-    assert told.error.message == "?"
+    assert decoded.error.message == "?"

@@ -1,4 +1,4 @@
-"""One request to an ASGI application, without a server."""
+"""Send a request to an ASGI application, without a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Asgi = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], A
 
 
 def ask(app: Asgi, method: str, target: str, body: Any = None) -> tuple[int, Any]:
-    """The status and the answer (decoded if it is JSON) of one request."""
+    """Return the status and the body (decoded if it is JSON) of one request."""
     return asyncio.run(_ask(app, method, target, body))
 
 

@@ -1,4 +1,4 @@
-"""How a scenario's files are written, edited and compared."""
+"""Write, edit and compare a scenario's files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ State = dict[str, tuple[int, int, int, str]]
 
 @dataclass(frozen=True)
 class Change:
-    """One file's change: as `reloadls.watch.FileChange`, which the peers' environments don't have."""
+    """One file's change, like `reloadls.watch.FileChange`, which the peers' environments don't have."""
 
     path: str
     kind: str
@@ -29,7 +29,7 @@ class Change:
 
 
 def do(acts: Iterable[Act], folder: str, scenario: str) -> dict[str, str]:
-    """Do these edits; return new path → old path of what was renamed."""
+    """Make these edits; return new path → old path of renamed files."""
     renamed: dict[str, str] = {}
     for act in acts:
         paths = [os.path.join(folder, path) for path in act.paths]
@@ -49,12 +49,12 @@ def do(acts: Iterable[Act], folder: str, scenario: str) -> dict[str, str]:
 
 
 def snippet_code(snippet: Snippet, scenario: str) -> CodeType:
-    """A snippet compiled so that its lines are those of the scenario's file."""
+    """Compile a snippet with the line numbers of the scenario's file."""
     return compile("\n" * (snippet.line - 1) + snippet.source, scenario, "exec")
 
 
 def write(path: str, content: bytes | str) -> None:
-    """Write a file, and make sure that its mtime is a new one."""
+    """Write a file with a new mtime."""
     try:
         before = os.stat(path).st_mtime_ns
     except FileNotFoundError:
@@ -83,14 +83,14 @@ def _replaced(path: str, act: Act, scenario: str) -> bytes:
         text = file.read()
     if not arrow or text.count(old) != 1:
         raise ScenarioError(f"{scenario}:{act.snippet.line}: the old text is there {text.count(old)} times")
-    # Blank lines at its end only say which place is meant; a line replaced by nothing goes whole.
+    # Blank lines at its end only identify the position; a line replaced by nothing is removed.
     start = text.index(old)
     end = start + len(old.rstrip("\n")) + (not new)
     return (text[:start] + new + text[end:]).encode()
 
 
 def scan(folder: str) -> State:
-    """What is there now, bytecode left out."""
+    """Return the state of all files, without bytecode."""
     state: State = {}
     for place, folders, names in os.walk(folder):
         if "__pycache__" in folders:
@@ -104,7 +104,7 @@ def scan(folder: str) -> State:
 
 
 def differences(before: State, after: State, renamed: dict[str, str]) -> list[Change]:
-    """What a watcher would tell of these two."""
+    """Return the changes a watcher would report between two states."""
     changes = [Change(path, "deleted") for path in before if path not in after]
     for path, state in after.items():
         if path not in before:

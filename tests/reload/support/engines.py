@@ -1,4 +1,4 @@
-"""Who takes a scenario's edits up: reloadls, nobody, a program started afresh, or a plain `importlib.reload`."""
+"""The engines that apply a scenario's edits: reloadls, none, a fresh start, or `importlib.reload`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 
 from tests.reload.support.disk import Change
 
-__all__ = ["Engine", "Naive", "Nobody", "Reloadls", "Told", "run_main"]
+__all__ = ["Engine", "Naive", "Nobody", "Reloadls", "EngineResult", "run_main"]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What an engine says about a batch.
+class EngineResult:
+    """What an engine reports about a batch.
 
     Attributes:
-        status: as in a reloadls report; "" if the engine has no such thing.
-        trouble: whether it has said in any way that something went wrong.
-        report: the whole report, where there is one.
+        status: as in a reloadls report; "" if the engine has no status.
+        trouble: whether it reported in any way that something went wrong.
+        report: the whole report, if any.
     """
 
     status: str = ""
@@ -33,12 +33,12 @@ class Told:
 
 
 class Engine(ABC):
-    """What makes edits live."""
+    """Applies edits to the running program."""
 
     root = ""
 
     def start(self, root: str) -> None:
-        """Be in force for the program that is about to start."""
+        """Prepare for the program that is about to start."""
         self.root = root
 
     def run(self, main: str) -> None:
@@ -50,21 +50,21 @@ class Engine(ABC):
         exec(compile(source, path, "exec"), namespace)
 
     @abstractmethod
-    def take_up(self, changes: Sequence[Change]) -> Told:
-        """Make these changes live, and return when they are."""
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
+        """Apply these changes, and return when that is done."""
 
 
 class Nobody(Engine):
-    """No reload at all: what a check must tell from a real one."""
+    """No reload at all; a check must fail with it."""
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
-        return Told()
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
+        return EngineResult()
 
 
 class Naive(Engine):
-    """Imports all of the program again, whatever has changed."""
+    """Imports the whole program again after each change."""
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         trouble = False
         for module in list(sys.modules.values()):
             if (getattr(module, "__file__", None) or "").startswith(self.root + os.sep):
@@ -73,7 +73,7 @@ class Naive(Engine):
                 except BaseException as error:
                     print(f"{type(error).__name__}: {error}", file=sys.stderr)
                     trouble = True
-        return Told(trouble=trouble)
+        return EngineResult(trouble=trouble)
 
 
 class Reloadls(Engine):
@@ -91,7 +91,7 @@ class Reloadls(Engine):
         else:
             self.reloader.run_path(main)
 
-    def take_up(self, changes: Sequence[Change]) -> Told:
+    def apply(self, changes: Sequence[Change]) -> EngineResult:
         from pathlib import Path
 
         from reloadls.watch import FileChange
@@ -101,11 +101,11 @@ class Reloadls(Engine):
             FileChange(Path(change.path), kind, Path(change.renamed_from) if change.renamed_from else None)
             for change, kind in zip(changes, kinds, strict=True)
         )
-        return Told(report.status, report.status in {"failed", "restartRequired"}, report)
+        return EngineResult(report.status, report.status in {"failed", "restartRequired"}, report)
 
 
 def run_main(root: str, main: str) -> None:
-    """Run a script or module as `__main__`, and leave it there, as a program that goes on would."""
+    """Run a script or module as `__main__`, and keep it, as in a program that continues."""
     module = types.ModuleType("__main__")
     if main.startswith("-m "):
         name = main[3:].strip()

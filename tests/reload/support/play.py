@@ -1,4 +1,4 @@
-"""Plays one scenario in this process, with one engine, and says whether it went as it should.
+"""Play one scenario in this process with one engine, and check the result.
 
 The process is the scenario's afterwards: its modules are imported, its folder is the current one. So each is played in
 a process of its own (`warm`).
@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.reload.support.asgi import ask
 from tests.reload.support.disk import differences, do, scan, snippet_code
-from tests.reload.support.engines import Engine, Nobody, Told
+from tests.reload.support.engines import Engine, EngineResult, Nobody
 from tests.reload.support.scenario import Outcome, Scenario, Snippet, Step
 
 __all__ = ["Verdict", "play", "start_afresh"]
@@ -28,7 +28,7 @@ DEADLINE = 20.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """How it went: `problem` is empty if all was right, else says what was not, and in which step (from 1)."""
+    """The result: `problem` is empty on success, else it describes what is wrong in which step (from 1)."""
 
     problem: str = ""
     step: int = 0
@@ -45,16 +45,16 @@ def play(scenario: Scenario, engine: Engine, folder: str) -> Verdict:
         before = scan(folder)
         renamed = do(step.acts, folder, scenario.path)
         try:
-            told = engine.take_up(differences(before, scan(folder), renamed))
+            result = engine.apply(differences(before, scan(folder), renamed))
         except BaseException:
             return Verdict("the engine raised: " + traceback.format_exc(), number)
-        if problem := _problem(step, told, namespace, scenario, engine):
+        if problem := _problem(step, result, namespace, scenario, engine):
             return Verdict(problem, number)
     return Verdict()
 
 
 def start_afresh(scenario: Scenario, number: int, folder: str) -> Verdict:
-    """Check what step `number` (from 1) says, in a program that starts with the files as they are then."""
+    """Check step `number` (from 1) in a program that starts from the files of that step."""
     os.chdir(folder)
     do(scenario.before, folder, scenario.path)
     for step in scenario.steps[:number]:
@@ -89,7 +89,7 @@ def _run(snippet: Snippet, namespace: dict[str, Any], scenario: Scenario, engine
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Return once a condition holds; for what other threads do."""
+    """Wait for a condition that other threads meet."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > deadline:
@@ -97,10 +97,10 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def _problem(step: Step, told: Told, namespace: dict[str, Any], scenario: Scenario, engine: Engine) -> str:
+def _problem(step: Step, result: EngineResult, namespace: dict[str, Any], scenario: Scenario, engine: Engine) -> str:
     problems = []
     for outcome in step.outcomes:
-        problem = _report_problem(outcome, told)
+        problem = _report_problem(outcome, result)
         if not problem:
             try:
                 _run(outcome.check, namespace, scenario, engine)
@@ -112,12 +112,12 @@ def _problem(step: Step, told: Told, namespace: dict[str, Any], scenario: Scenar
     return "\n".join(problems)
 
 
-def _report_problem(outcome: Outcome, told: Told) -> str:
-    if not told.status:  # an engine without reports: it must at least say that something went wrong
-        silent = outcome.status in {"failed", "restartRequired"} and not told.trouble
+def _report_problem(outcome: Outcome, result: EngineResult) -> str:
+    if not result.status:  # an engine without reports must at least report trouble
+        silent = outcome.status in {"failed", "restartRequired"} and not result.trouble
         return "it said nothing" if silent else ""
-    report = told.report
-    if told.status != outcome.status:
+    report = result.report
+    if result.status != outcome.status:
         return f"{outcome.status} was expected, but the report says: {report}"
     return "; ".join(
         filter(

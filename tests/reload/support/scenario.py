@@ -1,6 +1,6 @@
-"""What a scenario file says: a program, what holds on to it, its edits, and what must be true after each.
+"""Parse scenario files: a program, what holds its objects, its edits, and the expected result of each.
 
-The format is text in sections, so that a scenario reads from top to bottom as it happens:
+The format is text in sections, which are read from top to bottom:
 
     One sentence: what must be true.
     needs: fastapi                  (optional lines; all are listed at `Scenario`)
@@ -31,16 +31,16 @@ __all__ = ["Act", "Outcome", "Scenario", "ScenarioError", "Snippet", "Step", "fi
 
 STATUSES = ("reloaded", "unchanged", "failed", "restartRequired")
 ACTS = {"edit": 1, "replace": 1, "delete": 1, "rename": 2, "run": 0}
-"""Each kind of edit → how many paths it names."""
+"""Kind of edit → its number of paths."""
 
 
 class ScenarioError(ValueError):
-    """A scenario file can't be understood; the message names the file and line."""
+    """A scenario file is invalid; the message names the file and line."""
 
 
 @dataclass(frozen=True)
 class Snippet:
-    """Python out of a scenario, with the line it begins at, so that a traceback leads to it."""
+    """Python code in a scenario, with its first line, so that tracebacks point to it."""
 
     source: str = ""
     line: int = 1
@@ -48,7 +48,7 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Act:
-    """One thing done to the files."""
+    """One operation on the files."""
 
     kind: str
     paths: tuple[str, ...]
@@ -58,12 +58,12 @@ class Act:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One right way for a step to end.
+    """One acceptable outcome of a step.
 
     Attributes:
-        status: what the report says.
-        changed: `module: name, name` → what that module's report must list, exactly.
-        error: the exception's type and place, ``SyntaxError app.py:3``; the place may be left out.
+        status: of the report.
+        changed: `module: name, name` → what the exact names in that module's report.
+        error: the exception's type and location, ``SyntaxError app.py:3``; the location is optional.
         reason: a pattern that some module's reason must contain.
         notes: ``stillRunning app.py:3`` for each note that the report must have, and no other; the place may be left
             out.
@@ -80,7 +80,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Step:
-    """Edits that come as one batch, and how that may end."""
+    """Edits in one batch, and the acceptable outcomes."""
 
     acts: tuple[Act, ...]
     outcomes: tuple[Outcome, ...]
@@ -115,7 +115,7 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """Its area and file name: what the tests and tables call it."""
+        """Its area and file name, which identify it in tests and tables."""
         return "/".join(Path(self.path).with_suffix("").parts[-2:])
 
     @property
@@ -124,7 +124,7 @@ class Scenario:
 
 
 def files(folder: Path) -> list[Path]:
-    """All scenario files below a folder, in order."""
+    """Return all scenario files below a folder, in order."""
     return sorted(folder.glob("*/*.scenario"))
 
 
@@ -145,7 +145,7 @@ class Section:
 
 
 def parse(text: str, path: str) -> Scenario:
-    """Make a scenario of a file's text.
+    """Parse the text of a scenario file.
 
     Raises:
         ScenarioError: it is not one.

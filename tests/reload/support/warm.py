@@ -1,4 +1,4 @@
-"""Plays each scenario in a process of its own, forked from one that has the slow imports behind it."""
+"""Play each scenario in its own process, forked from one that has finished the slow imports."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.reload.support.scenario import read
 __all__ = ["ENGINES", "Warm"]
 
 DEADLINE = 60.0
-"""Seconds for one scenario; far more than any takes."""
+"""The time limit for one scenario, in seconds; far more than any needs."""
 OURS = "tests.reload.support.engines"
 ENGINES = {"reloadls": f"{OURS}:Reloadls", "nobody": f"{OURS}:Nobody", "naive": f"{OURS}:Naive"}
-"""Name → where the class is; a name that isn't here is such a place itself."""
+"""Name → `module:class`; other names are used as they are."""
 REPOSITORY = Path(__file__).parents[3]
 
 
 class Warm:
-    """The process that forks, seen from the tests."""
+    """The connection from the tests to the forking process."""
 
     def __init__(self, preload: Sequence[str], python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
@@ -48,7 +48,7 @@ class Warm:
         return self._ask({"path": path, "engine": engine})
 
     def start_afresh(self, path: str, step: int) -> Verdict:
-        """Check a step in a program that starts with the files as they are then."""
+        """Check a step in a program that starts from the files of that step."""
         return self._ask({"path": path, "step": step})
 
     def _ask(self, request: dict[str, Any]) -> Verdict:
@@ -76,7 +76,7 @@ def serve(preload: Sequence[str]) -> None:
     for name in preload:
         importlib.import_module(name)
     gc.collect()
-    gc.freeze()  # what is shared with the children stays shared
+    gc.freeze()  # keeps memory shared with the children
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -85,51 +85,51 @@ def serve(preload: Sequence[str]) -> None:
 
 
 def forked(request: dict[str, Any]) -> Verdict:
-    """Play in a child process, within the deadline."""
+    """Play in a child process, within the time limit."""
     folder = os.path.realpath(tempfile.mkdtemp(prefix="reloadls-scenario-"))
-    told, tell = os.pipe()
+    reader, writer = os.pipe()
     try:
         child = os.fork()
         if child == 0:
-            os.close(told)
-            in_child(request, folder, tell)
-        os.close(tell)
-        verdict = heard(told, child)
+            os.close(reader)
+            in_child(request, folder, writer)
+        os.close(writer)
+        verdict = read_verdict(reader, child)
         os.waitpid(child, 0)
         return verdict
     finally:
-        os.close(told)
+        os.close(reader)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def heard(told: int, child: int) -> Verdict:
+def read_verdict(reader: int, child: int) -> Verdict:
     content = b""
     while True:
-        if not select.select([told], [], [], DEADLINE)[0]:
+        if not select.select([reader], [], [], DEADLINE)[0]:
             os.kill(child, signal.SIGKILL)
             return Verdict(f"it did not end within {DEADLINE:.0f} s")
-        piece = os.read(told, 65536)
+        piece = os.read(reader, 65536)
         if not piece:
             return Verdict(**json.loads(content)) if content else Verdict("the process died")
         content += piece
 
 
-def in_child(request: dict[str, Any], folder: str, tell: int) -> None:
-    """Play, say how it went, and end at once, whatever threads there are."""
+def in_child(request: dict[str, Any], folder: str, writer: int) -> None:
+    """Play, write the verdict, and end at once, even if other threads run."""
     output = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(output, number)
     try:
-        verdict = played(request, folder)
+        verdict = run_request(request, folder)
     except BaseException:
         verdict = Verdict("the scenario itself: " + traceback.format_exc())
     content = json.dumps(vars(verdict)).encode()
     while content:
-        content = content[os.write(tell, content) :]
+        content = content[os.write(writer, content) :]
     os._exit(0)
 
 
-def played(request: dict[str, Any], folder: str) -> Verdict:
+def run_request(request: dict[str, Any], folder: str) -> Verdict:
     scenario = read(Path(request["path"]))
     if "step" in request:
         return start_afresh(scenario, request["step"], folder)
