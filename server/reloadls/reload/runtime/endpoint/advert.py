@@ -24,7 +24,7 @@ from reloadls._version import __version__
 from .folder import socket_folder, targets_folder
 from .program_info import ProgramInfo
 
-__all__ = ["Advert", "files_of", "listen", "runs", "sweep"]
+__all__ = ["PublishedAdvert", "files_of", "listen", "runs", "sweep"]
 
 _LOCK_S: Final = 0.2
 """How long to wait, in seconds, for another process that is starting or ending in the folder."""
@@ -35,7 +35,7 @@ _BACKLOG: Final = 128
 _FILE = re.compile(r"([0-9]{1,10})(-[0-9a-f]{8})?\.(json|sock)")
 
 
-class Advert:
+class PublishedAdvert:
     """The listening socket and its file. `close` removes both; in a forked child it only closes the descriptor.
 
     Attributes:
@@ -61,7 +61,7 @@ class Advert:
                     os.unlink(path)
 
 
-def listen(info: ProgramInfo) -> Advert:
+def listen(info: ProgramInfo) -> PublishedAdvert:
     """Listen on a local socket and write the advert file.
 
     Args:
@@ -89,12 +89,12 @@ def listen(info: ProgramInfo) -> Advert:
         try:
             _write(file, {**_about(info), "id": name, "pid": os.getpid(), "socket": path})
         except BaseException:
-            Advert(name, listener, path, file).close()
+            PublishedAdvert(name, listener, path, file).close()
             raise
-    return Advert(name, listener, path, file)
+    return PublishedAdvert(name, listener, path, file)
 
 
-def sweep(advert: Advert) -> None:
+def sweep(advert: PublishedAdvert) -> None:
     """Remove files next to ours that ended processes left, for example after `os._exit` in a forked child."""
     folders = dict.fromkeys((os.path.dirname(advert.file), os.path.dirname(advert.path)))
     with contextlib.suppress(OSError), _locked(*folders) as locked:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport
-from reloadls.reload.runtime.endpoint.advert import Advert, listen, sweep
+from reloadls.reload.runtime.endpoint.advert import PublishedAdvert, listen, sweep
 from reloadls.reload.runtime.endpoint.encode import report_to_wire
 from reloadls.reload.runtime.endpoint.folder import UnsafeFolder
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
@@ -140,7 +140,7 @@ class Updater:
         self._own_watcher = SourceWatcher(info.roots, pacing, self._on_changes, self._on_status, since=since)
         self._watcher: SourceWatcher | Follower = self._own_watcher
         self._watching = asyncio.Event()
-        self._advert: Advert | None = None
+        self._advert: PublishedAdvert | None = None
         self._server: LocalServer | None = None
 
     async def run(self, on_ready: Callable[[], None]) -> None:
