@@ -1,4 +1,6 @@
-"""git's files of settings: where they are, and what is in one. https://git-scm.com/docs/git-config
+"""git's files of settings: where they are, and what is in one.
+
+https://git-scm.com/docs/git-config
 
 Settings that are included under a condition (``includeIf``) are not read.
 """
