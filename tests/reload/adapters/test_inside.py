@@ -499,6 +499,115 @@ class Mark:
 )
 
 
+APSCHEDULER = Case(
+    "APScheduler",
+    ("apscheduler>=3,<4",),
+    {
+        "app.py": """\
+from apscheduler.schedulers.background import BackgroundScheduler
+
+scheduler = BackgroundScheduler()
+
+
+def tick():
+    return 1
+
+
+scheduler.add_job(tick, "interval", hours=1, id="tick")
+
+
+@scheduler.scheduled_job("interval", hours=1, id="tock")
+def tock():
+    return 2
+
+
+def hold():
+    if not scheduler.running:
+        scheduler.start(paused=True)
+    return scheduler
+
+
+def describe(held):
+    return sorted((each.id, str(each.trigger), each.func()) for each in held.get_jobs())
+""",
+    },
+    (
+        (("app.py", "return 1", "return 3"), "live"),
+        (("app.py", 'hours=1, id="tick"', 'hours=2, id="tick"'), "live"),
+        (("app.py", 'hours=1, id="tock"', 'minutes=3, id="tock"'), "live"),
+        (("app.py", "return 2", "return 4"), "live"),
+        (("app.py", 'hours=2, id="tick"', "hours=1 / 0"), "failed: ZeroDivisionError"),
+        (("app.py", 'scheduler.add_job(tick, "interval", hours=1 / 0)\n', ""), "live"),
+    ),
+)
+
+STRAWBERRY = Case(
+    "strawberry",
+    ("strawberry-graphql>=0.200",),
+    {
+        "app.py": """\
+import strawberry
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "one"
+
+
+schema = strawberry.Schema(Query)
+
+
+def hold():
+    return schema
+
+
+def describe(held):
+    return held.execute_sync("{ hello }").data, str(held)
+""",
+    },
+    (
+        (("app.py", '"one"', '"two"'), "live"),
+        (("app.py", "class Query:\n", "class Query:\n    number: int = 5\n\n"), "live"),
+        (("app.py", "    number: int = 5\n\n", ""), "live"),
+        (("app.py", "strawberry.Schema(Query)", "strawberry.Schema(Query, 1 / 0)"), "failed: ZeroDivisionError"),
+    ),
+)
+
+GRAPHENE = Case(
+    "graphene",
+    ("graphene>=3",),
+    {
+        "app.py": """\
+import graphene
+
+
+class Query(graphene.ObjectType):
+    hello = graphene.String()
+
+    def resolve_hello(root, info):
+        return "one"
+
+
+schema = graphene.Schema(query=Query)
+
+
+def hold():
+    return schema
+
+
+def describe(held):
+    return held.execute("{ hello }").data, str(held)
+""",
+    },
+    (
+        (("app.py", '"one"', '"two"'), "live"),
+        (("app.py", "    hello =", "    more = graphene.Int()\n    hello ="), "live"),
+        (("app.py", "    more = graphene.Int()\n", ""), "live"),
+    ),
+)
+
 IMPORTS = Case(
     "imports of tasks and models",
     ("celery>=5", "sqlalchemy>=2"),
@@ -542,7 +651,21 @@ class Item(Base):
         (("app.py", "from jobs import Item\n", ""), "live"),
     ),
 )
-CASES = (MARSHMALLOW, CATTRS, MSGSPEC, BLINKER, PLUGGY, TEXTUAL, DISCORD, FLASK, DJANGO, IMPORTS)
+CASES = (
+    MARSHMALLOW,
+    CATTRS,
+    MSGSPEC,
+    BLINKER,
+    PLUGGY,
+    TEXTUAL,
+    DISCORD,
+    FLASK,
+    DJANGO,
+    IMPORTS,
+    APSCHEDULER,
+    STRAWBERRY,
+    GRAPHENE,
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

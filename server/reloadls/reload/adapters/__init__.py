@@ -7,6 +7,7 @@ from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
 
+from .apscheduler import ApschedulerAdapter
 from .blinker import BlinkerAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
@@ -27,6 +28,7 @@ from .web.dash import DashAdapter
 from .web.django import django_adapters
 from .web.fastapi import FastapiAdapter
 from .web.flask import FlaskAdapter
+from .web.graphql import GrapheneAdapter, StrawberryAdapter
 from .web.starlette import StarletteAdapter
 
 __all__ = ["Adapter", "adapters"]
@@ -62,6 +64,9 @@ def adapters() -> Iterable[Adapter]:
         BlinkerAdapter(),
         PluggyAdapter(),
         TextualAdapter(),
+        ApschedulerAdapter(),
+        StrawberryAdapter(),
+        GrapheneAdapter(),
         DiscordAdapter(),
         *django_adapters(),
     )
