@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Mutates modules with cosmic-ray, runs the tests of their area on each mutant, and prints the mutants that survive.
 
-    .venvs/mutants/bin/python .ci/mutants.py [--sample N] [--seed S] [PATH...]
+    .venvs/mutants/bin/python .ci/mutants.py [--sample N] [--seed S] [--near] [PATH...]
 
 Without paths it takes N mutants of watch/, protocol/ and service/ at random. A path is a module or a folder; all of its
-mutants are taken unless --sample is given. The tests that name the module run first, then all of the area. Everything
+mutants are taken unless --sample is given. The tests that import the module run first, then all of the area;
+with --near only those that import it. Everything
 happens in a copy of the tracked files.
 """
 
@@ -40,13 +41,15 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--near", action="store_true")
     options = parser.parse_args()
     sample = options.sample or (None if options.paths else 100)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tree"
         copy_tracked(copy)
         sessions = [
-            Session(copy, module) for module in modules(copy, options.paths or [PACKAGE / area for area in AREAS])
+            Session(copy, module, near=options.near)
+            for module in modules(copy, options.paths or [PACKAGE / area for area in AREAS])
         ]
         choose(sessions, sample, options.seed)
         survivors = killed = 0
@@ -64,15 +67,16 @@ def main() -> int:
 class Session:
     """One module's mutants."""
 
-    def __init__(self, copy: Path, module: Path) -> None:
+    def __init__(self, copy: Path, module: Path, *, near: bool) -> None:
         self.module = module
         self._copy = copy
         stem = str(module).replace("/", "-")
         self._config = copy.parent / f"{stem}.toml"
         self._database = copy.parent / f"{stem}.sqlite"
+        command = json.dumps(test_command(copy, module, near=near))
         self._config.write_text(
             f"[cosmic-ray]\nmodule-path = {json.dumps(str(module))}\ntimeout = {TIMEOUT_S}\nexcluded-modules = []\n"
-            f"test-command = {json.dumps(test_command(copy, module))}\n[cosmic-ray.distributor]\nname = 'local'\n"
+            f"test-command = {command}\n[cosmic-ray.distributor]\nname = 'local'\n"
         )
         self._cosmic_ray("init", self._config, self._database)
         with self._open() as database:
@@ -131,15 +135,16 @@ def modules(copy: Path, paths: Iterable[Path]) -> Iterator[Path]:
         yield from (one.relative_to(copy) for one in found if one.name != "__init__.py")
 
 
-def test_command(copy: Path, module: Path) -> str:
-    """The tests that name the module, then all of its area."""
+def test_command(copy: Path, module: Path, *, near: bool) -> str:
+    """The tests that import the module, then all of its area unless `near`."""
     area = Path("tests") / module.relative_to(PACKAGE).parts[0]
     dotted = ".".join(module.relative_to("server").with_suffix("").parts)
     tests = sorted((copy / "tests").rglob("test_*.py"))
-    near = [str(path.relative_to(copy)) for path in tests if dotted in path.read_text()]
+    tests_of_it = [str(path.relative_to(copy)) for path in tests if dotted in path.read_text()]
     pytest = [str(TOP / ".venv/bin/python"), "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not alone"]
-    runs = [[*pytest, *near]] if near else []
-    runs.append([*pytest, "-n", "2", str(area)])
+    runs = [[*pytest, *tests_of_it]] if tests_of_it else []
+    if not (near and runs):
+        runs.append([*pytest, "-n", "2", str(area)])
     return shlex.join(["sh", "-c", " && ".join(map(shlex.join, runs))])
 
 

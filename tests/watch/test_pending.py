@@ -33,13 +33,13 @@ def test_a_suspicion_is_looked_into_once() -> None:
 
 def test_after_a_long_look_the_next_suspicion_waits_but_its_hints_do_not() -> None:
     pending = PendingHints()
-    pending.looked_at_everything(10.0, 11.0)
+    pending.looked_at_everything(10.0, 12.0)
     pending.note(Hints(("a",), suspect=True))
-    look = pending.take(11.5)
+    look = pending.take(12.5)
     assert (look.paths, look.everything) == (("a",), False)
-    assert pending.suspicion_due == 15.0
-    assert not pending.take(14.9).everything
-    assert pending.take(15.0).everything
+    assert pending.suspicion_due == 20.0
+    assert not pending.take(19.9).everything
+    assert pending.take(20.0).everything
 
 
 def test_who_asks_need_not_wait() -> None:
