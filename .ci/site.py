@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 _TOP = Path(__file__).parents[1]
 _PACKAGES = {
     "reloadls": "Watching files.",
+    "reloadls.pool": "Hosting many live [sessions](pool.md).",
     "reloadls.reload": "For programs that run under `reloadls run`, or reload themselves.",
     "reloadls.protocol": "For clients in Python, with pygls: the messages of the [protocol](protocol.md).",
 }

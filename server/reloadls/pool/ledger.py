@@ -1,0 +1,82 @@
+"""Which sessions a pool has and had, and what is published about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from .events import EventKind, Events, EventStream, PoolEvent
+from .sessions.life import Life
+from .status import PoolState, PoolStatus, SessionStatus
+
+if TYPE_CHECKING:
+    from .admission import Admission
+    from .clock import Clock
+    from .sessions.life import Outcome
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The live sessions, the counts of those that have ended, and the events.
+
+    Args:
+        clock: what dates events.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.lives: dict[str, Life] = {}
+        self.drain_reason: str | None = None
+        self._clock = clock
+        self._events = Events()
+        self._outcomes: Counter[Outcome] = Counter()
+        self._last_error: str | None = None
+
+    def begin(self, id: str) -> Life:
+        """Add a session."""
+        life = Life(id, began=self._clock.monotonic(), started_at=self._clock.time())
+        self.lives[id] = life
+        return life
+
+    def end(self, life: Life) -> Outcome:
+        """Remove a session, and count how it ended."""
+        assert life.outcome is not None
+        del self.lives[life.id]
+        self._outcomes[life.outcome] += 1
+        error = ""
+        if life.error is not None:
+            error = f"{type(life.error).__name__}: {life.error}"
+            self._last_error = f"{life.id}: {error}"
+        self.send("ended", error, session=life.id, outcome=life.outcome)
+        return life.outcome
+
+    def status(self, state: PoolState, admission: Admission, consecutive_failures: int) -> PoolStatus:
+        """How all is."""
+        lives, now = list(self.lives.values()), self._clock.monotonic()
+        return PoolStatus(
+            state=state,
+            max_sessions=admission.places,
+            starting=sum(life.state == "starting" for life in lives),
+            running=sum(life.state == "running" for life in lives),
+            reserved=admission.taken - len(lives),
+            waiting=admission.waiting,
+            succeeded=self._outcomes["success"],
+            failed=self._outcomes["failed"],
+            cancelled=self._outcomes["cancelled"],
+            consecutive_failures=consecutive_failures,
+            last_error=self._last_error,
+            drain_reason=self.drain_reason,
+            sessions=tuple(SessionStatus(id=life.id, state=life.state, age_s=now - life.began) for life in lives),
+        )
+
+    def send(self, kind: EventKind, message: str = "", **about: Any) -> None:
+        """Publish an event."""
+        self._events.send(PoolEvent(kind=kind, at=self._clock.time(), message=message, **about))
+
+    def subscribe(self) -> EventStream:
+        """The events from now on."""
+        return self._events.subscribe()
+
+    def close(self) -> None:
+        """End all streams of events."""
+        self._events.close()

@@ -1,0 +1,111 @@
+"""What a pool may be given, and what is refused with which message."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .sessions.namespace import Shared
+    from .sessions.session import Session
+
+__all__ = ["Callback", "Entrypoint", "PoolOptions", "Setup", "checked_id", "checked_seconds", "is_async"]
+
+Entrypoint = Callable[["Session"], Awaitable[object]]
+Setup = Callable[["Shared"], object]
+Callback = Callable[["Session"], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
+    """The options of one pool, checked.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range.
+    """
+
+    entrypoint: Entrypoint
+    max_sessions: int
+    setup: Setup | None
+    on_end: Callback | None
+    setup_timeout_s: float
+    end_timeout_s: float
+    close_timeout_s: float
+    failure_limit: int
+    on_failure_limit: Callable[[int], object] | None
+    memory_warn_mb: float
+    memory_limit_mb: float
+
+    def __post_init__(self) -> None:
+        if not is_async(self.entrypoint):
+            raise TypeError(f"entrypoint {self.entrypoint!r}: must be a coroutine function; define it with `async def`")
+        for name in ("setup", "on_end", "on_failure_limit"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise TypeError(f"{name} {value!r}: must be a function or None")
+        for name in ("max_sessions", "failure_limit"):
+            _check_count(name, getattr(self, name))
+        for name in ("setup_timeout_s", "end_timeout_s", "close_timeout_s"):
+            if checked_seconds(name, getattr(self, name)) <= 0:
+                raise ValueError(f"{name} {getattr(self, name)!r}: must be above 0 seconds")
+        for name in ("memory_warn_mb", "memory_limit_mb"):
+            _check_megabytes(name, getattr(self, name))
+        if 0 < self.memory_limit_mb < self.memory_warn_mb:
+            raise ValueError(
+                f"memory_warn_mb {self.memory_warn_mb!r}: must not be above memory_limit_mb ({self.memory_limit_mb!r})"
+            )
+
+
+def is_async(function: object) -> bool:
+    """Whether calling it gives a coroutine: `async def`, a partial of one, or an object with an async `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    return not inspect.isclass(function) and inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def checked_id(id: str) -> str:
+    """The id of a session, if it can be one.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is empty.
+    """
+    if not isinstance(id, str):
+        raise TypeError(f"id {id!r}: must be a string")
+    if not id:
+        raise ValueError("id '': must not be empty")
+    return id
+
+
+def checked_seconds(name: str, value: float) -> float:
+    """A time in seconds, if it can be one.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative, infinite or not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} {value!r}: must be a number of seconds")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} {value!r}: must be a finite number of seconds, at least 0")
+    return value
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} {value!r}: must be an integer")
+    if value < 1:
+        raise ValueError(f"{name} {value!r}: must be at least 1")
+
+
+def _check_megabytes(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} {value!r}: must be a number of megabytes")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} {value!r}: must be a finite number of megabytes; 0 turns it off")

@@ -1,0 +1,395 @@
+"""`SessionPool`: the front door. It admits sessions, and is started, drained and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from reloadls.base.event import Event
+
+from .admission import Admission
+from .clock import Clock, SystemClock, all_done
+from .errors import DuplicateSession, PoolDraining, PoolError, PoolNotRunning
+from .events import EventStream
+from .ledger import Ledger
+from .options import Callback, Entrypoint, PoolOptions, Setup, checked_id, checked_seconds
+from .reservation import Reservation
+from .sessions.hosting import Host
+from .sessions.session import CURRENT, Session, SessionHandle, current_session
+from .sessions.setup import set_up
+from .signals import on_sigterm
+from .status import PoolState, PoolStatus
+from .supervision.supervisor import Supervisor
+from .supervision.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from .sessions.life import Life
+    from .sessions.namespace import Shared
+
+__all__ = ["SessionPool"]
+
+_log = logging.getLogger(__name__)
+
+
+class SessionPool:
+    """Hosts many live sessions in this process, and never more than it has places for.
+
+    A pool is used on one event loop, and once: `start`, then `close`; or `async with`.
+
+    Args:
+        entrypoint: a coroutine function, called with a `Session` for each launch.
+        max_sessions: how many places there are.
+        setup: called once, before the first session, with a namespace that all sessions see as `session.shared`. A
+            plain function runs on a thread, so that its timeout holds.
+        on_end: called with each session at its end, however it ended. A plain function runs on a thread.
+        setup_timeout_s: how long `setup` may take, in seconds.
+        end_timeout_s: how long `on_end` may take, and how long tasks that a session left behind may take to end.
+        close_timeout_s: how long `close` waits for cancelled sessions before it abandons them.
+        failure_limit: how many failures in a row are too many.
+        on_failure_limit: called on the event loop, with their number, once they are; a success re-arms it.
+        memory_warn_mb: logs a warning when the process crosses this size; 0 does not.
+        memory_limit_mb: drains the pool when the process crosses this size; 0 does not.
+        clock: what measures time; tests pass their own.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option is out of range.
+    """
+
+    def __init__(
+        self,
+        entrypoint: Entrypoint,
+        *,
+        max_sessions: int = 50,
+        setup: Setup | None = None,
+        on_end: Callback | None = None,
+        setup_timeout_s: float = 10,
+        end_timeout_s: float = 10,
+        close_timeout_s: float = 60,
+        failure_limit: int = 5,
+        on_failure_limit: Callable[[int], object] | None = None,
+        memory_warn_mb: float = 0,
+        memory_limit_mb: float = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._options = PoolOptions(
+            entrypoint=entrypoint,
+            max_sessions=max_sessions,
+            setup=setup,
+            on_end=on_end,
+            setup_timeout_s=setup_timeout_s,
+            end_timeout_s=end_timeout_s,
+            close_timeout_s=close_timeout_s,
+            failure_limit=failure_limit,
+            on_failure_limit=on_failure_limit,
+            memory_warn_mb=memory_warn_mb,
+            memory_limit_mb=memory_limit_mb,
+        )
+        self._clock = SystemClock() if clock is None else clock
+        self._state: PoolState = "new"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._admission = Admission(max_sessions, self._clock)
+        self._ledger = Ledger(self._clock)
+        self._leaving = Event()
+        """Set once the pool drains or closes."""
+        self._supervisor = Supervisor(self._options, self._clock, self._ledger.send, self._drain_because)
+        self._starting: asyncio.Task[None] | None = None
+        self._starters = 0
+        self._closing: asyncio.Task[None] | None = None
+        self._host: Host
+        self._shared: Shared
+        self._watchdog: Watchdog
+
+    # -- sessions
+
+    async def launch(self, id: str, data: Any = None, *, wait_s: float = 0) -> SessionHandle:
+        """Start a session.
+
+        Args:
+            id: unique among the live sessions.
+            data: what the session finds as `session.data`.
+            wait_s: how long to wait for a place, in seconds. Those who wait are served in order.
+
+        Raises:
+            PoolFull: all places are taken, and stayed so for `wait_s`.
+            DuplicateSession: a live session has this id.
+            PoolDraining: the pool drains.
+            PoolNotRunning: the pool was not started, or is closed.
+            PoolError: called on another event loop or thread than the pool's.
+        """
+        self._check_new(checked_id(id))
+        checked_seconds("wait_s", wait_s)
+        await self._admission.take(wait_s)
+        try:
+            return self._begin(id, data)
+        except BaseException:
+            self._admission.give_back()
+            raise
+
+    def reserve(self, *, wait_s: float = 0) -> Reservation:
+        """Hold a place, for `async with`; `await reservation.launch(id, data)` starts a session in it.
+
+        Args:
+            wait_s: how long to wait for a place, in seconds.
+
+        Raises:
+            PoolError: as `launch`, at the begin of the `async with`.
+        """
+        checked_seconds("wait_s", wait_s)
+
+        async def take() -> None:
+            self._check_admits()
+            await self._admission.take(wait_s)
+
+        return Reservation(take, self._admission.give_back, self._begin)
+
+    def current(self) -> Session | None:
+        """The session of the running task, and of those that it started; None outside of this pool's sessions."""
+        session = current_session()
+        return session if session is not None and self._ledger.lives.get(session.id) is session._life else None
+
+    # -- the pool's life
+
+    async def start(self) -> None:
+        """Run `setup`, and admit sessions from now on. Callers at the same time wait for the same start.
+
+        Raises:
+            SetupFailed: `setup` raised or took too long; its cause is `__cause__`. The pool can be started again.
+            PoolNotRunning: the pool is closed.
+        """
+        if self._state in ("closing", "closed"):
+            raise PoolNotRunning(f"the pool is {self._state} and can't be started again; make a new one")
+        if self._starting is None:
+            self._loop = asyncio.get_running_loop()
+            self._starting = self._loop.create_task(self._start(), name="reloadls-pool-start")
+        self._check_loop()
+        starting = self._starting
+        self._starters += 1
+        try:
+            await all_done(self._clock, [starting], None)
+        except asyncio.CancelledError:
+            if self._starters == 1:  # nobody else wants it
+                starting.cancel()
+            raise
+        finally:
+            self._starters -= 1
+        if starting.cancelled():
+            raise PoolNotRunning("the pool was closed while it was starting")
+        starting.result()
+
+    async def _start(self) -> None:
+        self._state = "starting"
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, None)
+        try:
+            self._shared = await set_up(self._options, self._clock, context)
+        except BaseException:
+            if self._state == "starting":
+                self._state, self._starting, self._loop = "new", None, None
+            raise
+        self._host = Host(self._options, self._clock, context, self._on_ended)
+        self._watchdog = Watchdog(asyncio.get_running_loop(), self._on_blocked)
+        self._state = "running"
+        self._supervisor.start()
+
+    def begin_drain(self) -> None:
+        """Admit no sessions from now on, and let those that run end by themselves. A pool that is starting is closed.
+
+        Raises:
+            PoolNotRunning: the pool was not started.
+        """
+        self._check_loop()
+        if self._state == "starting":
+            self._begin_close()
+        elif self._state == "running":
+            self._state = "draining"
+            self._admission.refuse_all(lambda: PoolDraining("the pool is draining"))
+            self._ledger.send("draining", self._ledger.drain_reason or "")
+            self._leaving.set()
+
+    async def drain(self, timeout_s: float | None = None) -> bool:
+        """Begin to drain, and wait until all sessions have ended. A session that calls this does not wait for itself.
+
+        Args:
+            timeout_s: how long to wait, in seconds; None waits without a limit.
+
+        Returns:
+            Whether all have ended. The pool drains on where they have not.
+        """
+        if timeout_s is not None:
+            checked_seconds("timeout_s", timeout_s)
+        self.begin_drain()
+        own = self.current()
+        lives = [life for life in self._ledger.lives.values() if own is None or life is not own._life]
+        return await all_done(self._clock, [life.ended for life in lives], timeout_s)
+
+    async def close(self) -> None:
+        """Cancel all sessions, and wait for their ends, for `close_timeout_s` at most.
+
+        A session that ignores its cancellation is abandoned then: it is logged, and counts as ended.
+        """
+        if self._state == "new" and self._starting is None:
+            self._state = "closed"
+            self._ledger.close()
+            return
+        self._check_loop()
+        await all_done(self._clock, [self._begin_close()], None)
+
+    def _begin_close(self) -> asyncio.Task[None]:
+        if self._closing is None:
+            assert self._loop is not None
+            loop, context = self._loop, contextvars.Context()
+            self._closing = loop.create_task(self._close(), name="reloadls-pool-close", context=context)
+        return self._closing
+
+    async def _close(self) -> None:
+        started = self._state in ("running", "draining")
+        self._state = "closing"
+        self._leaving.set()
+        self._admission.refuse_all(lambda: PoolNotRunning("the pool is closing"))
+        if started:
+            await self._end_sessions()
+        elif self._starting is not None:
+            self._starting.cancel()
+            await all_done(self._clock, [self._starting], None)
+        await self._supervisor.stop()
+        self._state = "closed"
+        self._ledger.send("closed")
+        self._ledger.close()
+
+    async def _end_sessions(self) -> None:
+        lives = list(self._ledger.lives.values())
+        for life in lives:
+            life.cancel()
+        if not await all_done(self._clock, [life.ended for life in lives], self._options.close_timeout_s):
+            await self._host.abandon([life for life in lives if life.state != "ended"])
+        self._host.stop()
+        self._watchdog.stop()
+
+    async def run(self, *, drain_timeout_s: float | None = None) -> bool:
+        """Start the pool, and host sessions until it drains: SIGTERM drains it, a second one closes it.
+
+        Args:
+            drain_timeout_s: how long sessions may take to end after that, in seconds; None sets no limit.
+
+        Returns:
+            Whether all sessions ended by themselves.
+        """
+        if drain_timeout_s is not None:
+            checked_seconds("drain_timeout_s", drain_timeout_s)
+        with on_sigterm(self._on_first_signal, self._on_later_signal):
+            try:
+                await self.start()
+                await self._leaving.wait()
+                ended = self._state == "draining" and await self.drain(drain_timeout_s)
+                return ended and self._closing is None
+            except PoolNotRunning:
+                if self._closing is None:
+                    raise
+                return False  # SIGTERM came while the pool was starting
+            finally:
+                await self.close()
+
+    def _on_first_signal(self) -> None:
+        _log.info("SIGTERM: the pool drains")
+        if self._loop is not None:
+            self.begin_drain()
+
+    def _on_later_signal(self) -> None:
+        _log.info("SIGTERM again: the pool closes")
+        if self._loop is not None:
+            self._begin_close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # -- what others see
+
+    @property
+    def active(self) -> int:
+        """How many sessions are live."""
+        return len(self._ledger.lives)
+
+    @property
+    def load(self) -> float:
+        """The part of the places that is taken by sessions and reservations, from 0 to 1."""
+        return self._admission.taken / self._admission.places
+
+    @property
+    def status(self) -> PoolStatus:
+        """How the pool and its live sessions are."""
+        return self._ledger.status(self._state, self._admission, self._supervisor.consecutive_failures)
+
+    def events(self) -> EventStream:
+        """What happens from now on, for `async for`. The stream ends when the pool is closed."""
+        return self._ledger.subscribe()
+
+    # -- inside
+
+    def _begin(self, id: str, data: Any) -> SessionHandle:
+        """Start a session in a place that is taken."""
+        self._check_new(checked_id(id))
+        life = self._ledger.begin(id)
+        self._host.launch(life, data, self._shared)
+        self._watchdog.watch(True)
+        self._ledger.send("launched", session=id)
+        return SessionHandle(life)
+
+    def _on_ended(self, life: Life) -> None:
+        outcome = self._ledger.end(life)
+        self._admission.give_back()
+        if self._state == "running":
+            self._supervisor.note(outcome)
+        self._watchdog.watch(bool(self._ledger.lives))
+
+    def _on_blocked(self, task: asyncio.Task[Any], seconds: float, stack: str) -> None:
+        """On the watchdog's thread."""
+        session = self._host.owners.owner(task)
+        if session is None:
+            return
+        text = f"has held the event loop for {seconds * 1000:.0f} ms"
+        _log.warning("session %r %s:\n%s", session.id, text, stack)
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(lambda: self._ledger.send("blocked", f"{text}:\n{stack}", session=session.id))
+
+    def _drain_because(self, reason: str) -> None:
+        if self._state == "running":
+            self._ledger.drain_reason = reason
+            self.begin_drain()
+
+    def _check_new(self, id: str) -> None:
+        self._check_admits()
+        if id in self._ledger.lives:
+            raise DuplicateSession(f"a live session has the id {id!r}")
+
+    def _check_admits(self) -> None:
+        self._check_loop()
+        if self._state == "draining":
+            raise PoolDraining("the pool is draining")
+        if self._state != "running":
+            raise PoolNotRunning(f"the pool is {self._state}")
+
+    def _check_loop(self) -> None:
+        if self._loop is None:
+            raise PoolNotRunning("the pool is new; call `await pool.start()` or use `async with pool`")
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is not self._loop:
+            raise PoolError(
+                "called outside of the pool's event loop; from another thread use "
+                "`asyncio.run_coroutine_threadsafe(..., loop)`"
+            )

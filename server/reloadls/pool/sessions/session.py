@@ -1,0 +1,105 @@
+"""One session as its entrypoint sees it, and as the one who launched it does."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .life import Life, Outcome, SessionState
+    from .namespace import Shared
+
+__all__ = ["CURRENT", "Session", "SessionHandle", "current_session"]
+
+
+class Session:
+    """One live conversation, call or connection. The entrypoint is called with it.
+
+    Attributes:
+        id: the id that it was launched with.
+        data: what it was launched with.
+        shared: what `setup` has prepared, the same for all sessions of this process.
+    """
+
+    __slots__ = ("__weakref__", "_life", "data", "id", "shared")
+
+    def __init__(self, life: Life, data: Any, shared: Shared) -> None:
+        self.id: Final = life.id
+        self.data = data
+        self.shared = shared
+        self._life = life
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the entrypoint ended, for `on_end`; None while it runs."""
+        return self._life.outcome
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the entrypoint raised, for `on_end`; None if it was not a failure."""
+        return self._life.error
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id!r} {self._life.state}>"
+
+
+class SessionHandle:
+    """One session as the one who launched it sees it."""
+
+    __slots__ = ("_life",)
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    @property
+    def id(self) -> str:
+        """The id that it was launched with."""
+        return self._life.id
+
+    @property
+    def state(self) -> SessionState:
+        """`starting` until its first step, `running` until `on_end` has returned, then `ended`."""
+        return self._life.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None before that."""
+        return self._life.outcome if self._life.state == "ended" else None
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the session raised, if it failed."""
+        return self._life.error if self._life.state == "ended" else None
+
+    @property
+    def started_at(self) -> float:
+        """When it was launched, in seconds since the epoch."""
+        return self._life.started_at
+
+    def cancel(self) -> None:
+        """Ask the session to end. Returns at once; `wait` says when it has. Does nothing to one that is ending."""
+        self._life.cancel()
+
+    async def wait(self) -> Outcome:
+        """Wait for the session's end, `on_end` included.
+
+        Returns:
+            `success` if the entrypoint returned (even if it was asked to end), `failed` if it raised, else `cancelled`.
+            What it raised is `error`; it is never raised here.
+        """
+        await asyncio.shield(self._life.ended)
+        assert self._life.outcome is not None
+        return self._life.outcome
+
+    def __repr__(self) -> str:
+        return f"<SessionHandle {self.id!r} {self.outcome or self.state}>"
+
+
+CURRENT: Final[ContextVar[Session | None]] = ContextVar("reloadls_pool_session", default=None)
+"""The session of the running task."""
+
+
+def current_session() -> Session | None:
+    """The session of the running task, and of those that it started; None outside of sessions."""
+    return CURRENT.get()

@@ -1,0 +1,45 @@
+"""How a pool is, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .sessions.life import SessionState
+
+__all__ = ["PoolState", "PoolStatus", "SessionStatus"]
+
+PoolState = Literal["new", "starting", "running", "draining", "closing", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStatus:
+    """One live session."""
+
+    id: str
+    state: SessionState
+    age_s: float
+    """Since its launch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatus:
+    """A pool and its live sessions."""
+
+    state: PoolState
+    max_sessions: int
+    starting: int
+    running: int
+    reserved: int
+    """Places held by reservations."""
+    waiting: int
+    """Launches and reservations that wait for a place."""
+    succeeded: int
+    failed: int
+    cancelled: int
+    consecutive_failures: int
+    last_error: str | None
+    """Of the last session that failed: its id, and what it raised."""
+    drain_reason: str | None
+    """Why the pool drains, if it does so by itself."""
+    sessions: tuple[SessionStatus, ...]

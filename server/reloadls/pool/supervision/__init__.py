@@ -1,0 +1,1 @@
+"""What ails a pool: blocked loops, failures in a row, memory."""
