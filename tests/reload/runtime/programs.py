@@ -165,9 +165,9 @@ class Program:
         begin = len(self.running.out)
         self.running.until(lambda: line in self.running.out[begin:], f"line {line!r}")
 
-    def until_stderr(self, text: str) -> str:
-        """Wait for a line on stderr that contains `text`, and return it."""
-        self.running.until(lambda: any(text in line for line in self.running.err), f"{text!r} on stderr")
+    def until_stderr(self, text: str, *, times: int = 1) -> str:
+        """Wait for lines on stderr that contain `text`, and return the first."""
+        self.running.until(lambda: sum(text in line for line in self.running.err) >= times, f"{text!r} on stderr")
         return next(line for line in self.running.err if text in line)
 
     def write(self, **files: str) -> None:

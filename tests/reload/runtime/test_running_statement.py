@@ -153,7 +153,7 @@ def test_a_save_that_failed_on_a_missing_file_is_retried_when_it_appears(tmp_pat
 
 
 def test_a_log_in_the_folder_does_not_repeat_a_failure(tmp_path: Path) -> None:
-    write(tmp_path, app=TICKING, word="def word():\n    return 'one'\n")
+    write(tmp_path, app="import other\n" + TICKING, word="def word():\n    return 'one'\n", other="x = -1\n")
     with program(tmp_path) as running:
         running.until_output("one")
         running.connect()
@@ -164,7 +164,8 @@ def test_a_log_in_the_folder_does_not_repeat_a_failure(tmp_path: Path) -> None:
         running.until_stderr("No module named 'nowhere'")
         for number in range(5):
             log.write_text(str(number))
-            time.sleep(0.15)
+            running.write(other=f"x = {number}\n")  # in the same batch as the log, or a later one
+            running.until_stderr("other.py", times=number + 1)
         running.write(word="def word():\n    return 'two'\n")
         running.until_output("two")
         assert sum("nowhere" in line for line in running.running.err) <= 2
