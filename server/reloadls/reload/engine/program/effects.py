@@ -6,6 +6,7 @@ the interpreter are noted, with the line they were made from. What a file was op
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import _thread
 import abc
 import atexit
@@ -342,6 +343,7 @@ def _begin() -> None:
                 _replace(os, "register_at_fork", _register_at_fork)
             _replace(abc.ABCMeta, "register", _register_class)
             _replace(signal, "signal", _set_signal)
+            _replace(_signal, "signal", _set_signal)
             _replace(logging.Logger, "addHandler", _add_handler)
             _replace(threading.Thread, "start", _start_thread)
             _replace(logging.Filterer, "addFilter", _add_filter)
@@ -545,6 +547,8 @@ class _AtExit:
 def _set_signal(plain: Any) -> Any:
     def set_signal(number: Any, handler: Any) -> Any:
         before = plain(number, handler)
+        if sys._getframe(1).f_globals.get("__name__") == "signal":
+            return before  # it is noted there
 
         def back() -> None:
             if signal.getsignal(number) is handler:

@@ -10,6 +10,7 @@ from weakref import ref
 
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.analysis.statements import Facts
 from reloadls.reload.engine.objects.adopt import lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
@@ -245,6 +246,7 @@ class Commit:
             self._schedule.dispose(module, statement)
             here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
             self._rerun.clear(module, here, module.effects.get(statement.facts, ()))
+            self._shared.add_unseen(module, statement)
             self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
             self._shared.add_changed(module, [])
         for statement in plan.difference.removed:
@@ -273,22 +275,31 @@ class Commit:
         shared = self._shared
         shared.given, shared.all_given, shared.traces.taken = [], [], []
         shared.stale.clear()
+        shared.unseen.clear()
         shared.held.note(shared.notes, shared.used)
 
     def _note_what_is_left(self) -> None:
         for module, facts, left, change in self._shared.traces.left:
             if change is not None and self._does_not_matter(change):
                 continue
-            line = next((each.first for each in module.source.statements if each.facts is facts), None)
-            self._shared.notes.add("notUndone", f"could not be taken back: {left}", module=module, line=line)
+            self._note_not_undone(module, facts, left)
+        for module, facts, act in self._shared.unseen:
+            if act.is_left(module):
+                self._note_not_undone(module, facts, str(act))
+
+    def _note_not_undone(self, module: LoadedModule, facts: Facts, left: str) -> None:
+        line = next((each.first for each in module.source.statements if each.facts is facts), None)
+        self._shared.notes.add("notUndone", f"could not be taken back: {left}", module=module, line=line)
 
     def _does_not_matter(self, change: Change) -> bool:
         """Whether what could not be taken back was set anew, or is of an object that the program has dropped."""
         if change.whole is None:
             return False
         owner = change.owner
-        if is_overwritten(owner) and any(each.owner is owner for each in self._shared.all_given):
-            return True
+        for each in self._shared.all_given if is_overwritten(owner) else ():
+            if each.owner is owner and each.whole is not None:
+                each.whole = (change.whole[0], each.whole[1])  # for when that is taken back
+                return True
         names = [
             (module, name)
             for module, space in self._shared.before.items()

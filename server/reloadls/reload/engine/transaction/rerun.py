@@ -38,6 +38,7 @@ from .plan import codes_within, definitions, grows_in_place
 from .schedule import Schedule
 from .stars import Stars
 from .transaction import Transaction
+from .unseen import waits_for_lock
 
 __all__ = ["Rerun"]
 
@@ -79,6 +80,8 @@ class Rerun:
         self._shared.save(module)
         self._shared.traces.taken = []
         self._check_has_not_forked(module, step)
+        if waits_for_lock(module, step.statement):
+            raise CantBeLive(f"line {step.statement.first} waits for a lock that is held")
         triggered = step.before is not None and step.before.facts is step.statement.facts
         if step.statement.facts in self._schedule.whole:
             self._run_whole(module, step)
@@ -117,6 +120,7 @@ class Rerun:
         everything = dict(namespace) if statement.facts.uses.star else {}
         if step.before is not None:
             self._schedule.dispose(module, step.before)
+            self._shared.add_unseen(module, step.before, statement)
             self.clear(module, statement, module.effects.get(statement.facts, ()))
             codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
             self._shared.traces.take_back(module, step.before, codes, statement.facts)
@@ -297,6 +301,8 @@ class Rerun:
             return False  # what its condition reads is different
         old_codes = shared.old_codes.get(step.before.facts, ())
         codes = [each for part in block.replaced() for each in codes_within(old_codes, part, step.before.first)]
+        for part in block.replaced():
+            shared.add_unseen(module, part, step.statement)
         shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
         binds, bound = block.binds(), block.bound()
         old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}

@@ -18,6 +18,7 @@ from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.functions import Functions
 from reloadls.reload.engine.objects.lazy import ModuleAnnotations
 from reloadls.reload.engine.program.candidates import names_in, snapshot, starts_of
+from reloadls.reload.engine.program.dependents import value_at
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.lines import Lines, can_watch
 from reloadls.reload.engine.program.modules import Codes, LoadedModule, Modules
@@ -29,6 +30,7 @@ from reloadls.reload.engine.undo import Undo
 from .held import Held
 from .plan import Work
 from .traces import Traces
+from .unseen import Unseen, unseen_acts
 from .used import Used
 
 __all__ = ["Changed", "Transaction"]
@@ -63,6 +65,8 @@ class Transaction:
         """What names no longer mean."""
         self.used = Used()
         """What used names before they changed."""
+        self.unseen: list[tuple[LoadedModule, Facts, Unseen]] = []
+        """What statements that are gone, or run again, did to objects that can't be looked at."""
         self.stale: dict[int, Any] = {}
         """Cached functions whose calls do something else: id -> the function."""
         self._remembered = False
@@ -76,6 +80,22 @@ class Transaction:
         """Report these names as running new code."""
         known = self.changed.setdefault(module, [])
         known.extend(name for name in names if name not in known)
+
+    def add_unseen(self, module: LoadedModule, before: Statement, now: Statement | None = None) -> None:
+        """A statement is about to be taken back."""
+        facts = before.facts if now is None else now.facts
+        acts = unseen_acts(module, before, now)
+        self.unseen += [(module, facts, each) for each in acts if self._was_there(module, each)]
+
+    def _was_there(self, module: LoadedModule, act: Unseen) -> bool:
+        """Whether the object that a name leads to is the one that it led to before the commit."""
+        value: Any = self.before.get(module, module.namespace).get(act.chain[0])
+        for name in act.chain[1:]:
+            loaded = self.modules.of(value)
+            if loaded is None:
+                return value is value_at(module, act.chain[:1])
+            value = self.before.get(loaded, loaded.namespace).get(name)
+        return value is act.owner
 
     def forget_calls(self, cache: Any) -> None:
         """A cached function does something else: forget its calls before a statement uses it, else at the end."""
