@@ -202,7 +202,9 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
         return True
     if changed.body:
-        return _calls(modules, module, uses.now, changed.key, value=uses.value)
+        return _calls(modules, module, uses.now, changed.key, value=uses.value) or (
+            uses.value and _reads_property(module, uses.now, changed.key)
+        )
     return _imports_it(module, statement, changed.key) or _reads(modules, module, uses.now, changed.key)
 
 
@@ -212,7 +214,9 @@ def _functions_that_depend(
     """The names by which something is called that does something else now."""
     uses = statement.facts.uses
     for name, reads in uses.later.items():
-        if changed.body:
+        if _reads_of_self(modules, module, name, changed.key):
+            yield name
+        elif changed.body:
             if _calls(modules, module, reads, changed.key, value=True):
                 yield name
         elif _reads(modules, module, reads, changed.key):
@@ -224,6 +228,41 @@ def _functions_that_depend(
         for node in statement.facts.imports:
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
                 yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
+
+
+def _reads_property(module: LoadedModule, reads: Reads, key: Key) -> bool:
+    """Whether it reads an attribute that a function computes."""
+    for chain in reads.reads:
+        owner = value_at(module, chain[:-1]) if len(chain) > 1 and chain[-1] == key[1].rpartition(".")[2] else None
+        for each in _inside_of_attribute(inspect.getattr_static(type(owner), chain[-1], None)):
+            if (each.__globals__.get("__name__"), each.__code__.co_qualname) == key:
+                return True
+    return False
+
+
+def _inside_of_attribute(value: Any) -> Iterator[FunctionType]:
+    """The functions of a method, a property or a cached property."""
+    for part in (value, *(getattr(value, name, None) for name in ("func", "fget"))):
+        yield from _inside(part)
+
+
+def _reads_of_self(modules: Modules, module: LoadedModule, name: str, key: Key) -> bool:
+    """Whether a method reads an attribute of its own class, as `self.name`."""
+    outer, _, attribute = key[1].rpartition(".")
+    cls = _class_named(module, name.rpartition(".")[0])
+    changed = modules.named(key[0])
+    owner = None if changed is None else _class_named(changed, outer)
+    if cls is None or owner is None or not issubclass(cls, owner) or name.rpartition(".")[2] in ("__init__", "__new__"):
+        return False
+    method = vars(cls).get(name.rpartition(".")[2])
+    return any(attribute in each.__code__.co_names for each in _inside_of_attribute(method))
+
+
+def _class_named(module: LoadedModule, name: str) -> type | None:
+    value: Any = module.namespace.get(name.partition(".")[0]) if name else None
+    for part in name.split(".")[1:]:
+        value = vars(value).get(part) if isinstance(value, type) else None
+    return value if isinstance(value, type) else None
 
 
 def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, name: str) -> bool:

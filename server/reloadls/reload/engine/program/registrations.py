@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import KeyedRef, ref
 
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length, put_back, refill
@@ -120,7 +121,7 @@ def _remove(taken: _Taken) -> None:
 
 def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
     content = entries(container)
-    _replace_tuples((part for pair in content for part in pair) if is_a(container, dict) else content, doubles)
+    _replace_within((part for pair in content for part in pair) if is_a(container, dict) else content, doubles)
     if is_a(container, dict):
         if any(id(part) in doubles for pair in content for part in pair):
             refill(container, [(_kept(key, doubles), _kept(value, doubles)) for key, value in content])
@@ -131,13 +132,19 @@ def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
         refill(container, [_kept(each, doubles) for each in left])
 
 
-def _replace_tuples(parts: Iterable[Any], doubles: dict[int, tuple[Any, Any]]) -> None:
-    """A tuple with a double in it is a double, too."""
+def _replace_within(parts: Iterable[Any], doubles: dict[int, tuple[Any, Any]]) -> None:
+    """A tuple with a double in it is a double, too, and so is a weak reference to one."""
     for each in parts:
-        if type(each) is tuple and id(each) not in doubles:
-            _replace_tuples(each, doubles)
+        if id(each) in doubles:
+            continue
+        if type(each) is tuple:
+            _replace_within(each, doubles)
             if any(id(part) in doubles for part in each):
                 doubles[id(each)] = (each, tuple(_kept(part, doubles) for part in each))
+        elif type(each) in (ref, KeyedRef) and id(each()) in doubles:
+            kept = _kept(each(), doubles)
+            key = (each.key,) if type(each) is KeyedRef else ()
+            doubles[id(each)] = (each, type(each)(kept, each.__callback__, *key))
 
 
 def _kept(value: Any, doubles: dict[int, tuple[Any, Any]]) -> Any:

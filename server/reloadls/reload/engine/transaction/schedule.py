@@ -16,7 +16,7 @@ from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.program.dependents import Key, Use, dependents
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.undo import MISSING
+from reloadls.reload.engine.undo import MISSING, Undo
 
 from .plan import Work, grows_in_place
 from .transaction import Transaction
@@ -152,7 +152,7 @@ class Schedule:
         if isinstance(value, functools._lru_cache_wrapper):
             self._shared.forget_calls(value)
         elif isinstance(value, functools.cached_property) and isinstance(owner, type):
-            self._shared.undo.at_the_end(functools.partial(_forget_attribute, owner, name.rpartition(".")[2]))
+            _forget_attribute(owner, name.rpartition(".")[2], self._shared.undo)
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:
         """A statement is about to run again: let the user end what it has made."""
@@ -176,14 +176,16 @@ class Schedule:
                     self.push(module, other)
 
 
-def _forget_attribute(cls: type, name: str) -> None:
+def _forget_attribute(cls: type, name: str, undo: Undo) -> None:
     """Have an attribute computed anew in all instances that have computed it."""
     kinds = [cls]
     for kind in kinds:
         kinds += type.__subclasses__(kind)
     for each in gc.get_referrers(*kinds):
         if any(type(each) is kind for kind in kinds):
-            (attributes_of(each) or {}).pop(name, None)
+            values = attributes_of(each) or {}
+            if name in values:
+                undo.set_item(values, name, MISSING)
 
 
 def reads_environment(text: str) -> bool:
