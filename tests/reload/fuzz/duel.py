@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -14,6 +16,7 @@ from typing import Any
 from tests.reload.fuzz.held import Held, Kept, disagreements, taken
 from tests.reload.fuzz.observe import forget_environment, observed
 from tests.reload.fuzz.oracle import PACKAGE, Answer, fresh_start
+from tests.reload.fuzz.program import SCRIPT
 from tests.reload.support.disk import write
 
 __all__ = ["TWIN", "Disagreement", "Duel", "dueling"]
@@ -26,6 +29,37 @@ TWIN = f"{PACKAGE}.second"
 _TELLS_A_DIFFERENCE = {"stillHeld", "notUndone"}
 
 
+class Script:
+    """A script that runs on a thread of its own, and comes to its end when it is told to."""
+
+    def __init__(self, reloader: Any) -> None:
+        self._reloader = reloader
+        self._is_running = threading.Event()
+        self._may_end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, path: str) -> None:
+        """Run it up to the statement in which it goes on."""
+        vars(builtins)["running"] = self._go_on
+        self._thread = threading.Thread(target=self._reloader.run_path, args=(path,), daemon=True)
+        self._thread.start()
+        if not self._is_running.wait(60):
+            raise TimeoutError("the script did not come to its last statement")
+
+    def _go_on(self) -> None:
+        if self._is_running.is_set():
+            raise AssertionError("the statement that is running was run again")
+        self._is_running.set()
+        self._may_end.wait()
+
+    def end(self) -> None:
+        """Have it end, if it was started."""
+        self._may_end.set()
+        if self._thread is not None:
+            self._thread.join()
+            del vars(builtins)["running"]
+
+
 class Disagreement(Exception):
     """The edited program is not what it should be; the message says where."""
 
@@ -33,9 +67,10 @@ class Disagreement(Exception):
 class Duel:
     """One program under the engine, beside one that is started from scratch after each edit."""
 
-    def __init__(self, folder: str, sources: Sources, random: Random, *, twin: bool) -> None:
+    def __init__(self, folder: str, sources: Sources, random: Random, *, twin: bool, script: Script) -> None:
         self._folder = folder
-        self._modules = (*sources, TWIN) if twin else tuple(sources)
+        modules = tuple(each for each in sources if each != SCRIPT)
+        self._modules = (*modules, TWIN) if twin else (*modules, "__main__") if SCRIPT in sources else modules
         self._disk: dict[str, str] = {}
         self.live: dict[str, str] = dict(sources)
         """What the program runs: not the same as the disk while a file there can't be taken up."""
@@ -45,7 +80,10 @@ class Duel:
         self._write(sources)
         forget_environment()
         for module in self._modules:
-            importlib.import_module(module)
+            if module == "__main__":
+                script.start(_path(folder, SCRIPT))
+            else:
+                importlib.import_module(module)
         self.now = observed(self._modules)
         self._hold()
 
@@ -152,15 +190,19 @@ def dueling(
     from reloadls.reload import HotReloader
 
     modules = (*history[0], TWIN) if twin else tuple(history[0])
+    main = sys.modules["__main__"]
     places = [os.path.join(folder, PACKAGE), folder]
     for place in (folder, os.path.join(folder, "live")):
         os.makedirs(os.path.join(place, PACKAGE))
     sys.path[:0] = places
     reloader: Any = HotReloader([places[0]])
+    script = Script(reloader)
     try:
         importlib.invalidate_caches()
-        yield Duel(folder, history[0], random, twin=twin), reloader
+        yield Duel(folder, history[0], random, twin=twin, script=script), reloader
     finally:
+        script.end()
+        sys.modules["__main__"] = main
         reloader.close()
         for place in places:
             sys.path.remove(place)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def fresh_start(folder: str, modules: tuple[str, ...]) -> Answer:
 
 def started(folder: str, modules: list[str]) -> Answer:
     places = [os.path.join(folder, PACKAGE), folder]
+    main = sys.modules["__main__"]
     for module in (*modules, PACKAGE):
         sys.modules.pop(module, None)
     forget_environment()
@@ -55,12 +57,25 @@ def started(folder: str, modules: list[str]) -> Answer:
     sys.path[:0] = places
     try:
         for module in modules:
-            importlib.import_module(module)
+            if module == "__main__":
+                run_script(os.path.join(places[0], "script.py"))
+            else:
+                importlib.import_module(module)
         return observed(modules)
     except BaseException as error:
         return type(error).__name__
     finally:
+        sys.modules["__main__"] = main
         del sys.path[: len(places)]
+
+
+def run_script(path: str) -> None:
+    """Run a script, but not the statement in which it goes on."""
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    vars(module).update(__file__=path, running=lambda: None)
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), vars(module))
+    del vars(module)["running"]
 
 
 def main() -> None:

@@ -19,6 +19,9 @@ __all__ = ["Program", "Statement", "begun", "edited", "rendered", "without"]
 MODULES = ("first", "second", "third", "fourth")
 """Each imports from those before it only."""
 
+SCRIPT = "script"
+"""A program may be run by a script, which imports from all; its last statement goes on for as long as the program."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -50,9 +53,13 @@ class Program:
 def rendered(program: Program) -> dict[str, str]:
     """Module → the content of its file."""
     return {
-        name: "\n\n".join(each.text for each in sorted(statements, key=lambda each: each.kind == "tail")) + "\n"
+        name: "\n\n".join(each.text for each in sorted(statements, key=_comes_last)) + "\n"
         for name, statements in program.modules.items()
     }
+
+
+def _comes_last(statement: Statement) -> bool:
+    return statement.kind in {"tail", "running"}
 
 
 def begun(random: Random) -> Program:
@@ -62,7 +69,12 @@ def begun(random: Random) -> Program:
     acting = tuple(kind for group in groups for kind in group * 2)
     twin = random.random() < 0.1
     program = Program({**dict.fromkeys(MODULES, ()), MODULES[0]: first}, len(first), (*KINDS, *acting), twin)
-    for name in MODULES:
+    names: tuple[str, ...] = MODULES
+    if not twin and groups is not CIRCLES and random.random() < 0.15:
+        names = (*MODULES, SCRIPT)
+        running = Statement(program.following, "running", "", "running()")
+        program = replace(program, modules={**program.modules, SCRIPT: (running,)}, following=program.following + 1)
+    for name in names:
         begun_with = [kind for group in groups for kind in group]
         for kind in ("import", "number", *random.choices(program.kinds, k=8), "function", "class", *begun_with):
             program = with_new(program, name, kind, random)
@@ -71,7 +83,7 @@ def begun(random: Random) -> Program:
 
 def edited(program: Program, random: Random, leaving: Collection[str] = ()) -> Program:
     """The same program after one save of one to three files, none of them of those to leave."""
-    names = [name for name in MODULES if name not in leaving]
+    names = [name for name in program.modules if name not in leaving]
     for name in random.sample(names, min(len(names), 1 if "tail" in program.kinds else random.choice((1, 1, 1, 2, 3)))):
         program = _edited_module(program, name, random)
     if names and random.random() < 0.1:
@@ -113,7 +125,7 @@ def scope(program: Program, name: str, before: tuple[Statement, ...]) -> Scope:
         other: [(each.name, each.kind) for each in program.modules[other] if each.kind not in _GIVES_NO_NAME]
         for other in MODULES
     }
-    place = MODULES.index(name)
+    place = (*MODULES, SCRIPT).index(name)
     found = Scope.of(
         [(each.name, each.kind, each.text) for each in before], {other: names[other] for other in MODULES[:place]}
     )
@@ -123,7 +135,7 @@ def scope(program: Program, name: str, before: tuple[Statement, ...]) -> Scope:
     return Scope({**found.own, "tail": used}, found.importable, later, "tail" in program.kinds)
 
 
-_GIVES_NO_NAME = {"import", "tail", "late", "registered", "handler", "effect", "way", "demand"}
+_GIVES_NO_NAME = {"running", "import", "tail", "late", "registered", "handler", "effect", "way", "demand"}
 
 
 def _from_tail(text: str, later: Mapping[str, list[tuple[str, Kind]]]) -> list[str]:
@@ -141,6 +153,8 @@ def _edited_module(program: Program, name: str, random: Random) -> Program:
     if chance < 0.12 or len(statements) < 6:
         kind = random.choice(("import", *program.kinds))
         return with_new(program, name, kind, random, 0 if kind == "import" else random.randrange(len(statements) + 1))
+    if statements[at].kind == "running":
+        return program
     if chance < 0.2 and statements[at].text != "import functools":  # what is defined in between needs it
         return without(program, {statements[at].number})
     if chance < 0.25:

@@ -11,7 +11,7 @@ from random import Random
 
 from tests.reload.fuzz.duel import Disagreement, dueling
 from tests.reload.fuzz.oracle import PACKAGE, fresh_start
-from tests.reload.fuzz.program import Program, begun, edited, rendered, without
+from tests.reload.fuzz.program import SCRIPT, Program, begun, edited, rendered, without
 from tests.reload.support.disk import write
 
 __all__ = ["fuzz", "main"]
@@ -67,7 +67,8 @@ def started(random: Random) -> Program:
             os.mkdir(os.path.join(folder, PACKAGE))
             for name, text in rendered(program).items():
                 write(os.path.join(folder, PACKAGE, name + ".py"), text)
-            if not isinstance(fresh_start(folder, tuple(program.modules)), str):
+            modules = tuple("__main__" if name == SCRIPT else name for name in program.modules)
+            if not isinstance(fresh_start(folder, modules), str):
                 return program
         finally:
             shutil.rmtree(folder, ignore_errors=True)

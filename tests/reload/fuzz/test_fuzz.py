@@ -55,3 +55,20 @@ def test_an_engine_that_does_nothing_is_noticed(tmp_path: Path) -> None:
     wanted = pytest.raises(Disagreement, match=r"(?s)first\.function_1.*second\.function_1")
     with dueling(os.path.realpath(tmp_path), [before], Random(1)) as (duel, _), wanted:
         duel.edit(after, Idle())
+
+
+class Again:
+    """An engine that runs the last statement of a script again."""
+
+    def apply(self, changes: object) -> SimpleNamespace:
+        vars(sys.modules["builtins"])["running"]()
+        return SimpleNamespace(status="reloaded", error=None, notes=(), modules=())
+
+
+@pytest.mark.parametrize(("engine", "problem"), [(Idle, r"__main__\.function_1"), (Again, "was run again")])
+def test_a_script_that_goes_on_is_compared(engine: type[Idle | Again], problem: str, tmp_path: Path) -> None:
+    before = {"first": "", "script": "def function_1(x, y=2):\n    return x\n\nrunning()\n"}
+    after = {**before, "script": "def function_1(x, y=2):\n    return y\n\nrunning()\n"}
+    wanted = pytest.raises(Disagreement, match=rf"(?s){problem}")
+    with dueling(os.path.realpath(tmp_path), [before], Random(1)) as (duel, _), wanted:
+        duel.edit(after, engine())
