@@ -96,6 +96,8 @@ class Scenario:
         fresh: whether the checks hold in a program that starts with the files as edited, too. They can't where they
             look at what has lived through the edit.
         idle: whether the checks hold without any reload, since nothing may change.
+        again: whether the checks may hold in a program whose modules are all run again. They can't where they look at
+            what an edit must keep.
         ours: whether it is about what only reloadls offers, so that comparing others would be unfair.
         python: the oldest Python it is for.
     """
@@ -110,6 +112,7 @@ class Scenario:
     needs: tuple[str, ...] = ()
     fresh: bool = True
     idle: bool = False
+    again: bool = True
     ours: bool = False
     python: tuple[int, ...] = ()
 
@@ -170,6 +173,7 @@ def parse(text: str, path: str) -> Scenario:
         needs=tuple(options.get("needs", "").replace(",", " ").split()),
         fresh=options.get("fresh") != "no",
         idle=options.get("idle") == "yes",
+        again=options.get("again") != "no",
         ours=options.get("ours") == "yes",
         python=tuple(int(part) for part in options.get("python", "").split(".") if part),
     )
@@ -198,7 +202,7 @@ def _body(lines: list[str]) -> str:
 def _head(text: str, path: str) -> tuple[str, dict[str, str]]:
     description, *lines = text.splitlines() or [""]
     options = dict(_pair(line, path) for line in lines if line.strip())
-    if unknown := set(options) - {"main", "needs", "fresh", "idle", "ours", "python"}:
+    if unknown := set(options) - {"main", "needs", "fresh", "idle", "again", "ours", "python"}:
         raise ScenarioError(f"{path}: unknown: {', '.join(sorted(unknown))}")
     if not description.endswith("."):
         raise ScenarioError(f"{path}:1: begins with a sentence that says what must be true")
