@@ -130,7 +130,8 @@ def _judge(program: Program, last: str, noted: bool, answer: list[str], wanted: 
     if not answer:
         return "wrong", "it answers no longer"
     if last == "failed":
-        return "rolled back", ""
+        works = bool(wanted) and not any(each.startswith("500") for each in wanted)
+        return ("wrong", "it was rolled back, but a fresh start works") if works else ("rolled back", "")
     if answer == wanted:
         return "live", ""
     if noted:
