@@ -105,7 +105,7 @@ test-others: $(CHECKS)
 	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
 	        echo "== installing into $$venv"; \
 	        if ! "$$python" -m venv --clear "$$venv" > /dev/null; then \
-	            echo "== passed over Python $$version: $$python can't make a virtual environment"; \
+	            echo "== skipped Python $$version: $$python can't make a virtual environment"; \
 	            continue; \
 	        fi; \
 	        $$within "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
