@@ -1,4 +1,4 @@
-"""Folders for this user alone: where they are, and how they are made, whatever the umask says."""
+"""Private folders: where they are, how they are created, and whether only this user can access them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,53 @@ import errno
 import os
 import stat
 
-__all__ = ["make_private", "runtime_folder"]
+__all__ = ["UnsafeFolder", "access_problem", "make_private", "private_folder", "runtime_folder"]
+
+
+class UnsafeFolder(Exception):
+    """A folder is accessible to other users, or belongs to one.
+
+    Attributes:
+        path: the folder.
+        reason: what is wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def access_problem(status: os.stat_result, rights: int) -> str | None:
+    """Return why a file or folder is not this user's alone; None if it is.
+
+    Args:
+        status: its status.
+        rights: the permission bits that it must not have, such as 0o077.
+    """
+    if status.st_uid != os.geteuid():
+        return f"owned by user {status.st_uid}, not {os.geteuid()}"
+    if status.st_mode & rights:
+        return f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o})"
+    return None
+
+
+def private_folder(*parts: str) -> str:
+    """Return the folder at the joined path, created if missing, after checking that only this user can access it.
+
+    Raises:
+        UnsafeFolder: others can access it, or it is not a folder.
+        OSError: it can't be created.
+    """
+    path = os.path.join(*parts)
+    make_private(path)
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeFolder(path, "not a folder")
+    problem = access_problem(status, 0o077)
+    if problem is not None:
+        raise UnsafeFolder(path, f"{problem}; run chmod 700" if status.st_uid == os.geteuid() else problem)
+    return path
 
 
 def make_private(folder: str) -> None:

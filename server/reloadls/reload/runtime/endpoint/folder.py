@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 
-from reloadls.base.folders import make_private, runtime_folder
+from reloadls.base.folders import private_folder, runtime_folder
 
-__all__ = ["UnsafeFolder", "private_folder", "socket_folder", "targets_folder"]
+__all__ = ["socket_folder", "targets_folder"]
 
 _LONGEST_SOCKET = 107
 """The longest socket path, in bytes, without the final NUL."""
-
-
-class UnsafeFolder(Exception):
-    """A folder is accessible to other users, or belongs to one.
-
-    Attributes:
-        path: the folder.
-        reason: what is wrong.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 def targets_folder() -> str:
@@ -48,22 +33,3 @@ def socket_folder(folder: str, name: str) -> str:
     if len(os.fsencode(os.path.join(folder, name))) <= _LONGEST_SOCKET:
         return folder
     return private_folder(tempfile.gettempdir(), f"reloadls-{os.geteuid()}")
-
-
-def private_folder(*parts: str) -> str:
-    """Return the folder at the joined path, created if missing, after checking that only this user can access it.
-
-    Raises:
-        UnsafeFolder: others can access it, or it is not a folder.
-        OSError: it can't be created.
-    """
-    path = os.path.join(*parts)
-    make_private(path)
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode):
-        raise UnsafeFolder(path, "not a folder")
-    if status.st_uid != os.geteuid():
-        raise UnsafeFolder(path, f"owned by user {status.st_uid}, not {os.geteuid()}")
-    if status.st_mode & 0o077:
-        raise UnsafeFolder(path, f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o}); run chmod 700")
-    return path

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from reloadls.base.folders import UnsafeFolder
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport
 from reloadls.reload.runtime.endpoint.advert import PublishedAdvert, listen, sweep
 from reloadls.reload.runtime.endpoint.encode import report_to_wire
-from reloadls.reload.runtime.endpoint.folder import UnsafeFolder
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
 from reloadls.reload.runtime.endpoint.requests import RequestFailed
 from reloadls.reload.runtime.endpoint.server import LocalServer
