@@ -1,7 +1,8 @@
-"""A child process that does not outlive the one that started it, however that one ends."""
+"""End a child process when its parent ends, however that happens."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,21 +10,21 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["signal_at_parent_death"]
+__all__ = ["die_with_parent", "signal_at_parent_death"]
 
 _SET_PDEATHSIG: Final = 1
 
 
 def signal_at_parent_death(number: int = signal.SIGTERM) -> Callable[[], Any] | None:
-    """What a child does between fork and exec (``preexec_fn``) so that our end sends it a signal.
+    """Return a ``preexec_fn``, run between fork and exec, that has the child signalled when this process ends.
 
-    Everything is looked up here: after a fork a lookup might hang.
+    Everything is looked up before the fork, since a lookup after it might hang.
 
     Args:
         number: the signal.
 
     Returns:
-        The call; None where the system has no such thing (all but Linux).
+        The function; None if the system does not support it (all but Linux).
     """
     if sys.platform != "linux":
         return None
@@ -35,7 +36,22 @@ def signal_at_parent_death(number: int = signal.SIGTERM) -> Callable[[], Any] | 
 
     def set_signal() -> None:
         prctl(_SET_PDEATHSIG, wanted, 0, 0, 0)
-        if getppid() != parent:  # we died before it was set
+        if getppid() != parent:  # this process ended before it was set
             leave(1)
 
     return set_signal
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the system send this process SIGTERM when its parent ends, even if none of its threads runs.
+
+    Args:
+        parent: the parent's pid.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc: Any = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before that was set
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import invalidate_caches
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from reloadls.base.timestamps import utc_text
 
 from .engine.adapting import Adapter, Adapters
 from .engine.program.importing import Finder, adopt_loaded, follow_loaders, forget_loaders, run_main
@@ -202,7 +203,7 @@ class HotReloader:
             self._modules.wait_until_loaded(lambda module: module.path not in paths, _LOADING_SECONDS)
             invalidate_caches()
             report = self._attempt(list(dict.fromkeys(paths)), renamed, force)
-            report = replace(report, at=_now(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
+            report = replace(report, at=utc_text(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
         self._report(report)
         return report
 
@@ -299,10 +300,6 @@ def _all_adapters() -> Iterable[Adapter]:
     from reloadls.reload.adapters import adapters  # noqa: PLC0415 - adapters import the engine
 
     return adapters()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _absolute(path: str) -> str:

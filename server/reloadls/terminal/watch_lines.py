@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reloadls.base.timestamps import utc_text
 from reloadls.watch.change import FileChange
 from reloadls.watch.snapshot.problems import Problem
 from reloadls.watch.status import WatchStatus
 
 from .text import json_line, relative, shown, unicode_path
 
-__all__ = ["HumanLines", "JsonLines", "backend_text", "header", "status_lines", "utc_text"]
+__all__ = ["HumanLines", "JsonLines", "backend_text", "header", "status_lines"]
 
 
 _COLOURS: Final = {"created": "\x1b[32m", "modified": "\x1b[33m", "deleted": "\x1b[31m"}
@@ -72,11 +73,6 @@ class JsonLines:
         if change.renamed_from is not None:
             line["renamedFrom"] = self._to_uri(os.fspath(change.renamed_from))
         return json_line(line)
-
-
-def utc_text(at: datetime) -> str:
-    """Return a time in UTC as ISO 8601 with milliseconds."""
-    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def header(status: WatchStatus, folder: str, *, endless: bool) -> str:

@@ -16,10 +16,10 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 from reloadls._version import __version__
+from reloadls.base.timestamps import utc_text
 
 from .folder import socket_folder, targets_folder
 from .program_info import ProgramInfo
@@ -206,11 +206,10 @@ def _bind(path: str) -> socket.socket:
 
 
 def _about(info: ProgramInfo) -> dict[str, object]:
-    started = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     return {
         "name": info.name.encode("utf-8", "replace").decode()[:1000],
         "roots": _utf8(info.roots),
-        "startedAt": started,
+        "startedAt": utc_text(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "version": __version__,
         "supervised": info.supervised,

@@ -7,9 +7,10 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 import sys
 from typing import Any, Final
+
+from reloadls.base.peer import peer_credentials
 
 from .encode import MAX_BODY, Framer, InvalidMessage, frame
 from .requests import RequestHandler, handle
@@ -186,6 +187,5 @@ def _is_ours(connection: socket.socket) -> bool:
     """Return whether the peer runs as the same user, or as root, which can do anything anyway."""
     if sys.platform != "linux":
         return True  # the folder's permissions exclude other users
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid: int = struct.unpack("3i", credentials)[1]
-    return uid in (os.geteuid(), 0)
+    credentials = peer_credentials(connection)
+    return credentials is not None and credentials[1] in (os.geteuid(), 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Literal
 
+from reloadls.base.timestamps import utc_text
 from reloadls.reload.report import ModuleReport, ReloadReport, ReportError
 
 __all__ = ["Reports", "internal_error_report", "restart_failed_report", "restarted_report", "has_pending"]
@@ -86,19 +86,15 @@ def has_pending(modules: Iterable[ModuleReport]) -> bool:
 def internal_error_report(error: BaseException) -> ReloadReport:
     """Return a report that says that the engine itself failed."""
     failure = ReportError(type=type(error).__name__, message=f"internal error: {error}")
-    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
+    return ReloadReport(status="failed", at=utc_text(), duration_ms=0.0, error=failure)
 
 
 def restarted_report(modules: Iterable[ModuleReport], duration_ms: float) -> ReloadReport:
     """Return the report of a program that replaced another."""
-    return ReloadReport(status="restarted", at=_now(), duration_ms=duration_ms, modules=tuple(modules))
+    return ReloadReport(status="restarted", at=utc_text(), duration_ms=duration_ms, modules=tuple(modules))
 
 
 def restart_failed_report(reason: str) -> ReloadReport:
     """Return the report for a replacement that ended before it was ready."""
     failure = ReportError(type="RestartFailed", message=f"restart failed: {reason}")
-    return ReloadReport(status="failed", at=_now(), duration_ms=0.0, error=failure)
-
-
-def _now() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return ReloadReport(status="failed", at=utc_text(), duration_ms=0.0, error=failure)

@@ -51,7 +51,7 @@ class Link:
         """
         self._announce = announce
         # Before the program runs: it may begin by closing all descriptors, including one of an import in progress.
-        from .parent_process import die_with_parent  # noqa: PLC0415 - imports ctypes; only needed with a supervisor
+        from reloadls.base.parent_death import die_with_parent  # noqa: PLC0415 - imports ctypes; only needed with a supervisor
 
         die_with_parent(self._supervisor)
         self._handover.install()

@@ -12,13 +12,13 @@ import contextlib
 import json
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from reloadls.base.peer import peer_credentials
 from reloadls.reload.runtime.endpoint.advert import files_of, runs
 from reloadls.reload.runtime.endpoint.encode import Framer, InvalidMessage, frame, from_uri, to_uri
 from reloadls.watch.change import ChangeType, FileChange
@@ -280,16 +280,7 @@ def connect(pid: int, folder: str) -> socket.socket | None:
     for path in files_of(pid, folder):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.setblocking(False)
-        if connection.connect_ex(path) == 0 and _listener(connection) == pid:
+        if connection.connect_ex(path) == 0 and (peer_credentials(connection) or (0, 0))[0] == pid:
             return connection
         connection.close()
     return None
-
-
-def _listener(connection: socket.socket) -> int:
-    """Return the pid of the process that listens at the other end, as the kernel reports it."""
-    if sys.platform != "linux":
-        return 0
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    pid: int = struct.unpack("3i", credentials)[0]
-    return pid
