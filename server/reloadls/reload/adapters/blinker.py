@@ -16,6 +16,9 @@ from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
+from .shared.registering import restored_from_copies
+from .shared.registry import put_all
+
 __all__ = ["BlinkerAdapter"]
 
 _STATE = ("receivers", "_by_receiver", "_by_sender", "_weak_senders")
@@ -49,7 +52,7 @@ class BlinkerAdapter(Adapter):
             found = plain(signal, receiver, *args, **kwargs)
             self._signals.add(signal)
             connection = _Connection(receiver, lambda other: plain(signal, other, *args, **kwargs))
-            effect = Effect(lambda: self._disconnect(signal, connection.receiver), _restored_with_all)
+            effect = Effect(lambda: self._disconnect(signal, connection.receiver), restored_from_copies)
             if Recorder.note(effect):
                 self._connections[id(signal), id(receiver)] = connection
             return found
@@ -65,7 +68,7 @@ class BlinkerAdapter(Adapter):
 
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Restore all signals on failure."""
-        undo.add(partial(_put, self._connections, dict(self._connections)))
+        undo.add(partial(put_all, self._connections, dict(self._connections)))
         for signal in list(self._signals):
             undo.add(partial(_restore, signal, {name: _copy(vars(signal)[name]) for name in _STATE}))
 
@@ -81,19 +84,10 @@ class BlinkerAdapter(Adapter):
                 self._connections[id(signal), id(kept)] = found
 
 
-def _restored_with_all() -> None:
-    """Nothing to do: a failed reload restores all receivers from the copy made before."""
-
-
-def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:
-    mapping.clear()
-    mapping.update(values)
-
-
 def _copy(mapping: Any) -> dict[Any, Any]:
     return {key: set(value) if isinstance(value, set) else value for key, value in mapping.items()}
 
 
 def _restore(signal: Any, values: dict[str, dict[Any, Any]]) -> None:
     for name, content in values.items():
-        _put(vars(signal)[name], content)
+        put_all(vars(signal)[name], content)

@@ -20,7 +20,18 @@ from weakref import WeakValueDictionary, ref
 
 from reloadls.reload.engine.program.effects import Effect, Recorder
 
-__all__ = ["MISSING", "Entry", "Key", "Register", "Registration", "OwnedContainer", "caller", "key_of", "containers_in"]
+__all__ = [
+    "MISSING",
+    "Entry",
+    "Key",
+    "Register",
+    "Registration",
+    "OwnedContainer",
+    "caller",
+    "key_of",
+    "restored_from_copies",
+    "containers_in",
+]
 
 MISSING: Any = object()
 """Stands for a missing key."""
@@ -221,7 +232,7 @@ class Register:
 
     def _note(self, registration: Registration) -> None:
         registration.number = next(self._count)
-        registration.effect = Effect(lambda: self.take_back(registration), _restored_with_all)
+        registration.effect = Effect(lambda: self.take_back(registration), restored_from_copies)
         if registration.entries and Recorder.note(registration.effect):
             self._track(registration)
         elif registration.entries and self._unowned is not None:
@@ -318,7 +329,7 @@ def _inside(container: Container, keys: frozenset[str] | None, depth: int = 4) -
             yield from _inside(each, None, depth - 1)
 
 
-def _restored_with_all() -> None:
+def restored_from_copies() -> None:
     """Nothing to do: a failed reload restores all entries from the copies that the adapter made before."""
 
 

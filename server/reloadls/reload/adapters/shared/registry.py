@@ -15,7 +15,7 @@ from reloadls.reload.engine.undo import Undo
 from .ordering import Position, in_order
 from .registering import MISSING, Entry, OwnedContainer, Register, Registration, key_of
 
-__all__ = ["RegistryAdapter", "function_of"]
+__all__ = ["RegistryAdapter", "function_of", "put_all", "same_items"]
 
 Saved = tuple[Any, list[Any]]
 """A list of the library, and its content before."""
@@ -66,7 +66,7 @@ class RegistryAdapter(Adapter):
             for value in list(space.values()):
                 for owner in self.owners_in(value):
                     self.register.add(owner)
-        undo.add(partial(_put_all, self.register.known, dict(self.register.known)))
+        undo.add(partial(put_all, self.register.known, dict(self.register.known)))
         for registration in dict.fromkeys(self.register.known.values()):
             undo.add(partial(setattr, registration, "entries", list(registration.entries)))
         self.save(undo)
@@ -81,7 +81,7 @@ class RegistryAdapter(Adapter):
         if keys is not None:
             undo.add(partial(_put_keys, container, {key: container.get(key, MISSING) for key in keys}))
             return
-        undo.add(partial(_put_all, container, container.copy()))
+        undo.add(partial(put_all, container, container.copy()))
         if isinstance(container, list):
             self.lists.append((container, list(container)))
 
@@ -112,7 +112,7 @@ class RegistryAdapter(Adapter):
             self.register_again(places)
         replace_in = self.put_kept(undo)
         self.put_in_order(undo, places)
-        same = {id(container) for container, before in self.lists if _same(container, before)}
+        same = {id(container) for container, before in self.lists if same_items(container, before)}
         self.as_before = frozenset(same - replace_in)
         self._end()
 
@@ -156,9 +156,9 @@ class RegistryAdapter(Adapter):
                 self.lists += [(each, list(each)) for each in lists if isinstance(each, list)]
         for container, before in self.lists:
             ordered = self._ordered(container, before, places)
-            if not _same(ordered, container):
+            if not same_items(ordered, container):
                 if not self._runs:
-                    undo.add(partial(_put_all, container, before))
+                    undo.add(partial(put_all, container, before))
                 container[:] = ordered
 
     def _ordered(self, container: list[Any], before: list[Any], places: Places) -> list[Any]:
@@ -208,7 +208,8 @@ def _nothing() -> None:
     """Stands for an unknown call."""
 
 
-def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+def same_items(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Return whether two sequences have the same objects in the same order."""
     return [id(each) for each in one] == [id(each) for each in other]
 
 
@@ -216,7 +217,8 @@ def _index(container: list[Any], value: Any) -> int:
     return next(index for index, each in enumerate(container) if each is value)
 
 
-def _put_all(container: Any, saved: Any) -> None:
+def put_all(container: Any, saved: Any) -> None:
+    """Replace the content of a list or dictionary in place."""
     if isinstance(container, list):
         container[:] = saved
     else:

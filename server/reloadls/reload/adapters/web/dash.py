@@ -13,6 +13,8 @@ from weakref import WeakSet
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.ordering import Position, in_order
+from reloadls.reload.adapters.shared.registering import restored_from_copies
+from reloadls.reload.adapters.shared.registry import put_all
 from reloadls.reload.adapters.shared.serving import ServedAdapter
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.program.effects import Effect, Recorder
@@ -54,7 +56,7 @@ class DashAdapter(ServedAdapter):
             known = plain(*args, **kwargs)
             if (args[1] if len(args) > 1 else kwargs.get("callback_map")) is module.GLOBAL_CALLBACK_MAP:
                 self._of_all.add(known)
-            effect = Effect(partial(self._remove, known), _restored_with_all)
+            effect = Effect(partial(self._remove, known), restored_from_copies)
             if Recorder.note(effect):
                 self._effects[known] = effect
             return known
@@ -75,11 +77,11 @@ class DashAdapter(ServedAdapter):
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Restore all callbacks on failure."""
         super().before(undo, namespaces)
-        undo.add(partial(_put, self._effects, dict(self._effects)))
+        undo.add(partial(put_all, self._effects, dict(self._effects)))
         self._lists = []
         self._named = [each for space in namespaces for each in list(space.values()) if self._is_application(each)]
         for by_id, specs in self._stores():
-            undo.add(partial(_put, by_id, dict(by_id)))
+            undo.add(partial(put_all, by_id, dict(by_id)))
             undo.add(partial(specs.__setitem__, slice(None), list(specs)))
             self._lists.append((specs, list(specs)))
 
@@ -127,12 +129,3 @@ class DashAdapter(ServedAdapter):
     def _position(self, places: Places, spec: dict[str, Any]) -> Position | None:
         effect = self._effects.get(spec["output"])
         return None if effect is None else places(effect)
-
-
-def _restored_with_all() -> None:
-    """Nothing to do: a failed reload restores all callbacks from the copies made before."""
-
-
-def _put(mapping: dict[Any, Any], values: dict[Any, Any]) -> None:
-    mapping.clear()
-    mapping.update(values)

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
+from reloadls.reload.adapters.shared.registry import put_all
 from reloadls.reload.engine.adapting import Shortfall
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -51,7 +52,7 @@ class Configurations:
             for index, (source, known_values) in enumerate(sources):
                 now = _values_of(source)
                 if config is not None and now != known_values:
-                    undo.add(partial(_put, config, dict(config)))
+                    undo.add(partial(put_all, config, dict(config)))
                     undo.add(partial(sources.__setitem__, index, (source, known_values)))
                     sources[index] = source, now
                     _apply(config, known_values, now)
@@ -107,11 +108,6 @@ def _differ(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
         return before is not now and bool(before != now)
     except Exception:  # an __eq__ of the program's
         return True
-
-
-def _put(config: dict[str, Any], values: dict[str, Any]) -> None:
-    config.clear()
-    config.update(values)
 
 
 def _read_at_start(kind: type) -> set[str]:

@@ -12,7 +12,7 @@ from weakref import ref
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
-from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.adapters.shared.registry import RegistryAdapter, same_items
 from reloadls.reload.adapters.shared.routes import remake, remember_arguments
 from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
@@ -122,7 +122,7 @@ class StarletteAdapter(RegistryAdapter):
         """Keep the middleware stack, with its state, if it did not change."""
         super().after(undo, places)
         for app, stack, middleware, handlers in self._stacks:
-            same = _same(middleware, app.user_middleware) and _same_items(handlers, app.exception_handlers)
+            same = same_items(middleware, app.user_middleware) and _same_entries(handlers, app.exception_handlers)
             if same and app.middleware_stack is None:
                 app.middleware_stack = stack
         self._stacks = []
@@ -179,9 +179,5 @@ def _keep_state(old: Any, new: Any) -> None:
         vars(new)[name] = before
 
 
-def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    return [id(each) for each in one] == [id(each) for each in other]
-
-
-def _same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    return _same(list(one), list(other)) and _same(list(one.values()), list(other.values()))
+def _same_entries(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    return same_items(list(one), list(other)) and same_items(list(one.values()), list(other.values()))
