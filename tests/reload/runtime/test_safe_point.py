@@ -138,7 +138,7 @@ def test_uses_another_thread_when_the_loop_ends_first(pins: Pins) -> None:
 async def test_reports_a_busy_loop(pins: Pins) -> None:
     reported: list[float | None] = []
     safe_point = SafePoint(pins)
-    safe_point.watch_over((), reported.append)
+    safe_point.configure((), reported.append)
     commit = _Committing(safe_point, lambda: None)
     deadline = time.monotonic() + _DEADLINE_S
     while not reported and time.monotonic() < deadline:

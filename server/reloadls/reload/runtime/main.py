@@ -104,7 +104,7 @@ def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloade
 
     from .endpoint.program_info import ProgramInfo  # noqa: PLC0415
     from .process_runtime import set_up  # noqa: PLC0415
-    from .spawned import cover_spawned  # noqa: PLC0415
+    from .spawned import install_in_spawned  # noqa: PLC0415
     from .start.roots import roots_of  # noqa: PLC0415
 
     roots = roots_of(options.program, options.roots, is_module=options.is_module)
@@ -114,7 +114,7 @@ def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloade
         return HotReloader(roots, commit=commit, follow=not options.roots)
 
     info = ProgramInfo(name=name, roots=roots, supervised=link is not None)
-    cover_spawned(
+    install_in_spawned(
         info,
         debounce_ms=options.debounce_ms,
         quiet=options.quiet,

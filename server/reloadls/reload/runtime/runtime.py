@@ -74,7 +74,7 @@ class Runtime:
         self._updater: Updater | None = None
         self._early_reports: list[ReloadReport] = []
         self._stop: Callable[[], object] | None = None
-        self._forget_loop: Callable[[], object] = lambda: None
+        self._close_loop: Callable[[], object] = lambda: None
         self._ending = Flag()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
@@ -85,7 +85,7 @@ class Runtime:
         Args:
             at_once: don't wait until the program is idle.
         """
-        if self._thread is None and not self._is_without_threads():
+        if self._thread is None and not self._is_cooperative():
             args = (at_once,)
             self._thread = threading.Thread(target=self._run, args=args, name="reloadls-runtime", daemon=True)
             self._thread.start()
@@ -122,12 +122,12 @@ class Runtime:
         self._safe_point.end()
         if self._updater is not None:
             self._updater.forget()
-        self._forget_loop()
+        self._close_loop()
 
     # -- on the thread
 
     def _run(self, at_once: bool) -> None:
-        if (not at_once and not wait_until_idle(self._ending)) or self._is_without_threads():
+        if (not at_once and not wait_until_idle(self._ending)) or self._is_cooperative():
             return
         try:
             from .start.own_loop import run  # noqa: PLC0415 - it imports asyncio
@@ -135,12 +135,12 @@ class Runtime:
             run(self._work())
         except Exception as error:
             # The program may have replaced threads with gevent's meanwhile.
-            if not self._ending.is_set() and not self._is_without_threads():
+            if not self._ending.is_set() and not self._is_cooperative():
                 print_line("reloadls", f"hot reload stopped: {type(error).__name__}: {error}", quiet=self._quiet)
 
-    def _is_without_threads(self) -> bool:
+    def _is_cooperative(self) -> bool:
         """Return whether gevent has replaced threads with cooperative ones; if so, print a line."""
-        if not (_is_of_gevent(threading.Lock) or _is_being_patched()):
+        if not (_is_gevents(threading.Lock) or _is_being_patched()):
             return False
         text = f"gevent has replaced threads in process {os.getpid()}, so hot reload is off there"
         if (
@@ -156,7 +156,7 @@ class Runtime:
         from reloadls.watch.flush import Pacing  # noqa: PLC0415
 
         from .live.updater import Updater  # noqa: PLC0415
-        from .start.own_loop import CancelledError, forgetter, stopper  # noqa: PLC0415
+        from .start.own_loop import CancelledError, canceller, descriptor_closer  # noqa: PLC0415
 
         pacing = Pacing(self._debounce, max(0.5, 4 * self._debounce), lead=_TAKING_UP_S)
         updater = Updater(
@@ -171,9 +171,9 @@ class Runtime:
             quiet=self._quiet,
             leaders=self._leaders,
         )
-        self._safe_point.watch_over({threading.get_ident()}, updater.on_busy)
-        self._stop = stopper()
-        self._forget_loop = forgetter()
+        self._safe_point.configure({threading.get_ident()}, updater.on_busy)
+        self._stop = canceller()
+        self._close_loop = descriptor_closer()
         self._updater = updater
         if self._ending.is_set():
             return
@@ -206,5 +206,5 @@ def _is_being_patched() -> bool:
     return "_thread" in getattr(sys.modules.get("gevent.monkey"), "saved", ())
 
 
-def _is_of_gevent(kind: object) -> bool:
+def _is_gevents(kind: object) -> bool:
     return str(getattr(kind, "__module__", "")).partition(".")[0] == "gevent"

@@ -23,7 +23,7 @@ from .watching.other_reloader import other_reloader
 if TYPE_CHECKING:
     from .supervision.leader import Leader
 
-__all__ = ["begin", "cover_spawned"]
+__all__ = ["begin", "install_in_spawned"]
 
 LeaderArgs = tuple[int, tuple[str, ...]]
 """The arguments of a `Leader`."""
@@ -48,7 +48,7 @@ else:
 _SERVER = "from multiprocessing.forkserver import main"
 
 
-def cover_spawned(
+def install_in_spawned(
     info: ProgramInfo,
     *,
     debounce_ms: float,
@@ -71,10 +71,10 @@ def cover_spawned(
     leaders = (*leaders, os.getpid())
     first = _BEGIN.format(name=info.name, roots=info.roots, leaders=leaders, leader_args=leader_args, options=options)
 
-    def cover(spawn: ModuleType) -> None:
+    def patch_spawn(spawn: ModuleType) -> None:
         vars(spawn)["get_command_line"] = _with_prefix(spawn.get_command_line, first)
 
-    def cover_server(util: ModuleType) -> None:
+    def patch_server(util: ModuleType) -> None:
         plain = util.spawnv_passfds
 
         def spawnv_passfds(path: Any, args: Any, passfds: Any) -> int:
@@ -85,8 +85,8 @@ def cover_spawned(
 
         vars(util)["spawnv_passfds"] = spawnv_passfds
 
-    when_loaded("multiprocessing.spawn", cover)
-    when_loaded("multiprocessing.util", cover_server)
+    when_loaded("multiprocessing.spawn", patch_spawn)
+    when_loaded("multiprocessing.util", patch_server)
 
 
 def _with_prefix(plain: Callable[..., list[str]], first: str) -> Callable[..., list[str]]:
@@ -130,7 +130,7 @@ def begin(
 
     info = ProgramInfo(name=name, roots=roots)
     try:
-        cover_spawned(
+        install_in_spawned(
             info, debounce_ms=debounce_ms, quiet=quiet, follow=follow, leaders=leaders, leader_args=leader_args
         )
         above = None if leader_args is None else _leader(leader_args)

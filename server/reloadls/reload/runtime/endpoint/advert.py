@@ -114,10 +114,10 @@ def _sweep(folder: str) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         left = {match[1] + (match[2] or "") for entry in entries if (match := _FILE.fullmatch(entry.name))}
         for name in sorted(left)[:_SWEPT]:
-            _remove_left_over(folder, name)
+            _remove_stale(folder, name)
 
 
-def _remove_left_over(folder: str, name: str) -> None:
+def _remove_stale(folder: str, name: str) -> None:
     path, file = (os.path.join(folder, f"{name}.{kind}") for kind in ("sock", "json"))
     if runs(int(name.partition("-")[0])) or not _is_free(path):
         return

@@ -46,11 +46,11 @@ class Framer:
         """
         self._rest += data
         bodies = []
-        while (body := self._take()) is not None:
+        while (body := self._next()) is not None:
             bodies.append(body)
         return bodies
 
-    def _take(self) -> bytes | None:
+    def _next(self) -> bytes | None:
         end = self._rest.find(b"\r\n\r\n")
         if end > _MAX_HEADER or (end < 0 and len(self._rest) > _MAX_HEADER):
             raise InvalidMessage(f"header too long: more than {_MAX_HEADER} bytes")

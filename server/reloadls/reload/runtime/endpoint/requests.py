@@ -50,7 +50,7 @@ class RequestHandler(Protocol):
     def restart(self) -> None:
         """Restart the program; raises RequestFailed if it has no supervisor."""
 
-    def left(self, client: object) -> None:
+    def on_disconnect(self, client: object) -> None:
         """A client has disconnected."""
 
 

@@ -147,7 +147,7 @@ class _Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the client's requests, and undo its pause."""
         self._clients.discard(self)
-        self._handler.left(self)
+        self._handler.on_disconnect(self)
         for task in self._open:
             task.cancel()
 

@@ -87,10 +87,10 @@ def report_line(report: ReloadReport, folder: str, *, supervised: bool) -> tuple
     """
     match report.status:
         case "reloaded":
-            return "reloaded", f"{_modules(report.modules, folder) or 'no visible change'}  {_time(report)}"
+            return "reloaded", f"{_modules(report.modules, folder) or 'no visible change'}  {_duration(report)}"
         case "restarted":
             what = _modules(report.modules, folder)
-            return "restarted", "  ".join(filter(None, [what, _time(report)]))
+            return "restarted", "  ".join(filter(None, [what, _duration(report)]))
         case "failed":
             return "failed", _failure(report, folder)
         case "restartRequired":
@@ -156,7 +156,7 @@ def _reasons(modules: Iterable[ModuleReport], folder: str) -> str:
     return "; ".join(f"{_short(module.path, folder)}: {module.reason}" for module in affected[:_MOST_MODULES])
 
 
-def _time(report: ReloadReport) -> str:
+def _duration(report: ReloadReport) -> str:
     return f"{report.duration_ms:.1f} ms"
 
 

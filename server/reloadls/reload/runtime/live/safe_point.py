@@ -51,7 +51,7 @@ class SafePoint:
         self._pins = pinned
         self._ended = threading.Event()
 
-    def watch_over(self, ours: Container[int], on_busy: Callable[[float | None], None]) -> None:
+    def configure(self, ours: Container[int], on_busy: Callable[[float | None], None]) -> None:
         """Set the runtime's own threads and the callback for a busy program.
 
         Args:
@@ -76,7 +76,7 @@ class SafePoint:
         """
         self.held = 0
         while True:
-            self._until_free()
+            self._wait_for_pins()
             job = _Job(step, self._pins, sys.getswitchinterval() + _ROUNDING_S)
             # A waiting thread requests a switch after the interval that was set when it began to wait. So the interval
             # must be long before the step begins: the thread that is interrupted for the step waits from then on.
@@ -90,7 +90,7 @@ class SafePoint:
         if job.error is not None:
             raise job.error
 
-    def _until_free(self) -> None:
+    def _wait_for_pins(self) -> None:
         while not self._pins.wait(_LOOK_S):
             self.held = max(self.held, self._pins.count)
             self._check()

@@ -79,7 +79,7 @@ class Supervision(Protocol):
     def request_restart(self, report: ReloadReport | None) -> None:
         """Restart the program; `report` is the reason."""
 
-    def settled(self) -> None:
+    def cancel_restart(self) -> None:
         """Cancel a requested restart: it is no longer needed."""
 
     def restarts_for(self, report: ReloadReport) -> bool:
@@ -288,7 +288,7 @@ class Updater:
             if restarts:
                 self._supervision.request_restart(report)
             elif report.status in ("reloaded", "unchanged") and not has_pending(report.modules):
-                self._supervision.settled()
+                self._supervision.cancel_restart()
         return report
 
     async def _poll_modules(self) -> None:
@@ -308,7 +308,7 @@ class Updater:
 
     async def _watch_loaded(self) -> None:
         try:
-            await self._watcher.cover(self._reloader.loaded_paths())
+            await self._watcher.watch_loaded(self._reloader.loaded_paths())
         except Exception:  # everything watched before still is
             _log.exception("watching the loaded modules failed")
 
@@ -420,7 +420,7 @@ class Updater:
         self._wake.set()
         self._notify_status()
 
-    def left(self, client: object) -> None:
+    def on_disconnect(self, client: object) -> None:
         """End the pause of a client that has disconnected."""
         if client in self._pausers:
             self._pausers.discard(client)

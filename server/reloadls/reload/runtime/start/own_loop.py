@@ -8,7 +8,7 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-__all__ = ["CancelledError", "forgetter", "run", "stopper"]
+__all__ = ["CancelledError", "descriptor_closer", "run", "canceller"]
 
 CancelledError = asyncio.CancelledError
 
@@ -41,7 +41,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-def stopper() -> Callable[[], object]:
+def canceller() -> Callable[[], object]:
     """Return a function that cancels the calling task from any thread."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ def stopper() -> Callable[[], object]:
     return lambda: loop.call_soon_threadsafe(task.cancel)
 
 
-def forgetter() -> Callable[[], object]:
+def descriptor_closer() -> Callable[[], object]:
     """Return a function that, in a forked child, closes the calling loop's descriptors."""
     loop = asyncio.get_running_loop()
     return loop.forget if isinstance(loop, _Loop) else lambda: None

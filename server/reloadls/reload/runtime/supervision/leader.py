@@ -59,5 +59,5 @@ class Leader:
                     if any(b'"id":1,' in body or b'"id": 1,' in body for body in framer.feed(data)):
                         return
 
-    def settled(self) -> None:
+    def cancel_restart(self) -> None:
         """Do nothing: the program's first process reports this itself."""

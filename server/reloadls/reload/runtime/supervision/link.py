@@ -82,7 +82,7 @@ class Link:
         """The program is ending because an import of its modules failed."""
         self._channel.send({"type": "importFailed"})
 
-    def settled(self) -> None:
+    def cancel_restart(self) -> None:
         """Cancel a requested restart: it is no longer needed."""
         self._channel.send({"type": "settled"})
 

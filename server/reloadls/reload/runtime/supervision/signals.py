@@ -22,14 +22,14 @@ class Signals:
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
-        self._group = Group([*_passed_on()])
+        self._group = Group([*_forwarded()])
         self._read, self._write = os.pipe()
         for fd in (self._read, self._write):
             os.set_blocking(fd, False)
 
     def begin(self) -> None:
         """Record the signals that are not ignored."""
-        for number in (*_passed_on(), signal.SIGCHLD):
+        for number in (*_forwarded(), signal.SIGCHLD):
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN or number == signal.SIGCHLD:
                 self._before[number] = before
@@ -73,7 +73,7 @@ class Signals:
         os.close(self._write)
 
 
-def _passed_on() -> list[int]:
+def _forwarded() -> list[int]:
     """Return the signals to forward to the program."""
     real_time = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
     return [*(getattr(signal, name) for name in _NAMES), *real_time]

@@ -72,10 +72,10 @@ class Supervisor:
         while True:
             self._wait()
             for number in self._signals.take():
-                self._pass_on(number)
+                self._forward(number)
             self._listen()
             self._reap()
-            if (link := self._go_on()) is not None:
+            if (link := self._advance()) is not None:
                 return link
             if not self._processes and (
                 self._ending is not None or (self._retry_at is None and self._source_changes is None)
@@ -103,7 +103,7 @@ class Supervisor:
                 poll.register(process.channel, select.POLLIN)
         poll.poll(None if due is None else max(0, (due - now) * 1000))
 
-    def _pass_on(self, number: int) -> None:
+    def _forward(self, number: int) -> None:
         if number in _ENDING:
             self._ending = number
             self._retry_at = None
@@ -152,7 +152,7 @@ class Supervisor:
                 process.channel.close()
                 self._ended(process)
 
-    def _go_on(self) -> Link | None:
+    def _advance(self) -> Link | None:
         now = time.monotonic()
         for process in self._processes:
             process.end_when_due(now)

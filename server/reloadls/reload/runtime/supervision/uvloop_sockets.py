@@ -52,7 +52,7 @@ def _change(kind: Any, note: Callable[[socket.socket], None]) -> None:
     plain = kind.create_server
 
     async def create_server(loop: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
-        if not isinstance(host, str) or not isinstance(port, int) or _asks_for_more(options):
+        if not isinstance(host, str) or not isinstance(port, int) or _has_other_options(options):
             return await plain(loop, factory, host, port, **options)
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         if len(found) != 1:  # `sock=` takes a single socket
@@ -64,7 +64,7 @@ def _change(kind: Any, note: Callable[[socket.socket], None]) -> None:
     kind.create_server = create_server
 
 
-def _asks_for_more(options: dict[str, Any]) -> bool:
+def _has_other_options(options: dict[str, Any]) -> bool:
     return any(options.get(name) for name in ("sock", "family", "flags", "reuse_port")) or (
         options.get("reuse_address") is False
     )

@@ -159,7 +159,7 @@ class Follower:
             self._writer.transport.abort()
         self.connection.close()
 
-    async def cover(self, loaded: Iterable[str]) -> None:
+    async def watch_loaded(self, loaded: Iterable[str]) -> None:
         """Have the leader watch these files, and check that it still answers.
 
         Args:

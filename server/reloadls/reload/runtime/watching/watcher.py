@@ -71,7 +71,7 @@ class SourceWatcher:
         """Stop watching."""
         await self._pipeline.stop()
 
-    async def cover(self, loaded: Iterable[str]) -> None:
+    async def watch_loaded(self, loaded: Iterable[str]) -> None:
         """Watch these files, and report those that changed before they were watched.
 
         Args:
