@@ -1,4 +1,4 @@
-"""APScheduler: a job that a statement added goes when the statement does, and is added anew when it runs again."""
+"""APScheduler: a statement's jobs are removed before it runs again, or when it is removed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ApschedulerAdapter(Adapter):
 
 
 def _remove(scheduler: Any, job: Any) -> None:
-    with suppress(sys.modules["apscheduler.jobstores.base"].JobLookupError):  # the program has removed it
+    with suppress(sys.modules["apscheduler.jobstores.base"].JobLookupError):  # the program has already removed it
         scheduler.remove_job(job.id)
 
 

@@ -1,4 +1,4 @@
-"""GraphQL: a schema of strawberry or graphene is what its types say, for whoever holds it."""
+"""GraphQL: schemas of strawberry and graphene follow their types, wherever they are held."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class StrawberryAdapter(ServedAdapter):
     kinds: ClassVar[tuple[str, ...]] = ("Schema",)
 
     def reads_class(self, cls: type) -> bool:
-        """The fields of a type are looked at when the schema is made."""
+        """A type's fields are read when the schema is made."""
         return _DEFINITION in vars(cls)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
-        """Its definition is the class's, not the double's."""
+        """Let its definition refer to the kept class instead of its double."""
         super().class_changed(cls, double, undo)
         definition: Any = vars(cls).get(_DEFINITION)
         if definition is not None and definition.origin is double:
@@ -40,6 +40,6 @@ class GrapheneAdapter(ServedAdapter):
     kinds: ClassVar[tuple[str, ...]] = ("Schema",)
 
     def reads_class(self, cls: type) -> bool:
-        """The fields of a type are looked at when the schema is made."""
+        """A type's fields are read when the schema is made."""
         module = sys.modules.get("graphene.types.base")
         return module is not None and issubclass(cls, module.BaseType)
