@@ -185,6 +185,6 @@ def test_a_coroutine_that_made_an_application_is_not_run_again(tmp_path: Path) -
     with served(tmp_path, "app.py", "{port}", libraries=libraries("aiohttp>=3.10")) as server:
         edits = [
             Edit("app.py", 'text="home"', 'text="the home"'),
-            Edit("app.py", '    app.router.add_get("/", home)\n', more, "restart", "a coroutine can't be run again"),
+            Edit("app.py", '    app.router.add_get("/", home)\n', more, "restart", "a coroutine can't run"),
         ]
         play(server, edits, ["/", "/more"])
