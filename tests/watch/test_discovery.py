@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from reloadls.watch import discover_user_modules
+from reloadls.base import own_imports
+from reloadls.base.installed import PACKAGE_FOLDERS
+from reloadls.watch import FileWatcher, discover_user_modules
 
 
 class Lazy(ModuleType):
@@ -76,21 +78,33 @@ def test_installed_code_of_any_interpreter_is_left_out(folder: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["prefix", "base_prefix", "exec_prefix"])
-def test_what_lies_below_the_interpreter_is_left_out(name: str, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, name, str(mine.parent))
-    check({"mine": module(str(mine))}, [])
+def test_a_project_below_the_interpreters_prefix_is_the_users_own(
+    name: str, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, name, str(mine.parent))  # as in a container: /usr/src/app
+    check({"mine": module(str(mine))}, [mine])
+
+
+def test_a_watcher_without_paths_watches_a_project_below_the_prefix(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(mine.parent))
+    monkeypatch.setitem(sys.modules, "mine", module(str(mine)))
+    assert mine in FileWatcher(lambda _: None).paths
+
+
+def test_a_command_of_the_environment_is_left_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(mine.parent / "python"))
+    check({"__main__": module(str(mine))}, [])
+
+
+def test_the_import_finder_knows_the_same_package_folders() -> None:
+    assert own_imports._INSTALLED == PACKAGE_FOLDERS, "it imports nothing, so it has its own copy"
 
 
 def test_the_user_site_is_left_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("site.getusersitepackages", lambda: str(mine.parent))
     check({"mine": module(str(mine))}, [])
-
-
-def test_a_folder_that_only_begins_like_the_interpreters_is_ones_own(
-    mine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "prefix", str(mine.parent)[:-1])
-    check({"mine": module(str(mine))}, [mine])
 
 
 def test_of_this_process_neither_the_standard_library_nor_what_is_installed_is_found() -> None:

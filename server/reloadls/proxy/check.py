@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from reloadls.base.paths import prefix_of
 from reloadls.base.text import shown
 from reloadls.proxy import rewrite
 from reloadls.proxy.child import StartError
@@ -264,7 +265,7 @@ def _write_scenarios(made: str) -> str:
 
 def _samples(folder: str, globs: Iterable[Glob]) -> list[str]:
     """A new file in `folder` for each of some `globs`."""
-    samples = [path for path in dict.fromkeys(map(_sample, globs)) if path.startswith(folder + os.sep)]
+    samples = [path for path in dict.fromkeys(map(_sample, globs)) if path.startswith(prefix_of(folder))]
     return [path for path in samples if not os.path.exists(path)][:_SAMPLES]
 
 

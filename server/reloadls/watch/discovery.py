@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import site
 import stat
 import sys
-import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
+from reloadls.base.installed import command_folders, installed_folders, is_installed
 from reloadls.watch.disk.guarded import GuardedDisk
 
 __all__ = ["discover_user_modules", "working_folder"]
 
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""Folder names that hold installed code, whichever interpreter they belong to."""
-
 
 def discover_user_modules(modules: Mapping[str, ModuleType | None] | None = None) -> list[Path]:
-    """The source files of the user's own modules, each once, in import order.
+    """Return the source files of the user's own modules, each once, in import order.
 
-    A module is the user's own when it has a real file outside site-packages, the user site, ``sys.prefix`` and
-    ``sys.base_prefix``. A module without a file (built in, namespace, made at run time) is passed over, and so
-    is one whose attributes can't be read: a lazy module may raise whatever it likes.
+    A module is the user's own if its file is neither installed (see `is_installed`) nor a command of the environment.
+    Modules without a file (built in, namespace, created at run time) are ignored. So are modules whose attributes
+    can't be read: a lazy module may raise anything.
 
     Args:
-        modules: name → module; ``sys.modules`` when left out.
+        modules: name → module; ``sys.modules`` if None.
 
     Returns:
-        Absolute paths with links resolved, so that aliases of one file collapse.
+        Absolute paths with links resolved, so aliases of one file collapse.
     """
     known = dict(sys.modules if modules is None else modules)
-    foreign = _foreign_folders()
+    folders, commands = installed_folders(), command_folders()
     disk = GuardedDisk()
     try:
         disk.refresh()
@@ -42,11 +37,11 @@ def discover_user_modules(modules: Mapping[str, ModuleType | None] | None = None
     finally:
         disk.close()
     found = dict.fromkeys(path for path in files if path is not None)
-    return [Path(path) for path in found if not _is_foreign(path, foreign)]
+    return [Path(path) for path in found if not is_installed(path, folders) and os.path.dirname(path) not in commands]
 
 
 def working_folder() -> str | None:
-    """The process's working directory; None if it was deleted."""
+    """Return the process's working directory; None if it was deleted."""
     try:
         return os.getcwd()
     except OSError:
@@ -54,7 +49,7 @@ def working_folder() -> str | None:
 
 
 def _source_file(module: ModuleType | None, disk: GuardedDisk) -> str | None:
-    """The module's file on disk, links resolved, or None. Compiled names (``.pyc``) give their source."""
+    """Return the module's file on disk, links resolved, or None. A compiled name (``.pyc``) gives its source."""
     try:
         name = getattr(module, "__file__", None)
     except Exception:  # a lazy module's __getattr__ runs foreign code, which may raise anything
@@ -66,24 +61,5 @@ def _source_file(module: ModuleType | None, disk: GuardedDisk) -> str | None:
     try:
         path = disk.resolve(os.path.abspath(name))
         return path if stat.S_ISREG(disk.lstat(path).st_mode) else None
-    except OSError:  # it is not there, does not answer, or is relative to a working directory that was deleted
+    except OSError:  # missing, not answering, or relative to a deleted working directory
         return None
-
-
-def _foreign_folders() -> list[str]:
-    """Where installed code lives, links resolved."""
-    folders = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    folders.update(
-        path for key, path in sysconfig.get_paths().items() if key in {"stdlib", "platstdlib", "purelib", "platlib"}
-    )
-    with contextlib.suppress(AttributeError):  # some embedded interpreters have a `site` without these
-        folders.update(site.getsitepackages())
-        folders.add(site.getusersitepackages())
-    here = working_folder()
-    return [os.path.realpath(folder) for folder in folders if folder and (here or os.path.isabs(folder))]
-
-
-def _is_foreign(path: str, folders: Iterable[str]) -> bool:
-    if not _INSTALLED.isdisjoint(path.split(os.sep)):
-        return True
-    return any(path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

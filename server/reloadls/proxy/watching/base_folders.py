@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from reloadls.base.paths import is_within
 from reloadls.proxy.watching.globs import alternatives, expression, is_wild
 from reloadls.wire.uris import from_uri
 
@@ -279,7 +280,7 @@ def _joined(base: str, names: Any) -> str:
 
 def _is_in(path: str, folder: str) -> bool:
     path, folder = os.path.normcase(path), os.path.normcase(folder)
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+    return is_within(path, (folder,))
 
 
 def _decoded(name: str) -> str:

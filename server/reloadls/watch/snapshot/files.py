@@ -7,6 +7,8 @@ import struct
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from reloadls.base.paths import prefix_of
+
 __all__ = ["Entry", "Files", "FilesByFolder"]
 
 Entry = tuple[int, int, int, int, int, int]
@@ -130,7 +132,7 @@ class FilesByFolder(Mapping[str, Entry]):
         for path, entry in files:
             at, _, name = path.rpartition(os.sep)
             while open_ones and at != open_ones[-1][0]:
-                if at.startswith(open_ones[-1][0] + os.sep):
+                if at.startswith(prefix_of(open_ones[-1][0])):
                     break
                 open_ones.pop()[1].pack()
             if not open_ones or open_ones[-1][0] != at:

@@ -27,6 +27,7 @@ from functools import lru_cache, partial
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from reloadls.base.installed import is_in_package_folder
 from reloadls.base.package import PACKAGE
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.undo import Undo
@@ -224,7 +225,6 @@ _MOST_LISTED = 2_000
 _listed: dict[str, tuple[str, int] | None] = {}
 """Folders -> the file and line from which each was listed first; None if only the interpreter's own code did."""
 _OWN = (os.path.dirname(os.__file__) + os.sep, PACKAGE + os.sep)
-_SITE = ("site-packages", "dist-packages")
 
 
 def lister(folder: str) -> tuple[str, int] | None:
@@ -252,7 +252,7 @@ def _is_metadata(frame: FrameType) -> bool:
 
 
 def _is_own(path: str) -> bool:
-    return path.startswith(("<", *_OWN)) and not any(each in path for each in _SITE)
+    return path.startswith(("<", *_OWN)) and not is_in_package_folder(path)
 
 
 # -- what the interpreter itself reports

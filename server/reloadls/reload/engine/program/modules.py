@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO, IncrementalNewlineDecoder
@@ -14,7 +13,9 @@ from tokenize import detect_encoding
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from reloadls.base.installed import installed_folders, is_installed
 from reloadls.base.package import PACKAGE
+from reloadls.base.paths import is_within
 
 from .effects import Effect, is_link, was_executed
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _LAST = 1 << 40
 _MOST_BY_HAND = 16
 """How many modules of one file are followed that the program runs by hand."""
@@ -259,7 +259,7 @@ class Modules:
     def __init__(self, roots: Iterable[str], *, follow: bool = False) -> None:
         self.roots = tuple(roots)
         self._follow = follow
-        self._installed = (*_own_folders(), _PACKAGE) if follow else _installed_folders(self.roots)
+        self._installed = (*installed_folders(), _PACKAGE) if follow else _installed_folders(self.roots)
         self._by_name: dict[str, LoadedModule] = {}
         self._loaded = Condition()
         self._count = 0
@@ -278,10 +278,10 @@ class Modules:
 
     def covers(self, path: str) -> bool:
         """Whether a file is the program's own: not installed, and under a root unless all such files are followed."""
-        return not self._is_installed(path) and (self._follow or _under(path, self.roots))
+        return not self._is_installed(path) and (self._follow or is_within(path, self.roots))
 
     def _is_installed(self, path: str) -> bool:
-        return not _INSTALLED.isdisjoint(path.split(os.sep)) or _under(path, self._installed)
+        return is_installed(path, self._installed)
 
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
         """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
@@ -289,7 +289,7 @@ class Modules:
         others = {}
         for name in list(sys.modules):
             path = _file_of(sys.modules.get(name))
-            if path is None or path in followed or self._is_installed(path) or _under(path, (_PACKAGE,)):
+            if path is None or path in followed or self._is_installed(path) or is_within(path, (_PACKAGE,)):
                 continue
             if not path.endswith(".py"):
                 others[path] = "compiled"
@@ -297,13 +297,13 @@ class Modules:
                 others[path] = "in an archive"
             elif self.covers(path):
                 others[path] = "not loaded by an ordinary import"
-            elif not _under(path, tuple(_own_folders())):
+            elif not is_within(path, installed_folders()):
                 others[path] = "not below a root"
         return len(followed), sorted(others.items())
 
     def may_hold(self, folder: str) -> bool:
         """Whether files of the program's own may be in a folder or below it."""
-        return self.covers(folder) or any(_under(root, (folder,)) for root in self.roots)
+        return self.covers(folder) or any(is_within(root, (folder,)) for root in self.roots)
 
     def named(self, name: str) -> LoadedModule | None:
         """The module with this name, if it is loaded and the program's own."""
@@ -434,17 +434,7 @@ class Modules:
 
 def _installed_folders(roots: Iterable[str]) -> tuple[str, ...]:
     """Where the interpreter's own code lies, unless a root is in there."""
-    real = {*_own_folders(), os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)}
-    return tuple(folder for folder in real if not any(_under(root, (folder,)) for root in roots))
-
-
-def _own_folders() -> set[str]:
-    """Where the interpreter keeps its own modules, and what is installed."""
-    paths = sysconfig.get_paths()
-    # Debian's interpreters have a link to a file below /etc.
-    custom = [os.path.join(paths["stdlib"], each) for each in ("sitecustomize.py", "usercustomize.py")]
-    folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return {os.path.realpath(each) for each in (*folders, *custom)}
+    return tuple(folder for folder in installed_folders() if not any(is_within(root, (folder,)) for root in roots))
 
 
 def _own_references() -> int:
@@ -501,7 +491,3 @@ def _of_file(path: str) -> Iterator[tuple[str, ModuleType]]:
             and os.path.realpath(file) == path
         ):
             yield name, module
-
-
-def _under(path: str, folders: Iterable[str]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -190,7 +191,7 @@ def _name_of(path: str, module: LoadedModule) -> str:
         parent = module.name.rpartition(".")[0] if not hasattr(module.module, "__path__") else module.name
         return f"{parent}.{stem}" if parent else stem
     for entry in sorted((os.path.realpath(each or os.curdir) for each in sys.path), key=len, reverse=True):
-        if folder == entry or folder.startswith(entry.rstrip(os.sep) + os.sep):
+        if is_within(folder, (entry,)):
             inside = os.path.relpath(folder, entry)
             return ".".join([*([] if inside == os.curdir else inside.split(os.sep)), *parts])
     return ".".join(parts)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from reloadls.base.installed import folders_of_commands, is_installed
+from reloadls.base.installed import command_folders, is_installed
 from reloadls.base.paths import outermost
 
 from .program import CantRun
@@ -40,7 +40,7 @@ def roots_of(program: str, roots: Iterable[str], *, is_module: bool) -> tuple[st
 def script_roots(script: str) -> tuple[str, ...]:
     """Return the project a script belongs to, else its folder; the working directory for an installed script."""
     folder = os.path.dirname(os.path.realpath(script))
-    if is_installed(folder) or folder in folders_of_commands():
+    if is_installed(folder) or folder in command_folders():
         return _here() or (folder,)
     return (_project(folder),)
 

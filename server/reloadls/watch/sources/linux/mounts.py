@@ -14,6 +14,7 @@ import select
 import sys
 from collections.abc import Callable
 
+from reloadls.base.paths import is_within
 from reloadls.watch.disk.mounts import unescaped
 
 __all__ = ["MountMonitor"]
@@ -90,7 +91,7 @@ class MountMonitor:
 
     def moved(self, old: str) -> None:
         """What was at `old` has another path: so have the mount points in it, which no list says was changed."""
-        if any(point == old or point.startswith(old + os.sep) for _, point in self._known):
+        if any(is_within(point, (old,)) for _, point in self._known):
             with contextlib.suppress(OSError):
                 self._points, self._known = None, self._read()
 

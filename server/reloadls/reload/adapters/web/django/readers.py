@@ -6,9 +6,10 @@ import ast
 import sys
 from collections.abc import Iterator
 
+from reloadls.base.installed import is_in_package_folder
+
 __all__ = ["read_at_import"]
 
-_INSTALLED = ("site-packages", "dist-packages")
 _BY_OTHER_NAMES = {"REST_FRAMEWORK": "rest_framework.views"}
 """Settings that an application's classes read at import through an object of its own."""
 
@@ -20,7 +21,7 @@ def read_at_import(name: str) -> str | None:
     for module in sorted(sys.modules):
         file = getattr(sys.modules.get(module), "__file__", None)
         own = module.partition(".")[0] == "django" or not isinstance(file, str) or not file.endswith(".py")
-        if not own and any(each in str(file) for each in _INSTALLED) and _reads(str(file), name):
+        if not own and is_in_package_folder(str(file)) and _reads(str(file), name):
             return module
     return None
 
