@@ -79,7 +79,7 @@ async def test_what_it_raises_is_logged_and_watching_goes_on(
         assert watcher.state == "running"
     raised = [record for record in caplog.records if record.name == "reloadls.watch.watcher"]
     assert len(raised) == 3
-    assert all("watching goes on" in record.getMessage() for record in raised)
+    assert all("watching continues" in record.getMessage() for record in raised)
 
 
 class Awaitable:

@@ -405,16 +405,16 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
     ("garbage", content(random.Random(1).randbytes(20_000)), "not a database"),
     ("text", content(b"hello"), "not a database|malformed"),
     ("nothing but zeros", content(bytes(20_000)), "not a database"),
-    ("a broken message", overwrite(3500, b"\xff" * 596), "sqlite (finds|says)"),
-    ("garbage in the middle", overwrite(4096 * 2, random.Random(2).randbytes(4096)), "sqlite finds|malformed"),
+    ("a broken message", overwrite(3500, b"\xff" * 596), "sqlite reports"),
+    ("garbage in the middle", overwrite(4096 * 2, random.Random(2).randbytes(4096)), "sqlite reports|malformed"),
     ("can't be written to", overwrite(18, b"\x03"), "readonly"),
-    ("another database", another_database, "no state file"),
-    ("another application's", sql(application_id=7), "no state file"),
+    ("another database", another_database, "not a reloadls state file"),
+    ("another application's", sql(application_id=7), "not a reloadls state file"),
     ("a later version", sql(user_version=3), "version 3"),
     ("another scope's", another_scope, "another scope"),
-    ("another table", sql("CREATE TABLE more (x)"), "other tables"),
-    ("a trigger", sql("CREATE TRIGGER t AFTER UPDATE ON head BEGIN DELETE FROM files; END"), "other tables"),
-    ("a table is missing", sql("DROP TABLE batches"), "other tables"),
+    ("another table", sql("CREATE TABLE more (x)"), "unexpected schema"),
+    ("a trigger", sql("CREATE TRIGGER t AFTER UPDATE ON head BEGIN DELETE FROM files; END"), "unexpected schema"),
+    ("a table is missing", sql("DROP TABLE batches"), "unexpected schema"),
     ("no head", sql("DELETE FROM head"), "0 heads"),
     ("two heads", sql("INSERT INTO head SELECT body FROM head"), "2 heads"),
     ("a head of another type", sql("UPDATE head SET body = 5"), "its head"),
@@ -424,11 +424,15 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
     ("a file is missing", sql("DELETE FROM files WHERE path = x'2f702f3030332e7079'"), "1 files are missing"),
     ("all files are missing", sql("DELETE FROM files"), "200 files are missing"),
     ("a file is renamed", sql("UPDATE files SET path = x'2f70' WHERE path = x'2f702f3030332e7079'"), "checksum"),
-    ("a path of another type", sql("UPDATE files SET path = 5 WHERE path = x'2f702f3030332e7079'"), "another kind"),
+    (
+        "a path of another type",
+        sql("UPDATE files SET path = 5 WHERE path = x'2f702f3030332e7079'"),
+        "format",
+    ),
     ("a path that is text", sql("UPDATE files SET path = 'a' WHERE path = x'2f702f3030332e7079'"), "checksum"),
-    ("an entry of another type", sql("UPDATE files SET entry = 1.5"), "another kind"),
-    ("an entry that is text", sql("UPDATE files SET entry = 'x'"), "another kind"),
-    ("an entry of another size", sql("UPDATE files SET entry = x'00'"), "another kind"),
+    ("an entry of another type", sql("UPDATE files SET entry = 1.5"), "format"),
+    ("an entry that is text", sql("UPDATE files SET entry = 'x'"), "format"),
+    ("an entry of another size", sql("UPDATE files SET entry = x'00'"), "format"),
     ("entries of zeros", sql("UPDATE files SET entry = zeroblob(36)"), "checksum"),
     ("a batch is missing", sql("DELETE FROM batches"), "missing"),
     ("a batch of another number", sql("UPDATE batches SET number = 2"), "another batch"),
@@ -436,11 +440,11 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
     ("a batch of another size", sql("UPDATE batches SET size = 'x'"), "missing"),
     ("an empty batch", sql("UPDATE batches SET body = x'00000000'"), "its journal"),
     ("another batch", sql("UPDATE batches SET body = body || x'00'"), "checksum"),
-    ("a link", link, "it is a link"),
-    ("a folder", directory, "no regular file"),
-    ("a linked log", linked_log, "wal: it is a link"),
-    ("others may write", lambda path: path.chmod(0o602), "others may write"),
-    ("the group may write", lambda path: path.chmod(0o660), "others may write"),
+    ("a link", link, "is a link"),
+    ("a folder", directory, "not a regular file"),
+    ("a linked log", linked_log, "wal: is a link"),
+    ("others may write", lambda path: path.chmod(0o602), "is writable by other users"),
+    ("the group may write", lambda path: path.chmod(0o660), "is writable by other users"),
 ]
 
 
@@ -463,7 +467,7 @@ def check_set_aside(folder: str, damage: Callable[[Path], None], reason: str) ->
         assert file.saved is None
         assert file.set_aside is not None
         assert file.set_aside.startswith(f"{path} can't be used: ")
-        assert file.set_aside.endswith(f"; it is now {aside}")
+        assert file.set_aside.endswith(f"; renamed to {aside}")
         assert re.search(reason, file.set_aside)
         assert os.path.lexists(aside)
     kept(folder)
@@ -563,14 +567,14 @@ def test_the_folder_and_the_file_are_the_users_alone(folder: str) -> None:
 def test_a_folder_that_others_may_write_to_is_not_used(folder: str, mode: int) -> None:
     Path(folder).mkdir(parents=True)
     Path(folder).chmod(mode)
-    with pytest.raises(StateFailed, match=f"{folder}: others may write to it \\(mode {mode:o}\\)"):
+    with pytest.raises(StateFailed, match=f"{folder}: is writable by other users \\(mode {mode:o}\\)"):
         StateFile.open(folder, KEY)
 
 
 def test_a_linked_folder_is_not_used(folder: str, tmp_path: Path) -> None:
     Path(folder).parent.mkdir()
     Path(folder).symlink_to(tmp_path)
-    with pytest.raises(StateFailed, match="it is a link"):
+    with pytest.raises(StateFailed, match="is a link"):
         StateFile.open(folder, KEY)
 
 
@@ -578,7 +582,7 @@ def test_a_linked_folder_is_not_used(folder: str, tmp_path: Path) -> None:
 def test_somebody_elses_folder_is_not_used(folder: str) -> None:
     Path(folder).mkdir(parents=True)
     os.chown(folder, 12345, -1)
-    with pytest.raises(StateFailed, match="it belongs to user 12345"):
+    with pytest.raises(StateFailed, match="belongs to user 12345"):
         StateFile.open(folder, KEY)
 
 

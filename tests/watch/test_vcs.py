@@ -243,7 +243,7 @@ def asked(*steps: tuple[float, str]) -> list[bool]:
     """When, and which locks are there then → whether it is held."""
     hold = LockWait(longest=10)
     names = {"A": _A, "B": _B, "C": _C}
-    return [hold.held(frozenset(names[name] for name in there), now) for now, there in steps]
+    return [hold.must_wait(frozenset(names[name] for name in there), now) for now, there in steps]
 
 
 def every(step: float, begin: float, end: float, there: str) -> list[tuple[float, str]]:

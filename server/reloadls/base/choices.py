@@ -1,4 +1,4 @@
-"""Which words a user chooses from: kinds of change, sources of hints, log levels. Imports nothing that takes time."""
+"""Values that users choose from: kinds of change, sources of hints, log levels. Imports nothing slow."""
 
 from __future__ import annotations
 

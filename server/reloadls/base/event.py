@@ -1,4 +1,4 @@
-"""An event that costs a thousand clients nothing."""
+"""An asyncio event that needs little memory: a service with a thousand clients has thousands of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Event"]
 
 
 class Event:
-    """As `asyncio.Event`, which keeps 760 bytes for those who wait, even while nobody does."""
+    """Like `asyncio.Event`, which takes 760 bytes for its waiters even if there are none."""
 
     __slots__ = ("_is_set", "_waiting")
 
@@ -17,11 +17,11 @@ class Event:
         self._waiting: tuple[asyncio.Future[None], ...] = ()
 
     def is_set(self) -> bool:
-        """Whether it was set, and not cleared since."""
+        """Return whether the event is set."""
         return self._is_set
 
     def set(self) -> None:
-        """Let all who wait go on, and whoever comes until it is cleared."""
+        """Wake all waiters. Later calls of `wait` return at once until `clear`."""
         self._is_set = True
         waiting, self._waiting = self._waiting, ()
         for future in waiting:
@@ -29,11 +29,11 @@ class Event:
                 future.set_result(None)
 
     def clear(self) -> None:
-        """Whoever comes from now on waits."""
+        """Make later calls of `wait` block."""
         self._is_set = False
 
     async def wait(self) -> None:
-        """Return once it is set."""
+        """Wait until the event is set."""
         if self._is_set:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -56,12 +56,12 @@ def private_folder(*parts: str) -> str:
 
 
 def make_private(folder: str) -> None:
-    """Make `folder`, and those above it that are missing, with mode 0700; one that exists stays as it is.
+    """Create `folder` and its missing parents with mode 0700. An existing folder keeps its mode.
 
     Source: XDG Base Directory Specification, "Referencing this specification".
 
     Raises:
-        OSError: it can't be made, or is not a folder.
+        OSError: the folder can't be created, or the path is not a folder.
     """
     folder = os.path.abspath(folder)
     missing = []
@@ -79,11 +79,11 @@ def make_private(folder: str) -> None:
 
 
 def runtime_folder() -> str:
-    """Return where programs that run under reload have their files, whether it exists or not.
+    """Return the folder for the files of programs that run under reload, whether it exists or not.
 
-    A program and its editor must come to the same answer, so this depends on nothing but XDG_RUNTIME_DIR and the disk,
-    and on no library: `reloadls` in XDG_RUNTIME_DIR, else in `/run/user/UID`, else `/tmp/reloadls-UID`. One that
-    belongs to another user, as after `su`, that others may write to, or that can't be made, is not used.
+    A program and its editor must compute the same folder, so it depends only on XDG_RUNTIME_DIR and the disk:
+    `reloadls` in XDG_RUNTIME_DIR, else in `/run/user/UID`, else `/tmp/reloadls-UID`. A folder is not used if it belongs
+    to another user (as after `su`), is writable by others, or can't be created.
     """
     user = os.geteuid()
     given = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -92,7 +92,7 @@ def runtime_folder() -> str:
     usual = f"/run/user/{user}"
     if os.path.isdir(usual) and _usable(usual, user):
         return os.path.join(usual, "reloadls")
-    return f"/tmp/reloadls-{user}"  # noqa: S108 - whoever uses it makes sure that it is the user's alone
+    return f"/tmp/reloadls-{user}"  # noqa: S108 - callers check the owner and the mode
 
 
 def _usable(folder: str, user: int) -> bool:

@@ -1,4 +1,4 @@
-"""Log records that are safe to show on a terminal."""
+"""Format log records so that they are safe to show on a terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["SafeFormatter"]
 
 
 class SafeFormatter(logging.Formatter):
-    """Escapes what a log record quotes: each record is one line, and each line of its traceback another."""
+    """Escape control characters: each record is one line, and each line of its traceback another."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
-        """Return the record's line."""
+        """Return the record as one line."""
         return shown(super().formatMessage(record))
 
     def formatException(self, ei: object) -> str:  # noqa: N802 - as above
-        """Return a traceback's lines."""
+        """Return a traceback, one line per line."""
         lines = super().formatException(ei).splitlines()  # type: ignore[arg-type]  # logging's own type is private
         return "\n".join(map(shown, lines))

@@ -1,10 +1,10 @@
-"""Imports made by reloadls find reloadls, its libraries and the standard library, never a file of the program.
+"""Make reloadls import itself, its libraries and the standard library, never a file of the program.
 
-A script's folder comes first in `sys.path`, so a `queue.py` beside the script would be run when the runtime, or a
-standard library module that the runtime needs, imports `queue`. `install` adds a finder that looks at who imports.
-`load_apart` is for a program that has such files: it imports everything at once and leaves the names to the program.
+A script's folder comes first in `sys.path`. So a `queue.py` beside the script would be imported when the runtime, or a
+standard library module that it needs, imports `queue`. `install` adds a finder that checks which module imports. If a
+program has such files, `load_apart` imports everything at once and leaves the names to the program.
 
-This module imports nothing that the interpreter hasn't imported by itself: it comes before all else.
+This module imports only what the interpreter has imported already, because it is imported before everything else.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _FOR_THE_PROGRAM = tuple(
 )
 """Modules that import on behalf of the program."""
 _IN_BETWEEN = "_exec_by_hand"
-"""A function of these that stands on the stack below every module that is loaded, whoever imports it."""
+"""A function of these modules: it is on the stack below every module that is loaded, whichever module imports it."""
 _INSTALLED = ("site-packages", "dist-packages")
 _NEEDED = ("anyio", "idna", "sniffio", "typing_extensions", "watchfiles")
-"""The libraries outside of the standard one that the runtime imports."""
+"""The third-party libraries that the runtime imports."""
 _AT_START = ("__main__", "encodings", "reloadls")
-"""What the interpreter or `python -m reloadls` has imported before anything else runs."""
+"""Modules that are imported before anything else runs."""
 
 
 class _Finder:
-    """Finds what reloadls imports, directly or through its libraries.
+    """Find modules that reloadls imports, directly or through its libraries.
 
     Args:
-        entries: the part of `sys.path` that is searched.
+        entries: the part of `sys.path` to search.
     """
 
     def __init__(self, entries: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As `importlib.abc.MetaPathFinder.find_spec`; None for all that the program imports."""
+        """Implement `importlib.abc.MetaPathFinder.find_spec`; return None for everything that the program imports."""
         if path is not None or name in sys.builtin_module_names or is_frozen(name):
             return None
         if not self._imported_by_us(sys._getframe(1)):
@@ -69,14 +69,14 @@ class _Finder:
         return spec
 
     def _imported_by_us(self, frame: FrameType | None) -> bool:
-        """Whether the innermost code on the stack that isn't a library's is ours."""
+        """Return whether the innermost code on the stack that isn't a library's belongs to reloadls."""
         while frame is not None:
             file = frame.f_code.co_filename
             if frame.f_code.co_name == _IN_BETWEEN and file in _FOR_THE_PROGRAM:
                 frame = frame.f_back
                 continue
             if file.startswith(_OURS):
-                # What these import themselves, while they are loaded, is ours.
+                # Imports at the top level of these modules are ours.
                 return file not in _FOR_THE_PROGRAM or frame.f_code.co_name == "<module>"
             if not file.startswith(self._libraries):
                 return False
@@ -85,7 +85,7 @@ class _Finder:
 
 
 def install() -> None:
-    """Add the finder, in front of the others. A second call only moves it to the front again."""
+    """Add the finder in front of the others. A second call only moves it to the front again."""
     found = next((each for each in sys.meta_path if isinstance(each, _Finder)), None)
     if found is None:
         found = _Finder(_own_entries())
@@ -95,7 +95,7 @@ def install() -> None:
 
 
 def _own_entries() -> list[str]:
-    """The entries of `sys.path` from the standard library on: those before it are the program's."""
+    """Return the entries of `sys.path` from the standard library on; those before it are the program's."""
     entries = [entry for entry in sys.path if entry]
     start = entries.index(_STANDARD) if _STANDARD in entries else len(entries)
     own = entries[start:] or [_STANDARD, *(each for each in entries if os.path.basename(each) in _INSTALLED)]
@@ -105,11 +105,11 @@ def _own_entries() -> list[str]:
 def load_apart(load: Callable[[], object], *, before_program: bool = False) -> None:
     """Import everything that the runtime needs if the program has a module with such a name; else do nothing.
 
-    The program then imports its own module by that name, while what was imported here keeps the library's.
+    The program then imports its own module by that name, while modules imported here keep the library's.
 
     Args:
         load: imports everything.
-        before_program: nothing that is loaded was imported by the program.
+        before_program: whether nothing that is loaded was imported by the program.
     """
     held = _held_by_program()
     if not held:
@@ -121,7 +121,7 @@ def load_apart(load: Callable[[], object], *, before_program: bool = False) -> N
 
 
 def _held_by_program() -> set[str]:
-    """The names of libraries that the program has modules for, in front of the library's."""
+    """Return the names of libraries that modules of the program shadow."""
     found: set[str] = set()
     for entry in sys.path:
         if entry == _STANDARD:
@@ -142,6 +142,6 @@ def _can_be_hidden(name: str) -> bool:
 
 
 def _take_out(names: set[str]) -> dict[str, ModuleType]:
-    """Take the modules with these names, and those in them, out of `sys.modules`."""
+    """Remove the modules with these names, and their submodules, from `sys.modules`; return them."""
     found = [name for name in sys.modules if name.partition(".")[0] in names]
     return {name: sys.modules.pop(name) for name in found}

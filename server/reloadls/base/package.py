@@ -1,4 +1,4 @@
-"""Where the files of this package are."""
+"""The folder of the installed package."""
 
 from __future__ import annotations
 

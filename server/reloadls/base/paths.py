@@ -1,4 +1,4 @@
-"""Paths as text: one spelling for each, and which lies below which. Nothing here asks the disk."""
+"""Paths as text: normal form, prefixes and ancestors. Nothing here accesses the disk."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ __all__ = ["absolute", "ancestors", "is_within", "outermost", "prefix_of"]
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return `path` made absolute and normal, links not followed.
+    """Return `path` as a normalized absolute path; links are not followed.
 
-    POSIX lets a path that begins with just two slashes mean something else, so `os.path.abspath` keeps them; Linux and
-    macOS name no file by them that one slash does not name.
+    POSIX allows a path that begins with exactly two slashes to mean something else, so `os.path.abspath` keeps them. On
+    Linux and macOS they mean the same as one.
     """
     made = os.path.abspath(os.fspath(path))
     return made[1:] if os.name == "posix" and made.startswith("//") else made
 
 
 def prefix_of(folder: str) -> str:
-    """Return the prefix that every path below `folder` has."""
+    """Return the prefix of every path below `folder`."""
     return folder if folder.endswith(os.sep) else folder + os.sep
 
 
 def is_within(path: str, folders: Iterable[str]) -> bool:
-    """Return whether `path` is one of `folders` or lies below one."""
+    """Return whether `path` is one of `folders` or below one of them."""
     return any(path == folder or path.startswith(prefix_of(folder)) for folder in folders)
 
 
 def outermost(paths: Iterable[str]) -> set[str]:
-    """Return `paths` without those that lie below another of them."""
+    """Return `paths` without those that are below another of them."""
     all_of_them = set(paths)
     return {path for path in all_of_them if all_of_them.isdisjoint(ancestors(path))}
 

@@ -1,4 +1,4 @@
-"""Text from outside, as a terminal or a log can show it: nothing in it is obeyed."""
+"""Escape foreign text so that a terminal or a log can show it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def shown(text: str) -> str:
-    r"""Return `text` with all that is no plain character escaped.
+    r"""Return `text` with all characters escaped that are not printable.
 
-    That is control characters, newlines, bidi overrides and other invisible ones, and bytes that are not UTF-8:
+    These are control characters, newlines, bidi overrides and other invisible characters, and bytes that are not UTF-8:
     ``\x1b``, ``\n``, ``\u202e``, ``\xff``.
     """
     return text if text.isprintable() else "".join(map(_shown, text))

@@ -1,4 +1,4 @@
-"""The one thread on which a watcher touches the disk."""
+"""A thread that runs blocking calls one after another for an event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 __all__ = ["Worker"]
 
 _STOP_S = 6.0
-"""How long, in seconds, ending waits for a call: longer than one that `GuardedDisk` bounds."""
+"""How long, in seconds, `stop` waits for a running call: longer than a call that `GuardedDisk` bounds."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -21,11 +21,11 @@ _Job = tuple["asyncio.Future[Any]", Callable[[], Any]]
 
 
 class Worker:
-    """Runs blocking calls one after another on a thread of its own.
+    """Runs blocking calls one after another on its own thread.
 
-    One thread, so that what it works on needs no lock, and its own, so that a hung disk can't use up the
-    event loop's shared pool. The thread is a daemon: it never keeps the interpreter alive. It ends when the worker is
-    collected, if nobody has stopped it.
+    One thread, so the data that it works on needs no lock. Its own thread, so a hung disk can't exhaust the event
+    loop's shared pool. The thread is a daemon and never keeps the interpreter alive. It ends when the worker is
+    garbage-collected without having been stopped.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,26 +37,26 @@ class Worker:
         )
         self._thread.start()
         self.abandon = weakref.finalize(self, self._jobs.put, None)
-        """End the thread after the calls that are queued, without waiting for it: the event loop has ended."""
+        """End the thread after the queued calls, without waiting: the event loop has ended."""
 
     async def run(self, call: Callable[..., T], *args: Any) -> T:
-        """Run ``call(*args)`` on the thread and return, or raise, what it gives."""
+        """Run ``call(*args)`` on the thread; return its result or raise its exception."""
         done: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((done, lambda: call(*args)))
         return await done
 
     async def stop(self) -> None:
-        """End the thread, after the call it is in. Calls still queued run first. One that hangs is left behind."""
+        """End the thread after the queued calls. A call that hangs is abandoned after a few seconds."""
         self.abandon()
         ended, _ = await asyncio.wait({self._ended}, timeout=_STOP_S)
         if ended:
             self._thread.join()
         else:
-            _log.warning("a call to the disk has not ended within %g s; its thread is left behind", _STOP_S)
+            _log.warning("a disk call did not end within %g s; abandoning its thread", _STOP_S)
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[Any]) -> None:
-    """The thread; keeps no reference to the worker, nor to a call that is done."""
+    """Run on the thread. Keep no reference to the worker, nor to a finished call."""
     while (job := jobs.get()) is not None:
         _do(loop, *job)
         del job
@@ -66,19 +66,19 @@ def _work(jobs: queue.SimpleQueue[_Job | None], loop: asyncio.AbstractEventLoop,
 def _do(loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], call: Callable[[], Any]) -> None:
     try:
         _post(loop, done, call(), None)
-    except BaseException as error:  # whatever it is, it belongs to the caller
+    except BaseException as error:  # any exception is the caller's
         _post(loop, done, None, error)
 
 
 def _post(loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     try:
         loop.call_soon_threadsafe(_settle, done, result, error)
-    except RuntimeError:  # the loop is closed: nobody waits for the answer
+    except RuntimeError:  # the loop is closed: no caller is waiting
         return
 
 
 def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if done.done():  # its caller was cancelled
+    if done.done():  # the caller was cancelled
         return
     if error is None:
         done.set_result(result)

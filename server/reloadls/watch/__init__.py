@@ -1,4 +1,4 @@
-"""What changed: files and folders, watched without loss. Knows nothing of LSP, JSON-RPC or reload."""
+"""Watch files and report what really changed. Knows nothing of LSP, JSON-RPC or reload."""
 
 from reloadls.watch.change import ChangeType, FileChange, collapse_changes
 from reloadls.watch.discovery import discover_user_modules

@@ -1,4 +1,4 @@
-"""What a change is, and how several of one path become one."""
+"""What a change is, and how several changes of one path are merged."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class FileChange:
     """One file's change.
 
     Attributes:
-        path: the file, absolute, as it is reached from the root it was found under.
+        path: the file, absolute, as reached from the root under which it was found.
         change_type: ``"created"``, ``"modified"`` or ``"deleted"``.
-        renamed_from: of a created file that is known to be a renamed one, the old path, whose own change is
+        renamed_from: the old path, if a created file is known to be a renamed one. The old path's own change is
             ``"deleted"``.
     """
 
@@ -28,24 +28,24 @@ class FileChange:
 
 
 def collapse_changes(changes: Iterable[FileChange]) -> list[FileChange]:
-    """Merge changes that nobody has seen yet into one per path, in first-seen order.
+    """Merge unreported changes into one per path, in first-seen order.
 
-    Gone at the end is ``deleted``; not there before is ``created``; all else is ``modified``. The changes are
-    taken as *events*: a path created and then deleted is told as ``deleted``, since an event may have been
-    missed before it. Where each change is known to be exact, use `net_changes`.
+    A path that is missing at the end is ``deleted``; one that did not exist before is ``created``; any other is
+    ``modified``. The changes are treated as *events*: a path that was created and then deleted is reported as
+    ``deleted``, since an earlier event may have been missed. For exact differences, use `net_changes`.
 
-    Renames one after the other become one. A file whose old path is there again at the end is merely created.
+    Consecutive renames become one. If the old path exists again at the end, the file is only ``created``.
     """
     return list(_merged(_ends(changes), drop_passing=False))
 
 
 def net_changes(changes: Iterable[FileChange]) -> list[FileChange]:
-    """Merge exact differences into one per path: like `collapse_changes`, but a path that came and went is left out."""
+    """Merge exact differences into one per path, like `collapse_changes`, but drop a path that came and went."""
     return list(_merged(_ends(changes), drop_passing=True))
 
 
 _Ends = tuple[ChangeType, ChangeType, Path | None]
-"""A path's first and last change, and where the file that is or was there last lay before them all; None: nowhere."""
+"""A path's first and last change, and the path of its file before all changes; None if the file is new."""
 
 
 def _ends(changes: Iterable[FileChange]) -> dict[Path, _Ends]:
@@ -64,7 +64,7 @@ def _ends(changes: Iterable[FileChange]) -> dict[Path, _Ends]:
 
 
 def _origin(path: Path, ends: dict[Path, _Ends]) -> Path | None:
-    """Where the file that was last at `path` lay before all changes."""
+    """Return the path, before all changes, of the file that was last at `path`."""
     known = ends.get(path)
     return path if known is None else known[2]
 
@@ -85,6 +85,6 @@ def _merged(ends: dict[Path, _Ends], *, drop_passing: bool) -> Iterator[FileChan
 
 
 def _is_there(path: Path, ends: dict[Path, _Ends]) -> bool:
-    """Whether `path` is known to be there in the end."""
+    """Return whether `path` is known to exist at the end."""
     known = ends.get(path)
     return known is not None and known[1] != "deleted"

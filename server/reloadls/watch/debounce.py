@@ -6,14 +6,14 @@ __all__ = ["Window"]
 
 
 class Window:
-    """A trailing-edge window. Pure: every time is passed in, in seconds of one monotonic clock.
+    """A trailing-edge debounce window. Pure: every time is passed in, in seconds of one monotonic clock.
 
-    It opens with the first hint and is due after `debounce` of quiet, or `max_wait` after it opened, whichever is
-    first, so that a busy tree is told of too.
+    It opens with the first hint. It is due after `debounce` of quiet or `max_wait` after it opened, whichever is
+    earlier, so a busy tree is reported, too.
 
     Args:
-        debounce: quiet time, in seconds, after the last change.
-        max_wait: the longest, in seconds, that a change waits; at least `debounce`.
+        debounce: quiet time after the last change, in seconds.
+        max_wait: the longest time that a change waits, in seconds; at least `debounce`.
     """
 
     __slots__ = ("_debounce", "_first", "_last", "_max_wait")
@@ -26,7 +26,7 @@ class Window:
 
     @property
     def due(self) -> float | None:
-        """When the window ends, or None while it is closed."""
+        """When the window ends; None while it is closed."""
         if self._first is None:
             return None
         return min(self._last + self._debounce, self._first + self._max_wait)
@@ -37,7 +37,12 @@ class Window:
         return self._last
 
     def hint(self, at: float, first: float | None = None) -> None:
-        """Note changes of which the newest was made at `at`, and the oldest, if that is another, at `first`."""
+        """Extend the window.
+
+        Args:
+            at: when the newest change was made.
+            first: when the oldest change was made, if that differs.
+        """
         first = at if first is None else first
         if self._first is None:
             self._first, self._last = first, at
@@ -46,5 +51,5 @@ class Window:
             self._last = max(self._last, at)
 
     def close(self) -> None:
-        """Begin anew: the next hint opens the next window."""
+        """Close the window; the next hint opens a new one."""
         self._first = None

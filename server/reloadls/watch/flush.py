@@ -1,4 +1,4 @@
-"""When a comparison is made, and what it hands on."""
+"""When a comparison is made, and what it delivers."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from reloadls.watch.sources.choose import SourceName, SourceOptions
 __all__ = ["Cause", "Flush", "Pacing"]
 
 _REPORTING_S = 0.05
-"""How long before `max_wait` is over a batch is begun, in seconds."""
+"""How long before the end of `max_wait` a batch is started, in seconds."""
 _COMPARING_S = 0.0009
-"""How long before `debounce` is over a batch is begun, in seconds: comparing and telling one file takes so long."""
+"""How long before the end of `debounce` a batch is started, in seconds: the time to compare and report one file."""
 
 Cause = Literal["watch", "refresh", "rescan", "save", "startup"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """When batches are made. Times in seconds.
+    """The timing of batches. Times in seconds.
 
     Attributes:
         debounce: quiet time before a batch.
-        max_wait: the longest that a change waits.
-        poll_delay: between two looks when polling.
+        max_wait: the longest time that a change waits.
+        poll_delay: time between two polls.
         use: which source produces the hints.
-        polls_served: whether what lies on a network, FUSE or container file system is polled beside being watched.
-        lead: how long it takes until what is told has its effect: the window closes so much earlier.
+        polls_served: whether network, FUSE and container file systems are polled as well as watched.
+        lead: how long a batch takes to have its effect after it was delivered; the window closes earlier by that.
     """
 
     debounce: float = 0.2
@@ -42,7 +42,7 @@ class Pacing:
     lead: float = 0.0
 
     def window(self) -> Window:
-        """A window of these times that leave time to compare and to tell."""
+        """Return a window with these times, shortened by the time to compare and report."""
         left = self.debounce - min(_COMPARING_S, 0.9 * self.debounce)
         return Window(
             left - min(self.lead, left / 3),
@@ -51,19 +51,19 @@ class Pacing:
 
     @property
     def source(self) -> SourceOptions:
-        """What of it the source needs to know."""
+        """The options that the source needs."""
         return SourceOptions(self.debounce, self.use, self.poll_delay, self.polls_served)
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What one comparison with the disk has found.
+    """The result of one comparison with the disk.
 
     Attributes:
         changes: one per path, in the order in which they were noticed.
-        cause: why it was made.
-        entries: what is there now of each changed path, None for gone, as far as that was asked for.
-        rescoped: whether paths have entered or left the scope, which no change tells of.
+        cause: why the comparison was made.
+        entries: the current entry of each changed path, None if deleted; filled only if requested.
+        rescoped: whether paths entered or left the scope. Such paths are not in `changes`.
     """
 
     changes: list[FileChange]

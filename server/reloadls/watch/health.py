@@ -1,4 +1,4 @@
-"""How a pipeline has done so far: counts, and how late it told."""
+"""How a pipeline performs: counters and latencies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """From a batch's last change to its being told, in seconds; the quiet time is in it."""
+    """Time from a batch's last change to its report, in seconds, including the quiet time."""
 
     p50: float = 0.0
     p99: float = 0.0
@@ -20,12 +20,12 @@ class Lag:
 
 @dataclass(slots=True)
 class Health:
-    """Counts since watching began.
+    """Counters since watching started.
 
     Attributes:
-        hints: how many hints have come.
-        batches: how many batches were told.
-        reconciles: why the disk was compared → how often.
+        hints: number of hints received.
+        batches: number of batches reported.
+        reconciles: reason for a comparison → how often.
     """
 
     hints: int = 0
@@ -34,13 +34,17 @@ class Health:
     _lags: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def reported(self, lag: float | None) -> None:
-        """A batch was told, `lag` seconds after its last change; None if it is not known when that was."""
+        """Count a reported batch.
+
+        Args:
+            lag: seconds since its last change; None if unknown.
+        """
         self.batches += 1
         if lag is not None:
             self._lags.append(lag)
 
     @property
     def lag(self) -> Lag:
-        """Of the last thousand batches."""
+        """The latencies of the last thousand batches."""
         lags = sorted(self._lags)
         return Lag(lags[len(lags) // 2], lags[len(lags) * 99 // 100]) if lags else Lag()

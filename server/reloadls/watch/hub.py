@@ -1,4 +1,4 @@
-"""Who watches what together: those who want the same share one pipeline and one journal."""
+"""Which subscribers share a pipeline and a journal: those with equal subscriptions."""
 
 from __future__ import annotations
 
@@ -24,39 +24,44 @@ __all__ = ["Channel", "Subscriber", "Subscription", "WatchHub"]
 
 _log = logging.getLogger(__name__)
 _MOST_IDLE = 16
-"""Channels that go on at most although nobody listens to them."""
-_ROOM = 16
-"""Descriptors that must be left when a channel begins: it takes up to six, and others are needed meanwhile."""
+"""How many channels without subscribers are kept running."""
+_MIN_FREE_DESCRIPTORS = 16
+"""Descriptors that must be free before a channel starts: it uses up to six, and others are needed meanwhile."""
 _CLOSE_S = 2.0
-"""How long, in seconds, an ending channel waits for its disk thread to close what it keeps."""
+"""How long, in seconds, an ending channel waits for its disk thread to close the state file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What somebody wants to be told of, and when."""
+    """A scope with its timing: what a subscriber wants to receive, and when."""
 
     scope: Scope
     pacing: Pacing
 
 
 class Subscriber(Protocol):
-    """Who is told. Called on the event loop; nothing here waits for it."""
+    """Receives notifications of a channel. Called on the event loop; the channel does not wait for it."""
 
     def on_batch(self) -> None:
-        """The journal has gone on: its cursor may have something to take."""
+        """Called when new batches are available."""
 
     def on_status(self) -> None:
-        """How watching goes has changed."""
+        """Called when the status has changed."""
 
     def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
-        """Everything is being read, or has been; `scanned` says how many files have been seen so far."""
+        """Called before and after a comparison of the whole scope.
+
+        Args:
+            begins: True before, False after.
+            scanned: returns the number of files read so far.
+        """
 
 
 class Channel:
-    """One pipeline and its journal, for all whose wish is the same.
+    """One pipeline and its journal, shared by all subscribers with an equal subscription.
 
-    What the pipeline finds goes into the journal, and everyone has a cursor of their own in it: nobody waits for a slow
-    one.
+    The pipeline's changes go into the journal. Each subscriber has its own cursor, so a slow subscriber delays only
+    itself.
     """
 
     def __init__(self, hub: WatchHub, subscription: Subscription, keeper: StateKeeper | None) -> None:
@@ -79,7 +84,7 @@ class Channel:
 
     @property
     def status(self) -> WatchStatus:
-        """How watching goes, what keeps the journal included."""
+        """The status of watching, including problems with the state file."""
         status = self.pipeline.status
         if self._keeper is None or self._keeper.problem is None:
             return status
@@ -87,12 +92,12 @@ class Channel:
 
     @property
     def subscribers(self) -> int:
-        """How many are told."""
+        """The number of subscribers."""
         return len(self._cursors)
 
     @property
     def running(self) -> bool:
-        """Whether watching works."""
+        """Whether watching has started and not ended."""
         return self._begun is not None and self._begun.done() and not self._ended
 
     async def _begin(self) -> None:
@@ -122,9 +127,11 @@ class Channel:
             try:
                 async with asyncio.timeout(_CLOSE_S):
                     await self._keeper.close(self.pipeline)
-            except TimeoutError:  # it is closed after the call to the disk that is under way
+            except TimeoutError:  # it is closed after the running disk call
                 _log.warning(
-                    "the state of %s is not closed within %g s", ", ".join(self.subscription.scope.roots[:3]), _CLOSE_S
+                    "closing the state of %s timed out after %g s; it is closed later",
+                    ", ".join(self.subscription.scope.roots[:3]),
+                    _CLOSE_S,
                 )
         await self.pipeline.stop()
 
@@ -150,16 +157,17 @@ class Channel:
             try:
                 getattr(subscriber, method)()
             except Exception:
-                _log.exception("somebody could not be told; the others are")
+                _log.exception("a subscriber raised; the others were notified")
 
 
 class WatchHub:
-    """All watching of one process. Made and used on one event loop.
+    """All channels of one process. Created and used on one event loop.
 
     Args:
-        linger: for how many seconds a channel that nobody listens to goes on, so that who comes back finds its clock.
-        state_folder: where to keep what was told, so that what changes while nobody watches is told later; None keeps
-            nothing.
+        linger: for how many seconds a channel without subscribers keeps running, so that clients that reconnect can
+            continue from their clock.
+        state_folder: where to keep snapshots and journals, so that changes made while nothing is watched are reported
+            at the next start. None keeps nothing.
     """
 
     def __init__(self, *, linger: float = 0.0, state_folder: str | os.PathLike[str] | None = None) -> None:
@@ -171,11 +179,11 @@ class WatchHub:
 
     @property
     def channels(self) -> list[Channel]:
-        """All there are, those that linger included."""
+        """All channels, including those without subscribers."""
         return list(self._channels.values())
 
     def kernel(self) -> Kernel:
-        """The process's one inotify instance."""
+        """Return the process's one inotify instance."""
         from reloadls.watch.sources.linux.kernel import Kernel  # noqa: PLC0415 - there is none but on Linux
 
         if self._kernel is None or self._kernel.closed:
@@ -183,14 +191,17 @@ class WatchHub:
         return self._kernel
 
     async def join(self, subscription: Subscription, subscriber: Subscriber) -> tuple[Channel, Cursor]:
-        """Tell `subscriber` what `subscription` asks for from now on; returns when watching works.
+        """Add `subscriber` to the channel of `subscription`; return when watching works.
 
-        The cursor stands where watching was when `subscriber` came; what had changed while nobody watched is after it
-        for whoever comes first.
+        The cursor starts at the current position. Changes that were made while nothing was watched come after it, for
+        the first subscriber only.
+
+        Returns:
+            The channel, and the subscriber's cursor in its journal.
         """
         channel = self._channels.get(subscription) or self._idle_channel(subscription)
         if channel is None:
-            await self._make_room()
+            await self._free_descriptors()
         channel = self._channels.get(subscription) or channel
         if channel is None:
             keeper = None if self._state_folder is None else StateKeeper(self._state_folder)
@@ -202,7 +213,7 @@ class WatchHub:
             raise
 
     async def leave(self, channel: Channel, subscriber: Subscriber) -> None:
-        """Tell `subscriber` nothing more; a channel without any ends, at once or after a while."""
+        """Remove `subscriber`. A channel without subscribers ends, at once or after `linger` seconds."""
         cursor = channel._cursors.pop(subscriber, None)
         if cursor is not None:
             cursor.close()
@@ -217,18 +228,18 @@ class WatchHub:
             await asyncio.shield(self._spawn(self._end(channel)))
 
     def end_idle_channels(self) -> None:
-        """End all channels that nobody listens to: the process has few descriptors left."""
+        """End all channels without subscribers: the process has few descriptors left."""
         self._end_idle(but=0)
 
-    async def _make_room(self) -> None:
-        """Before a new channel: those that linger are given up if descriptors run out, as it takes some."""
-        if not _has_room() and any(channel._ending is not None for channel in self.channels):
-            _log.warning("few descriptors are left: watching for clients that have left ends early")
+    async def _free_descriptors(self) -> None:
+        """Before a new channel starts, end idle ones if descriptors run out."""
+        if not _has_descriptors() and any(channel._ending is not None for channel in self.channels):
+            _log.warning("few file descriptors are left: ending channels without subscribers early")
             self.end_idle_channels()
             await self.settle()
 
     def _end_idle(self, *, but: int) -> None:
-        """End the channels that have lingered longest, all `but` so many: each has descriptors and a thread."""
+        """End the channels that have been idle longest, all `but` this many: each has descriptors and a thread."""
         lingering = [(channel._ending.when(), channel) for channel in self.channels if channel._ending is not None]
         lingering.sort(key=lambda entry: entry[0])
         for _, channel in lingering[: max(0, len(lingering) - but)]:
@@ -301,7 +312,7 @@ class WatchHub:
         self._channels[subscription] = channel
 
     def _idle_channel(self, subscription: Subscription) -> Channel | None:
-        """A channel of this scope that nobody listens to, at another pace: its clocks, and what it keeps, go on."""
+        """Return a channel of the same scope without subscribers; it keeps its clocks and its state."""
         for channel in self.channels:
             if channel.subscription.scope == subscription.scope and channel.subscribers == 0 and channel.running:
                 self._rename(channel, subscription)
@@ -310,13 +321,13 @@ class WatchHub:
         return None
 
     async def close(self) -> None:
-        """End everything."""
+        """End all channels."""
         for channel in self.channels:
             self._spawn(self._end(channel))
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the channels that are ending have ended."""
+        """Wait until all ending channels have ended."""
         if self._ends:
             await asyncio.wait(self._ends)
 
@@ -334,11 +345,11 @@ class WatchHub:
         return task
 
 
-def _has_room() -> bool:
-    """Whether the process can have some more descriptors."""
+def _has_descriptors() -> bool:
+    """Return whether the process can open some more descriptors."""
     opened: list[int] = []
     try:
-        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_ROOM))
+        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_MIN_FREE_DESCRIPTORS))
     except OSError as error:
         return error.errno not in (errno.EMFILE, errno.ENFILE)
     finally:

@@ -1,4 +1,4 @@
-"""The batches so far, what differs between a position in them and now, and how far each of many was told."""
+"""The batches so far, the differences between a position and now, and how far each subscriber has read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Batch", "Cursor", "Journal", "JournalHistory"]
 
 _FEW = 32
 _RECENT = 4096
-"""So many different changes of small batches are kept once."""
+"""How many distinct changes of small batches are deduplicated."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Batch:
-    """All changes of one flush, or of several.
+    """All changes of one flush, or of several merged ones.
 
     Attributes:
-        clock: the state after it.
-        since: the state before it.
+        clock: the position after it.
+        since: the position before it.
         at: when it was made, in UTC.
         cause: why it was made.
         changes: one per path, in the order in which they were noticed.
@@ -42,12 +42,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class JournalHistory:
-    """What a journal goes on from.
+    """What earlier runs left for a journal to continue from.
 
     Attributes:
-        number: the position at which it ended.
-        epochs: (epoch, first position, last one that is known) of each earlier run.
-        batches: the last ones, each beginning where the one before ends, up to `number`.
+        number: the position at which they ended.
+        epochs: (epoch, first position, last known position) of each earlier run.
+        batches: the last batches, each beginning where the one before ends, up to `number`.
     """
 
     number: int
@@ -57,7 +57,7 @@ class JournalHistory:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One batch, and the positions that it leads from and to."""
+    """One batch, with the positions before and after it."""
 
     since: int
     number: int
@@ -67,14 +67,13 @@ class _Step:
 class Journal:
     """The last batches, in memory, within a bound.
 
-    A clock is ``c:EPOCH:NUMBER``. The epoch is drawn anew for each run, and positions go on across runs, so that a
-    clock is either understood exactly or not at all.
+    Positions continue across runs, but each run has a new epoch. So a clock is either resolved exactly or not at all.
 
     Args:
-        limit: how many changes are kept. Beyond it the oldest batches are forgotten, but for those that an open cursor
-            still needs: of these the older ones are merged where no cursor stands between them, so that they are
-            bounded by the paths there are times the positions at which cursors lag.
-        history: what earlier runs have left.
+        limit: how many changes are kept. Beyond it the oldest batches are dropped, except those that an open cursor
+            still needs. Of these the older ones are merged where no cursor stands between them, so they are bounded by
+            the number of paths times the number of cursor positions.
+        history: what earlier runs left.
     """
 
     def __init__(self, *, limit: int = 100_000, history: JournalHistory | None = None) -> None:
@@ -83,45 +82,45 @@ class Journal:
         self._merge_at = limit
         self._epochs = {epoch: (first, last) for epoch, first, last in history.epochs}
         self.epoch = _new_epoch(self._epochs)
-        """This run's."""
+        """The epoch of this run."""
         self.number = history.number
-        """The position now."""
+        """The current position."""
         self._first = history.number
         self._steps = deque(_Step(_number(batch.since), _number(batch.clock), batch) for batch in history.batches)
         self._size = sum(len(batch.changes) for batch in history.batches)
         self._answers_from = self._steps[0].since if self._steps else history.number
         self._recent: dict[FileChange, FileChange] = {}
         self._shared: WeakValueDictionary[tuple[int, int], Batch] = WeakValueDictionary()
-        """(where a cursor stood, the position then) → what it took, so that all who stood there take the same."""
+        """(old position, new position) → the batch between them: cursors at one position take the same object."""
         self._positions: OrderedDict[int, int] = OrderedDict()
-        """Where open cursors stand → how many. They only ever move to the end, so that it is in order."""
+        """Position → number of open cursors. Cursors only move to the end, so it is in order."""
 
     @property
     def clock(self) -> str:
-        """The state now."""
+        """The current clock."""
         return self._clock(self.number)
 
     @property
     def size(self) -> int:
-        """How many changes are kept."""
+        """The number of changes kept."""
         return self._size
 
     def append(self, changes: Iterable[FileChange], cause: Cause, at: datetime | None = None) -> Batch:
-        """Add a batch, made `at`, or now; the clock goes on."""
+        """Append a batch, made `at` this time or now, and advance the clock."""
         batch = self.draft(changes, cause, at)
         self.add(batch)
         return batch
 
     def draft(self, changes: Iterable[FileChange], cause: Cause, at: datetime | None = None) -> Batch:
-        """The batch that comes next, made `at`, or now; nobody can see it before `add`."""
+        """Return the next batch, made `at` this time or now. Nobody sees it before `add`."""
         last = self.clock
         if self._steps and self._steps[-1].batch.clock == last:
-            last = self._steps[-1].batch.clock  # one object for both; after a restart it is of another epoch
+            last = self._steps[-1].batch.clock  # share one object; after a restart it has another epoch
         clock = self._clock(self.number + 1)
         return Batch(clock, last, at or datetime.now(UTC), cause, self._deduplicated(changes))
 
     def add(self, batch: Batch) -> None:
-        """Add the last `draft`; the clock goes on."""
+        """Append the last `draft` and advance the clock."""
         self._steps.append(_Step(self.number, self.number + 1, batch))
         self.number += 1
         self._size += len(batch.changes)
@@ -131,7 +130,7 @@ class Journal:
             self._merge()
 
     def _deduplicated(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
-        """`changes`, few of them as the objects that are kept already: a file is saved again and again."""
+        """Return `changes`; small batches reuse equal objects, since a file is saved again and again."""
         new = tuple(changes)
         if len(new) > _FEW:
             return new
@@ -140,23 +139,23 @@ class Journal:
         return tuple(self._recent.setdefault(change, change) for change in new)
 
     def forget(self) -> None:
-        """What counts has changed: no earlier clock can be answered from now on, and the clock goes on."""
+        """Advance the clock without a batch: the scope has changed, so earlier clocks can't be resolved any more."""
         self.number += 1
         self._answers_from = self.number
         self._drop(0)
 
     def since(self, clock: str, until: Cursor | None = None) -> list[FileChange] | None:
-        """The net changes between `clock` and where `until` stands, or now; None if it is unknown or too old."""
+        """Return the net changes from `clock` to the cursor `until` or now; None if `clock` is unknown or too old."""
         number, end = self._parse(clock), self.number if until is None else until.number
         if number is None or not self._answers_from <= number <= end:
             return None
         steps = self._between(number, end)
         if (steps[0].since, steps[-1].number) != (number, end) if steps else number != end:
-            return None  # it was merged away
+            return None  # the position was merged away
         return net_changes(change for step in steps for change in step.batch.changes)
 
     def cursor(self) -> Cursor:
-        """Somebody who is told of all that comes after now."""
+        """Return a cursor at the current position."""
         return Cursor(self)
 
     # -- clocks ------------------------------------------------------------------------------------------
@@ -174,7 +173,7 @@ class Journal:
     # -- what cursors take -------------------------------------------------------------------------------
 
     def _between(self, number: int, end: int) -> list[_Step]:
-        """The steps after `number`, up to `end`."""
+        """Return the steps after `number`, up to `end`."""
         found: list[_Step] = []
         for step in reversed(self._steps):
             if step.number <= number:
@@ -185,7 +184,7 @@ class Journal:
         return found
 
     def _after(self, number: int) -> Batch | None:
-        """What comes after `number`, as one batch; None if nothing has changed in the end."""
+        """Return everything after `number` as one batch; None if nothing has changed in the end."""
         batch = self._shared.get((number, self.number))
         if batch is None:
             steps = self._between(number, self.number)
@@ -195,13 +194,13 @@ class Journal:
         return batch if batch.changes else None
 
     def _merged_batch(self, steps: list[_Step], number: int) -> Batch:
-        """`steps` as one batch for who stands at `number`."""
+        """Return `steps` merged into one batch for a cursor at `number`."""
         last = steps[-1]
         if len(steps) == 1:
             return last.batch
         since = at = number
         for step in steps:
-            if _number(step.batch.since) != at:  # paths entered or left: who was not told must see that there is a gap
+            if _number(step.batch.since) != at:  # paths entered or left the scope: show the gap
                 since = _number(step.batch.since)
             at = step.number
         causes = {step.batch.cause for step in steps}
@@ -210,7 +209,7 @@ class Journal:
         return Batch(last.batch.clock, self._clock(since), last.batch.at, cause, tuple(changes))
 
     def _move(self, old: int | None, new: int | None) -> None:
-        """A cursor at `old` is at `new` from now on."""
+        """Move a cursor from `old` to `new`; None means not open."""
         if old is not None:
             self._positions[old] -= 1
             if not self._positions[old]:
@@ -221,7 +220,7 @@ class Journal:
     # -- the bound ---------------------------------------------------------------------------------------
 
     def _drop(self, limit: int) -> None:
-        """Forget the oldest batches that no cursor needs, until no more than `limit` changes are left."""
+        """Drop the oldest batches that no cursor needs, until at most `limit` changes are left."""
         needed = next(iter(self._positions), self.number)
         while self._steps and self._size > limit and self._steps[0].number <= needed:
             self._size -= len(self._steps.popleft().batch.changes)
@@ -229,9 +228,9 @@ class Journal:
         self._answers_from = max(self._answers_from, oldest)
 
     def _merge(self) -> None:
-        """Merge what no cursor tells apart, but for the newer half of what is kept.
+        """Merge batches with no cursor between them, except the newer half.
 
-        Made again only when twice as much is there, so that it costs an append no more than its own size.
+        Runs again only when twice as much is kept, so its amortized cost is that of an append.
         """
         newer: list[_Step] = []
         size = 0
@@ -251,7 +250,7 @@ class Journal:
 
 
 class Cursor:
-    """How far somebody has been told. Made by `Journal.cursor`."""
+    """How far one subscriber has read. Created by `Journal.cursor`."""
 
     __slots__ = ("_journal", "_open", "number")
 
@@ -259,36 +258,37 @@ class Cursor:
         self._journal = journal
         self._open = True
         self.number = journal.number
-        """The position up to which its owner was told."""
+        """The position up to which the subscriber has read."""
         journal._move(None, self.number)
 
     @property
     def clock(self) -> str:
-        """The state up to which its owner was told."""
+        """The clock up to which the subscriber has read."""
         return self._journal._clock(self.number)
 
     @property
     def behind(self) -> bool:
-        """Whether there may be something to take."""
+        """Whether there may be batches to take."""
         return self._open and self.number < self._journal.number
 
     def take(self) -> Batch | None:
-        """All that came after it as one batch, and it moves on; None if nothing has changed in the end.
+        """Return everything since the last call as one batch, and advance; None if nothing has changed in the end.
 
-        Who is just one batch behind gets that very object, and whoever else stands at one place gets one and the same.
+        A cursor that is one batch behind receives that very object. All cursors at one position receive the same
+        object.
         """
         batch = self._journal._after(self.number) if self.behind else None
         self.catch_up()
         return batch
 
     def catch_up(self) -> None:
-        """Move to now: its owner was given all there is."""
+        """Advance to the current position without taking batches."""
         if self.behind:
             self._journal._move(self.number, self._journal.number)
             self.number = self._journal.number
 
     def close(self) -> None:
-        """Nothing is kept for it any more, and it stays where it is."""
+        """Release the cursor: the journal keeps no batches for it any more."""
         if self._open:
             self._open = False
             self._journal._move(self.number, None)

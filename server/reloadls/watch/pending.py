@@ -1,4 +1,4 @@
-"""What has been hinted and not been looked at yet."""
+"""Which hints have arrived and have not been compared yet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reloadls.watch.sources.base import Hints
 __all__ = ["LookPlan", "PendingHints"]
 
 _HINT_LIMIT = 50_000
-"""With more hints than this, everything is looked at."""
+"""With more hints than this, everything is compared."""
 _SUSPICION_RATIO = 4.0
-"""After a look at everything, no other one out of suspicion alone for so many times as long as it took."""
+"""After a comparison of everything, suspicion alone triggers no other one for this many times its duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class LookPlan:
     """What one comparison looks at.
 
     Attributes:
-        paths: what was hinted, in the order in which it was.
-        moves: (from, to) of what the system says was renamed.
-        metadata: those of `paths` of which only the metadata was changed.
-        everything: whether all else is looked at, too.
-        found_by_looking: whether a loss, or a look, has led to it.
+        paths: the hinted paths, in order of arrival.
+        moves: (from, to) of what the system reported as renamed.
+        metadata: those of `paths` whose metadata alone was changed.
+        everything: whether everything else is compared, too.
+        found_by_looking: whether a loss or a comparison caused it, not a notification.
     """
 
     paths: tuple[str, ...]
@@ -34,10 +34,10 @@ class LookPlan:
 
 
 class PendingHints:
-    """Gathers hints until they are taken. Pure: every time is passed in, in seconds of one monotonic clock.
+    """Collects hints until they are taken. Pure: every time is passed in, in seconds of one monotonic clock.
 
-    A busy tree may overflow the kernel's queue again and again. So that looking at everything never takes up all the
-    time, it pauses in between, unless somebody waits for it; what was hinted is looked at meanwhile.
+    A busy tree may overflow the kernel's queue again and again. Comparisons of everything therefore pause in between,
+    unless a caller waits for one; hinted paths are compared meanwhile.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PendingHints:
         self._suspicion_from = 0.0
 
     def note(self, hints: Hints) -> None:
-        """These have come."""
+        """Add hints."""
         if hints.moved:
             self._moved.update(hints.paths)
         self._moves.extend(hints.moves)
@@ -60,15 +60,15 @@ class PendingHints:
             self._everything = True
 
     def request_everything(self) -> None:
-        """The next look is at everything, however soon it comes after another."""
+        """Make the next comparison include everything, however soon it follows another."""
         self._everything = self._asked = True
 
     def skip_pause(self) -> None:
-        """Somebody waits: if there is a suspicion, it is looked into now."""
+        """Skip the pause before a suspected loss is checked: a caller is waiting."""
         self._asked = True
 
     def take(self, now: float) -> LookPlan:
-        """What to look at now."""
+        """Return what to compare now, and clear it."""
         everything = self._everything and (self._asked or now >= self._suspicion_from)
         metadata = frozenset(path for path, only in self._paths.items() if only)
         look = LookPlan(tuple(self._paths), tuple(self._moves), metadata, everything, self._found_by_looking)
@@ -79,14 +79,14 @@ class PendingHints:
 
     @property
     def suspicion_due(self) -> float | None:
-        """When what is suspected is looked into; None if nothing is."""
+        """When a suspected loss is checked; None if there is none."""
         return self._suspicion_from if self._everything else None
 
     def looked_at_everything(self, begun: float, ended: float) -> None:
-        """That is how long it took."""
+        """Note how long a comparison of everything took."""
         self._suspicion_from = ended + _SUSPICION_RATIO * (ended - begun)
 
     def take_moved(self) -> set[str]:
-        """The watched paths that are no longer what they were."""
+        """Return the watched paths that are no longer the same file or folder, and clear them."""
         moved, self._moved = self._moved, set()
         return moved

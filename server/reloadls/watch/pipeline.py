@@ -1,7 +1,7 @@
 """One scope's way from hint to batch: source → hints → window → reconcile → deliver.
 
-Everything that compares or tells is done in turn, under one lock, so that what is told is in order and complete. A
-comparison that has begun is always finished and told, even if who asked for it has gone.
+Everything that compares or reports runs under one lock, so reports are in order and complete. A comparison that has
+started is always finished and reported, even if its caller was cancelled.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ T = TypeVar("T")
 _BARRIER_S = 1.0
 """How long, in seconds, the source may take to pass a barrier."""
 _RETRY_S = 1.0
-"""How long, in seconds, to wait before a comparison that failed is made again."""
+"""How long, in seconds, to wait before a failed comparison is retried."""
 _LOCK_POLL_S = 0.05
-"""How often, in seconds, it is looked whether a version-control operation is over."""
+"""How often, in seconds, to check whether a version-control operation has ended."""
 _COARSE_S = 0.0015
-"""The loop waits in whole milliseconds; what is shorter, in seconds, is waited for on the disk thread."""
+"""The loop waits in whole milliseconds. Shorter waits, in seconds, are made on the disk thread."""
 _COVER_ROUNDS = 8
-"""How often in a row what must be watched may change while it is being watched; the next flush goes on."""
+"""How often in a row the watch set may change while it is being watched; the next flush continues."""
 
 _log = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Watches one scope. Made and used on one event loop.
+    """Watches one scope. Created and used on one event loop.
 
     Args:
         scope: which paths count.
-        deliver: awaited with each flush that found something, never twice at once. The next comparison waits for it, so
-            a slow one makes batches larger, not more.
-        pacing: when batches are made.
+        deliver: awaited with each flush that found changes, never twice at once. The next comparison waits for it, so a
+            slow one makes batches larger, not more.
+        pacing: the timing of batches.
         on_status: called when the status has changed.
-        on_scan: called with True before everything is read, and with False after.
-        kernel: gives the inotify instance to use, where that is the source; None makes one for this pipeline.
+        on_scan: called with True before a comparison of everything, and with False after it.
+        kernel: returns the inotify instance to use, if inotify is the source; None creates one for this pipeline.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Pipeline:
 
     @property
     def status(self) -> WatchStatus:
-        """How watching goes, as of the last comparison."""
+        """The status as of the last comparison."""
         denied = denied_problems(self._view.denied, self._retries.delays)
         problems = (*self._source.problems, *denied)
         state: State = "degraded" if problems else "watching"
@@ -122,21 +122,20 @@ class Pipeline:
 
     @property
     def scanned(self) -> int:
-        """How many files the reading that is under way has seen."""
+        """The number of files that the running comparison has read."""
         return self._reader.scanned
 
     @property
     def kernel(self) -> Kernel | None:
-        """The inotify instance in use, if that is the source now."""
+        """The inotify instance in use; None if inotify is not the source."""
         return getattr(self._source.native, "kernel", None)
 
     async def start(self, known: Mapping[str, Entry] | None = None, *, report: bool = False) -> None:
-        """Return when watching works: a change made after it is never missed.
+        """Return when watching works: a later change is never missed.
 
         Args:
-            known: what was told before, by an earlier pipeline of this scope.
-            report: deliver before anything else, with the cause ``startup``, what differs from `known`, even if nothing
-                does.
+            known: entries that an earlier pipeline of this scope reported.
+            report: first deliver the differences from `known`, with the cause ``startup``, even if there are none.
         """
         async with self._turn:
             await self._watch_planned(self.scope)
@@ -152,7 +151,7 @@ class Pipeline:
             self._on_hints(Hints(at=time.monotonic()))
 
     async def stop(self) -> None:
-        """End; no task or thread is left. Safe to call from within `deliver`, which then goes on to its end."""
+        """End and leave no task or thread. Safe to call within `deliver`, which then runs to its end."""
         if self._state == "stopped":
             return
         self._state = "stopped"
@@ -170,11 +169,11 @@ class Pipeline:
     # -- requests ----------------------------------------------------------------------------------------
 
     def hint(self, paths: Iterable[str]) -> None:
-        """Somebody says that `paths` may have changed; they are looked at when the window ends."""
+        """Note that `paths` may have changed; they are compared when the window ends."""
         self._on_hints(Hints(tuple(paths), time.monotonic()))
 
     async def look(self, paths: Iterable[str], cause: Cause) -> None:
-        """Look at `paths` at once, and tell what has changed."""
+        """Compare `paths` at once and report changes."""
         await self._owned(self._look(tuple(paths), cause))
 
     async def sync(self) -> None:
@@ -187,20 +186,20 @@ class Pipeline:
         await self._owned(self._flush("watch"))
         if (
             self._view.denied
-        ):  # nothing says that a path can be read again; a comparison under way may have met it before
+        ):  # no event says that a path is readable again; a running comparison may have read it before
             self._on_hints(Hints(tuple(self._view.denied), time.monotonic()))
             await self._owned(self._flush("watch"))
 
     async def rescope(self, scope: Scope, cause: Cause = "refresh") -> None:
-        """Take `scope` from now on. No change made before or during the switch is lost."""
+        """Use `scope` from now on. No change made before or during the switch is lost."""
         await self._owned(self._rescope(scope, cause))
 
     async def repace(self, pacing: Pacing) -> None:
-        """Take other times, and another source if they need one, from now on."""
+        """Use other times from now on, and another source if they need one."""
         await self._owned(self._repace(pacing))
 
     async def files(self, then: Callable[[], object] = lambda: None) -> list[str]:
-        """Every file as last told; `then` is called at that very moment."""
+        """Return every file as last reported; call `then` at that very moment."""
         async with self._turn:
             files = await self._reader.files()
             then()
@@ -215,11 +214,11 @@ class Pipeline:
         return await self._reader.run_at(path, call, undo)
 
     async def entries(self) -> Mapping[str, Entry]:
-        """What is known of every file. For `deliver` to call."""
+        """Return the entry of every file. Call it from `deliver`."""
         return await self._reader.entries()
 
     async def rules(self) -> str:
-        """A digest of what git's files say that are in force. For `deliver` to call."""
+        """Return a digest of the git ignore rules in force. Call it from `deliver`."""
         return await self._reader.rules()
 
     # -- the folders, on the disk thread -------------------------------------------------------------------
@@ -250,7 +249,7 @@ class Pipeline:
                 await self._until_due()
                 await self._flush_when_unlocked()
         finally:
-            if self._state == "running":  # nobody called `stop`: the event loop is ending
+            if self._state == "running":  # `stop` was not called: the event loop is ending
                 self._abandon()
 
     async def _flush_when_unlocked(self) -> None:
@@ -259,17 +258,17 @@ class Pipeline:
             while await self._waits_for_lock():
                 await asyncio.sleep(_LOCK_POLL_S)
                 was_locked = True
-            if was_locked:  # what was done before the lock went belongs to it
+            if was_locked:  # changes made before the lock was removed belong to the batch
                 await self._source.barrier(_BARRIER_S)
             await self._flush("watch", only_if_due=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
-            _log.exception("comparing with the disk failed; everything is compared again in a second")
+            _log.exception("comparing with the disk failed; retrying everything in %g s", _RETRY_S)
             self._on_hints(Hints(at=time.monotonic() + _RETRY_S, suspect=True))
 
     def _abandon(self) -> None:
-        """Give back threads and descriptors without waiting."""
+        """Release threads and descriptors without waiting."""
         self._state = "stopped"
         if self._retry is not None:
             self._retry.cancel()
@@ -290,13 +289,13 @@ class Pipeline:
                 async with asyncio.timeout(left):
                     await self._wake.wait()
 
-    # -- comparing and telling ---------------------------------------------------------------------------
+    # -- comparing and reporting ---------------------------------------------------------------------------
 
     async def _flush(self, cause: Cause, *, only_if_due: bool = False) -> None:
         async with self._turn:
             due = self._window.due
             if self._state != "running" or (only_if_due and (due is None or due > time.monotonic())):
-                return  # somebody else has just flushed
+                return  # another caller has just flushed
             last = self._window.last
             self._window.close()
             look = self._pending.take(time.monotonic())
@@ -311,10 +310,10 @@ class Pipeline:
             await self._report("rescan" if look.found_by_looking and cause == "watch" else cause, last)
 
     async def _waits_for_lock(self) -> bool:
-        """Whether a version-control operation is under way, whose end the batch waits for."""
+        """Return whether the batch waits for a version-control operation."""
         if not self._view.repositories:
             return False
-        return self._lock_wait.held(await self._reader.locks(), time.monotonic())
+        return self._lock_wait.must_wait(await self._reader.locks(), time.monotonic())
 
     async def _look(self, paths: tuple[str, ...], cause: Cause) -> None:
         async with self._turn:
@@ -341,14 +340,20 @@ class Pipeline:
                 old, self._source = self._source, self._make_source()
                 await self._source.watch(self._watched)
                 await old.stop()
-                self._pending.request_everything()  # its folders are watched as they are looked at
+                self._pending.request_everything()  # its folders are watched as they are compared
                 pending = True
             if pending:
                 self._on_hints(Hints(at=time.monotonic()))
         self._publish()
 
     async def _report(self, cause: Cause, last: float | None = None, *, always: bool = False) -> None:
-        """Deliver what is untold, or, if `always`, that nothing is; `last` is when the newest change was made."""
+        """Deliver unreported changes, or an empty flush if `always`.
+
+        Args:
+            cause: why the comparison was made.
+            last: when the newest change was made, if known.
+            always: whether to deliver even if there is nothing to report.
+        """
         if self._state == "running" and ((unreported := self._reader.take_unreported()) or always):
             await self._deliver(Flush(unreported.changes, cause, unreported.rescoped, unreported.entries))
             if unreported.changes:
@@ -361,7 +366,7 @@ class Pipeline:
         return make_source(self._on_hints, self._reader, self._pacing.source, self._kernel)
 
     async def _watch_planned(self, scope: Scope) -> None:
-        """Watch what `scope` will need, beside what is watched already, before any of it is read."""
+        """Watch what `scope` needs, in addition to what is watched already, before any of it is read."""
         planned = await self._reader.planned(scope)
         before = self._watched
         self._watched = WatchSet(
@@ -370,7 +375,7 @@ class Pipeline:
         await self._source.watch(self._watched)
 
     async def _cover(self, view: SnapshotView) -> None:
-        """Watch what must be watched now; what is watched anew is looked at after that."""
+        """Update the watch set. Whatever is watched anew is compared after that."""
         new_folders: list[str] = []
         for _ in range(_COVER_ROUNDS):
             new_folders += view.new_folders
@@ -389,10 +394,10 @@ class Pipeline:
         if new_folders and self._source.backend == "native" and not self._source.reports_loss:
             self._spawn(self._look_again(new_folders), "reloadls-new-folders")
 
-    # -- what can't be read --------------------------------------------------------------------------------
+    # -- unreadable paths --------------------------------------------------------------------------------
 
     def _retry_later(self) -> None:
-        """Try each path that can't be read again when its time comes."""
+        """Schedule a retry of each unreadable path."""
         self._retries.update(self._view.denied, time.monotonic())
         self._set_retry_timer()
 
@@ -408,7 +413,7 @@ class Pipeline:
             self._on_hints(Hints(tuple(due), time.monotonic(), rescan=True))
 
     def _on_return(self) -> None:
-        """See `GuardedDisk`: called on any thread."""
+        """See `GuardedDisk`. Called on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._retry_now)
 
@@ -418,16 +423,23 @@ class Pipeline:
             self._set_retry_timer()
 
     async def _look_again(self, folders: list[str]) -> None:
-        """A new folder is watched only a moment after it is noticed: what came into it in between gave no hint."""
+        """Compare new folders again: until they were watched, changes in them gave no hint."""
         passed = await self._source.barrier(_BARRIER_S)
         self._on_hints(Hints(tuple(folders), time.monotonic(), suspect=not passed))
         await self._source.check_new_folders(_BARRIER_S)
 
-    # -- small things ------------------------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _looking(self, why: str, *, whole: bool) -> Iterator[None]:
-        """The disk is compared: everything, if `whole`, which is shown. If it fails, the next look is at everything."""
+        """Wrap a comparison.
+
+        If it fails, the next one includes everything.
+
+        Args:
+            why: the reason, for the counters.
+            whole: whether it compares everything; this is shown to subscribers.
+        """
         self.health.reconciles[why] += 1
         begun = time.monotonic()
         if whole:
@@ -455,5 +467,5 @@ class Pipeline:
         return task
 
     async def _owned(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await `work`, which goes on to its end even if the caller is cancelled."""
+        """Await `work`, which runs to its end even if the caller is cancelled."""
         await asyncio.shield(self._spawn(work, "reloadls-request"))

@@ -1,4 +1,4 @@
-"""The status of a watcher, as people and programs read it."""
+"""The status of a watcher, for people and programs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ State = Literal["starting", "watching", "paused", "degraded", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class WatchStatus:
-    """How watching goes.
+    """How watching works now.
 
     Attributes:
-        state: ``degraded`` means that changes still come, but by polling because native watching failed, or that some
-            paths can't be read now.
+        state: ``degraded`` means that changes are still reported, but by polling because native watching failed, or
+            that some paths can't be read now.
         backend: what produces hints now.
+        roots: the state of each root.
+        problems: what keeps paths from being watched as requested.
     """
 
     state: State

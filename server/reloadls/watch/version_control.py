@@ -1,8 +1,8 @@
-"""Whether a version-control operation is under way: a checkout, a merge, each step of a rebase.
+"""Whether a version-control operation is running: a checkout, a merge, each step of a rebase.
 
-Each tool makes a file beside its data while it changes the working tree, and removes it after: git ``index.lock``,
-Mercurial ``wlock`` (a symbolic link that leads nowhere, but where there are none), Jujutsu ``working_copy.lock``
-(`FileLock` in its ``local_working_copy.rs``). A crash leaves the file behind, so that none is believed for ever.
+Each tool creates a lock file beside its data while it changes the working tree: git ``index.lock``, Mercurial ``wlock``
+(a dangling symbolic link, where links exist), Jujutsu ``working_copy.lock`` (`FileLock` in its
+``local_working_copy.rs``). A crash leaves the file behind, so a lock is not trusted forever.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from reloadls.watch.disk.guarded import GuardedDisk
 __all__ = ["MARKS", "LockWait", "Lock", "Repositories", "find_locks", "git_folder"]
 
 MARKS = frozenset({".git", ".hg", ".jj"})
-"""The names by which a folder is known to be a repository's."""
+"""Names that mark a folder as a repository."""
 _LOCKS = {".hg": "wlock", ".jj": os.path.join("working_copy", "working_copy.lock")}
 _GIT_LOCK = "index.lock"
 _GIT_FILE = b"gitdir:"
 _GIT_FILE_LIMIT = 4096 + len(_GIT_FILE) + 2
-"""The longest path that the system takes, and what is round it."""
+"""The longest path of the system, and the text around it."""
 _PAUSE_S = 1.0
-"""Who was not asked for so long, in seconds, is asked for another batch."""
+"""After this many seconds without a call, a call is about another batch."""
 
 
 class Lock(NamedTuple):
-    """One lock file; another one of the same path differs."""
+    """One lock file. A later file at the same path is a different lock."""
 
     path: str
     inode: int
@@ -36,7 +36,7 @@ class Lock(NamedTuple):
 
 
 class Repositories:
-    """The repositories that a scope lies in or holds, as far as its folders have been looked at."""
+    """The repositories that contain a scope or that it contains, as far as its folders have been compared."""
 
     __slots__ = ("_marks",)
 
@@ -49,24 +49,24 @@ class Repositories:
         return frozenset(os.path.join(folder, name) for folder, names in self._marks.items() for name in names)
 
     def note(self, folder: str, names: frozenset[str]) -> None:
-        """`folder` was listed, and of the `MARKS` it has just `names`."""
+        """Note that `folder` was listed, and contains just `names` of the `MARKS`."""
         if names:
             self._marks[folder] = names
         else:
             self._marks.pop(folder, None)
 
     def look_at(self, folders: Iterable[str], lexists: Callable[[str], bool]) -> None:
-        """Look whether `folders`, which nobody lists, are repositories' own."""
+        """Check whether `folders`, which are not listed, are repositories."""
         for folder in folders:
             self.note(folder, frozenset(name for name in MARKS if lexists(os.path.join(folder, name))))
 
     def clear(self) -> None:
-        """All folders will be looked at again."""
+        """Forget all: every folder is about to be compared again."""
         self._marks.clear()
 
 
 def find_locks(marks: Iterable[str], disk: GuardedDisk) -> frozenset[Lock]:
-    """The lock files that are there now, of repositories given by their ``.git``, ``.hg`` or ``.jj``. Blocks."""
+    """Return the existing lock files of repositories given by their ``.git``, ``.hg`` or ``.jj``. Blocks."""
     return frozenset(lock for mark in marks if (lock := _lock(mark, disk)) is not None)
 
 
@@ -82,30 +82,30 @@ def _lock(mark: str, disk: GuardedDisk) -> Lock | None:
 
 
 def git_folder(mark: str) -> str:
-    """Where git's own files are: `mark`, or what it names if it is a file, as in worktrees and submodules.
+    """Return the folder of git's own files: `mark`, or the folder that the file `mark` names (worktrees, submodules).
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is no such file. See https://git-scm.com/docs/gitrepository-layout
+        ValueError: it is not a git file. See https://git-scm.com/docs/gitrepository-layout
     """
     status = os.stat(mark)
     if stat.S_ISDIR(status.st_mode):
         return mark
     if not stat.S_ISREG(status.st_mode) or status.st_size > _GIT_FILE_LIMIT:
-        raise ValueError(f"{mark} is no git file")
+        raise ValueError(f"{mark} is not a git file")
     with open(mark, "rb") as file:
         content = file.read(_GIT_FILE_LIMIT)
     named = content.removeprefix(_GIT_FILE).strip(b" \r\n")
     if not content.startswith(_GIT_FILE) or not named or b"\0" in named or b"\n" in named:
-        raise ValueError(f"{mark} is no git file")
+        raise ValueError(f"{mark} is not a git file")
     return os.path.join(os.path.dirname(mark), os.fsdecode(named))
 
 
 class LockWait:
-    """Whether a batch that is due waits for an operation's end. Pure: every time is passed in, in seconds.
+    """Whether a due batch waits for a version-control operation. Pure: every time is passed in, in seconds.
 
-    A batch waits for as long as there is a lock, whichever it is, but no longer than `longest`. A lock that outlived
-    that is taken for one that a crash has left, and is ignored until it changes.
+    A batch waits as long as there is any lock, but at most `longest`. A lock that lasts longer is assumed to be left by
+    a crash, and is ignored until it changes.
     """
 
     __slots__ = ("_asked", "_longest", "_seen", "_since")
@@ -116,8 +116,8 @@ class LockWait:
         self._asked = 0.0
         self._seen: dict[Lock, float] = {}
 
-    def held(self, locks: frozenset[Lock], now: float) -> bool:
-        """Whether a batch that is due at `now` waits, while there are `locks`. To be asked again soon if it does."""
+    def must_wait(self, locks: frozenset[Lock], now: float) -> bool:
+        """Return whether a batch that is due at `now` waits for `locks`. If it does, call this again soon."""
         self._seen = {lock: self._seen.get(lock, now) for lock in locks}
         if self._since is None or now - self._asked > _PAUSE_S:
             self._since = now

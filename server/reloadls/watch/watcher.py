@@ -1,4 +1,4 @@
-"""The library's front door: call me with what really changed."""
+"""The library's main class: calls back with the files that really changed."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _log = logging.getLogger(__name__)
 
 
 class FileWatcher:
-    """Calls `on_change` with the net changes of each quiet window, one per path; without it, ``async for`` gives them.
+    """Calls `on_change` with the net changes of each quiet window, one per path. Without it, use ``async for``.
 
-    `on_change` may be async or plain. It is never cancelled by a later change and never runs twice at once: what
-    changes meanwhile becomes the next batch. What it raises is logged, and watching goes on. A reader of ``async for``
-    that is slow gets larger batches, not more: one change per path.
+    `on_change` may be async or plain. It is never cancelled by a later change and never runs twice at once; changes
+    made meanwhile become the next batch. Exceptions are logged, and watching continues. A slow reader of ``async for``
+    receives larger batches, not more: one change per path.
 
     Args:
         on_change: called on the event loop with the changes, in the order in which they were noticed.
-        debounce_ms: quiet time after the last change before a batch, in milliseconds. It counts from when the file
-            changed, not from when that was noticed.
-        max_wait_ms: the longest that a change waits in a busy tree, in milliseconds; at least `debounce_ms`. None:
+        debounce_ms: quiet time after the last change before a batch, in milliseconds. It counts from the time of the
+            change, not of its notification.
+        max_wait_ms: the longest time that a change waits in a busy tree, in milliseconds; at least `debounce_ms`. None:
             2000, or `debounce_ms` if that is more.
         paths: files and folders to watch. None watches the user's own modules (see `discover_user_modules`). A path
             that does not exist yet is watched as soon as it does.
-        include: gitignore-style patterns; if there are any, only what matches is told.
-        exclude: gitignore-style patterns of what is left out, beside the built-in ones.
-        use_gitignore: leave out what git ignores: .gitignore files, ``info/exclude`` and ``core.excludesFile``.
-        force_polling: look at everything again and again instead of using the system's notifications. None: only at
-            what lies on network, FUSE and container file systems, where the system does not see all that is written.
+        include: gitignore-style patterns; if there are any, only matching files are reported.
+        exclude: gitignore-style patterns of files to ignore, in addition to the built-in ones.
+        use_gitignore: ignore what git ignores: .gitignore files, ``info/exclude`` and ``core.excludesFile``.
+        force_polling: poll instead of using the system's notifications. None polls only network, FUSE and container
+            file systems, where the system does not report every write.
         source: what produces hints: ``"auto"``, ``"inotify"`` (Linux), ``"watchfiles"`` or ``"polling"``.
-        poll_delay_ms: time between two looks when polling, in milliseconds.
+        poll_delay_ms: time between two polls, in milliseconds.
 
     Raises:
-        ValueError: there is no such source, a time is not positive, or `max_wait_ms` is less than `debounce_ms`.
+        ValueError: unknown source, a time that is not positive, or `max_wait_ms` less than `debounce_ms`.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class FileWatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._state: Literal["new", "running", "stopped"] = "new"
         self._changes: list[FileChange] = []
-        """What nobody has been given yet."""
+        """Changes that were not passed on yet."""
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
         self._notifying: asyncio.Task[Any] | None = None
@@ -115,28 +115,28 @@ class FileWatcher:
 
     @property
     def status(self) -> WatchStatus:
-        """How watching goes: each path's state, and what is wrong with it."""
+        """The status: each path's state and problems."""
         if self._pipeline is not None:
             status = self._pipeline.status
             return replace(status, state="paused") if self._is_paused and status.state == "watching" else status
         return WatchStatus("starting" if self._state == "new" else "stopped", "native")
 
     async def start(self) -> None:
-        """Return when watching works: a write after it is never missed. Does nothing while running.
+        """Return when watching works: a later write is never missed. Does nothing while running.
 
         Raises:
-            RuntimeError: the watcher was stopped; make a new one.
+            RuntimeError: the watcher was stopped; create a new one.
         """
         if self._state == "stopped":
-            raise RuntimeError("a FileWatcher cannot be restarted; make a new one")
+            raise RuntimeError("a FileWatcher cannot be restarted; create a new one")
         if self._begun is None:
             self._begun = asyncio.create_task(self._begin(), name="reloadls-start")
         await asyncio.shield(self._begun)
 
     async def stop(self) -> None:
-        """Cancel what is pending and leave no task or thread. Does nothing when stopped already.
+        """Cancel what is pending, and leave no task or thread. Does nothing if stopped already.
 
-        An `on_change` that is running is cancelled, unless it is the one that calls this.
+        A running `on_change` is cancelled, unless it is the caller.
         """
         self._state = "stopped"
         begun, self._begun = self._begun, None
@@ -151,12 +151,12 @@ class FileWatcher:
         self._arrived.set()
 
     async def sync(self) -> None:
-        """Return when every change made on disk before the call has been given to `on_change`, which has returned.
+        """Return when `on_change` has returned for every change made on disk before the call.
 
-        Without `on_change`: when it can be read with ``async for``. While paused: when it will come with `resume`.
+        Without `on_change`: return when ``async for`` can read it. While paused: return when `resume` will report it.
 
         Raises:
-            RuntimeError: the watcher is not running, or `on_change` itself awaits this, which would wait for itself.
+            RuntimeError: the watcher is not running, or the caller is `on_change`, which would wait for itself.
         """
         if self._pipeline is None or self.state != "running":
             raise RuntimeError(f"a FileWatcher that is {self.state} cannot sync; await start() first")
@@ -166,31 +166,31 @@ class FileWatcher:
         await self._notify()
 
     def pause(self) -> None:
-        """Give no changes until `resume`; nothing is lost. What `on_change` is doing now goes on."""
+        """Report no changes until `resume`; nothing is lost. A running `on_change` continues."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Give the net changes since `pause` at once, and what comes after as before."""
+        """Report the net changes since `pause` at once, and later changes as before."""
         self._is_paused = False
         if self._changes and self.state == "running":
             self._arrived.set()
             self._spawn(self._notify(), "reloadls-resume")
 
     def __aiter__(self) -> AsyncIterator[list[FileChange]]:
-        """Give each batch of changes until `stop`. One reader at a time; not with `on_change`.
+        """Iterate over batches of changes until `stop`. One reader at a time; not with `on_change`.
 
         Raises:
-            RuntimeError: the watcher has an `on_change`, is not running, or has a reader already.
+            RuntimeError: the watcher has an `on_change`, is not running, or already has a reader.
         """
         if self._on_change is not None:
-            raise RuntimeError("a FileWatcher with an on_change gives its changes to that")
+            raise RuntimeError("a FileWatcher with an on_change can't be read with 'async for'")
         if self.state == "new":
             raise RuntimeError("a FileWatcher must be started before it is read: use 'async with'")
         return self._read()
 
     async def _read(self) -> AsyncIterator[list[FileChange]]:
         if self._is_read:
-            raise RuntimeError("this FileWatcher has a reader already")
+            raise RuntimeError("this FileWatcher already has a reader")
         self._is_read = True
         try:
             while True:
@@ -204,10 +204,10 @@ class FileWatcher:
             self._is_read = False
 
     def refresh_paths(self) -> None:
-        """Discover the user's modules again, and watch those too that were imported meanwhile.
+        """Discover the user's modules again, and also watch those imported meanwhile.
 
-        Live: nothing that is watched already is missed. Does nothing with explicit paths, or once stopped. Safe to call
-        from any thread.
+        No change to watched files is missed. Does nothing with explicit paths, or once stopped. Safe to call from any
+        thread.
         """
         if not self._discovers or self._state == "stopped":
             return
@@ -218,7 +218,7 @@ class FileWatcher:
     async def __aenter__(self) -> Self:
         try:
             await self.start()
-        except BaseException:  # cancelled, say: `__aexit__` will not be called
+        except BaseException:  # for example cancelled: `__aexit__` will not be called
             await asyncio.shield(asyncio.create_task(self.stop(), name="reloadls-stop"))
             raise
         return self
@@ -269,7 +269,7 @@ class FileWatcher:
         return changes
 
     async def _notify(self) -> None:
-        """Call `on_change` with what nobody has been given yet, never twice at once."""
+        """Call `on_change` with the pending changes, never twice at once."""
         if self._on_change is None or (self._notifying is not None and self._notifying is asyncio.current_task()):
             return
         async with self._turn:
@@ -289,11 +289,11 @@ class FileWatcher:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            _log.warning("on_change was cancelled from within; watching goes on")
+            _log.warning("on_change cancelled itself; watching continues")
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # a cancellation of another framework, say
-            _log.exception("on_change failed; watching goes on")
+        except BaseException:  # for example a cancellation of another framework
+            _log.exception("on_change failed; watching continues")
 
 
 def _absolute(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

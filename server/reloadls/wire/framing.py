@@ -1,9 +1,9 @@
-"""Bytes to messages and back: LSP's base protocol (`Content-Length: N`, blank line, N bytes), without I/O.
+"""Parse and write LSP's base protocol (`Content-Length: N`, blank line, N bytes), without I/O.
 
-A damaged stream is survived. Whatever can't be read gives one `FramingError`, is dropped, and reading goes on
-at the next thing that looks like a header. Two facts make that safe without trusting any stated length:
-a header line holds a raw line end, and JSON text can't hold one inside a string nor `Content-Length:` outside
-of one. So a raw header *inside* a body proves that the stated length was wrong, and the body ends there.
+Parsing survives a damaged stream. Unreadable input yields one `FramingError` and is dropped; parsing resumes at the
+next text that looks like a header. This is safe without trusting any stated length, for two reasons. A header line
+contains a raw line end, and JSON text can't contain one inside a string, nor `Content-Length:` outside of one. So a raw
+header *inside* a body proves that the stated length was wrong, and the body ends there.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .jsonio import show
 __all__ = ["MAX_BODY", "Frame", "Framer", "FramingError", "frame"]
 
 MAX_BODY: Final = 64 * 1024 * 1024
-"""The largest message taken, in bytes."""
+"""The largest message that is accepted, in bytes."""
 
 _MAX_HEADER: Final = 8 * 1024
-"""The largest header block taken, in bytes; also how far back a header inside a body is looked for."""
+"""The largest header block that is accepted, in bytes; also how far back to search for a header inside a body."""
 
 _LENGTH_LINE: Final = rb"content-length[ \t]*:[ \t]*[0-9]+[ \t]*\r?\n"
 _LENGTH_START = re.compile(rb"content-length[ \t]*(?::[ \t]*[0-9]*[ \t]*\r?\n?\r?)?", re.IGNORECASE)
@@ -42,17 +42,17 @@ _TYPE_LINE = re.compile(rb"content-type[ \t]*:[^\n]*\n\Z", re.IGNORECASE)
 
 @frozen
 class Frame:
-    """One message's body, complete as far as its length is concerned."""
+    """One message's body, complete according to its length."""
 
     body: bytes
 
 
 @frozen
 class FramingError:
-    """Something between messages that can't be read; what belongs to it is dropped.
+    """Input between messages that can't be parsed and is dropped.
 
-    `kind` is `header` for a bad or missing length, `size` for a message over the limit, and `garbage` for
-    bytes that belong to no message, as they follow a message whose stated length was too short.
+    `kind` is `header` for a bad or missing length, `size` for a message over the limit, and `garbage` for bytes that
+    belong to no message, as after a message whose stated length was too short.
     """
 
     kind: Literal["header", "size", "garbage"]
@@ -60,30 +60,30 @@ class FramingError:
 
 
 def frame(body: bytes) -> bytes:
-    """Return a body with its header before it, ready to be written in one piece."""
+    """Return a body with its header, ready to be written in one piece."""
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Framer:
-    """The reading side: feed it what arrives, in pieces of any size, and take what is complete.
+    """Incremental parser: feed it input in pieces of any size; it returns complete messages.
 
-    It holds at most one body (up to `max_body` bytes) and one header block, whatever is fed.
+    It buffers at most one body (up to `max_body` bytes) and one header block.
     """
 
     def __init__(self, max_body: int = MAX_BODY) -> None:
         self._max_body = max_body
         self._state: Literal["header", "body", "lost"] = "header"
-        self._rest = bytearray()  # what is fed but not yet understood; bounded in `header` and `lost`
-        self._pos = 0  # how much of `_rest` is dealt with
+        self._rest = bytearray()  # input that is not parsed yet; bounded in `header` and `lost`
+        self._pos = 0  # how much of `_rest` is parsed
         self._length: int | None = None  # of the message whose header is being read
         self._header_size = 0
-        self._refused: FramingError | None = None  # why the message whose header is being read can't be understood
-        self._scanned = 0  # how much of the present body is known to hold no header
-        self._word = -1  # where in it a header may have begun: the first Content-Length that no blank line has followed
+        self._refused: FramingError | None = None  # why the message whose header is being read is rejected
+        self._scanned = 0  # how much of the current body contains no header
+        self._word = -1  # where a header may begin in it: the first Content-Length that no blank line has followed
         self._messages = 0
 
     def feed(self, data: bytes) -> list[Frame | FramingError]:
-        """Take the next bytes and return what they complete, in order."""
+        """Parse the next bytes and return the messages and errors that they complete, in order."""
         self._rest += data
         events = list(self._events())
         del self._rest[: self._pos]
@@ -133,7 +133,7 @@ class Framer:
             self._refused = FramingError("header", f"charset must be utf-8, not {_quote(charset[1])}")
 
     def _check_unfinished(self) -> FramingError | None:
-        """Say at once that a line is no header when it can't become one: its end may never come."""
+        """Reject an unfinished line at once if it can't become a header: its end may never arrive."""
         size = len(self._rest) - self._pos
         if self._header_size + size > _MAX_HEADER:
             return self._lose("header", f"a header of more than {_MAX_HEADER} bytes")
@@ -150,7 +150,7 @@ class Framer:
             return self._lose("header", f"Content-Length must be a number of bytes, not {_quote(value)}")
         digits = value.lstrip(b"0") or b"0"
         if len(digits) > 18 or int(digits) > self._max_body:
-            # Not skipped by its length: if that is a mistake, everything to come would be swallowed.
+            # Not skipped by its length: if the length is wrong, all later input would be lost.
             return self._lose("size", f"{_quote(digits)} bytes, over the limit of {self._max_body}")
         self._length = int(digits)
         return None
@@ -162,7 +162,7 @@ class Framer:
             self._scanned, self._word = self._pos, -1
             return None
         if size <= 2:
-            return None  # stray line ends between messages do no harm
+            return None  # ignore stray line ends between messages
         return self._lose("header", "a header without Content-Length")
 
     def _read_body(self) -> Frame | FramingError | None:
@@ -179,9 +179,10 @@ class Framer:
         return refused or Frame(body)
 
     def _find_embedded(self, limit: int) -> int | None:
-        """Return where a header begins inside the present body, if one does (see the module's docstring).
+        """Return where a header begins inside the current body, or None (see the module's docstring).
 
-        Each byte is looked at a fixed number of times: this runs on what clients send before they are authenticated.
+        Each byte is scanned a fixed number of times, because this runs on input of clients that are not authenticated
+        yet.
         """
         while self._word >= 0 or self._find_word(limit):
             blank = _BLANK.search(self._rest, max(self._word, self._scanned - 2), limit)
@@ -200,7 +201,7 @@ class Framer:
         return word is not None
 
     def _with_type_line(self, start: int) -> int:
-        """Return where a header begins that has its Content-Length at `start`: a Content-Type may precede it."""
+        """Return the start of the header whose Content-Length is at `start`: a Content-Type may precede it."""
         begin = max(self._pos, start - _MAX_HEADER)
         above = max(begin, self._rest.rfind(b"\n", begin, max(begin, start - 1)) + 1)
         line = _TYPE_LINE.search(bytes(self._rest[above:start]))
@@ -215,14 +216,15 @@ class Framer:
         if match is not None:
             self._pos, self._state = match.start(), "header"
         elif len(self._rest) - self._pos > 256:
-            # A header line may be half here; more than its own length back there is nothing to keep.
+            # A header line may be incomplete here; input before that is not needed any more.
             self._pos = len(self._rest) - 128
 
 
 def _find_length_line(block: bytes) -> int | None:
-    """Return where the header begins that ends with `block`'s end, a blank line; None if none does.
+    """Return where the header begins that ends with the blank line at the end of `block`; None if none does.
 
-    From its Content-Length on, each line is a header's. What precedes that on its line is the end of the body.
+    From its Content-Length on, each line belongs to the header. Text before that on the same line is the end of the
+    body.
     """
     end = block.rfind(b"\n", 0, -1)  # of the last line before the blank one
     begin = block.rfind(b"\n", 0, end) + 1
@@ -233,7 +235,7 @@ def _find_length_line(block: bytes) -> int | None:
 
 
 def _next_header_size(tail: bytes) -> int:
-    """Return how many bytes at the end of a body are the beginning of the next header."""
+    """Return how many bytes at the end of a body belong to the next header."""
     extra = tail[tail.rfind(b"}") + 1 :]
     unfinished = b"content-length".startswith(extra.lower()) or _LENGTH_START.fullmatch(extra)
     return len(extra) if extra and len(extra) < len(tail) and unfinished else 0

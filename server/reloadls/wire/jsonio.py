@@ -1,7 +1,7 @@
-"""JSON text and Python values, read leniently where real clients need it, and written compactly.
+"""Parse JSON leniently, as real clients need it, and write it compactly.
 
-orjson does the work where it is installed (`reloadls[speed]`). What it refuses, the standard library is
-asked for: JavaScript clients may send lone surrogates, as escapes, inside otherwise good messages.
+orjson is used if it is installed (`reloadls[speed]`). Input that orjson rejects goes to the standard library:
+JavaScript clients may send lone surrogates, as escapes, in otherwise valid messages.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["dumps", "loads", "show"]
 
 
 def loads(body: bytes) -> Any:
-    """Return the value that a UTF-8 JSON text stands for.
+    """Parse UTF-8 JSON text.
 
     Raises:
-        ValueError: it is no JSON text, or nested too deeply. The message says where and why.
+        ValueError: the text is not JSON, or nested too deeply. The message says where and why.
     """
     if orjson is not None:
         try:
@@ -35,11 +35,11 @@ def loads(body: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Return the compact UTF-8 JSON text of plain data.
+    """Return plain data as compact UTF-8 JSON text.
 
     Raises:
-        TypeError: a value that JSON has no form for.
-        ValueError: NaN, an infinity, a circular or too deeply nested value.
+        TypeError: a value has no JSON form.
+        ValueError: NaN, an infinity, or a circular or too deeply nested value.
     """
     if orjson is not None:
         try:
@@ -47,19 +47,19 @@ def dumps(value: Any) -> bytes:
         except orjson.JSONEncodeError:
             pass
     try:
-        # ASCII escapes, so that lone surrogates (refused by UTF-8) can be sent as they were received.
+        # ASCII escapes: lone surrogates, which UTF-8 rejects, are sent as they were received.
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
     except RecursionError:
         raise ValueError("the value is nested too deeply") from None
 
 
 def show(value: object, limit: int = 60) -> str:
-    """Return a value as its sender wrote it (JSON), cut to `limit` characters, for use in a message."""
+    """Return a value as JSON, cut to `limit` characters, for use in an error message."""
     try:
         text = _start(value, limit)
     except (TypeError, ValueError, RecursionError):
         text = f"a {type(value).__name__}"
-    # A message must be sendable itself, whatever it quotes.
+    # The error message itself must be encodable, whatever it quotes.
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

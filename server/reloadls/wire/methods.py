@@ -1,4 +1,4 @@
-"""The names on the wire: methods, commands, and the capability that announces them.
+"""Names on the wire: methods, commands, and the capability that announces them.
 
 Source: the project's wire contract, version 1.
 """
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION: Final = 1
-"""The version of the `reload/` methods, told in the capability."""
+"""The version of the `reload/` methods, sent in the capability."""
 
 STATUS: Final = "reload/status"
 REFRESH_PATHS: Final = "reload/refreshPaths"
@@ -42,15 +42,15 @@ DID_CHANGE_STATUS: Final = "reload/didChangeStatus"
 DID_RELOAD: Final = "reload/didReload"
 
 REQUESTS: Final = (STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER)
-"""What a client may ask."""
+"""Requests of the client."""
 
 NOTIFICATIONS: Final = (DID_CHANGE, DID_CHANGE_STATUS, DID_RELOAD)
-"""What the server tells unasked."""
+"""Notifications of the server."""
 
 COMMANDS: Final = MappingProxyType({f"reloadls.{method.partition('/')[2]}": method for method in REQUESTS})
-"""Command name -> the request it stands for, for clients that only know `workspace/executeCommand`."""
+"""Command name -> the request that it stands for, for clients that only support `workspace/executeCommand`."""
 
 
 def reload_capability() -> dict[str, object]:
-    """Return the value of `capabilities.experimental.reload` in the answer to `initialize`."""
+    """Return the value of `capabilities.experimental.reload` in the response to `initialize`."""
     return {"version": PROTOCOL_VERSION, "requests": list(REQUESTS), "notifications": list(NOTIFICATIONS)}

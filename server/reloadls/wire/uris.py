@@ -1,8 +1,8 @@
-"""File paths and their `file://` URIs, exactly and both ways, for every name a file system can hold.
+"""Convert file paths to `file://` URIs and back, exactly, for every name that a file system allows.
 
-A URI carries the raw bytes of a name, percent-encoded (RFC 8089, RFC 3986), so a name that is not UTF-8
-(`surrogateescape` in a Python path) survives the way to the client and back. Only letters, digits and `-._~/`
-stay as they are, as VS Code writes its URIs: two spellings of one file would be two files to a client.
+A URI contains the raw bytes of a name, percent-encoded (RFC 8089, RFC 3986). So a name that is not UTF-8
+(`surrogateescape` in a Python path) survives the round trip through a client. Only letters, digits and `-._~/` are left
+as they are, as in the URIs of VS Code: clients treat two spellings of one file as two files.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def to_uri(path: str) -> str:
     """Return the `file://` URI of an absolute path.
 
     Raises:
-        ValueError: the path is not absolute, or holds a NUL.
+        ValueError: the path is not absolute, or contains a NUL.
     """
     if os.name == "nt":
         return _windows_to_uri(path)
     folder, slash, name = path.rpartition("/")
-    # Every path is a name in a folder already seen, nearly always: only the name is worth encoding anew.
+    # Most paths are new names in known folders, so only the name is encoded each time.
     return _encode_folder(folder, bool(slash)) + _encode(name)
 
 
 def from_uri(uri: str) -> str:
-    """Return the path that a `file://` URI stands for.
+    """Return the path of a `file://` URI.
 
     Raises:
         ValueError: another scheme, another host, a query or fragment, a NUL, or no absolute path.
@@ -48,9 +48,10 @@ def from_uri(uri: str) -> str:
 
 
 def one_spelling(uri: str) -> str:
-    """Return a URI, or an absolute path, as all spellings of the same file or folder are spelled.
+    """Return a URI, or an absolute path, as the normal form of all its spellings.
 
-    `file:/p`, `file:///p/`, `file:///%70` and `/p` are `file:///p`. What is not a file on this machine stays as it is.
+    `file:/p`, `file:///p/`, `file:///%70` and `/p` become `file:///p`. A URI that is not a file on this machine is
+    returned as it is.
     """
     try:
         path = uri if os.path.isabs(uri) else from_uri(uri)
@@ -78,7 +79,7 @@ def _to_bytes(text: str) -> bytes:
 
 
 def _split(uri: str) -> tuple[str, str]:
-    """Return host and still encoded path."""
+    """Return the host and the encoded path."""
     scheme, colon, rest = uri.partition(":")
     if not colon or scheme.lower() != "file":
         raise ValueError(f"must be a file:// URI, not {show(uri)}")

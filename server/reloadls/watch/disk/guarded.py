@@ -1,8 +1,8 @@
-"""Disk calls that end in bounded time: each file system that may hang has a thread of its own.
+"""Disk calls that end in bounded time: each file system that may hang has its own thread.
 
-A call on such a file system is made on its thread, and awaited for a moment only. One that does not end in time is left
-behind; until it has ended, every further call on that file system fails at once. So one hung file system costs its
-pipeline one short wait, and everything else goes on. All other file systems are called directly.
+A call on such a file system runs on its thread and is awaited for a short time only. A call that does not end in time
+is abandoned. Until it has ended, every further call on that file system fails at once. So a hung file system costs its
+pipeline one short wait, and everything else continues. All other file systems are called directly.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from reloadls.watch.disk.mounts import Mount, MountTable
 __all__ = ["DirEntry", "GuardedDisk", "TimedOut"]
 
 _PATIENCE_S = 1.0
-"""How long, in seconds, a call may take at first without getting on."""
+"""How long, in seconds, a call may take at first without progress."""
 _MOST_PATIENCE_S = 4.0
-"""The same after several have taken longer: a file system may be slow rather than hung."""
+"""The same after several slow calls: a file system may be slow rather than hung."""
 _MAX_HOPS = 40
-"""As the Linux kernel has it; a longer chain of links is a loop (path_resolution(7))."""
+"""The limit of the Linux kernel; a longer chain of links is a loop (path_resolution(7))."""
 
 T = TypeVar("T")
 _table = MountTable()
 
 
 class TimedOut(OSError):
-    """A file system does not answer; `filename` is where it begins, as far as that is watched."""
+    """A file system does not answer; `filename` is its mount point, or the first watched path on it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.ETIMEDOUT, "its file system does not answer", path)
 
 
 class GuardedDisk:
-    """The disk as one thread uses it.
+    """The disk, as one thread uses it.
 
     Args:
         on_return: called, on any thread, when a file system that had timed out answers again.
@@ -52,15 +52,15 @@ class GuardedDisk:
         self._guards: dict[str, _Guard] = {}
         """Mount point → its guard."""
         self._points: list[tuple[str, _Guard]] = []
-        """The prefix of every path below a mount point, and its guard, the innermost first."""
+        """Prefix of every path below a mount point, with its guard, the innermost first."""
         self._real: dict[str, str] = {}
-        """Root → where it is, links followed; those that are elsewhere."""
+        """Root → its real path, for roots reached through links."""
         _table.open()
         self.close = weakref.finalize(self, _close, self._guards)
-        """End all threads, without waiting for them."""
+        """End all threads without waiting for them."""
 
     def refresh(self) -> bool:
-        """Take account of what was mounted and unmounted; returns whether anything was. `enter_root` all roots then."""
+        """Update the list of mounts; return whether it changed. If so, call `enter_root` for all roots."""
         mounts = _table.mounts()
         if mounts is self._mounts:
             return False
@@ -77,13 +77,13 @@ class GuardedDisk:
     # -- calls -------------------------------------------------------------------------------------------
 
     def call(self, path: str, call: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None) -> T:
-        """Run ``call(*args)``.
+        """Run ``call(*args)``, on the file system's thread if it may hang.
 
         Args:
-            path: what it looks at. No link, but a root.
-            call: what to run; on another thread, perhaps.
+            path: the path that it accesses. Must not be a link, except a root.
+            call: what to run.
             args: its arguments.
-            undo: called with what it gave if that came too late.
+            undo: called with the result if that comes too late.
 
         Raises:
             TimedOut: the file system does not answer.
@@ -99,16 +99,16 @@ class GuardedDisk:
         return self._unfollowed(path, os.readlink)
 
     def stat(self, path: str) -> os.stat_result:
-        """See `os.stat`: links are followed, each on its file system's thread."""
+        """See `os.stat`. Links are followed, each on its file system's thread."""
         return self.follow(path, os.stat)
 
     def follow(self, path: str, call: Callable[[str], T], undo: Callable[[T], object] | None = None) -> T:
-        """Run ``call(path)``, which follows links: on the thread of the file system that they lead to.
+        """Run ``call(path)``, which follows links, on the thread of the file system that they lead to.
 
         Args:
-            path: what it looks at.
+            path: the path that it accesses.
             call: what to run.
-            undo: called with what it gave if that came too late.
+            undo: called with the result if that comes too late.
 
         Raises:
             TimedOut: the file system does not answer.
@@ -118,7 +118,7 @@ class GuardedDisk:
         return self._call(self.resolve(path), path, call, path, undo=undo, top=path)
 
     def lexists(self, path: str) -> bool:
-        """See `os.path.lexists`. False for what does not answer, too."""
+        """See `os.path.lexists`. False also for a file system that does not answer."""
         if not self._guards:
             return os.path.lexists(path)
         folder, name = os.path.split(path)
@@ -129,14 +129,14 @@ class GuardedDisk:
         return True
 
     def is_dir(self, path: str) -> bool:
-        """See `os.path.isdir`. False for what does not answer, too."""
+        """See `os.path.isdir`. False also for a file system that does not answer."""
         try:
             return stat.S_ISDIR(self.stat(path).st_mode)
         except (OSError, ValueError):
             return False
 
     def list(self, path: str) -> Sequence[DirEntry]:
-        """The entries of a folder.
+        """Return the entries of a folder.
 
         Raises:
             OSError: it can't be listed.
@@ -153,7 +153,7 @@ class GuardedDisk:
         return entries
 
     def resolve(self, path: str) -> str:
-        """`path` without links, as `os.path.realpath` gives it; what does not exist is left as it is.
+        """Return `path` with links resolved, like `os.path.realpath`; missing parts are left as they are.
 
         Raises:
             TimedOut: a file system on the way does not answer.
@@ -166,14 +166,14 @@ class GuardedDisk:
             raise TimedOut(path) from None
 
     def is_served(self, path: str) -> bool:
-        """Whether `path`, at its real place, lies on a file system that a program or another machine serves.
+        """Return whether `path`, with links resolved, is on a file system that a program or another machine serves.
 
-        Its kernel does not report what is written on the other side.
+        The kernel does not report writes that are made on the other side.
         """
         return bool(self._guards) and self._guard(self._really(path)) is not None
 
     def enter_root(self, root: str) -> None:
-        """Find out where `root` is, links followed, so that calls for what is below it find their file system.
+        """Resolve `root`, so that calls for paths below it find their file system.
 
         Raises:
             TimedOut: a file system on the way does not answer.
@@ -185,7 +185,7 @@ class GuardedDisk:
             else:
                 self._real.pop(root, None)
 
-    # -- which guard -------------------------------------------------------------------------------------
+    # -- guards -------------------------------------------------------------------------------------
 
     def _call(
         self,
@@ -196,7 +196,7 @@ class GuardedDisk:
         undo: Callable[[T], object] | None = None,
         top: str | None = None,
     ) -> T:
-        """Run ``call(*args)`` on the thread for `real`, which was given as `path`."""
+        """Run ``call(*args)`` on the thread for `real`, which the caller knows as `path`."""
         guard = self._guard(real)
         if guard is None:
             return call(*args)
@@ -212,30 +212,30 @@ class GuardedDisk:
         return self._call(os.path.join(self._really(folder), name), path, call, path)
 
     def _guard(self, real: str) -> _Guard | None:
-        """That of the innermost file system on the way to `real`."""
+        """Return the guard of the innermost file system on the way to `real`."""
         real += os.sep
         return next((guard for prefix, guard in self._points if real.startswith(prefix)), None)
 
     def _really(self, path: str) -> str:
-        """`path` by its root's real place."""
+        """Return `path` with its root resolved."""
         if not self._real:
             return path
         root = self._root(path)
         return path if root is None else self._real[root] + path[len(root) :]
 
     def _root(self, path: str) -> str | None:
-        """The innermost root that holds `path`, of those that are elsewhere."""
+        """Return the innermost resolved root that contains `path`."""
         return next((above for above in _upwards(path) if above in self._real), None) if self._real else None
 
     def _top(self, point: str, path: str) -> str:
-        """Where the file system that is mounted at `point` begins on the way to `path`."""
+        """Return where the file system mounted at `point` begins on the way to `path`."""
         root = self._root(path)
         if root is None:
             return point
         return root + point[len(self._real[root]) :] if point.startswith(self._real[root]) else root
 
     def _entry(self, entry: os.DirEntry[str]) -> os.DirEntry[str] | _MountPoint:
-        """`entry` of a folder that can be listed; a file system may be mounted on it."""
+        """Return `entry`, wrapped if a file system is mounted on it."""
         guard = self._guards.get(entry.path)
         return entry if guard is None else _MountPoint(entry, self)
 
@@ -251,7 +251,7 @@ class GuardedDisk:
                     target = self._call(step, step, os.readlink, step)
                 except TimedOut:
                     raise
-                except (OSError, ValueError):  # not a link, or nothing
+                except (OSError, ValueError):  # not a link, or missing
                     resolved = step
                     continue
                 hops += 1
@@ -284,7 +284,7 @@ def _listed(path: str) -> list[os.DirEntry[str]]:
 
 
 class _Listed:
-    """An entry that was looked at when its folder was listed, so that nothing is asked of its file system later."""
+    """An entry that was read when its folder was listed, so later calls don't access its file system."""
 
     __slots__ = ("_is_dir", "_is_symlink", "_status", "name", "path")
 
@@ -299,7 +299,7 @@ class _Listed:
 
     @classmethod
     def all(cls, path: str, guard: _Guard) -> list[_Listed]:
-        """Those of a folder, on the guard's thread."""
+        """Return the entries of a folder, on the guard's thread."""
         entries = []
         for entry in _listed(path):
             entries.append(cls(entry))
@@ -328,7 +328,7 @@ class _MountPoint:
         self._entry, self._disk = entry, disk
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:
-        return self._entry.is_dir(follow_symlinks=False)  # the file system below says which; it need not be asked
+        return self._entry.is_dir(follow_symlinks=False)  # no need to ask the mounted file system
 
     def is_symlink(self) -> bool:
         return False
@@ -338,15 +338,15 @@ class _MountPoint:
 
 
 DirEntry: TypeAlias = os.DirEntry[str] | _Listed | _MountPoint
-"""What a folder's listing gives."""
+"""An entry of a folder's listing."""
 
 
 class _CallAbandoned(Exception):
-    """A call was left behind."""
+    """A call was abandoned because it did not end in time."""
 
 
 class _Call:
-    """One call, and what has become of it."""
+    """One call and its state."""
 
     __slots__ = ("call", "error", "late", "over", "result", "undo")
 
@@ -360,16 +360,16 @@ class _Call:
     def run(self) -> None:
         try:
             self.result = self.call()
-        except BaseException as error:  # whatever it is, it belongs to the caller
+        except BaseException as error:  # any exception is the caller's
             self.error = error
 
 
 class _Guard:
-    """Calls one file system on a thread that is left behind while it hangs.
+    """Calls one file system on a thread that is abandoned while it hangs.
 
     Attributes:
         mount: the file system.
-        progress: what a long call increases to show that it is getting on.
+        progress: a long call increases it to show progress.
     """
 
     def __init__(self, mount: Mount, on_return: Callable[[], None]) -> None:
@@ -386,7 +386,7 @@ class _Guard:
         """See `GuardedDisk.call`.
 
         Raises:
-            _CallAbandoned: it, or an earlier one, does not end.
+            _CallAbandoned: this call, or an earlier one, does not end.
         """
         if self._stuck is not None:
             raise _CallAbandoned
@@ -407,7 +407,7 @@ class _Guard:
         return one.result  # type: ignore[no-any-return]
 
     def end(self) -> None:
-        """End the thread once it is free."""
+        """End the thread once it is idle."""
         self._calls.put(None)
 
     def _start(self) -> None:
@@ -418,7 +418,7 @@ class _Guard:
             self._thread.start()
 
     def _after(self, one: _Call) -> None:
-        """The thread has run a call."""
+        """Called on the thread after each call."""
         with self._turn:
             one.over.set()
             if not one.late:

@@ -1,4 +1,4 @@
-"""Where links to files lead, so that a change on the way there is seen at the link."""
+"""Where links to files lead, so that a change on the way is noticed at the link."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from reloadls.watch.disk.spelling import folded
 __all__ = ["Links", "link_chain"]
 
 _MAX_HOPS = 40
-"""As the Linux kernel has it; a longer chain is a loop (path_resolution(7))."""
+"""The limit of the Linux kernel; a longer chain is a loop (path_resolution(7))."""
 
 
 def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole: bool = False) -> tuple[str, ...]:
-    """Every path whose change can change what `link` leads to: each further link on the way, then the end.
+    """Return every path whose change can change what `link` leads to: each further link, then the target.
 
-    The end need not exist. `link` itself is not in the result.
+    The target need not exist. `link` itself is not in the result.
 
     Args:
         link: an absolute path.
-        readlink: `os.readlink`, perhaps guarded.
-        whole: whether the folders above `link` may be links, too.
+        readlink: `os.readlink`, or a guarded version of it.
+        whole: whether the ancestors of `link` may be links, too.
     """
     chain: list[str] = []
     resolved = os.path.abspath(os.sep) if whole else os.path.dirname(link)
@@ -40,7 +40,7 @@ def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole
                 target = readlink(path)
             except TimedOut:
                 raise
-            except (OSError, ValueError):  # no link, or nothing there
+            except (OSError, ValueError):  # not a link, or missing
                 resolved = path
                 continue
             hops += 1
@@ -55,10 +55,10 @@ def link_chain(link: str, readlink: Callable[[str], str] = os.readlink, *, whole
 
 
 class Links:
-    """The known links to files, or to nothing, and the paths each depends on.
+    """The known links to files, or to nothing, and the paths that each depends on.
 
-    Paths that differ only in case, or in how a letter is composed, are taken for one: the file system may do so, too,
-    and a look too many harms nothing.
+    Paths that differ only in case, or in how a letter is composed, are treated as one: the file system may do so, too,
+    and one look too many is harmless.
     """
 
     __slots__ = ("_ancestors", "_chains", "_dependents", "changes")
@@ -67,12 +67,12 @@ class Links:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._dependents: dict[str, set[str]] = {}
         self._ancestors: Counter[str] = Counter()
-        """Folders above what is depended on → how often."""
+        """Ancestor of a path that links depend on → number of such paths."""
         self.changes = 0
-        """How often what is known has changed."""
+        """How often the known links have changed."""
 
     def put(self, link: str, chain: tuple[str, ...]) -> None:
-        """Note `link`'s chain in place of what was known of it; an empty one forgets it."""
+        """Set the chain of `link`; an empty one removes it."""
         if self._chains.get(link, ()) == chain:
             return
         self.drop(link)
@@ -85,7 +85,7 @@ class Links:
             self._ancestors.update(ancestors(path))
 
     def drop(self, link: str) -> None:
-        """Forget `link`."""
+        """Remove `link`."""
         chain = self._chains.pop(link, ())
         self.changes += len(chain) > 0
         for path in map(folded, chain):
@@ -96,7 +96,7 @@ class Links:
                 self._dependents.pop(path, None)
 
     def depend_on(self, path: str) -> list[str]:
-        """The links that lead through `path`, or through something below it, sorted. Safe from any thread."""
+        """Return the links that lead through `path`, or through a path below it, sorted. Safe from any thread."""
         if not self._chains:
             return []
         path = folded(path)
@@ -109,7 +109,7 @@ class Links:
         return sorted(links)
 
     def lead_to(self, path: str) -> bool:
-        """Whether any link leads through `path`, or through something below it. Safe from any thread."""
+        """Return whether any link leads through `path`, or through a path below it. Safe from any thread."""
         if not self._chains:
             return False
         path = folded(path)
@@ -119,9 +119,9 @@ class Links:
         return bool(self._chains)
 
     def __contains__(self, path: object) -> bool:
-        """Whether `path` is known to lead through a link."""
+        """Return whether `path` is known to lead through a link."""
         return path in self._chains
 
     def targets(self) -> set[str]:
-        """Every path that some link depends on."""
+        """Return every path that a link depends on."""
         return {path for chain in self._chains.values() for path in chain}

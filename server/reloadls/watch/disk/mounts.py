@@ -1,4 +1,4 @@
-"""Which mounted file systems may stop answering: those that another program or machine serves."""
+"""Which mounted file systems may hang: those that another program or machine serves."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OWN = frozenset(
     b" ntfs ntfs3 overlay proc pstore ramfs reiserfs rootfs rpc_pipefs securityfs selinuxfs squashfs sysfs tmpfs"
     b" tracefs ubifs udf vfat xfs zfs".split()
 )
-"""Types that the kernel serves from its own disks and memory. Any other may be served by a program, or a network."""
+"""File system types that the kernel itself serves. Any other may be served by a program or a network."""
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """One mount; another one at the same place differs."""
+    """One mount. A later mount at the same place is a different one."""
 
     point: str
     number: bytes
@@ -31,9 +31,9 @@ class Mount(NamedTuple):
 
 
 def mounts_that_may_hang(table: bytes) -> frozenset[Mount]:
-    """Those of a list of mounts, whose format is in proc_pid_mountinfo(5).
+    """Return the mounts that may hang, from a list in the format of proc_pid_mountinfo(5).
 
-    The mount of ``/`` is not among them: nothing works without it.
+    The mount of ``/`` is left out: without it nothing works.
     """
     at_point: dict[bytes, Mount | None] = {}
     for line in table.splitlines():
@@ -47,12 +47,12 @@ def mounts_that_may_hang(table: bytes) -> frozenset[Mount]:
 
 
 def unescaped(point: bytes) -> bytes:
-    """A mount point as the file system has it."""
+    """Return a mount point without escapes."""
     return _OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), point) if b"\\" in point else point
 
 
 class MountTable:
-    """The mounts of this process that may hang, read again only when the kernel says that they have changed.
+    """The mounts of this process that may hang, read again only when the kernel reports a change.
 
     Safe from any thread. All users of the process share one open file.
     """
@@ -66,19 +66,19 @@ class MountTable:
         self._mounts: frozenset[Mount] = frozenset()
 
     def open(self) -> None:
-        """One more user, who calls `close` in the end."""
+        """Add a user, who calls `close` in the end."""
         with self._turn:
             self._users += 1
 
     def close(self) -> None:
-        """One user less; the last one closes the file."""
+        """Remove a user; the last one closes the file."""
         with self._turn:
             self._users -= 1
             if self._users == 0:
                 self._close()
 
     def mounts(self) -> frozenset[Mount]:
-        """Those that may hang now. While the list can't be read, those that were known last."""
+        """Return the mounts that may hang. While the list can't be read, return the last known ones."""
         if sys.platform != "linux":
             return frozenset()
         with self._turn:
@@ -87,12 +87,12 @@ class MountTable:
                     self._mounts = mounts_that_may_hang(self._read())
             except OSError:
                 self._close()
-            if self._users == 0:  # its last user has gone, while a thread of it was still reading
+            if self._users == 0:  # the last user left while one of its threads was still reading
                 self._close()
             return self._mounts
 
     def _changed(self) -> bool:
-        """Whether the list must be read, also because it was not open yet, or belongs to the process's parent."""
+        """Return whether the list must be read, also because it is not open or belongs to the parent process."""
         if self._file >= 0 and self._process == os.getpid():
             return self._poll is None or bool(self._poll.poll(0))
         self._close()

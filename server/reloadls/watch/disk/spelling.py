@@ -1,7 +1,7 @@
-"""Which names a folder really has, where its file system takes other spellings for the same name.
+"""Which names a folder really contains, where the file system treats other spellings as the same name.
 
-On a file system that is insensitive to case (macOS, Windows), or to how a letter with an accent is composed (macOS),
-a look at one name succeeds under each of its spellings. Only the folder's listing says which one is there.
+On a file system that ignores case (macOS, Windows), or how a letter with an accent is composed (macOS), a lookup of a
+name succeeds with each of its spellings. Only the folder's listing says which one exists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Spellings", "folded"]
 
 
 def folded(path: str) -> str:
-    """The same for all spellings of `path` that a file system may take for one."""
+    """Return the same text for all spellings of `path` that a file system may treat as one."""
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
 
 
@@ -29,12 +29,12 @@ class Spellings:
         self._listed: dict[str, frozenset[str]] = {}
 
     def names(self, folder: str, name: str, status: os.stat_result) -> frozenset[str] | None:
-        """The names in `folder`, if what was found as `name` is found under another spelling, too; else None.
+        """Return the names in `folder`, if the file is also found under another spelling of `name`; else None.
 
         Args:
             folder: where it is.
             name: the spelling by which it was found.
-            status: what was found.
+            status: its status.
         """
         listed = self._listed.get(folder)
         if listed is None and any(self._is_same(os.path.join(folder, other), status) for other in _spellings(name)):
@@ -50,7 +50,7 @@ class Spellings:
 
 
 def _spellings(name: str) -> set[str]:
-    """Other spellings of `name`: one in the other case, and, beyond ASCII, composed and decomposed."""
+    """Return other spellings of `name`: in the other case and, beyond ASCII, composed and decomposed."""
     spellings = {name.swapcase()}
     if not name.isascii():
         spellings |= {unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)}

@@ -1,13 +1,12 @@
-"""Whether a write to a file that was looked at always changes its mtime.
+"""Whether a write to a file always changes its mtime, and whether inode numbers are stable.
 
-Linux stamps files with a clock that stands still for a tick, 1 to 10 ms. Since 6.13 a file whose stamps were asked for
-gets a finer one with its next change, where the file system takes part (``FS_MGTIME``):
+Linux stamps files with a clock that advances once per tick, 1 to 10 ms. Since 6.13 a file whose stamps were queried
+gets a finer one with its next change, if the file system supports it (``FS_MGTIME``):
 https://docs.kernel.org/filesystems/multigrain-ts.html
 
-It is the beginning of a write that is stamped. So a look amid one that replaces bytes in place sees its stamp before
-all of its bytes; who is told of it reads the file a moment later, when all but the largest have ended. A write through
-a memory map is stamped only if the kernel has written the page back since the last one (never on tmpfs), and gives no
-event at all.
+The start of a write is stamped. So a look during a write in place sees its stamp before all of its bytes. Subscribers
+read the file a moment later, when all but the largest writes have ended. A write through a memory map is stamped only
+if the kernel has written the page back since the last one (never on tmpfs), and gives no event at all.
 """
 
 from __future__ import annotations
@@ -22,34 +21,34 @@ __all__ = ["exact", "keeps_inodes"]
 
 _SINCE = (6, 13)
 _FILE_SYSTEMS = frozenset({b"btrfs", b"ext4", b"tmpfs", b"xfs"})
-"""All that set ``FS_MGTIME`` in 6.13."""
+"""All file systems that set ``FS_MGTIME`` in 6.13."""
 _RENUMBERING = (b"fuse", b"cifs", b"smb3", b"9p", b"vfat", b"msdos", b"exfat", b"afs")
-"""What the types of file systems begin with that may give a file another inode number while it lies there unchanged."""
+"""Prefixes of file system types that may change the inode number of an unchanged file."""
 _MOUNTS = "/proc/self/mountinfo"
 _KEPT_S = 1.0
-"""How long, in seconds, the list of mounts is believed: a device's number is used again after an unmount."""
+"""How long, in seconds, the list of mounts is cached: a device number is used again after an unmount."""
 
 
 def exact(device: int) -> bool:
-    """Whether each write to a file on `device` (``st_dev``), made after the file was looked at, changes its mtime.
+    """Return whether each write to a file on `device` (``st_dev``) after a look at it changes its mtime.
 
-    What isn't known is not exact: network and overlay file systems, older kernels, other systems. Nor is btrfs as a
-    rule, whose subvolumes have device numbers that the list of mounts does not name. Where an mtime has no fraction of
-    a second, as on ext4 with small inodes, the answer does not hold.
+    False if that is unknown: network and overlay file systems, older kernels, other systems. Also False for btrfs as a
+    rule, whose subvolumes have device numbers that the list of mounts does not contain. If an mtime has no fraction of
+    a second, as on ext4 with small inodes, the result does not apply.
     """
     return device in _devices.exact()
 
 
 def keeps_inodes(device: int) -> bool:
-    """Whether a file on `device` (``st_dev``) keeps its inode number for as long as it is there.
+    """Return whether a file on `device` (``st_dev``) keeps its inode number as long as it exists.
 
-    A file system whose type is not known does, as POSIX demands.
+    True for unknown file systems, as POSIX requires.
     """
     return device not in _devices.renumbering()
 
 
 class _Devices:
-    """The devices with such file systems, looked up anew after a while. Safe from any thread."""
+    """The devices with such file systems, cached for a short time. Safe from any thread."""
 
     def __init__(self) -> None:
         self._exact: frozenset[int] = frozenset()
@@ -98,7 +97,7 @@ def _renumbering_devices(mounts: bytes) -> frozenset[int]:
 
 
 def _devices_of(mounts: bytes) -> frozenset[int]:
-    """Those of a list of mounts on which every file system is exact."""
+    """Return the devices in a list of mounts on which every file system is exact."""
     found: set[int] = set()
     other: set[int] = set()
     for device, kind in _types_of(mounts):
@@ -107,7 +106,7 @@ def _devices_of(mounts: bytes) -> frozenset[int]:
 
 
 def _types_of(mounts: bytes) -> Iterator[tuple[int, bytes]]:
-    """(device, type of file system) of each mount in a list whose format is in proc_pid_mountinfo(5)."""
+    """Yield (device, file system type) of each mount in a list in the format of proc_pid_mountinfo(5)."""
     for line in mounts.splitlines():
         before, _, after = line.partition(b" - ")
         fields = before.split(b" ", 3)

@@ -1,4 +1,4 @@
-"""What a gitignore pattern's bracket expression matches, as git reads it: ``[a-z]``, ``[!a]``, ``[[:alpha:]]``.
+"""What a bracket expression of a gitignore pattern matches: ``[a-z]``, ``[!a]``, ``[[:alpha:]]``.
 
 https://git-scm.com/docs/gitignore, wildmatch.c
 """
@@ -19,7 +19,15 @@ _NOTHING = "(?!)"
 
 
 def bracket_expression(line: str, at: int) -> tuple[str, int] | None:
-    """The regular expression of what begins at `at`, after its bracket, and where it ends; None if it does not."""
+    """Parse a bracket expression.
+
+    Args:
+        line: the pattern.
+        at: the position after the opening bracket.
+
+    Returns:
+        The regular expression and the position after the closing bracket; None if there is none.
+    """
     negated = line[at : at + 1] in ("!", "^")
     start = at = at + negated
     items: list[str] = []
@@ -36,7 +44,7 @@ def bracket_expression(line: str, at: int) -> tuple[str, int] | None:
 
 
 def _range(first: str, last: str | None) -> str:
-    """``a`` or ``a-b`` for a class; empty if it runs backwards."""
+    """Return ``a`` or ``a-b`` for a character class; empty if the range is reversed."""
     begin = first[-1]
     end = begin if last is None else last[-1]
     return f"{re.escape(begin)}-{re.escape(end)}" if begin <= end else ""

@@ -1,8 +1,6 @@
-"""git's files of settings: where they are, and what is in one.
+"""Where git's configuration files are, and what is in one. https://git-scm.com/docs/git-config
 
-https://git-scm.com/docs/git-config
-
-Settings that are included under a condition (``includeIf``) are not read.
+Conditional includes (``includeIf``) are not read.
 """
 
 from __future__ import annotations
@@ -13,25 +11,25 @@ from collections.abc import Iterator
 
 __all__ = ["configured", "global_files", "system_file"]
 
-# Neither begins with what may be a line's end, or a file of empty lines would be read once for each of them.
+# Neither begins with what may be a line end, or a file of empty lines would be scanned once for each of them.
 _SECTION = re.compile(r"[ \t]*\[[ \t]*([A-Za-z0-9.-]+)[ \t]*(\"(?:[^\"\\\n]|\\.)*\")?[ \t]*\]")
 _NAME = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*(=)?[ \t]*")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
 
 
 def system_file() -> tuple[str, ...]:
-    """The settings of the machine, unless the environment leaves them out."""
+    """Return the machine's configuration file, unless the environment disables it."""
     if os.environ.get("GIT_CONFIG_NOSYSTEM", "").lower() not in ("", "0", "false", "no", "off"):
         return ()
     return (os.environ.get("GIT_CONFIG_SYSTEM") or "/etc/gitconfig",)
 
 
 def global_files(home: str, settings: str) -> tuple[str, ...]:
-    """The settings of the user, the last one counts most.
+    """Return the user's configuration files; the last one has the highest priority.
 
     Args:
-        home: the user's folder.
-        settings: where programs keep settings (``XDG_CONFIG_HOME``).
+        home: the user's home folder.
+        settings: the folder for configuration files (``XDG_CONFIG_HOME``).
     """
     named = os.environ.get("GIT_CONFIG_GLOBAL")
     if named is not None:
@@ -41,7 +39,7 @@ def global_files(home: str, settings: str) -> tuple[str, ...]:
 
 
 def configured(text: str) -> Iterator[tuple[str, str]]:
-    """(``section.name`` in small letters, value) of each setting, in order; those of subsections are left out."""
+    """Yield (``section.name`` in lower case, value) of each setting, in order; subsections are left out."""
     section, at = "", 0
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     while at < len(text):
@@ -58,7 +56,7 @@ def configured(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """The value that begins at `at`, and where its line ends."""
+    """Return the value that begins at `at`, and where its line ends."""
     value, kept, quoted = "", 0, False
     while at < len(text):
         char = text[at]
@@ -66,7 +64,7 @@ def _value(text: str, at: int) -> tuple[str, int]:
         if char == "\n":
             break
         if char == "\\" and at < len(text):
-            if text[at] != "\n":  # a line that goes on
+            if text[at] != "\n":  # a continued line
                 value += _ESCAPES.get(text[at], text[at])
             at += 1
             kept = len(value)

@@ -1,8 +1,8 @@
 """Whether gitignore patterns match one entry of a folder.
 
-They are matched entry by entry on the way down the tree, as git does it, so that a folder that is left out is never
-entered. The rule is git's: the last pattern that matches decides. As git does, patterns match bytes: in the patterns
-and in names that are not ASCII, each character stands for one byte of the name.
+They are matched entry by entry on the way down the tree, as git does, so an ignored folder is never entered. The last
+matching pattern decides, as in git. Patterns match bytes: in patterns and names that are not ASCII, each character
+represents one byte.
 https://git-scm.com/docs/gitignore, dir.c
 """
 
@@ -25,7 +25,7 @@ _SPECIAL = re.compile(r"[*?\[\\]")
 
 
 def check_pattern(line: str) -> str | None:
-    """Why `line` is no gitignore pattern, or None if it is one."""
+    """Return why `line` is not a gitignore pattern; None if it is one."""
     if "\0" in line:
         return "holds a NUL character"
     if len(line) > LONGEST_PATTERN:
@@ -43,9 +43,9 @@ class _Rule:
     """One pattern.
 
     Attributes:
-        text: without what the other attributes say.
+        text: the pattern without what the other attributes say.
         excludes: False for a ``!`` pattern.
-        by_name: whether it speaks of the last name alone.
+        by_name: whether it matches the last name alone.
         folders_only: whether it ended in ``/``.
     """
 
@@ -58,7 +58,7 @@ class _Rule:
 class Patterns:
     """Lines of gitignore patterns, relative to one folder.
 
-    A line that is no pattern is passed over, as git does; `check_pattern` says why.
+    Invalid lines are ignored, as in git; `check_pattern` says why they are invalid.
     """
 
     __slots__ = ("_by_name", "_groups", "_lines", "_memo", "refused")
@@ -75,7 +75,7 @@ class Patterns:
         self.refused = tuple(
             number for number, line in enumerate(lines, 1) if len(line) > LONGEST_PATTERN and not line.startswith("#")
         )
-        """The numbers of lines that are too long, from 1."""
+        """Numbers of the lines that are too long, from 1."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class Patterns:
 
     @property
     def by_name(self) -> bool:
-        """Whether all of them speak of the last name alone."""
+        """Whether all patterns match the last name alone."""
         return self._by_name
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +97,7 @@ class Patterns:
         return bool(self._groups)
 
     def verdict(self, path: str, name: str, is_folder: bool) -> bool | None:
-        """True if the entry is matched, False if a ``!`` pattern takes it back, None if no pattern speaks of it.
+        """Return True if the entry matches, False if a ``!`` pattern re-includes it, None if no pattern applies.
 
         Args:
             path: the entry relative to the patterns' folder, with ``/`` between names.
@@ -126,7 +126,7 @@ class Patterns:
 
 
 class _Group:
-    """Patterns side by side that decide the same way: literal ones by a lookup, others by regular expressions."""
+    """Adjacent patterns with the same effect: literal ones use a lookup, others regular expressions."""
 
     __slots__ = ("_all", "_folders", "by_name", "excludes")
 
@@ -175,7 +175,7 @@ def _compiled(rules: Iterable[_Rule]) -> list[re.Pattern[str]]:
 
 
 def _rule(line: str) -> _Rule | None:
-    """The pattern that a line holds, or None for a comment or what can match nothing."""
+    """Return the pattern of a line; None for a comment or a line that can't match anything."""
     if line.startswith("#") or len(line) > LONGEST_PATTERN or "\0" in line:
         return None
     line = _trimmed(line.removesuffix("\n").removesuffix("\r"))
@@ -190,14 +190,14 @@ def _rule(line: str) -> _Rule | None:
 
 
 def _trimmed(line: str) -> str:
-    """`line` without the spaces at its end, but for one after a backslash."""
+    """Return `line` without trailing spaces, except one after a backslash."""
     kept = line.rstrip(" ")
     backslashes = len(kept) - len(kept.rstrip("\\"))
     return line[: len(kept) + 1] if backslashes % 2 else kept
 
 
 def _as_bytes(text: str) -> str:
-    """`text` with a character for each of its bytes, as file names have them."""
+    """Return `text` with one character for each of its bytes in a file name."""
     if text.isascii():
         return text
     try:
@@ -207,7 +207,7 @@ def _as_bytes(text: str) -> str:
 
 
 def _tokens(rule: _Rule) -> list[str] | None:
-    """The pattern as `wildcards.expression` takes it; None if it is no pattern: git then matches nothing."""
+    """Return the pattern as `wildcards.expression` takes it; None if it is invalid: git then matches nothing."""
     text, at, tokens = rule.text, 0, list[str]()
     special = _SPECIAL.search(text)
     begins = special.start() if special else 0
@@ -237,7 +237,7 @@ def _tokens(rule: _Rule) -> list[str] | None:
 
 
 def _stars(text: str, at: int, end: int, begins_name: bool) -> tuple[str, int]:
-    """The token for the stars from `at` to `end`, and where it ends."""
+    """Return the token for the stars from `at` to `end`, and where it ends."""
     if end - at > 1 and begins_name:
         if end == len(text) or text.startswith("\\/", end):
             return ANYTHING, end

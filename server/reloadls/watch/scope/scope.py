@@ -1,4 +1,4 @@
-"""Which paths count: roots, include, exclude and .gitignore files."""
+"""Which paths count: roots, include and exclude patterns, and .gitignore files."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ BUILT_IN_EXCLUDES = (
     # what operating systems keep
     ".DS_Store", "Thumbs.db", "desktop.ini",
 )  # fmt: skip
-"""Left out unless an exclude pattern with ``!`` takes it back, or it is itself a root."""
+"""Ignored unless an exclude pattern with ``!`` re-includes it, or it is itself a root."""
 
 
 class Scope:
     """Which paths count.
 
-    Patterns are gitignore-style and relative to each root. An exclude pattern wins over a .gitignore file, and its
-    ``!`` form takes back a built-in one. A root counts whatever the patterns say of its own name; a root that is a
-    file obeys only `include` and `exclude`, since who names a file means it.
+    Patterns are gitignore-style and relative to each root. Exclude patterns have priority over .gitignore files, and
+    their ``!`` form re-includes built-in ones. A root counts whatever the patterns say about its own name. A root that
+    is a file is checked against `include` and `exclude` only, since it was named on purpose.
 
     Args:
-        roots: files or folders; relative ones are taken from the working directory.
-        include: if any, only files that match, or lie in a folder that does, count.
-        exclude: what does not count, after the built-in ones. A pattern of either kind that begins with a root's own
-            path is taken as an absolute path, too.
-        use_gitignore: whether git's files are honoured: .gitignore, nested ones and those above a root in its
-            repository too, the repository's ``info/exclude``, and ``core.excludesFile``.
+        roots: files or folders; relative ones are resolved against the working directory.
+        include: if there are any, only files count that match or are in a matching folder.
+        exclude: what does not count, in addition to the built-in patterns. A pattern of either kind that begins with a
+            root's path is also used as an absolute path.
+        use_gitignore: whether git's ignore files are used: .gitignore (nested ones, and those above a root in its
+            repository), the repository's ``info/exclude``, and ``core.excludesFile``.
     """
 
     def __init__(
@@ -82,18 +82,18 @@ class Scope:
         return Patterns(self.exclude)
 
     def rules_at(self, root: str, gitignores: tuple[tuple[int, Patterns], ...] = ()) -> Rules:
-        """The rules that hold for the entries of `root`, a folder, before its own .gitignore.
+        """Return the rules for the entries of the root folder `root`, before its own .gitignore.
 
         Args:
             root: a root.
-            gitignores: what git's files outside of it say; see `Rules`.
+            gitignores: patterns of git's files outside of it; see `Rules`.
         """
         exclude = _as_seen_from(root, self.exclude, self._exclude, BUILT_IN_EXCLUDES)
         include = _as_seen_from(root, self.include, self._include)
         return Rules(_base(root), exclude, include, gitignores, not include)
 
     def takes_file(self, root: str) -> bool:
-        """Whether `root`, taken as a file, counts."""
+        """Return whether `root`, as a file, counts."""
         name = os.path.basename(root)
         if self._own_exclude.verdict(name, name, False):
             return False
@@ -101,25 +101,26 @@ class Scope:
 
 
 class ListedEntry(Protocol):
-    """What `os.scandir` gives."""
+    """The part of `os.DirEntry` that rules need."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The entry's name."""
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """The entry's path."""
 
 
 class Rules:
-    """The scope's rules as they stand inside one folder.
+    """The scope's rules inside one folder.
 
     Args:
-        base: length of the root's path with its separator: what is after it is relative to the root.
-        exclude, include: the scope's own patterns.
-        gitignores: (length of its folder's path with the separator, patterns), the innermost first.
-        included: whether a file counts that no include pattern speaks of.
+        base: length of the root's path with its separator; the rest of a path is relative to the root.
+        exclude: the scope's own exclude patterns.
+        include: the scope's own include patterns.
+        gitignores: (length of the folder's path with the separator, patterns), the innermost first.
+        included: whether a file counts that no include pattern matches.
     """
 
     __slots__ = ("_base", "_exclude", "_gitignores", "_include", "_included", "_taken")
@@ -152,15 +153,15 @@ class Rules:
 
     @property
     def gitignore_lines(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
-        """What the .gitignore files say that are in force."""
+        """The lines of the .gitignore files in force."""
         return tuple((base, patterns.lines) for base, patterns in self._gitignores)
 
     def enters(self, path: str, name: str) -> bool:
-        """Whether the folder `path` is entered."""
+        """Return whether the folder `path` is entered."""
         return not self._left_out(path, name, True)
 
     def takes_entry(self, entry: ListedEntry) -> bool:
-        """Whether `entry` of a listing, a file or a link, counts."""
+        """Return whether `entry` of a listing, a file or a link, counts."""
         taken = self._taken
         if taken is None:
             return self.takes(entry.path, entry.name)
@@ -172,7 +173,7 @@ class Rules:
         return found
 
     def takes(self, path: str, name: str) -> bool:
-        """Whether the file, or link, `path` counts."""
+        """Return whether the file or link `path` counts."""
         if self._include:
             verdict = self._include.verdict(_relative(path, self._base), name, False)
             if not (self._included if verdict is None else verdict):
@@ -180,7 +181,7 @@ class Rules:
         return not self._left_out(path, name, False)
 
     def inside(self, path: str, name: str) -> Rules:
-        """The rules for the entries of the folder `path`, before its own .gitignore."""
+        """Return the rules for the entries of the folder `path`, before its own .gitignore."""
         if not self._include:
             return self
         verdict = self._include.verdict(_relative(path, self._base), name, True)
@@ -189,13 +190,13 @@ class Rules:
         return Rules(self._base, self._exclude, self._include, self._gitignores, verdict)
 
     def with_gitignore(self, folder: str, patterns: Patterns) -> Rules:
-        """The rules with `folder`'s own .gitignore in force."""
+        """Return the rules with `folder`'s own .gitignore in force."""
         return self.with_gitignores(((_base(folder), patterns),)) if patterns else self
 
     def with_gitignores(
         self, nearest: tuple[tuple[int, Patterns], ...], last: tuple[tuple[int, Patterns], ...] = ()
     ) -> Rules:
-        """The rules with other files' patterns in force, too, before and after those that are."""
+        """Return the rules with patterns of other files added, before and after the current ones."""
         if not nearest and not last:
             return self
         gitignores = (*nearest, *self._gitignores, *last)
@@ -213,7 +214,7 @@ class Rules:
 
 
 def _as_seen_from(root: str, lines: tuple[str, ...], patterns: Patterns, before: tuple[str, ...] = ()) -> Patterns:
-    """`patterns`, made of `before` and `lines`, and those of `lines` that name a path below `root` from the top."""
+    """Return `patterns`, extended by those of `lines` that name an absolute path below `root`."""
     below = [(line, seen) for line in lines if (seen := _below(line, root)) is not None]
     if not below:
         return patterns
@@ -222,7 +223,7 @@ def _as_seen_from(root: str, lines: tuple[str, ...], patterns: Patterns, before:
 
 
 def _below(line: str, root: str) -> str | None:
-    """The pattern for a path below `root` that `line` names from the top; None if it names none."""
+    """Return the pattern for the absolute path below `root` that `line` names; None if it names none."""
     mark = "!" if line.startswith("!") else ""
     path = line[len(mark) :]
     if os.sep != "/":

@@ -1,11 +1,11 @@
-"""Regular expressions for sequences of wildcards that can't backtrack without bound.
+"""Regular expressions for sequences of wildcards, without unbounded backtracking.
 
 A wildcard that another one follows takes the leftmost place at which the characters between the two match, and keeps it
-(an atomic group): a later place could only leave less for the rest. This is what git's wildmatch does. Only the last
+(an atomic group): a later place could only leave less for the rest. git's wildmatch does the same. Only the last
 wildcard searches, so a match takes at most (length of the name)² · (length of the pattern) steps.
 
-What stands between two wildcards has a fixed width. It may hold a `/` only as a literal, so `*`, which does not cross
-one, has one place for it at most.
+The text between two wildcards has a fixed width. It may contain a `/` only as a literal, so `*`, which does not match
+`/`, has at most one place for it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from itertools import pairwise
 __all__ = ["ANYTHING", "FOLDERS", "LONGEST_PATTERN", "STAR", "expression"]
 
 LONGEST_PATTERN = 4096
-"""Characters of a pattern; a longer one is refused, since no path that it names exactly could exist."""
+"""Maximum length of a pattern in characters; longer ones are rejected, since no path that they name could exist."""
 
 STAR = "[^/]*"
 """Token: any number of characters of one name."""
 ANYTHING = ".*"
 """Token: any number of characters, `/` included."""
 FOLDERS = "(?:|.*?/)"
-"""Token: any number of whole names, each with the `/` after it. Stands where a name begins, or after literals only."""
+"""Token: any number of whole names, each followed by `/`. Valid at the start of a name, or after literals only."""
 
 _DEEP = {ANYTHING: ".*?", FOLDERS: FOLDERS}
 
 
 def expression(tokens: Iterable[str]) -> str:
-    """The regular expression, for `re.fullmatch` with `re.DOTALL`.
+    """Return the regular expression, for `re.fullmatch` with `re.DOTALL`.
 
     Args:
         tokens: `STAR`, `ANYTHING`, `FOLDERS`, or regular expressions of a fixed width.
@@ -43,13 +43,13 @@ def expression(tokens: Iterable[str]) -> str:
 
 
 def _collapsed(tokens: Iterable[str]) -> list[str]:
-    """`tokens` without wildcards that the one before makes needless."""
+    """Return `tokens` without redundant wildcards."""
     given = list(tokens)
     return given[:1] + [token for before, token in pairwise(given) if token != before or token not in (STAR, *_DEEP)]
 
 
 def _split(tokens: Sequence[str], wildcards: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """(wildcard, what follows it) for each of `wildcards`; the first has none before it."""
+    """Return (wildcard, following tokens) for each of `wildcards`; the first has no wildcard."""
     wildcards = tuple(wildcards)
     groups: list[tuple[str, list[str]]] = [("", [])]
     for token in tokens:
@@ -61,7 +61,7 @@ def _split(tokens: Sequence[str], wildcards: Iterable[str]) -> list[tuple[str, l
 
 
 def _chunk(tokens: Sequence[str], *, last: bool) -> str:
-    """What stands between two deep wildcards, or, if `last`, after all of them."""
+    """Return the expression between two deep wildcards or, if `last`, after all of them."""
     (_, first), *others = _split(tokens, (STAR,))
     parts = ["".join(first)]
     for at, (_, inner) in enumerate(others):

@@ -1,4 +1,4 @@
 """The last reported state of every root, compared with the disk.
 
-`snapshot` holds it, `scan` reads folders, `reader` runs both on the disk thread; the rest is what they keep.
+`snapshot` holds it, `scan` reads folders, `reader` runs both on the disk thread; the other modules hold their data.
 """

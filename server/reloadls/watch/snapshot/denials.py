@@ -1,4 +1,4 @@
-"""Paths that can't be read, why, and when each is tried again. Pure: every time is passed in, in seconds."""
+"""Which paths can't be read, why, and when each is retried. Pure: every time is passed in, in seconds."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Denial:
 
 
 def denial_of(error: Exception) -> Denial:
-    """What `error`, an OSError as a rule, says."""
+    """Return the denial for `error`, usually an OSError."""
     number = getattr(error, "errno", None)
     return Denial(_CODES.get(number, "unreadable"), getattr(error, "strerror", None) or str(error))
 
 
 class Retries:
-    """When each denied path is tried again: soon at first, then after twice as long each time."""
+    """When each denied path is retried: soon at first, then after twice as long each time."""
 
     def __init__(self) -> None:
         self._delays: dict[str, tuple[float, float]] = {}
-        """Path → how long it waits this time, and until when."""
+        """Path → its current delay, and when that ends."""
 
     def update(self, denied: Iterable[str], now: float) -> None:
-        """Just these are denied now. One that is still denied when its time has come waits longer."""
+        """Set the denied paths. A path that is still denied after its delay waits longer."""
         before, self._delays = self._delays, {}
         for path in denied:
             delay, until = before.get(path, (_FIRST_S / 2, now))
@@ -59,14 +59,14 @@ class Retries:
         return min((until for _, until in self._delays.values()), default=None)
 
     def due(self, now: float) -> list[str]:
-        """The paths whose time has come."""
+        """Return the paths that are due."""
         return [path for path, (_, until) in self._delays.items() if now >= until]
 
     def retry_all(self, now: float) -> None:
-        """All are due: something that kept them from being read has ended."""
+        """Make all paths due: a cause of denials has ended."""
         self._delays = dict.fromkeys(self._delays, (_FIRST_S / 2, now))
 
     @property
     def delays(self) -> Mapping[str, float]:
-        """Path → how long it waits this time."""
+        """Path → its current delay."""
         return {path: delay for path, (delay, _) in self._delays.items()}

@@ -1,4 +1,4 @@
-"""The net difference per path, gathered while folders are compared with the disk."""
+"""The net difference per path, collected while folders are compared with the disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Differences"]
 
 
 class Differences:
-    """path → its net change so far, and what is there now. A path that came and went is not in it."""
+    """Path → its net change and current entry. A path that came and went is left out."""
 
     __slots__ = ("_changes", "_gone")
 
@@ -21,13 +21,13 @@ class Differences:
         self._gone: dict[str, Entry] = {}
 
     def created(self, path: str, entry: Entry) -> None:
-        """`path` was not there when it was last looked at, and is now."""
+        """Note that `path` is new since the last comparison."""
         before = self._changes.get(path)
         self._changes[path] = ("created" if before is None or before[0] == "created" else "modified", entry)
         self._gone.pop(path, None)
 
     def modified(self, path: str, entry: Entry) -> None:
-        """`path` is there, but is not what it was."""
+        """Note that `path` has changed."""
         before = self._changes.get(path)
         self._changes[path] = (
             "created" if before is not None and before[0] == "created" else "modified",
@@ -35,7 +35,7 @@ class Differences:
         )
 
     def deleted(self, path: str, entry: Entry) -> None:
-        """`path` was there, as `entry`, and is gone."""
+        """Note that `path` was deleted; it was `entry`."""
         before = self._changes.get(path)
         if before is not None and before[0] == "created":
             del self._changes[path]
@@ -45,11 +45,15 @@ class Differences:
 
     @property
     def other_than_modified(self) -> bool:
-        """Whether a path has come or gone."""
+        """Whether a path was created or deleted."""
         return any(kind != "modified" for kind, _ in self._changes.values())
 
     def changes(self, renamed: Mapping[str, str] | None = None) -> list[FileChange]:
-        """One change per path, in the order in which they were first noticed; `renamed` is new path → old path."""
+        """Return one change per path, in the order in which they were noticed.
+
+        Args:
+            renamed: new path → old path of files known to be renamed.
+        """
         renamed = renamed or {}
         return [
             FileChange(Path(path), kind, Path(renamed[path]) if path in renamed else None)
@@ -57,13 +61,13 @@ class Differences:
         ]
 
     def entries(self) -> dict[str, Entry | None]:
-        """path → what is there now, None for gone."""
+        """Return path → current entry, None if deleted."""
         return {path: entry for path, (_, entry) in self._changes.items()}
 
     def gone(self) -> Mapping[str, Entry]:
-        """Each deleted path → what was there."""
+        """Return each deleted path → its last entry."""
         return self._gone
 
     def there(self) -> Iterable[tuple[str, ChangeType, Entry]]:
-        """Each path that is there now, its change, and what is there."""
+        """Return each existing path, its change and its entry."""
         return ((path, kind, entry) for path, (kind, entry) in self._changes.items() if entry is not None)

@@ -1,4 +1,4 @@
-"""What small files contain, as far as it is remembered: it tells a `chmod` from a write where only stamps are known."""
+"""Digests of small files: they distinguish a `chmod` from a write where only stamps are known."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from reloadls.watch.snapshot.folder import LINK, Entry, Folder
 __all__ = ["Digests"]
 
 _LARGEST = 64 * 1024
-"""Bytes; a larger file is not read."""
+"""Bytes; larger files are not read."""
 _MOST = 20_000
-"""How many files are remembered: reading that many takes a quarter of a second."""
+"""How many digests are kept: reading that many files takes a quarter of a second."""
 
 
 class Digests:
     """Keeps digests in the folders of one snapshot.
 
-    A folder that is watched natively has none: the system's own events tell a write from a change of the metadata.
+    A folder that is watched natively has none: the system's events distinguish writes from metadata changes.
 
     Args:
-        disk: how the disk is read.
+        disk: access to the disk.
     """
 
     def __init__(self, disk: GuardedDisk) -> None:
@@ -30,7 +30,7 @@ class Digests:
         self._kept = 0
 
     def note(self, path: str, folder: Folder, name: str, entry: Entry) -> None:
-        """Remember the content of the file `name` in `folder`, which was looked at as `entry`."""
+        """Store the digest of the file `name` in `folder`, which has `entry`."""
         digest = self._digest(path, entry) if folder.watch is None and self._has_room(folder, name) else None
         if digest is None:
             self.forget(folder, name)
@@ -41,17 +41,17 @@ class Digests:
         folder.digests[name] = digest
 
     def forget(self, folder: Folder, name: str) -> None:
-        """`name` is no longer there."""
+        """Remove the digest of `name`."""
         if folder.digests is not None and folder.digests.pop(name, None) is not None:
             self._kept -= 1
 
     def forget_all(self, folder: Folder) -> None:
-        """`folder` is no longer there, or is watched natively now."""
+        """Remove all digests of `folder`."""
         self._kept -= len(folder.digests or ())
         folder.digests = None
 
     def changed(self, path: str, folder: Folder, name: str, entry: Entry, *, otherwise: bool) -> bool:
-        """Whether the file has other content than what is remembered; `otherwise` if nothing is."""
+        """Return whether the file's content differs from its digest; `otherwise` if there is none."""
         known = None if folder.digests is None else folder.digests.get(name)
         return otherwise if known is None else self._digest(path, entry) != known
 
@@ -70,7 +70,7 @@ class Digests:
 
 
 def _digest(path: str, entry: Entry) -> int | None:
-    """Of the file's content; None if the file can't be read or is no longer as `entry` says."""
+    """Return a digest of the file; None if it can't be read or no longer matches `entry`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK if os.name == "posix" else os.O_RDONLY)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The files of one folder and their entries, packed while nobody changes them: a fifth of what a dict takes."""
+"""The files of one folder, packed while they don't change: a fifth of the memory of a dict."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ __all__ = ["Entry", "Files", "FilesByFolder"]
 Entry = tuple[int, int, int, int, int, int]
 """(mtime_ns, size, inode, flags, ctime_ns, device) of a file, or of the file that a link leads to.
 
-An mtime can be set by hand, so a ctime that moved on may stand for other content. ctime and device are 0 where they are
-not known: on Windows, and of what an earlier process has seen.
+An mtime can be set by hand, so a newer ctime may mean other content. ctime and device are 0 if unknown: on Windows, and
+for entries of an earlier process.
 """
 
 _ROW = struct.Struct("<qQQBq")
-"""mtime, size, inode, flags, ctime of one file; the device, which they share, comes before the first."""
+"""mtime, size, inode, flags, ctime of one file; the device, which they share, precedes the first."""
 _DEVICE = struct.Struct("<Q")
 _MOST = 256
-"""A folder with more files stays a dict: unpacking it for one save would take too long."""
+"""Larger folders stay a dict: unpacking one for a single save would take too long."""
 _BETWEEN = "/"
-"""No name has it."""
+"""No name contains it."""
 
 
 class Files(MutableMapping[str, Entry]):
-    """Name → entry, as a dict is. `pack` packs it; the first change unpacks it again.
+    """Name → entry, like a dict. `pack` packs it; the first change unpacks it again.
 
-    ``name in files`` is safe on any thread, beside one that changes it.
+    ``name in files`` is safe on any thread while another thread changes it.
 
     Args:
-        files: what is in it; it belongs to this object from now on.
+        files: the initial entries; this object owns the dict from now on.
     """
 
     __slots__ = ("_names", "_rows", "_unpacked_files")
@@ -50,14 +50,14 @@ class Files(MutableMapping[str, Entry]):
         return self._unpacked_files is None
 
     def unpack(self) -> dict[str, Entry]:
-        """Unpack it, and return the dict that it is until `pack`."""
+        """Unpack it; return the dict that holds the entries until `pack`."""
         hot = self._unpacked_files
         if hot is None:
-            hot = self._unpacked_files = self._unpacked()  # the packed form stays for another thread that is reading it
+            hot = self._unpacked_files = self._unpacked()  # keep the packed form: another thread may be reading it
         return hot
 
     def pack(self) -> None:
-        """Pack it, unless it is too large, or something in it can't be packed."""
+        """Pack it, unless it is too large or an entry can't be packed."""
         hot = self._unpacked_files
         if hot is None or len(hot) > _MOST:
             return
@@ -70,32 +70,32 @@ class Files(MutableMapping[str, Entry]):
         self._unpacked_files = None
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such a file."""
+        """Return whether there is such a file."""
         hot = self._unpacked_files
         if hot is not None:
             return name in hot
         return isinstance(name, str) and _BETWEEN not in name and f"{_BETWEEN}{name}{_BETWEEN}" in self._names
 
     def __getitem__(self, name: str) -> Entry:
-        """The entry of `name`; leaves it packed."""
+        """Return the entry of `name` without unpacking."""
         return (self._unpacked() if self._unpacked_files is None else self._unpacked_files)[name]
 
     def __setitem__(self, name: str, entry: Entry) -> None:
-        """Note the entry of `name`."""
+        """Set the entry of `name`."""
         self.unpack()[name] = entry
 
     def __delitem__(self, name: str) -> None:
-        """Forget `name`."""
+        """Remove `name`."""
         del self.unpack()[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Every name."""
+        """Iterate over all names."""
         if self._unpacked_files is not None:
             return iter(self._unpacked_files)
         return iter(self._names[1:-1].split(_BETWEEN) if self._names else ())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The entry of `name`, or `default`."""
+        """Return the entry of `name`, or `default`."""
         hot = self._unpacked_files
         if hot is None:
             hot = self._unpacked() if name in self else {}
@@ -106,7 +106,7 @@ class Files(MutableMapping[str, Entry]):
         return len(self._rows) // _ROW.size if self._unpacked_files is None else len(self._unpacked_files)
 
     def items(self) -> ItemsView[str, Entry]:
-        """Every file and its entry; leaves it packed."""
+        """Return all files and their entries without unpacking."""
         return (self._unpacked() if self._unpacked_files is None else self._unpacked_files).items()
 
     def _unpacked(self) -> dict[str, Entry]:
@@ -119,10 +119,10 @@ class Files(MutableMapping[str, Entry]):
 
 
 class FilesByFolder(Mapping[str, Entry]):
-    """Path → entry of the files of many folders, each folder's packed once the next one comes.
+    """Path → entry of the files of many folders; each folder is packed when the next one begins.
 
     Args:
-        files: absolute paths and their entries; those of a folder, with all below it, side by side.
+        files: absolute paths and their entries; all paths below a folder are adjacent.
     """
 
     def __init__(self, files: Iterable[tuple[str, Entry]]) -> None:
@@ -144,12 +144,12 @@ class FilesByFolder(Mapping[str, Entry]):
             folder.pack()
 
     def __getitem__(self, path: str) -> Entry:
-        """The entry of `path`."""
+        """Return the entry of `path`."""
         at, _, name = path.rpartition(os.sep)
         return self._folders[at][name]
 
     def __iter__(self) -> Iterator[str]:
-        """Every path."""
+        """Iterate over all paths."""
         return (os.sep.join((at, name)) for at, folder in self._folders.items() for name in folder)
 
     def __len__(self) -> int:
@@ -157,16 +157,16 @@ class FilesByFolder(Mapping[str, Entry]):
         return self._count
 
     def folders(self) -> Iterator[tuple[str, Files]]:
-        """Every folder that has files, and these."""
+        """Yield every folder that has files, and its files."""
         return ((at or os.sep, files) for at, files in self._folders.items())
 
 
 def _packed(files: Mapping[str, Entry]) -> bytes:
-    """The entries of `files` without their names.
+    """Return the entries of `files` without their names.
 
     Raises:
         struct.error: a number does not fit.
-        ValueError: they are not all of one device.
+        ValueError: the files are on several devices.
     """
     if not files:
         return b""

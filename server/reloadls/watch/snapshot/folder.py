@@ -1,4 +1,4 @@
-"""What the snapshot keeps of one folder and of one file."""
+"""What the snapshot stores for one folder and one file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["LINK", "RACY", "TOUCHED", "Entry", "Folder", "differs", "entry_of", 
 LINK = 1
 """Flag: reached through a link."""
 RACY = 2
-"""Flag: modified so shortly before we looked that a later write may have left the same mtime (as in git's index).
+"""Flag: modified so shortly before the look that a later write may have left the same mtime (as in git's index).
 
-None is where the kernel sees to that (`stamps`).
+Not set where the kernel prevents this (`timestamps.exact`).
 """
 
 TOUCHED = 4
@@ -28,7 +28,7 @@ TOUCHED = 4
 
 
 def _clock_tick() -> int:
-    """By how many ns the kernel's file stamps may lag behind the clock (CLOCK_REALTIME_COARSE on Linux)."""
+    """Return by how many ns file stamps may lag behind the clock (CLOCK_REALTIME_COARSE on Linux)."""
     try:
         return int(time.clock_getres(5) * 1e9) if sys.platform == "linux" else 10_000_000
     except OSError:
@@ -37,15 +37,15 @@ def _clock_tick() -> int:
 
 _TICK = _clock_tick()
 _COARSE_TICK = 2_000_000_000
-"""FAT's, assumed where an mtime has no fraction of a second."""
+"""The tick of FAT, assumed where an mtime has no fraction of a second."""
 _LARGE = 1 << 20
-"""Bytes from which on a single write may take so long that somebody looks amid it; its beginning is what is stamped."""
+"""Bytes from which on one write may take so long that a look falls into it; only its start is stamped."""
 _LONG_WRITE = 2_000_000_000
 """How long, in ns, such a write may take: as long as the longest tick."""
 
 
 class Folder:
-    """One folder as last told: its files, its folders, and the rules they were chosen by."""
+    """One folder as last reported: its files, its folders, and the rules that selected them."""
 
     __slots__ = ("digests", "files", "folders", "gitignore", "links", "rules", "watch")
 
@@ -53,25 +53,25 @@ class Folder:
         self.files = Files()
         self.folders: dict[str, Folder] = {}
         self.links: frozenset[str] = frozenset()
-        """Names of links that are known, whether they lead to a file or nowhere."""
+        """Names of the known links, whether they lead to a file or nowhere."""
         self.rules: Rules | None = None
-        """The rules for its entries, its own .gitignore included; None before it was first read."""
+        """The rules for its entries, including its own .gitignore; None until it is first read."""
         self.gitignore: tuple[Entry, Patterns] | None = None
         self.watch: Any = None
-        """What the source that watches it keeps with it; None if its files are known by their stamps alone."""
+        """The source's data for this folder; None if its files are known by their stamps alone."""
         self.digests: dict[str, int] | None = None
         """File → digest of its content (see `Digests`)."""
 
     def has(self, name: str) -> bool:
-        """Whether a file, folder or link of that name is known."""
+        """Return whether a file, folder or link of that name is known."""
         return name in self.files or name in self.folders or name in self.links
 
     def names(self) -> set[str]:
-        """The names of all that is known in it."""
+        """Return all known names in it."""
         return {*self.files, *self.folders, *self.links}
 
     def walk(self, path: str) -> Iterator[tuple[str, Folder]]:
-        """This folder, at `path`, and all below it."""
+        """Yield this folder, at `path`, and all folders below it."""
         stack = [(path, self)]
         while stack:
             path, folder = stack.pop()
@@ -80,7 +80,7 @@ class Folder:
 
 
 def entry_of(stat: os.stat_result, flags: int = 0) -> Entry:
-    """The entry of a file that was looked at just now."""
+    """Return the entry of a file that was just read."""
     mtime = stat.st_mtime_ns
     fine = mtime % 1_000_000_000 != 0
     tick = _TICK if fine else _COARSE_TICK
@@ -96,21 +96,21 @@ def entry_of(stat: os.stat_result, flags: int = 0) -> Entry:
         stat.st_size,
         stat.st_ino,
         flags,
-        mtime if ctime == mtime else ctime,  # one object for both saves memory, and so does one for each device
+        mtime if ctime == mtime else ctime,  # sharing the objects saves memory
         _DEVICES.setdefault(device, device),
     )
 
 
 _HAS_CTIME = os.name == "posix"
-"""Elsewhere ``st_ctime`` is when the file was created."""
+"""Elsewhere ``st_ctime`` is the time of creation."""
 _DEVICES: dict[int, int] = {}
 
 
 def differs(old: Entry, new: Entry) -> bool:
-    """Whether the two are surely of different content or identity; see `is_touched` for the rest.
+    """Return whether the entries certainly have different content or identity; see `is_touched` for the rest.
 
-    An inode's number alone is no identity where the file system gives numbers anew (sshfs after its cache was dropped):
-    a file that is put in another's place has another ctime.
+    An inode number alone is no identity where the file system may assign a new one (sshfs after its cache was dropped).
+    A file that replaces another one has another ctime.
     """
     if old[:2] != new[:2] or (old[3] ^ new[3]) & LINK:
         return True
@@ -120,5 +120,5 @@ def differs(old: Entry, new: Entry) -> bool:
 
 
 def is_touched(old: Entry, new: Entry) -> bool:
-    """Whether the ctime has moved on: the content is another one, or only the metadata (`chmod`, a new hard link)."""
+    """Return whether the ctime differs: the content changed, or only the metadata (`chmod`, a new hard link)."""
     return old[4] != new[4] and old[4] != 0 and new[4] != 0

@@ -1,6 +1,6 @@
-"""Which files say what git leaves out, and what they say.
+"""Which files contain git's ignore rules, and what they say.
 
-Beside the .gitignore files of a tree, which the scan reads, these are: the .gitignore files above it in its repository,
+Besides the .gitignore files of a tree, which the scan reads, these are the .gitignore files above it in its repository,
 the repository's ``info/exclude``, and the file that ``core.excludesFile`` names. The order of their patterns is git's:
 https://git-scm.com/docs/gitignore
 """
@@ -29,9 +29,9 @@ __all__ = ["Denials", "GitFiles", "IgnoreFile", "OutsideRules"]
 
 _GIT = ".git"
 _LIMIT = 1 << 20
-"""Bytes of a file that are read."""
+"""How many bytes of a file are read."""
 _MOST_INCLUDES = 100
-"""Files of settings that are read because others include them; each is read once."""
+"""How many included configuration files are read; each is read once."""
 _FLAGS = (
     os.O_RDONLY  # opening a pipe must not wait for a writer
     | getattr(os, "O_NONBLOCK", 0)
@@ -40,29 +40,29 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK})
-"""There is no such file, or it is a link that must not be followed."""
+"""The file does not exist, or is a link that must not be followed."""
 
 IgnoreFile = tuple[Entry, Patterns]
-"""A file of patterns as it was last read."""
+"""A file of patterns as last read."""
 
 
 class Denials(Protocol):
-    """Who keeps which paths can't be read."""
+    """Keeps track of unreadable paths."""
 
     def deny(self, path: str, error: Exception) -> None:
-        """`path` can't be read."""
+        """Note that `path` can't be read."""
 
     def allow(self, path: str) -> None:
-        """`path` can be read."""
+        """Note that `path` can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideRules:
-    """What holds for the entries of a folder beside the .gitignore files of its own tree.
+    """Rules for the entries of a folder from files outside its own tree.
 
     Attributes:
-        nearest: (length of its folder's path with the separator, patterns) of each file, the innermost first.
-        last: the same of what counts after every .gitignore file, however far out.
+        nearest: (length of the folder's path with the separator, patterns) of each file, the innermost first.
+        last: the same for files that count after every .gitignore file.
         files: every path whose change can change this.
     """
 
@@ -72,10 +72,10 @@ class OutsideRules:
 
 
 class GitFiles:
-    """Reads them, and keeps what was last read for as long as a file can't be.
+    """Reads these files. While a file can't be read, its last content stays in force.
 
     Args:
-        disk: how the disk is read.
+        disk: access to the disk.
     """
 
     def __init__(self, disk: GuardedDisk) -> None:
@@ -85,25 +85,25 @@ class GitFiles:
         self._problems: dict[str, Problem] = {}
 
     def refresh(self) -> None:
-        """A comparison begins: repositories are read again."""
+        """Forget repositories, so that the next comparison reads them again."""
         self._repositories.clear()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What of the files that were read does not count."""
+        """Parts of these files that are ignored, as problems."""
         return tuple(self._problems[path] for path in sorted(self._problems))
 
     def forget(self, path: str) -> None:
-        """The file at `path` is no longer there, or no longer counts."""
+        """Forget the problems of the file at `path`."""
         self._problems.pop(path, None)
 
     def gitignore(self, path: str, known: IgnoreFile | None, denials: Denials) -> IgnoreFile | None:
-        """What the .gitignore file at `path` says; None if it is no file. git does not follow a link there.
+        """Return the patterns of the .gitignore file at `path`, never through a link; None if it is not a file.
 
         Args:
             path: the file.
-            known: what it said when it was last read.
-            denials: is told whether it can be read. If not, what was known of it stays.
+            known: its last content, which stays in force while the file can't be read.
+            denials: notified whether the file can be read.
         """
         try:
             found = self._disk.call(path, _read, path, known, getattr(os, "O_NOFOLLOW", 0))
@@ -117,8 +117,8 @@ class GitFiles:
             self._note_problems(path, found)
         return found
 
-    def above(self, root: str, denials: Denials) -> OutsideRules:
-        """What holds for the entries of the folder `root`; nothing outside of a repository."""
+    def outside_rules(self, root: str, denials: Denials) -> OutsideRules:
+        """Return the outside rules for the entries of the root `root`; none outside of a repository."""
         gitignores: list[tuple[int, Patterns]] = []
         files: list[str] = []
         folder = root
@@ -136,9 +136,9 @@ class GitFiles:
         return OutsideRules((*gitignores, *repository.nearest), repository.last, (*files, *repository.files))
 
     def of_repository(self, top: str, denials: Denials) -> OutsideRules:
-        """What a repository's own files say of the entries of `top`, its working tree.
+        """Return the rules of a repository's own files for the entries of `top`, its working tree.
 
-        A link to one of these files is followed, as git does it.
+        A link to one of these files is followed, as in git.
         """
         known = self._repositories.get(top)
         if known is None:
@@ -164,7 +164,7 @@ class GitFiles:
         )
 
     def _excludes_file(self, top: str, own: str, files: dict[str, None], denials: Denials) -> str:
-        """What ``core.excludesFile`` names, or its default."""
+        """Return the file that ``core.excludesFile`` names, or its default."""
         home = os.path.expanduser("~")
         settings = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
         named: str | None = None
@@ -177,7 +177,7 @@ class GitFiles:
         return os.path.join(top, os.path.expanduser(named)) if named else ""
 
     def _values(self, path: str, files: dict[str, None], denials: Denials, read: set[str]) -> Iterator[str]:
-        """Each ``core.excludesFile`` in a file of settings, and in those that it includes and that were not `read`."""
+        """Yield each ``core.excludesFile`` in a configuration file, and in the included files that were not `read`."""
         read.add(path)
         text = self._text(path, files, denials)
         for name, value in configured(text):
@@ -192,7 +192,7 @@ class GitFiles:
         try:
             self._note_link_chain(path, files)
             found = self._disk.follow(path, partial(_content, flags=0))
-        except PermissionError:  # as of another user, whom `sudo` left in HOME: git passes over it, too
+        except PermissionError:  # for example another user's file, since `sudo` kept HOME: git ignores it, too
             return ""
         except OSError as error:
             denials.deny(path, error)
@@ -246,10 +246,10 @@ def _base(folder: str) -> int:
 
 
 def _common_folder(mark: str) -> str:
-    """Where the files are that all working trees of a repository share.
+    """Return the folder of the files that all working trees of a repository share.
 
     Raises:
-        OSError, ValueError: `mark` is no repository's. See https://git-scm.com/docs/gitrepository-layout
+        OSError, ValueError: `mark` does not belong to a repository. See https://git-scm.com/docs/gitrepository-layout
     """
     folder = git_folder(mark)
     found = _content(os.path.join(folder, "commondir"), flags=0)
@@ -257,7 +257,7 @@ def _common_folder(mark: str) -> str:
 
 
 def _read(path: str, known: IgnoreFile | None, flags: int) -> IgnoreFile | None:
-    """What `path` says, made anew only if it may have changed; None if it is no file.
+    """Return the patterns of `path`, parsed again only if it may have changed; None if it is not a file.
 
     Raises:
         OSError: it can't be read.
@@ -270,12 +270,12 @@ def _read(path: str, known: IgnoreFile | None, flags: int) -> IgnoreFile | None:
         return known
     lines = os.fsdecode(content).removeprefix("\ufeff").split("\n")
     if entry[1] > len(content):
-        del lines[-1]  # only a part of it was read
+        del lines[-1]  # the last line is incomplete
     return entry, Patterns(lines)
 
 
 def _content(path: str, flags: int, known: Entry | None = None) -> tuple[Entry, bytes] | None:
-    """What is at `path`, but for a file that is just as `known`; None if it is no file.
+    """Return entry and content of `path`; no content if it is as `known`; None if it is not a file.
 
     Raises:
         OSError: it can't be read.

@@ -1,4 +1,4 @@
-"""Who wants to know which folders the snapshot holds: a source that watches them one by one."""
+"""Listener for folders that the snapshot enters: a source that watches them one by one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ __all__ = ["NO_LISTENER", "FolderListener"]
 
 
 class FolderListener(Protocol):
-    """Is told of every folder. Called where the snapshot lives, on the disk thread."""
+    """Notified of every folder. Called on the disk thread."""
 
     def enter(self, path: str, folder: Folder) -> None:
-        """`folder`, at `path`, is about to be listed: what changes in it from now on must give a hint."""
+        """Called before `folder`, at `path`, is listed: later changes in it must give a hint."""
 
     def leave(self, path: str, folder: Folder) -> None:
-        """`folder` is no longer there, or no longer counts."""
+        """Called when `folder` was deleted or left the scope."""
 
     def enter_file(self, path: str) -> bool:
-        """The file at `path` may be written through another name: watch the file itself.
+        """Watch the file at `path` itself: it may be written through another name.
 
         Returns:
-            Whether it was not watched before, so that it must be looked at again.
+            Whether it was not watched before, so that it must be read again.
         """
 
 

@@ -1,4 +1,4 @@
-"""What keeps a path from being watched, and how each root is: problems and states that a status reports."""
+"""Problems of paths and states of roots, as a status reports them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ProblemCode = Literal[
 ]  # fmt: skip
 
 _SHOWN = 50
-"""How many denied paths are listed one by one."""
+"""How many unreadable paths are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that keeps a path, or all of them, from being watched as asked.
+    """What keeps a path, or all paths, from being watched as requested.
 
     Attributes:
-        code: its kind.
+        code: the kind of problem.
         message: what is wrong and what can be done.
-        path: what it concerns, where that is known.
+        path: the path, if known.
     """
 
     code: ProblemCode
@@ -37,7 +37,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class RootStatus:
-    """One root, and how many files it holds."""
+    """The state of one root, and its number of files."""
 
     path: str
     kind: Literal["file", "directory"]
@@ -46,12 +46,12 @@ class RootStatus:
 
 
 def root_status(root: Root, files: int) -> RootStatus:
-    """`root`, which holds so many files, as it is told."""
+    """Return the status of `root`, which contains `files` files."""
     return RootStatus(root.path, root.kind, root.state, files)
 
 
 def missing_problems(roots: Iterable[Root]) -> list[Problem]:
-    """What is missing."""
+    """Return a problem for each missing root."""
     return [
         Problem("missingPath", f"{root.path} does not exist; it is watched as soon as it does", root.path)
         for root in roots
@@ -60,7 +60,7 @@ def missing_problems(roots: Iterable[Root]) -> list[Problem]:
 
 
 def denied_problems(denied: Mapping[str, Denial], delays: Mapping[str, float]) -> list[Problem]:
-    """What can't be read, and in how many seconds each is tried again."""
+    """Return a problem for each unreadable path, with the seconds until its next retry."""
     shown = sorted(denied)[:_SHOWN]
     problems = [
         Problem(denied[path].code, f"{path} can't be read ({denied[path].reason}); {_retry(delays.get(path))}", path)

@@ -1,4 +1,4 @@
-"""The snapshot on its own thread: all of a pipeline's reading of the disk goes through here."""
+"""The snapshot on its own thread: all of a pipeline's disk access goes through here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SnapshotView:
-    """What a comparison says of the snapshot, beside the changes."""
+    """The state of the snapshot after a comparison, besides the changes."""
 
     watch_set: WatchSet = WatchSet()
     roots: tuple[RootStatus, ...] = ()
@@ -38,13 +38,13 @@ class SnapshotView:
 
 @dataclass(slots=True)
 class Unreported:
-    """What was found and nobody has been told of yet.
+    """Changes that were found and not reported yet.
 
     Attributes:
-        changes: net, one per path.
-        entries: what is there now of each, None for gone.
+        changes: net changes, one per path.
+        entries: the current entry of each, None if deleted.
         rescoped: whether paths entered or left the scope.
-        tracker: by which renames are recognised.
+        tracker: recognises renames.
     """
 
     changes: list[FileChange] = field(default_factory=list)
@@ -57,13 +57,13 @@ class Unreported:
 
 
 class Reader:
-    """Compares with the disk off the event loop, and keeps what nobody has been told of yet.
+    """Compares with the disk off the event loop, and keeps unreported changes.
 
-    What is found stays untold until it is taken, so that a call that is cancelled, or fails half-way, loses nothing.
+    Changes stay unreported until they are taken, so a call that is cancelled or fails half-way loses nothing.
 
     Args:
         scope: which paths count.
-        listener: who is told which folders there are.
+        listener: notified of all folders.
         on_return: called, on any thread, when a file system that had timed out answers again.
     """
 
@@ -80,21 +80,26 @@ class Reader:
 
     @property
     def scanned(self) -> int:
-        """How many files the comparison under way has looked at."""
+        """The number of files that the running comparison has read."""
         return self._snapshot.scanned
 
     @property
     def has_unreported(self) -> bool:
-        """Whether something waits to be told."""
+        """Whether there are unreported changes."""
         return bool(self._unreported)
 
     def take_unreported(self) -> Unreported:
-        """What was found since this was last called."""
+        """Return the unreported changes, and clear them."""
         unreported, self._unreported = self._unreported, Unreported()
         return unreported
 
     def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
-        """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
+        """Return whether a hint for `path` could lead to a change. Safe from any thread.
+
+        Args:
+            path: what the hint names.
+            is_folder: whether it is a folder; None accesses the disk.
+        """
         return self._snapshot.is_relevant(path, is_folder)
 
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -102,12 +107,12 @@ class Reader:
         return await self._worker.run(call, *args)
 
     async def run_at(self, path: str, call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
-        """Run a blocking call on the same thread, or on that of the file system that `path` is on.
+        """Run a blocking call on the same thread, or on the thread of `path`'s file system.
 
         Args:
             path: where it reads or writes.
             call: what to run.
-            undo: called with what it gave if that came too late.
+            undo: called with the result if that comes too late.
 
         Raises:
             TimedOut: the file system does not answer.
@@ -119,7 +124,11 @@ class Reader:
         return self.disk.follow(path, lambda _: call(), undo)
 
     async def begin(self, known: Mapping[str, Entry] | None = None) -> SnapshotView:
-        """Take over what is on disk; what differs from `known`, if that is given, is untold."""
+        """Read the disk.
+
+        Args:
+            known: entries reported before; differences from them become unreported changes.
+        """
         return await self._worker.run(self._do, self._begin, known)
 
     async def reconcile(
@@ -130,51 +139,51 @@ class Reader:
         moves: Iterable[tuple[str, str]] = (),
         metadata: frozenset[str] = frozenset(),
     ) -> SnapshotView:
-        """Compare `hints`, and then, if asked, everything with the disk.
+        """Compare `hints` with the disk, and then optionally everything.
 
         Args:
             hints: paths that may have changed.
-            everything: whether all else is compared, too.
-            moves: renames known of.
-            metadata: those of `hints` of which only the metadata was changed.
+            everything: whether everything else is compared, too.
+            moves: known renames.
+            metadata: those of `hints` whose metadata alone was changed.
         """
         return await self._worker.run(self._do, self._reconcile, tuple(hints), everything, tuple(moves), metadata)
 
     async def locks(self) -> frozenset[Lock]:
-        """The lock files of version-control operations under way in the scope."""
+        """Return the lock files of running version-control operations in the scope."""
         return await self._worker.run(lambda: find_locks(self._snapshot.repositories, self.disk))
 
     async def entries(self) -> Mapping[str, Entry]:
-        """Every known file with what is known of it."""
+        """Return every known file and its entry."""
         return await self._worker.run(self._snapshot.entries)
 
     async def rules(self) -> str:
-        """The digest of what git's files say that are in force."""
+        """Return a digest of the git ignore rules in force."""
         return await self._worker.run(self._snapshot.rules_digest)
 
     async def adopt(self, scope: Scope, hints: Iterable[str]) -> SnapshotView:
-        """Compare `hints` under the old scope, then take the new one."""
+        """Compare `hints` under the old scope, then switch to the new one."""
         return await self._worker.run(self._do, self._adopt, scope, tuple(hints))
 
     async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
-        """What differs from the snapshot now, perhaps only in some folders; nothing of it is taken over."""
+        """Return the current differences from the snapshot, optionally only in some folders, without applying them."""
         return await self._worker.run(self._snapshot.differences, only)
 
     async def planned(self, scope: Scope) -> WatchSet:
-        """What must be watched for `scope`, of which nothing is known yet."""
+        """Return the watch set for `scope`, which has not been read yet."""
         return await self._worker.run(self._planned, scope)
 
     async def files(self) -> list[str]:
-        """Every known file."""
+        """Return every known file."""
         return await self._worker.run(lambda: list(self._snapshot.files()))
 
     async def stop(self) -> None:
-        """End the threads, after what they are reading; one that hangs is left behind."""
+        """End the threads after their current calls; a hung one is abandoned."""
         await self._worker.stop()
         self.disk.close()
 
     def abandon(self) -> None:
-        """End the thread after what it is reading, without waiting: the event loop has ended."""
+        """End the thread after its current call, without waiting: the event loop has ended."""
         self._worker.abandon()
         self.disk.close()
 
@@ -207,7 +216,7 @@ class Reader:
 
     def _add(self, changes: list[FileChange]) -> None:
         for change in changes:
-            hash(change.path)  # paths keep their hash: computed here, it costs the event loop nothing
+            hash(change.path)  # paths cache their hash: computing it here saves time on the event loop
         unreported = self._unreported
         unreported.changes = net_changes([*unreported.changes, *changes]) if unreported.changes else changes
         unreported.entries.update(self._snapshot.take_entries())

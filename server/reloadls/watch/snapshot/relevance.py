@@ -1,4 +1,4 @@
-"""Whether a hint could matter: so that what is left out of the scope wakes nobody."""
+"""Whether a hint could matter, so that changes outside the scope cause no work."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["is_relevant", "is_entry_relevant"]
 
 
 def is_relevant(roots: RootIndex, path: str, is_folder: bool | None = None) -> bool:
-    """Whether a hint for `path` could lead to a change under one of `roots`.
+    """Return whether a hint for `path` could lead to a change under one of `roots`.
 
-    Only reads what is known, so it is safe beside a scan. When in doubt, the answer is yes.
+    Reads only known data, so it is safe during a scan. In doubt, returns True.
 
     Args:
-        roots: what is known.
+        roots: the known roots.
         path: what the hint names.
-        is_folder: whether it is a folder; None looks.
+        is_folder: whether it is a folder; None accesses the disk.
     """
     return any(_is_relevant_to_root(root, path, is_folder) for root in roots.related(path))
 
@@ -45,7 +45,7 @@ def _is_relevant_to_root(root: Root, path: str, is_folder: bool | None) -> bool:
 
 
 def is_entry_relevant(folder: Folder, path: str, name: str, is_folder: bool | None) -> bool:
-    """The same for what stands in `folder` under `name`."""
+    """Return the same for the entry `name` of `folder`."""
     rules = folder.rules
     if rules is None or folder.has(name):
         return True

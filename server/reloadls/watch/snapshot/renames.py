@@ -1,7 +1,7 @@
-"""Which of the created files are deleted ones under a new name.
+"""Which created files are renamed ones.
 
-A file that was renamed is the same inode. An inode is used again once its file is gone, so either the content's stamp
-and size must be the same too, or the source must have said that the one was moved to the other.
+A renamed file keeps its inode. Inodes are used again after a deletion, so either stamp and size must be equal, too, or
+the source must have reported the move.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from reloadls.watch.snapshot.folder import LINK, Entry
 __all__ = ["RenameTracker", "renames"]
 
 Moves = Iterable[tuple[str, str]]
-"""(from, to) of files or folders that were renamed, in order. A folder's moves all below it."""
+"""(from, to) of renamed files or folders, in order. A folder's move includes everything below it."""
 
 _HOPS = 100
-"""A file that was moved more often than this within one batch is not followed."""
+"""A file that was moved more often than this within one batch is not tracked."""
 
 
 class RenameTracker:
-    """What the comparisons of one batch, not told yet, have found gone and come, and the moves that the source told of.
+    """Deletions, creations and moves of one unreported batch.
 
-    So a rename is recognised even if its halves were found by two comparisons.
+    A rename is recognised even if two comparisons found its two halves.
     """
 
     __slots__ = ("_come", "_gone", "_moves", "_reported")
@@ -39,11 +39,11 @@ class RenameTracker:
         self._reported: dict[str, str] = {}
 
     def note_moves(self, moves: Moves) -> None:
-        """The source says that these were moved."""
+        """Add moves that the source reported."""
         self._moves.extend(moves)
 
     def add(self, found: Differences) -> dict[str, str]:
-        """Add what a comparison has found; returns new path → old path of what was recognised only now."""
+        """Add the result of a comparison; return new path → old path of renames recognised just now."""
         for path, entry in found.gone().items():
             if self._come.pop(path, None) is None:
                 self._gone[path] = entry
@@ -62,12 +62,12 @@ class RenameTracker:
 def renames(
     gone: Mapping[str, Entry], come: Mapping[str, Entry], moves: Sequence[tuple[str, str]] = ()
 ) -> dict[str, str]:
-    """New path → old path of each file of `come` that is one of `gone`. Each old path has at most one new one.
+    """Return new path → old path of each file of `come` that is one of `gone`. Each old path is used at most once.
 
     Args:
-        gone: path → what was there.
-        come: path → what is there now.
-        moves: what the source says was moved, in order.
+        gone: path → last entry of deleted files.
+        come: path → entry of created files.
+        moves: moves that the source reported, in order.
     """
     old_paths, new_paths = _by_file(gone), _by_file(come)
     before = _Before(moves)
@@ -80,7 +80,7 @@ def renames(
 
 
 def _by_file(entries: Mapping[str, Entry]) -> dict[tuple[int, int], list[str]]:
-    """The same file → its paths: more than one if it has hard links, or if links lead to it."""
+    """Return file → its paths: several if it has hard links, or if links lead to it."""
     paths: dict[tuple[int, int], list[str]] = {}
     for path, entry in entries.items():
         paths.setdefault((entry[2], entry[3] & LINK), []).append(path)
@@ -90,7 +90,7 @@ def _by_file(entries: Mapping[str, Entry]) -> dict[tuple[int, int], list[str]]:
 def _matched(
     olds: list[str], news: list[str], gone: Mapping[str, Entry], come: Mapping[str, Entry], before: _Before
 ) -> Iterator[tuple[str, str]]:
-    """(new, old) for paths of one inode: as the source says, else by name, else in order."""
+    """Yield (new, old) for paths of one inode: as reported by the source, else by name, else in order."""
     if len(olds) == len(news) == 1:
         old, new = olds[0], news[0]
         if gone[old][:2] == come[new][:2] or old in before.paths(new):
@@ -126,7 +126,7 @@ def _content(path: str, entries: Mapping[str, Entry]) -> object:
 
 
 class _Before:
-    """Where files lay before they were moved."""
+    """Where files were before they were moved."""
 
     __slots__ = ("_from", "_moves", "_to")
 
@@ -139,19 +139,19 @@ class _Before:
             self._to.setdefault(target, []).append(number)
 
     def paths(self, path: str) -> Iterator[str]:
-        """Where the file that is now at `path` lay before each of its moves, the last first."""
+        """Yield where the file that is now at `path` was before each of its moves, the last first."""
         limit, at = len(self._moves), path
         for _ in range(_HOPS if limit else 0):
             came, target = self._last(self._to, at, limit)
             left, _ = self._last(self._from, at, limit)
             if came <= left:
-                return  # never moved, or moved away after that: what is here now came by itself
+                return  # never moved, or moved away later: this file was created here
             limit, at = came, self._moves[came][0] + at[len(target) :]
             yield at
 
     @staticmethod
     def _last(moves: Mapping[str, list[int]], path: str, limit: int) -> tuple[int, str]:
-        """The last move before `limit` of `path` or a folder above it, and which of these it was; -1 if none."""
+        """Return the last move before `limit` of `path` or an ancestor, and which of these; -1 if none."""
         last = (-1, "")
         for part in (path, *ancestors(path)):
             numbers = moves.get(part)

@@ -1,4 +1,4 @@
-"""The roots as last told, and what a source must watch for them."""
+"""The roots as last reported, and what a source must watch for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RootState = Literal["watching", "missing", "denied", "timedOut", "polling"]
 
 @dataclass(slots=True)
 class Root:
-    """One root as last told: a folder with what is in it, a file, or nothing."""
+    """One root as last reported: a folder with its contents, a file, or missing."""
 
     path: str
     kind: Literal["file", "directory"] = "directory"
@@ -35,12 +35,12 @@ class Root:
     folder: Folder | None = None
     entry: Entry | None = None
     file_digests: Folder = field(default_factory=Folder)
-    """Where the digest of a file that is a root is kept, under an empty name."""
+    """Holds the digest of a root that is a file, under an empty name."""
     below: int = 0
-    """How many files are known below it."""
+    """Number of known files below it."""
 
     def files(self) -> Iterator[str]:
-        """Every file known of it."""
+        """Yield every known file."""
         if self.entry is not None:
             yield self.path
         if self.folder is not None:
@@ -49,7 +49,7 @@ class Root:
                     yield os.path.join(at, name)
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Every file known of it, and what is known of it."""
+        """Yield every known file and its entry."""
         if self.entry is not None:
             yield self.path, self.entry
         if self.folder is not None:
@@ -58,12 +58,12 @@ class Root:
                     yield os.path.join(at, name), entry
 
     def count(self) -> int:
-        """How many files are known of it."""
+        """Return the number of known files."""
         return int(self.entry is not None) if self.folder is None else self.below
 
 
 class RootIndex:
-    """The roots by path: finding those that a path concerns takes as long for 3,000 as for one. Never changes."""
+    """The roots by path: a lookup takes as long for 3,000 roots as for one. Immutable."""
 
     __slots__ = ("_by_path", "_order", "_paths")
 
@@ -73,7 +73,7 @@ class RootIndex:
         self._paths = sorted(self._by_path)
 
     def related(self, path: str) -> list[Root]:
-        """The roots that are `path`, lie below it or hold it, in their own order."""
+        """Return the roots that are `path`, below it, or above it, in their own order."""
         paths = {at for at in (path, *ancestors(path)) if at in self._by_path}
         prefix = prefix_of(path)
         for number in range(bisect_left(self._paths, prefix), len(self._paths)):
@@ -88,9 +88,9 @@ class WatchSet:
     """What a source must watch.
 
     Attributes:
-        trees: folders with all below them, but for what the scope leaves out.
-        folders: single folders, outside the trees.
-        inside: single paths that lie in a tree, but perhaps where the scope does not reach.
+        trees: folders with everything below them, except what the scope ignores.
+        folders: single folders outside the trees.
+        inside: single paths in a tree that may be outside the scope.
     """
 
     trees: frozenset[str] = frozenset()
@@ -101,13 +101,13 @@ class WatchSet:
 def watch_set(
     roots: Iterable[Root], targets: Iterable[str], is_dir: Callable[[str], bool], linked: Container[str] = ()
 ) -> WatchSet:
-    """What must be watched for `roots`, and for `targets`, the paths that links lead through.
+    """Return what must be watched for `roots` and for `targets`.
 
-    A file is watched through its folder, so that it may be replaced; what is missing, through the nearest folder above.
-    A folder that is a link is a tree of its own: watching the tree in which the link stands does not follow it.
+    A file is watched through its folder, so that it may be replaced; a missing path through its nearest existing
+    ancestor. A folder that is a link is a tree of its own: watching the tree that contains the link does not follow it.
 
     Args:
-        roots: what is known of the roots.
+        roots: the known roots.
         targets: the paths that links lead through.
         is_dir: whether a path is a folder.
         linked: the paths that are links.
@@ -125,12 +125,12 @@ def watch_set(
 
 
 def planned_watch_set(paths: Iterable[str], disk: GuardedDisk) -> WatchSet:
-    """What must be watched for roots of which nothing is known yet. Stats each."""
+    """Return what must be watched for roots that have not been read yet. Stats each."""
     return watch_set([Root(path, _kind(path, disk)) for path in paths], (), disk.is_dir)
 
 
 def _kind(path: str, disk: GuardedDisk) -> Literal["file", "directory"]:
-    """What `path` is; a folder if that is not known."""
+    """Return the kind of `path`; a folder if unknown."""
     try:
         return "directory" if stat.S_ISDIR(disk.stat(path).st_mode) else "file"
     except (OSError, ValueError):
@@ -138,12 +138,12 @@ def _kind(path: str, disk: GuardedDisk) -> Literal["file", "directory"]:
 
 
 def _is_in(path: str, folders: Collection[str]) -> bool:
-    """Whether `path` is one of `folders`, a set, or lies below one."""
-    return path in folders or any(above in folders for above in ancestors(path))
+    """Return whether `path` is one of `folders`, a set, or below one."""
+    return path in folders or any(parent in folders for parent in ancestors(path))
 
 
 def _nearest_folder(path: str, is_dir: Callable[[str], bool]) -> str:
-    """`path`, or its nearest ancestor that is a folder."""
+    """Return `path`, or its nearest ancestor that is a folder."""
     while not is_dir(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
     return path

@@ -1,6 +1,6 @@
-"""Compare folders with the disk, and take over what is there.
+"""Compare folders with the disk, and update the snapshot.
 
-A scan gathers the differences of one reconcile; a dry one only compares.
+A scan collects the differences of one reconcile; a dry scan only compares.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from reloadls.watch.version_control import MARKS, Repositories
 __all__ = ["GONE", "Scan"]
 
 GONE = (FileNotFoundError, NotADirectoryError)
-"""What the system says of a path that is not there."""
+"""Exceptions for a missing path."""
 
 
 @dataclass(slots=True)
 class _Task:
-    """A folder still to be compared."""
+    """A folder to compare."""
 
     path: str
     folder: Folder
     outer: Rules
     """The rules for its entries before its own .gitignore."""
     quiet: bool
-    """Whether what is found there has entered the scope rather than been created."""
+    """Whether new files in it entered the scope rather than being created."""
     inner: bool = True
-    """Whether it lies in a root, rather than is one: `outer` has what git's files outside of a root say."""
+    """Whether it is inside a root. If it is a root, `outer` includes git's files outside of it."""
     by_stamps: bool = True
-    """Whether nothing but stamps tells what was written: no event will come, or has come, for each file."""
+    """Whether stamps alone show what was written: no event arrives, or has arrived, for each file."""
 
 
 @dataclass(slots=True)
 class _Listing:
-    """A folder as the disk has it now."""
+    """A folder as it is on disk now."""
 
     rules: Rules
     gitignore: IgnoreFile | None = None
@@ -61,29 +61,29 @@ class _Listing:
 
 @dataclass(slots=True)
 class Scan:
-    """One reconcile under way.
+    """One running reconcile.
 
     Attributes:
-        links: the snapshot's links, kept up to date by it.
-        rule_files: .gitignore file → the files outside of its folder's tree that say what is left out there, too.
-        git_files: the snapshot's, kept up to date by it.
-        denied: path → why it could not be read. What was known of such a path stays.
+        links: the snapshot's links, updated by the scan.
+        rule_files: .gitignore file → the files outside its folder's tree with rules for it.
+        git_files: the snapshot's, updated by the scan.
+        denied: path → why it could not be read. The last known state of such a path stays.
         use_gitignore: whether .gitignore files are read.
-        listener: who is told which folders there are.
-        repositories: the snapshot's, kept up to date by it.
-        disk: how the disk is read.
-        digests: the snapshot's, kept up to date by it.
-        everything: whether events may have been lost, so that stamps alone tell what was written.
-        dry: only compare: take nothing over.
+        listener: notified of all folders.
+        repositories: the snapshot's, updated by the scan.
+        disk: access to the disk.
+        digests: the snapshot's, updated by the scan.
+        everything: whether events may have been lost, so that stamps alone show what was written.
+        dry: only compare; update nothing.
         found: the differences so far.
         new_folders: folders that were not known before.
-        seen: how many files it has looked at.
-        added: how many more files are known now than before; negative if there are fewer.
+        seen: number of files read.
+        added: change of the number of known files.
         unpacked: folders whose files are unpacked until the end.
-        other_rules: folders for which other rules hold than before.
+        other_rules: folders whose rules have changed.
         rescoped: whether a path entered or left the scope without having changed.
         other_names: (device, inode) of files with hard links that were not watched before → names that are now.
-        spellings: which names are really there, where a file system takes other spellings for the same.
+        spellings: which names really exist, where a file system treats other spellings as the same.
     """
 
     links: Links
@@ -111,14 +111,14 @@ class Scan:
         self.spellings = Spellings(self.disk)
 
     def tree(self, path: str, folder: Folder, outer: Rules, *, quiet: bool = False, inner: bool = True) -> None:
-        """Compare `folder`, and all below it, with the disk.
+        """Compare `folder` and everything below it with the disk.
 
         Args:
             path: where it is.
-            folder: what is known of it; brought up to date unless the scan is dry.
+            folder: its known state, updated unless the scan is dry.
             outer: the rules for its entries before its own .gitignore.
-            quiet: whether what is found there has entered the scope rather than been created.
-            inner: whether it lies in a root, rather than is one.
+            quiet: whether new files in it entered the scope rather than being created.
+            inner: whether it is inside a root rather than a root.
         """
         stack = [_Task(path, folder, outer, quiet, inner)]
         while stack:
@@ -138,14 +138,14 @@ class Scan:
                 stack.extend(self._compare(task, entries))
 
     def entry(self, path: str, status: os.stat_result) -> Entry | None:
-        """The entry of what is no folder, or None if it is no file; notes where a link leads.
+        """Return the entry of a file or a link to one, else None. Notes where a link leads.
 
         Args:
             path: where it is.
-            status: its own status, a link's not followed.
+            status: its own status, links not followed.
 
         Raises:
-            OSError: what a link leads to can't be read.
+            OSError: the target of a link can't be read.
         """
         if stat.S_ISREG(status.st_mode):
             return entry_of(self.shared(path, status))
@@ -164,14 +164,14 @@ class Scan:
         return entry_of(self.shared(path, target), LINK) if stat.S_ISREG(target.st_mode) else None
 
     def shared(self, path: str, status: os.stat_result) -> os.stat_result:
-        """The status of a file: watched itself, and looked at again, if it has other names by which it is written."""
+        """Return the status of a file. If it has hard links, watch the file itself and read the status again."""
         if status.st_nlink < 2 or self.dry or not self.listener.enter_file(path):
             return status
         self.other_names.setdefault((status.st_dev, status.st_ino), set()).add(path)
         return self.disk.stat(path)
 
     def drop(self, path: str, folder: Folder, *, gone: bool = True) -> None:
-        """All that is known of `folder` is no longer there, or, if not `gone`, has left the scope."""
+        """Remove everything known of `folder`, which was deleted or, if not `gone`, left the scope."""
         for at, sub in folder.walk(path):
             if gone:
                 for name, entry in sub.files.items():
@@ -189,37 +189,37 @@ class Scan:
             folder.files, folder.folders, folder.links = Files(), {}, _NO_NAMES
 
     def deny(self, path: str, error: Exception) -> None:
-        """`path` can't be read; nor can the rest of its file system, if that does not answer."""
+        """Note that `path` can't be read. If its file system does not answer, note that for all of it."""
         if isinstance(error, TimedOut) and path.startswith(prefix_of(error.filename)):
             path = error.filename
         self.denied[path] = denial_of(error)
 
     def allow(self, path: str) -> None:
-        """`path` can be read."""
+        """Note that `path` can be read."""
         self.denied.pop(path, None)
 
     def outside_rules(self, root: str, scope: Scope) -> Rules:
-        """The rules for the entries of the folder `root`, a root, before its own .gitignore.
+        """Return the rules for the entries of the root folder `root`, before its own .gitignore.
 
         Raises:
             TimedOut: a file system does not answer.
         """
         if not self.use_gitignore:
             return scope.rules_at(root)
-        outside = self.git_files.above(root, self)
+        outside = self.git_files.outside_rules(root, self)
         if not self.dry:
             self.rule_files.put(os.path.join(root, GITIGNORE), outside.files)
         return scope.rules_at(root, outside.nearest).with_gitignores((), outside.last)
 
     def has_other_rules(self, path: str, folder: Folder, outer: Rules, *, inner: bool) -> bool:
-        """Whether other rules hold for the entries of `folder`, at `path`, than when it was last looked at."""
+        """Return whether the rules for the entries of `folder`, at `path`, have changed since it was last compared."""
         names = {name for name in (GITIGNORE, _GIT) if self.disk.lexists(os.path.join(path, name))}
         return self._rules_inside(_Task(path, folder, outer, quiet=True, inner=inner), names)[0] is not folder.rules
 
     # -- one folder --------------------------------------------------------------------------------------
 
     def _compare(self, task: _Task, entries: Sequence[DirEntry]) -> list[_Task]:
-        """Compare one folder's own entries; returns its folders, to be compared next."""
+        """Compare one folder's own entries; return its folders, to be compared next."""
         known = task.folder
         names = {item.name for item in entries}
         rules, gitignore = self._rules_inside(task, names)
@@ -247,12 +247,12 @@ class Scan:
         return listing.below
 
     def _list(self, item: DirEntry, task: _Task, before: Rules | None, listing: _Listing) -> None:
-        """Put one entry of the folder into `listing`, if it counts."""
+        """Add one entry of the folder to `listing`, if it counts."""
         name, rules = item.name, listing.rules
         if not item.is_dir(follow_symlinks=False):
             if rules.takes_entry(item):
                 status = item.stat(follow_symlinks=False)
-                if status.st_nlink == 1 and stat.S_ISREG(status.st_mode):  # as nearly all are
+                if status.st_nlink == 1 and stat.S_ISREG(status.st_mode):  # the most frequent case
                     listing.files[name] = entry_of(status)
                     return
                 entry = self.entry(item.path, status)
@@ -288,16 +288,16 @@ class Scan:
             else:
                 files[name] = self._settled(task, name, last, entry)
         for name, old in known.items():
-            if name not in files:  # a path is only made where it is needed: most files have not changed
+            if name not in files:  # build a path only if needed: most files have not changed
                 path = os.path.join(task.path, name)
                 if before is None or listing.rules.takes(path, name):
                     self.found.deleted(path, old)
 
     def _settled(self, task: _Task, name: str, last: Entry, entry: Entry) -> Entry:
-        """What is known now of a file of which only the ctime is another one, or which was racy."""
+        """Return the new entry of a file whose ctime alone has changed, or which was racy."""
         touched = is_touched(last, entry)
         if not task.by_stamps or not (touched or last[3] & RACY):
-            return last  # and stays racy if it was; an event is still to come for what was written
+            return last  # it stays racy if it was; an event is still to arrive for a write
         path = os.path.join(task.path, name)
         if self.digests.changed(path, task.folder, name, entry, otherwise=touched):
             self.found.modified(path, entry)
@@ -337,7 +337,7 @@ class Scan:
                 self.digests.note(os.path.join(task.path, name), known, name, entry)
 
     def _rules_inside(self, task: _Task, names: set[str]) -> tuple[Rules, IgnoreFile | None]:
-        """The rules for the folder's entries, and its .gitignore as read."""
+        """Return the rules for the folder's entries, and its .gitignore."""
         known, rules = task.folder, task.outer
         path = os.path.join(task.path, GITIGNORE)
         gitignore = None
@@ -353,14 +353,14 @@ class Scan:
         return (known.rules if known.rules == rules and known.rules is not None else rules), gitignore
 
     def _rules_of_repository(self, top: str, gitignore: str, outer: Rules, *, is_one: bool) -> Rules:
-        """`outer`, and what a repository inside the root says for its own working tree."""
+        """Return `outer` with the rules of a repository inside the root for its own working tree."""
         outside = self.git_files.of_repository(top, self) if is_one else OutsideRules()
         if not self.dry:
             self.rule_files.put(gitignore, outside.files)
         return outer.with_gitignores(outside.nearest, outside.last)
 
     def _drop_rules(self, path: str) -> None:
-        """Forget what other files say of the folder at `path`."""
+        """Forget the rules of other files for the folder at `path`."""
         gitignore = os.path.join(path, GITIGNORE)
         self.rule_files.drop(gitignore)
         self._forget_gitignore(gitignore)

@@ -1,7 +1,7 @@
-"""The last state that was told, compared with the disk.
+"""The last reported state, compared with the disk.
 
 Every event, scan, refresh and recovery is one call: `Snapshot.reconcile`. A hint says where to look, never what
-happened, so lost, doubled, late or wrongly ordered hints need no special case.
+happened. So lost, duplicate, late or reordered hints need no special case.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ __all__ = ["Snapshot"]
 
 
 class Snapshot:
-    """path → what identifies a file (`Entry`), as last reported.
+    """Path → what identifies a file (`Entry`), as last reported.
 
-    Not safe for two threads at once, but for `is_relevant`, which only reads.
+    Not safe for two threads at once, except `is_relevant`, which only reads.
 
     Args:
         scope: which paths count. Nothing is read before `begin`.
-        listener: who is told which folders there are.
-        disk: how the disk is read.
+        listener: notified of all folders.
+        disk: access to the disk.
     """
 
     def __init__(self, scope: Scope, listener: FolderListener = NO_LISTENER, disk: GuardedDisk | None = None) -> None:
@@ -53,29 +53,29 @@ class Snapshot:
         self.roots: list[Root] = [Root(path) for path in scope.roots]
         self._index = RootIndex(self.roots)
         self.denied: dict[str, Denial] = {}
-        """Paths that could not be read → why. What was known of them stays."""
+        """Unreadable paths → why. Their last known state stays."""
         self._links = Links()
         self._rule_files = Links()
-        """A folder's .gitignore → the files outside of its tree that say what is left out there, too."""
+        """A folder's .gitignore → the files outside of its tree with rules for it."""
         self._git_files = GitFiles(self._disk)
         self._repositories = Repositories()
         self._digests = Digests(self._disk)
         self._metadata: frozenset[str] = frozenset()
-        """Hinted paths of which the source says that only the metadata was changed."""
+        """Hinted paths whose metadata alone was changed, according to the source."""
         self._entries: dict[str, Entry | None] = {}
         self._roots_known: tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]] | None = None
-        """What holds of the roots as long as none of them changes."""
+        """Data derived from the roots, valid until one of them changes."""
         self._watch_known: tuple[object, WatchSet] | None = None
-        """What was last to be watched, and what that followed from."""
+        """The last watch set, and what it was derived from."""
         self._swept: set[str] = set()
-        """Folders that the reconcile under way has compared whole, after all its hints were given."""
+        """Folders that the running reconcile has compared whole, after all its hints were given."""
         self._scan = self._new_scan()
 
     def begin(self, known: Mapping[str, Entry] | None = None) -> list[FileChange]:
-        """Take over what is on disk.
+        """Read the disk.
 
         Args:
-            known: what was told before, by an earlier snapshot of this scope: path → entry.
+            known: entries that an earlier snapshot of this scope reported: path → entry.
 
         Returns:
             How the disk differs from `known`; nothing without it.
@@ -93,12 +93,12 @@ class Snapshot:
         return self._take()
 
     def _recall(self, at: str, files: Mapping[str, Entry]) -> None:
-        """The folder `at` had `files` when they were last told."""
-        # Who wrote one within the same tick, after it was told, left no other trace.
+        """Set the last reported `files` of the folder `at`."""
+        # A write within the same tick, after the report, left no other trace.
         entries = {name: (-1, *entry[1:]) if entry[3] & RACY else entry for name, entry in files.items()}
         for root in self._index.related(at):
-            above, name = os.path.split(root.path)
-            if above == at and name in entries:
+            parent, name = os.path.split(root.path)
+            if parent == at and name in entries:
                 root.entry, root.kind = entries[name], "file"
             elif at == root.path or at.startswith(prefix_of(root.path)):
                 folder = root.folder = root.folder or Folder()
@@ -108,14 +108,14 @@ class Snapshot:
                 root.below += len(entries)
 
     def entries(self) -> dict[str, Entry]:
-        """Every known file, and what is known of it."""
+        """Return every known file and its entry."""
         found: dict[str, Entry] = {}
         for root in self.roots:
             found.update(root.entries())
         return found
 
     def rules_digest(self) -> str:
-        """A text that changes whenever a .gitignore file does."""
+        """Return a text that changes whenever a .gitignore file does."""
         digest = hashlib.sha256()
         for root in self.roots:
             digest.update(repr(self._lines_above(root)).encode("utf-8", "surrogateescape"))
@@ -135,21 +135,21 @@ class Snapshot:
 
     @property
     def scanned(self) -> int:
-        """How many files the comparison under way has looked at. Safe from any thread."""
+        """The number of files that the running comparison has read. Safe from any thread."""
         return self._scan.seen
 
     def files(self) -> Iterator[str]:
-        """Every known file, each once."""
+        """Iterate over every known file, each once."""
         paths = (path for root in self.roots for path in root.files())
         return iter(paths if len(self.roots) == 1 else dict.fromkeys(paths))
 
     def status(self) -> tuple[tuple[RootStatus, ...], tuple[Problem, ...]]:
-        """Each root's status, and what is missing or can't count."""
+        """Return each root's status, and the problems of missing roots and ignored rules."""
         _, roots, missing = self._of_roots()
         return roots, (*missing, *self._git_files.problems)
 
     def watch_set(self) -> WatchSet:
-        """What has to be watched so that every change of the scope gives a hint."""
+        """Return what must be watched so that every change of the scope gives a hint."""
         of_roots = self._of_roots()[0]
         if not self._links and not self._rule_files:
             return of_roots
@@ -160,7 +160,7 @@ class Snapshot:
         return self._watch_known[1]
 
     def _of_roots(self) -> tuple[WatchSet, tuple[RootStatus, ...], tuple[Problem, ...]]:
-        """What follows from the roots alone, made again only after one of them has changed."""
+        """Return data derived from the roots alone, computed again only after one of them has changed."""
         if self._roots_known is None:
             status = tuple(root_status(root, root.count()) for root in self.roots)
             missing = tuple(missing_problems(self.roots))
@@ -168,36 +168,41 @@ class Snapshot:
         return self._roots_known
 
     def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
-        """Whether a hint for `path`, a folder or not, could lead to a change. Safe from any thread; None looks."""
+        """Return whether a hint for `path` could lead to a change. Safe from any thread.
+
+        Args:
+            path: what the hint names.
+            is_folder: whether it is a folder; None accesses the disk.
+        """
         return self._links.lead_to(path) or self._rule_files.lead_to(path) or is_relevant(self._index, path, is_folder)
 
     @property
     def repositories(self) -> frozenset[str]:
-        """The ``.git``, ``.hg`` or ``.jj`` of each repository that the roots lie in, or that lies in them."""
+        """The ``.git``, ``.hg`` or ``.jj`` of each repository that contains a root or is below one."""
         return self._repositories.marks
 
     def take_new_folders(self) -> list[str]:
-        """The folders that appeared since this was last asked."""
+        """Return the folders that appeared since the last call."""
         new, self._scan.new_folders = self._scan.new_folders, []
         return new
 
     def take_entries(self) -> dict[str, Entry | None]:
-        """What is there now of each path that changed since this was last asked, None for gone."""
+        """Return the current entry of each path that changed since the last call, None if deleted."""
         entries, self._entries = self._entries, {}
         return entries
 
     def take_rescoped(self) -> bool:
-        """Whether paths entered or left the scope, unchanged, since this was last asked."""
+        """Return whether unchanged paths entered or left the scope since the last call."""
         rescoped, self._scan.rescoped = self._scan.rescoped, False
         return rescoped
 
     # -- comparing ---------------------------------------------------------------------------------------
 
     def adopt(self, scope: Scope) -> list[FileChange]:
-        """Take `scope` from now on, and reconcile all of it.
+        """Switch to `scope`, and reconcile all of it.
 
-        Paths that enter or leave with it are no changes. What differs on disk among the paths that count both before
-        and after is returned.
+        Paths that enter or leave with it are not changes. Differences on disk among the paths that count both before
+        and after are returned.
         """
         self._roots_known = None
         kept = {root.path: root for root in self.roots}
@@ -222,17 +227,17 @@ class Snapshot:
         tracker: RenameTracker | None = None,
         metadata: frozenset[str] = frozenset(),
     ) -> list[FileChange]:
-        """Compare with the disk, make what is there the last told state, and return the difference.
+        """Compare with the disk, update the snapshot, and return the differences.
 
         Args:
-            hints: paths that may have changed, absolute. A folder means all that is below it. None means everything.
-            moves: (from, to) of files and folders that the source says were renamed, in order.
-            tracker: what earlier comparisons of the same batch have found, to recognise renames across them.
-            metadata: those of `hints` of which the source says that only the metadata was changed.
+            hints: paths that may have changed, absolute. A folder means everything below it. None means everything.
+            moves: (from, to) of renames that the source reported, in order.
+            tracker: earlier comparisons of the same batch, to recognise renames across them.
+            metadata: those of `hints` whose metadata alone was changed, according to the source.
 
         Returns:
-            One change per path, in the order in which they were noticed. A path that an earlier comparison found
-            created comes once more if it is now known to be a renamed file; `net_changes` makes them one.
+            One change per path, in the order in which they were noticed. A path that an earlier comparison reported as
+                created is repeated if it is now known to be a renamed file; `net_changes` merges them.
         """
         tracker = tracker or RenameTracker()
         tracker.note_moves(moves)
@@ -247,7 +252,7 @@ class Snapshot:
             paths = dict.fromkeys(hints)
             self._metadata = self._with_links(metadata, paths.keys() - metadata)
             for denied in [at for at in self.denied if at in paths or any(up in paths for up in ancestors(at))]:
-                del self.denied[denied]  # looked at again now
+                del self.denied[denied]  # retried now
             for path in paths:
                 self._look_at_hint(path)
             others = self._other_names(paths.keys() - metadata)
@@ -264,9 +269,9 @@ class Snapshot:
         return metadata | (behind - written).difference(*(self._links.depend_on(path) for path in written))
 
     def _other_names(self, written: Set[str]) -> dict[str, bool]:
-        """The names that files whose hard links were just found have elsewhere → whether one is among the `written`.
+        """Return the other names of files whose hard links were just found → whether one is among the `written`.
 
-        A file that was only given a new name (``cp -al``) has another ctime, and no other content.
+        A file that was only given a new name (``cp -al``) has another ctime, but the same content.
         """
         found = self._scan.other_names
         if not found:
@@ -279,10 +284,10 @@ class Snapshot:
         }
 
     def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
-        """What a whole reconcile would find, taken over by nobody: path → what is there now, None for gone.
+        """Return what a whole reconcile would find, without applying it: path → current entry, None if deleted.
 
         Args:
-            only: folders; then just these, with all below them, are compared.
+            only: compare just these folders, with everything below them.
         """
         scan = self._new_scan(dry=True)
         self._refresh_disk()
@@ -294,12 +299,12 @@ class Snapshot:
         for root in self.roots:
             self._look_at_root(root, scan)
         found = self._found_by(scan)
-        found.update(dict.fromkeys(scan.denied.keys() ^ self.denied.keys()))  # what can no longer be read, or can again
+        found.update(dict.fromkeys(scan.denied.keys() ^ self.denied.keys()))  # newly unreadable, or readable again
         return found
 
     @staticmethod
     def _found_by(scan: Scan) -> dict[str, Entry | None]:
-        """What a dry scan has found; other rules for a folder are found at its .gitignore."""
+        """Return what a dry scan has found. Changed rules for a folder are found at its .gitignore."""
         found = scan.found.entries()
         found.update(dict.fromkeys(os.path.join(folder, GITIGNORE) for folder in outermost(scan.other_rules)))
         return found
@@ -323,7 +328,7 @@ class Snapshot:
 
     @staticmethod
     def _find(root: Root, path: str) -> tuple[Folder, Rules] | None:
-        """What is known of the folder at `path`, and the rules before its own .gitignore; None if nothing is."""
+        """Return the known folder at `path`, and the rules before its own .gitignore; None if unknown."""
         folder, at = root.folder, root.path
         for name in path[len(prefix_of(at)) :].split(os.sep):
             if folder is None or folder.rules is None:
@@ -348,7 +353,7 @@ class Snapshot:
         )
 
     def _take(self, tracker: RenameTracker | None = None) -> list[FileChange]:
-        """What was found, also by an earlier call that failed half-way."""
+        """Return what was found, including by an earlier call that failed half-way."""
         tracker = tracker or RenameTracker()
         done, self._scan = self._scan, self._new_scan()
         for folder in done.unpacked:
@@ -385,7 +390,7 @@ class Snapshot:
                         self._look_below(root, look_at)
 
     def _look_below(self, root: Root, path: str) -> None:
-        """Look at `path`, or at the first folder on the way to it that is not known yet."""
+        """Compare `path`, or the first unknown folder on the way to it."""
         if root.folder is None or root.folder.rules is None:
             self._look_at_root(root, self._scan)
             return
@@ -407,7 +412,7 @@ class Snapshot:
             self._look_at_rules(at)
 
     def _look_at_rules(self, path: str) -> None:
-        """Look at the folder `path` if other rules hold for its entries now."""
+        """Compare the folder `path` if its rules have changed."""
         for root in self._index.related(path):
             known = self._find_rules(root, path)
             if known is not None and self._scan.has_other_rules(path, *known, inner=path != root.path):
@@ -420,7 +425,7 @@ class Snapshot:
         return None if root.folder is None else (root.folder, self._outer_rules(root))
 
     def _is_swept(self, path: str) -> bool:
-        return any(above in self._swept for above in (path, *ancestors(path)))
+        return any(parent in self._swept for parent in (path, *ancestors(path)))
 
     def _outer_rules(self, root: Root) -> Rules:
         try:
@@ -472,7 +477,7 @@ class Snapshot:
             self._swept.add(path)
 
     def _listed(self, at: str, folder: Folder, name: str, status: os.stat_result) -> str | None:
-        """As what `folder` lists what was found as `name`; loses the names that it no longer lists."""
+        """Return the name under which `folder` lists the file found as `name`; remove names that it no longer lists."""
         names = self._scan.spellings.names(at, name, status)
         if names is None or name in names:
             listed: str | None = name
@@ -510,7 +515,7 @@ class Snapshot:
             self._digests.note(path, folder, name, entry)
 
     def _counts_as_changed(self, path: str, folder: Folder, name: str, old: Entry, new: Entry) -> bool:
-        """Whether a hint that finds `new` where `old` was has found a change."""
+        """Return whether `new` in place of `old`, found through a hint, is a change."""
         if path in self._metadata:
             return differs(old, new)
         if differs(old, new) or old[2] != new[2]:
@@ -521,7 +526,7 @@ class Snapshot:
         return self._digests.changed(path, folder, name, new, otherwise=touched or not new[3] & TOUCHED)
 
     def _lose(self, path: str, folder: Folder, name: str, *, keep_file: bool = False) -> None:
-        """`name` is no longer there as what it was."""
+        """Remove `name`, which was deleted or is something else now."""
         if not keep_file and (known := folder.files.pop(name, None)) is not None:
             self._scan.found.deleted(path, known)
             self._scan.added -= 1
@@ -535,11 +540,11 @@ class Snapshot:
     # -- a root ------------------------------------------------------------------------------------------
 
     def _look_in_ancestors(self, roots: Iterable[Root], *, anew: bool = False) -> None:
-        """Find the repositories that `roots` lie in; if `anew`, all that is known of any is about to be found again."""
+        """Find the repositories that contain `roots`; if `anew`, forget all repositories first."""
         if anew:
             self._repositories.clear()
         paths = {path for root in roots for path in (root.path, self._resolved(root.path))}
-        self._repositories.look_at({above for path in paths for above in ancestors(path)}, self._disk.lexists)
+        self._repositories.look_at({parent for path in paths for parent in ancestors(path)}, self._disk.lexists)
 
     def _resolved(self, path: str) -> str:
         try:
@@ -549,7 +554,7 @@ class Snapshot:
 
     @contextlib.contextmanager
     def _looking(self, root: Root, scan: Scan) -> Iterator[None]:
-        """Note how what is known of `root` changes meanwhile."""
+        """Update the counters of `root` after a comparison."""
         before, added, scan.added = (root.kind, root.state, root.count()), scan.added, 0
         try:
             yield
@@ -595,7 +600,7 @@ class Snapshot:
             self._look_at_file_root(root, scan, entry, quiet=quiet, hinted=hinted)
 
     def _note_link_chain(self, path: str) -> None:
-        """Note where the file root `path` is, if a folder above it is a link."""
+        """Note the real path of the file root `path`, if one of its ancestors is a link."""
         folder = os.path.dirname(path)
         if self._resolved(folder) != folder:
             self._links.put(path, link_chain(path, self._disk.readlink, whole=True))
@@ -611,8 +616,8 @@ class Snapshot:
             root.state = self._denied_state(root)
 
     def _denied_state(self, root: Root) -> RootState:
-        """The state of `root`, which exists: whether it, or its file system, can be read."""
-        denials = [self.denied[above] for above in (root.path, *ancestors(root.path)) if above in self.denied]
+        """Return the state of the existing `root`: whether it, or its file system, can be read."""
+        denials = [self.denied[path] for path in (root.path, *ancestors(root.path)) if path in self.denied]
         if any(denial.code == "timedOut" for denial in denials):
             return "timedOut"
         return "denied" if denials else "watching"
@@ -656,7 +661,7 @@ class Snapshot:
             root.state, root.folder, root.entry = "missing", None, None
 
     def _forget(self, root: Root) -> None:
-        """`root` leaves the scope."""
+        """Forget `root`, which leaves the scope."""
         self._links.drop(root.path)
         self._rule_files.drop(os.path.join(root.path, GITIGNORE))
         if root.folder is not None:
@@ -664,5 +669,5 @@ class Snapshot:
 
 
 def _racy(entry: Entry) -> Entry:
-    """`entry`, looked at so shortly after an event that a write may have been made in between."""
+    """Return `entry` as racy: a write may have been made between the event and the look."""
     return (*entry[:3], entry[3] | RACY, *entry[4:])

@@ -1,4 +1,4 @@
-"""What produces hints. A source says where to look; only the snapshot says what changed."""
+"""Sources produce hints. A source says where to look; only the snapshot decides what changed."""
 
 from reloadls.watch.sources.base import Hints, Source, SourceFailed
 

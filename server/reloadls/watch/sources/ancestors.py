@@ -1,7 +1,7 @@
-"""What must be watched so that a path's going, coming back or leading elsewhere is noticed, without looking again.
+"""Which folders to watch so that a path's deletion, return or change of target is noticed.
 
-A folder's own watch tells of what is in it, and follows it when it, or one above it, is renamed. So each folder above
-is watched for its own fate, and the one in which the path's next name stands, or would stand, for that name.
+A folder's own watch reports changes in it, and follows the folder when it or an ancestor is renamed. So each ancestor
+is watched for its own deletion and move, and the folder of the path's next name for that name.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from reloadls.watch.disk.guarded import GuardedDisk
 __all__ = ["AncestorWatch", "ancestor_watches"]
 
 _MAX_HOPS = 40
-"""As the Linux kernel has it; a longer chain of links is a loop (path_resolution(7))."""
+"""The limit of the Linux kernel; a longer chain of links is a loop (path_resolution(7))."""
 
 
 @dataclass(slots=True)
 class AncestorWatch:
-    """What one folder's events mean.
+    """What the events of one folder mean.
 
     Attributes:
-        paths: what depends on this folder being what and where it is.
-        names: name in it → what depends on that name.
+        paths: the paths that depend on this folder itself.
+        names: name in it → the paths that depend on that name.
     """
 
     paths: set[str] = field(default_factory=set)
@@ -34,9 +34,9 @@ class AncestorWatch:
 
 
 def ancestor_watches(paths: Iterable[str], disk: GuardedDisk) -> dict[str, AncestorWatch]:
-    """Folder → what its events mean for `paths`. Looks at the disk.
+    """Return folder → what its events mean for `paths`. Accesses the disk.
 
-    A path that is a folder is in it by itself, for its own fate. Links on the way are followed.
+    A path that is a folder is included itself. Links on the way are followed.
     """
     found: dict[str, AncestorWatch] = {}
     for path in paths:

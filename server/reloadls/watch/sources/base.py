@@ -1,4 +1,4 @@
-"""What every source of hints offers."""
+"""The interface of every source of hints."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Hints:
     """Paths that may have changed, in the order in which they were noticed.
 
     Attributes:
-        paths: absolute paths; a folder stands for all that is below it.
-        at: when the newest of them changed, in seconds of ``time.monotonic``, as far as that can be known.
-        first: the same of the oldest, where it is known to be earlier.
-        suspect: whether others may have been lost, so that everything should be looked at.
-        rescan: whether they were found by looking, not told by the system.
-        moved: whether a watched path is no longer what it was, so that it must be watched anew.
-        moves: (from, to) of what the system says was renamed, in order.
-        metadata: those of `paths` of which the system says that only the metadata was changed.
-        failure: why the source has ended; None while it goes on.
+        paths: absolute paths; a folder means everything below it.
+        at: when the newest of them changed, in seconds of ``time.monotonic``, as far as known.
+        first: when the oldest of them changed, if known to be earlier.
+        suspect: whether other hints may have been lost, so that everything must be compared.
+        rescan: whether they were found by a comparison, not reported by the system.
+        moved: whether a watched path is a different file or folder now and must be watched anew.
+        moves: (from, to) of renames reported by the system, in order.
+        metadata: those of `paths` whose metadata alone was changed, according to the system.
+        failure: why the source has ended; None while it is running.
     """
 
     paths: tuple[str, ...] = ()
@@ -62,24 +62,27 @@ class Source(Protocol):
         """What produces the hints."""
 
     reports_loss: bool
-    """Whether it says so (`Hints.suspect`) whenever hints were lost. If not, a safety net is needed."""
+    """Whether the source reports lost hints (`Hints.suspect`). If not, it needs a safety net."""
 
     async def watch(self, what: WatchSet) -> None:
-        """Watch just `what` from now on; nothing that was watched before and still is goes unwatched meanwhile.
+        """Watch exactly `what` from now on. Paths that stay watched are watched without a gap.
 
         Raises:
             SourceFailed: it can't; nothing is watched any more.
         """
 
     async def barrier(self, timeout: float) -> bool:
-        """Wait until every hint for a change made before the call has been given, for `timeout` seconds at most.
+        """Wait until every hint for changes made before the call has been emitted.
+
+        Args:
+            timeout: in seconds.
 
         Returns:
-            False if the source can't tell.
+            False if the source can't determine that.
         """
 
     async def check_new_folders(self, timeout: float) -> None:
-        """Find out within `timeout` seconds whether folders that appear are watched; if not, fail (`Hints.failure`)."""
+        """Check within `timeout` seconds whether new folders are watched; if not, fail (`Hints.failure`)."""
 
     def enter(self, path: str, folder: Folder) -> None:
         """See `FolderListener.enter`."""
@@ -92,14 +95,14 @@ class Source(Protocol):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What it can't watch as asked, and only polls."""
+        """The paths that it can't watch as requested, and polls instead."""
 
     async def stop(self) -> None:
-        """End; no thread or task is left."""
+        """Stop and leave no thread or task."""
 
 
 class RecursiveSource:
-    """What a source need not do that watches whole trees by itself."""
+    """Base class of sources that watch whole trees: methods that they need not implement."""
 
     def enter(self, path: str, folder: Folder) -> None:
         """See `FolderListener.enter`."""
@@ -108,7 +111,7 @@ class RecursiveSource:
         """See `FolderListener.leave`."""
 
     def enter_file(self, path: str) -> bool:
-        """See `FolderListener.enter_file`: only a look finds what was written through another name."""
+        """See `FolderListener.enter_file`. Writes through other names are found by comparisons only."""
         return False
 
     @property

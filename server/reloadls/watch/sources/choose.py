@@ -1,4 +1,4 @@
-"""Which source a watcher gets."""
+"""Which source a watcher uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reloadls.watch.sources.polling import PollingSource
 from reloadls.watch.sources.supervised import SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO, SupervisedSource
 from reloadls.watch.sources.timing import changed_at
 
-if sys.platform != "win32":  # before anybody needs it: a program may give up its right to read modules
+if sys.platform != "win32":  # imported early: a program may drop the right to read modules
     from reloadls.watch.sources.linux.inotify import InotifySource
     from reloadls.watch.sources.linux.kernel import Kernel
 elif TYPE_CHECKING:
@@ -25,20 +25,20 @@ __all__ = ["SOURCE_NAMES", "SnapshotAccess", "SourceName", "SourceOptions", "mak
 
 _SHORTEST_STEP_S = 0.005
 _LONGEST_STEP_S = 0.075
-"""13 wake-ups a second while nothing happens."""
+"""13 wake-ups a second while nothing changes."""
 _STEP_SHARE = 0.375
-"""A hint comes within two steps: a step's share of the quiet time, so that quiet is never taken for late hints."""
+"""A hint arrives within two steps, each this share of the quiet time, so a late hint is not taken for quiet."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What a source is made of.
+    """Options of a source.
 
     Attributes:
-        debounce: the window's quiet time in seconds: watchfiles needs to look more often for a shorter one.
+        debounce: the window's quiet time in seconds: watchfiles must poll its queue more often for a shorter one.
         use: which source.
-        poll_delay: seconds between two looks when polling.
-        polls_served: whether what lies on a file system that is served by others is polled beside being watched.
+        poll_delay: seconds between two polls.
+        polls_served: whether network, FUSE and container file systems are polled as well as watched.
     """
 
     debounce: float
@@ -48,18 +48,18 @@ class SourceOptions:
 
 
 class SnapshotAccess(Protocol):
-    """The snapshot, as far as sources need it."""
+    """The parts of the snapshot that sources use."""
 
     disk: GuardedDisk
 
     def is_relevant(self, path: str, is_folder: bool | None = None) -> bool:
-        """Whether a hint for `path` could lead to a change; called on any thread."""
+        """Return whether a hint for `path` could lead to a change. Called on any thread."""
 
     async def differences(self, only: Iterable[str] | None = None) -> dict[str, Entry | None]:
-        """What differs from the snapshot now, perhaps only in some folders."""
+        """Return the current differences from the snapshot, optionally only in some folders."""
 
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Run a blocking call where the snapshot lives."""
+        """Run a blocking call on the disk thread."""
 
 
 def make_source(
@@ -68,13 +68,13 @@ def make_source(
     options: SourceOptions,
     kernel: Callable[[], Kernel] | None = None,
 ) -> SupervisedSource:
-    """The source for one pipeline.
+    """Return the source for one pipeline.
 
     Args:
         emit: called with hints, on the event loop.
         disk: the snapshot.
-        options: what it is made of.
-        kernel: gives the inotify instance to use; None makes one for this source alone.
+        options: the source's options.
+        kernel: returns the inotify instance to use; None creates one for this source alone.
     """
 
     dated = _dated(disk)

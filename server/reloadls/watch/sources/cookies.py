@@ -1,6 +1,7 @@
-"""A barrier in the stream of native events: a file made in a private, watched folder.
+"""Barriers in the stream of native events: a file created in a private, watched folder.
 
-The operating system queues the events of one instance in order, so once ours has come, all earlier ones have.
+The operating system queues the events of one instance in order. So once the event of this file has arrived, all earlier
+events have.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ __all__ = ["Cookies"]
 class Cookies:
     """The barriers of one instance.
 
-    The folder is a temporary one that only this user can enter. Where none can be made (a full disk), there are no
-    barriers, and callers look at everything instead.
+    The folder is temporary and accessible to this user only. If none can be created (a full disk), there are no
+    barriers, and callers compare everything instead.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Cookies:
         self._loop = asyncio.get_running_loop()
 
     def folder(self) -> list[str]:
-        """The folder to watch, made now; none if it can't be made."""
+        """Create the folder to watch; return it, or nothing if it can't be created."""
         try:
             self._folder = tempfile.mkdtemp(prefix="reloadls-barrier-")
         except OSError:
@@ -37,7 +38,7 @@ class Cookies:
         return [self._folder]
 
     async def barrier(self, timeout: float) -> bool:
-        """Wait for a file made now to be noticed; False if it can't be made or is not noticed in `timeout` seconds."""
+        """Wait until a file created now is noticed; return False if that fails or takes over `timeout` seconds."""
         if self._folder is None:
             return False
         path = os.path.join(self._folder, str(next(self._numbers)))
@@ -53,7 +54,7 @@ class Cookies:
         return True
 
     async def misses_new_folders(self, timeout: float) -> bool:
-        """Whether a folder made now is surely not watched, though its own making was noticed: the table is full."""
+        """Return whether a new folder is certainly not watched although its creation was noticed: the table is full."""
         if self._folder is None:
             return False
         folder = os.path.join(self._folder, f"new-{next(self._numbers)}")
@@ -72,13 +73,13 @@ class Cookies:
             shutil.rmtree(folder, ignore_errors=True)
 
     def split(self, paths: set[str]) -> tuple[set[str], set[str]]:
-        """`paths` without our own, and our own. Called on the source's thread."""
+        """Return `paths` without barrier files, and the barrier files. Called on the source's thread."""
         folder = self._folder
         mine = {path for path in paths if path.startswith(folder)} if folder is not None else set()
         return paths - mine, mine
 
     def seen(self, mine: set[str]) -> None:
-        """Release those who wait for `mine`: what came before has been given. Called on the source's thread."""
+        """Wake the callers that wait for the barrier files `mine`. Called on the source's thread."""
         if mine:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._release, mine)

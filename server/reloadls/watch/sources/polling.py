@@ -1,4 +1,4 @@
-"""Hints from looking at everything again and again, where the system gives no notifications."""
+"""Hints from polling, where the system gives no notifications."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class PollingSource(RecursiveSource):
 
     Args:
         emit: called with hints, on the event loop.
-        differences: what differs from the snapshot: path → what is there now. Awaited off the event loop.
-        delay: seconds between two looks.
+        differences: returns the differences from the snapshot: path → current entry. Awaited off the event loop.
+        delay: seconds between two polls.
         dated: `changed_at` off the event loop; None calls it here.
-        net: whether it only looks for what another source has lost.
-        ratio: a look is followed by a pause at least this many times as long, however short the delay.
+        net: whether it is the safety net of another source.
+        ratio: the pause after a poll is at least this many times as long as the poll.
     """
 
     backend: Backend = "polling"
@@ -50,16 +50,16 @@ class PollingSource(RecursiveSource):
         self._task: asyncio.Task[None] | None = None
 
     async def watch(self, what: WatchSet) -> None:
-        """See `Source.watch`. The scope itself says what is looked at."""
+        """See `Source.watch`. The scope itself defines what is polled."""
         if self._task is None:
             self._task = asyncio.create_task(self._poll(), name="reloadls-polling")
 
     async def barrier(self, timeout: float) -> bool:
-        """See `Source.barrier`: only looking at everything can tell."""
+        """See `Source.barrier`. Only a comparison of everything can tell."""
         return False
 
     async def check_new_folders(self, timeout: float) -> None:
-        """See `Source.check_new_folders`: every look is at all folders."""
+        """See `Source.check_new_folders`. Every poll includes all folders."""
 
     async def stop(self) -> None:
         """See `Source.stop`."""

@@ -1,4 +1,4 @@
-"""The source a watcher uses: native notifications over a safety net, and polling while those fail."""
+"""How hints keep coming: native notifications with a safety net, and polling while those fail."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reloadls.watch.sources.linux.inotify import InotifySource
 __all__ = ["SAFETY_NET_FLOOR_S", "SAFETY_NET_RATIO", "SupervisedSource"]
 
 SAFETY_NET_FLOOR_S = 5.0
-"""The shortest time, in seconds, between two looks at everything that nothing asked for."""
+"""The shortest time, in seconds, between two comparisons of the safety net."""
 SAFETY_NET_RATIO = 2000.0
-"""How many times longer than such a look the pause after it is at least."""
+"""The pause after such a comparison is at least this many times as long."""
 
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 300.0
 _PROVEN_S = 60.0
-"""A native source that went this long, in seconds, is trusted again when it fails."""
+"""A native source that ran this long, in seconds, is retried soon after it fails."""
 
 _log = logging.getLogger(__name__)
 _Make = Callable[[Callable[[Hints], None]], Source]
@@ -32,21 +32,21 @@ _Make = Callable[[Callable[[Hints], None]], Source]
 class SupervisedSource:
     """Keeps hints coming whatever fails.
 
-    **The safety net's bound.** The native source can't report every loss: its kernel queue may overflow unseen. So
-    everything is looked at now and then. A change whose hint was lost is hinted at the latest
-    ``max(SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO x d) + d`` after it was made, where d is how long a look takes: some
-    5 s for a tree of 500 files, two minutes for 10,000, and then the window. The net takes a two-thousandth of a core.
-    A loss that can be suspected (the process stood still, a burst that the queue can't have held, a failed source)
-    does not wait for it: then the next flush looks at everything.
+    **The safety net's bound.** The native source can't report every loss: its kernel queue may overflow unnoticed. So
+    everything is compared from time to time. A change whose hint was lost is found at the latest
+    ``max(SAFETY_NET_FLOOR_S, SAFETY_NET_RATIO x d) + d`` after it was made, where d is the duration of a comparison.
+    That is about 5 s for a tree of 500 files, two minutes for 10,000; the window comes on top. The net uses a
+    two-thousandth of a core. A suspected loss (the process stood still, a burst that the queue can't have held, a
+    failed source) does not wait for the net: the next flush compares everything.
 
-    **Failure.** While the native source fails, polling stands in, and the native one is tried again after 0.1 s, and
-    then after twice as long each time, up to 5 minutes.
+    **Failure.** While the native source fails, polling replaces it. The native source is retried after 0.1 s, and then
+    after twice as long each time, up to 5 minutes.
 
     Args:
         emit: called with hints, on the event loop.
-        make_native: makes the native source, or None to poll from the beginning.
-        make_net: makes the slow polling source that runs beside it, or None if it reports its own losses.
-        make_polling: makes the source that stands in.
+        make_native: creates the native source; None polls from the beginning.
+        make_net: creates the slow polling source that runs beside it; None if it reports its own losses.
+        make_polling: creates the source that replaces it.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SupervisedSource:
         self._make_polling = make_polling
         self._native: Source | None = None
         self._aside: Source | None = None
-        """The net beside the native source, or what stands in for it."""
+        """The safety net, or the replacement of the native source."""
         self._what = WatchSet()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,7 +70,7 @@ class SupervisedSource:
         self._retry_s = _FIRST_RETRY_S
         self._native_since = 0.0
         self.failure: SourceFailed | None = None
-        """Why the native source is not in use; None while it is, or if polling was asked for."""
+        """Why the native source is not in use; None while it is, or if polling was requested."""
 
     @property
     def backend(self) -> Backend:
@@ -81,11 +81,11 @@ class SupervisedSource:
 
     @property
     def reports_loss(self) -> bool:
-        """Whether no hint can be lost unseen."""
+        """Whether every loss of hints is reported."""
         return self._native is not None and self._native.reports_loss
 
     async def watch(self, what: WatchSet) -> None:
-        """See `Source.watch`; never raises SourceFailed."""
+        """See `Source.watch`. Never raises SourceFailed."""
         async with self._turn:
             self._what = what
             if self._native is not None:
@@ -101,18 +101,18 @@ class SupervisedSource:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """See `Source.problems`; beside them, why the native source is not in use."""
+        """See `Source.problems`. Includes why the native source is not in use."""
         if self._native is not None:
             return self._native.problems
         return () if self.failure is None else (Problem(self.failure.code, str(self.failure)),)
 
     def polls(self, path: str) -> bool:
-        """Whether the folder `path` is polled because the kernel does not watch it."""
+        """Return whether the folder `path` is polled because the kernel does not watch it."""
         return isinstance(self._native, InotifySource) and self._native.polls(path)
 
     @property
     def native(self) -> Source | None:
-        """The native source, while it is in use."""
+        """The native source; None while it is not in use."""
         return self._native
 
     def enter(self, path: str, folder: Folder) -> None:
@@ -154,7 +154,7 @@ class SupervisedSource:
                 await source.stop()
 
     def abandon(self) -> None:
-        """Give back what the system lends, without waiting: the event loop has ended."""
+        """Release system resources without waiting: the event loop has ended."""
         if isinstance(self._native, InotifySource):
             self._native.abandon()
 
@@ -175,9 +175,9 @@ class SupervisedSource:
         await self._replace_aside(self._make_net)
 
     async def _fall_back(self, failure: SourceFailed) -> None:
-        """Poll, and try the native source again later."""
+        """Poll, and retry the native source later."""
         if self.failure is None or self.failure.code != failure.code:
-            level = logging.INFO if failure.code == "undecodable" else logging.WARNING  # that one mends itself
+            level = logging.INFO if failure.code == "undecodable" else logging.WARNING  # it recovers by itself
             _log.log(level, "polling instead of native watching: %s", failure)
         self.failure = failure
         native, self._native = self._native, None

@@ -1,4 +1,4 @@
-"""When a hinted change was made, as far as it can be known."""
+"""When a hinted change was made, as far as known."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Callable, Sequence
 __all__ = ["changed_at"]
 
 _LOOK_AT = 32
-"""With more paths than this the work goes on anyway, and looking would only cost."""
+"""With more paths than this, their stamps are not read: the work continues anyway."""
 
 
 def changed_at(
     paths: Sequence[str], noticed: float, bound: float, lstat: Callable[[str], os.stat_result] = os.lstat
 ) -> tuple[float, float]:
-    """When the oldest and the newest of `paths` changed, in seconds of ``time.monotonic``.
+    """Return when the oldest and the newest of `paths` changed, in seconds of ``time.monotonic``.
 
-    The file system's own stamp is taken where it lies within the time in which the hint can have happened. So an old
-    or future mtime (``touch -d``, ``cp -p``, ``tar x``) changes nothing: then it is when the hint was noticed.
+    The file system's stamp is used if it is within the time in which the hint can have been caused. An old or future
+    stamp (``touch -d``, ``cp -p``, ``tar x``) is ignored; then the time of the hint is used.
 
     Args:
-        paths: the hinted paths. What is gone is stamped in its folder.
+        paths: the hinted paths. For a missing path, its folder's stamp is used.
         noticed: when the hint was noticed, in seconds of ``time.monotonic``.
-        bound: how long before that it can have happened, in seconds.
-        lstat: `os.lstat`, perhaps guarded.
+        bound: how long before that the change can have been made, in seconds.
+        lstat: `os.lstat`, or a guarded version of it.
     """
     if not paths or len(paths) > _LOOK_AT:
         return noticed - bound, noticed
@@ -35,12 +35,12 @@ def changed_at(
 
 
 def _stamp(path: str, lstat: Callable[[str], os.stat_result]) -> float:
-    """The wall-clock time, in seconds, of the last change to `path`, or to its folder if it is gone; else infinity."""
+    """Return the wall-clock time, in seconds, of the last change to `path`, or to its folder; infinity if unknown."""
     for look_at in (path, os.path.dirname(path)):
         try:
             status = lstat(look_at)
         except (OSError, ValueError):
             continue
-        # A POSIX ctime can't be set by hand, and every write and rename moves it; on Windows it is the creation.
+        # A POSIX ctime can't be set by hand, and every write and rename updates it. On Windows it is the creation time.
         return status.st_ctime if os.name == "posix" else status.st_mtime
     return float("inf")

@@ -1,9 +1,9 @@
-"""One watchfiles instance, and the thread that waits on it.
+"""One watchfiles instance, and the thread that waits for its events.
 
-watchfiles is used at its lowest level, `RustNotify`, from a thread of our own, so that a watcher never waits for a
-place in a shared pool. What watchfiles does not notice by itself is noticed here: a watched path that is replaced,
-deleted or comes back (its identity is looked at twice a second), a process that stood still, a burst that the kernel's
-queue can't have held. What nobody can notice, the safety net finds (`supervised.py`).
+watchfiles is used at its lowest level, `RustNotify`, on its own thread, so a watcher never waits for a shared thread
+pool. This module notices what watchfiles does not: a watched path that is replaced, deleted or comes back (its identity
+is checked twice a second), a process that stood still, and a burst that the kernel's queue can't have held. The safety
+net finds the rest (`supervised.py`).
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from reloadls.watch.sources.timing import changed_at
 __all__ = ["WatchfilesInstance", "failure_of"]
 
 _GUARD_S = 0.5
-"""How often, at most, the watched paths' identity is looked at, in seconds."""
+"""How often, at most, the identity of the watched paths is checked, in seconds."""
 _GUARD_PER_PATH_S = 0.005
-"""With many paths the guard slows down, so that it costs under 0.1 % of a core (a stat takes about 2 µs)."""
+"""Interval per path, in seconds: the check uses under 0.1 % of a core (a stat takes about 2 µs)."""
 _SLACK_S = 0.02
-"""How much longer than asked, in seconds, a sleep may take on a busy machine."""
+"""How much longer than requested, in seconds, a sleep may take on a busy machine."""
 _STALL_S = 1.0
-"""A wait that lasts this much longer than asked means that the process stood still."""
+"""If a wait takes this much longer than requested, in seconds, the process stood still."""
 
 _log = logging.getLogger(__name__)
 
 
 class WatchfilesInstance:
-    """One RustNotify and the thread that waits on it."""
+    """One RustNotify and the thread that waits for its events."""
 
     def __init__(
         self,
-        give: Callable[[Hints], None],
+        emit: Callable[[Hints], None],
         is_relevant: Callable[[str], bool],
         step_ms: int,
         paths: frozenset[str],
         *,
         recursive: bool,
     ) -> None:
-        self._give = give
+        self._emit = emit
         self._is_relevant = is_relevant
         self._step_ms = step_ms
         self._paths = paths
@@ -68,7 +68,11 @@ class WatchfilesInstance:
         self._thread = threading.Thread(target=self._run, name=f"reloadls-native-{kind}", daemon=True)
 
     async def start(self) -> None:
-        """Return when the operating system watches. Raises SourceFailed if it won't."""
+        """Return when the operating system watches.
+
+        Raises:
+            SourceFailed: it does not.
+        """
         self._thread.start()
         try:
             await asyncio.shield(self._started)
@@ -77,7 +81,7 @@ class WatchfilesInstance:
             raise
 
     def watches(self, paths: frozenset[str]) -> bool:
-        """Whether it watches just `paths`, and they still are what they were."""
+        """Return whether it watches exactly `paths`, and all of them are still the same files or folders."""
         return (
             self._paths == paths
             and not self._ended.done()
@@ -85,15 +89,15 @@ class WatchfilesInstance:
         )
 
     async def barrier(self, timeout: float) -> bool:
-        """Return whether what was noticed before the call has been given, after `timeout` seconds at most."""
+        """Return whether all hints noticed before the call were emitted within `timeout` seconds."""
         return not self._ended.done() and await self._cookies.barrier(timeout)
 
     async def misses_new_folders(self, timeout: float) -> bool:
-        """Return whether folders that appear are surely not watched, after some `timeout` seconds at most."""
+        """Return whether new folders are certainly not watched; takes about `timeout` seconds at most."""
         return not self._ended.done() and await self._cookies.misses_new_folders(timeout)
 
     async def stop(self) -> None:
-        """End; the thread is gone when this returns."""
+        """Stop and join the thread."""
         self._stopping.set()
         await asyncio.shield(self._ended)
         self._thread.join()
@@ -105,7 +109,7 @@ class WatchfilesInstance:
             self._watch_until_stopped()
         except SourceFailed as failure:
             self._end_failed(failure)
-        except Exception as error:  # whatever it is, nobody is watching any more
+        except Exception as error:  # any error ends watching
             _log.exception("native watching ended")
             self._end_failed(SourceFailed("backendFailed", f"native watching failed: {type(error).__name__}: {error}"))
         finally:
@@ -114,7 +118,7 @@ class WatchfilesInstance:
 
     def _end_failed(self, failure: SourceFailed) -> None:
         if self._report(_fail, self._started, failure):
-            self._give(Hints(at=time.monotonic(), suspect=True, failure=failure))
+            self._emit(Hints(at=time.monotonic(), suspect=True, failure=failure))
 
     def _watch_until_stopped(self) -> None:
         notify = self._open()
@@ -131,7 +135,7 @@ class WatchfilesInstance:
                     return
                 events = found if isinstance(found, set) else set()
                 noticed = time.monotonic()
-                self._guard(events)  # before barriers pass in what follows
+                self._guard(events)  # before the barriers in these events are passed
                 self._hint(events, begun, noticed)
         finally:
             notify.close()
@@ -156,16 +160,16 @@ class WatchfilesInstance:
         suspect = stalled or len(paths) >= self._burst
         relevant = tuple(path for path in sorted(paths) if self._is_relevant(path))
         if relevant or suspect:
-            # watchfiles gives what has come within one to two of its steps.
+            # watchfiles reports events within one to two of its steps.
             bound = min(now - begun, 2 * self._step_ms / 1000 + _SLACK_S)
             first, last = changed_at(relevant, now, bound)
-            self._give(Hints(relevant, last, first=first, suspect=suspect))
+            self._emit(Hints(relevant, last, first=first, suspect=suspect))
         self._cookies.seen(mine)
 
     def _named(self, paths: Iterable[str]) -> set[str]:
-        """`paths`, and what they are without links to folders on the way.
+        """Return `paths`, also with links to folders resolved.
 
-        watchfiles follows such links, and tells of a folder that is reached in two ways by one of its names only.
+        watchfiles follows such links, and reports a folder that is reached in two ways under one of its names only.
         """
         named = {self._as_given(path) for path in paths}
         folders = {folder: os.path.realpath(folder) for folder in {os.path.dirname(path) for path in named}}
@@ -175,7 +179,7 @@ class WatchfilesInstance:
         return named | {self._as_given(path) for path in real}
 
     def _as_given(self, path: str) -> str:
-        """The path as the user gave it, in the form that this program's file names have."""
+        """Return the path below the root that the user named, decoded like this program's file names."""
         path = os.fsdecode(path.encode())
         for real, given in self._aliases:  # macOS reports real paths
             if path.startswith(real) and not path.startswith(given):
@@ -183,14 +187,14 @@ class WatchfilesInstance:
         return path
 
     def _guard(self, events: set[tuple[int, str]]) -> None:
-        """Tell of watched paths that are no longer what they were when watching began."""
+        """Emit a hint for watched paths that are no longer the same files or folders."""
         now = {path: _identity(path) for path in self._paths}
         gone = {self._as_given(path) for kind, path in events if kind == Change.deleted} & self._paths
-        self._opened.update(dict.fromkeys(gone, _ENDED))  # what came in its place may have got its inode
+        self._opened.update(dict.fromkeys(gone, _ENDED))  # its replacement may have the same inode
         moved = tuple(path for path, identity in now.items() if identity != self._seen[path] or path in gone)
         if moved:
             self._seen = now
-            self._give(Hints(moved, time.monotonic(), moved=True))
+            self._emit(Hints(moved, time.monotonic(), moved=True))
 
     def _report(self, call: Callable[..., None], *args: object) -> bool:
         try:
@@ -202,7 +206,7 @@ class WatchfilesInstance:
 
 _Identity = tuple[int, int] | None
 _ENDED: _Identity = (-1, -1)
-"""In place of a path's identity: the system's watch of it has ended."""
+"""Identity of a path whose system watch has ended."""
 
 
 def _identity(path: str) -> _Identity:
@@ -214,7 +218,7 @@ def _identity(path: str) -> _Identity:
 
 
 def _queue_length() -> int:
-    """How many events the kernel keeps for us (inotify(7)); Linux's default elsewhere."""
+    """Return how many events the kernel queues (inotify(7)); Linux's default elsewhere."""
     try:
         with open("/proc/sys/fs/inotify/max_queued_events", "rb") as file:
             return max(16, int(file.read()))
@@ -223,10 +227,10 @@ def _queue_length() -> int:
 
 
 def failure_of(error: Exception) -> SourceFailed:
-    """What went wrong, as a problem that a person can mend."""
+    """Return the error as a problem that users can fix."""
     text = str(error)
     if "Unable to decode" in text:
-        return SourceFailed("undecodable", "a file name that is not UTF-8 ended native watching; it is begun anew")
+        return SourceFailed("undecodable", "a file name that is not UTF-8 ended native watching; restarting it")
     if "limit" in text.lower() or text.endswith(("(os error 24)", "(os error 28)")):  # EMFILE, ENOSPC
         hint = "raise fs.inotify.max_user_watches or fs.inotify.max_user_instances, or exclude folders"
         return SourceFailed("watchLimit", f"the system's limit of watches is reached ({text}): {hint}")

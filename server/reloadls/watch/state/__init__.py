@@ -1,1 +1,1 @@
-"""What a watcher keeps on disk, so that the next start reports what changed in between."""
+"""State on disk, so that the next start reports what changed in between."""

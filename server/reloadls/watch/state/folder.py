@@ -1,4 +1,4 @@
-"""Where state files are, who may use one, and which of them are no longer wanted."""
+"""Where state files are, which process may use one, and which of them are obsolete."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["StateBusy", "StateFailed", "why_untrusted", "lock_state", "make_fold
 
 _DAMAGED_KEPT = 3
 _UNUSED_S = 30 * 24 * 3600
-"""For how long, in seconds, the state of a scope that nobody watches is kept."""
+"""For how long, in seconds, the state of an unwatched scope is kept."""
 _GUARD_S = 5.0
 """How long, in seconds, another process may take to open its state file."""
 _SIDECARS = ("-wal", "-journal", "-shm")
-"""What sqlite adds to a file's name for those beside it."""
+"""Suffixes of the files that sqlite keeps beside a database."""
 _OURS = re.compile(r"([0-9a-f]{32})\.(?:lock|(?:sqlite|damaged-\d)(?:-wal|-journal|-shm)?)")
 
 
 class StateBusy(Exception):
-    """Another process keeps this scope's state."""
+    """Another process uses this scope's state file."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} is used by another process")
@@ -37,11 +37,11 @@ class StateBusy(Exception):
 
 
 class StateFailed(Exception):
-    """State can't be kept, or no longer.
+    """State can't be kept.
 
     Attributes:
         path: the file or folder.
-        reason: what is wrong with it.
+        reason: why not.
     """
 
     def __init__(self, path: str, reason: object) -> None:
@@ -51,15 +51,15 @@ class StateFailed(Exception):
 
 
 def state_folder() -> str:
-    """Where state files are kept unless somebody says otherwise."""
+    """Return the default folder for state files."""
     return os.path.join(platformdirs.user_state_dir("reloadls", appauthor=False), "watch")
 
 
 def make_folder(folder: str) -> None:
-    """Make `folder`, for its owner only, if it is missing.
+    """Create `folder` for its owner only, if it is missing.
 
     Raises:
-        StateFailed: somebody else could change what is in it.
+        StateFailed: other users could change its contents.
     """
     make_private(folder)
     reason = why_untrusted(folder, stat.S_IFDIR)
@@ -68,43 +68,49 @@ def make_folder(folder: str) -> None:
 
 
 def why_untrusted(path: str, kind: int = stat.S_IFREG) -> str | None:
-    """Why what is at `path` can't be trusted; None if it can, or if there is nothing."""
+    """Return why the file or folder at `path` can't be trusted; None if it can, or if it does not exist.
+
+    Args:
+        path: the file or folder.
+        kind: the expected file type, a constant of `stat`.
+    """
     try:
         status = os.lstat(path)
     except FileNotFoundError:
         return None
     if stat.S_ISLNK(status.st_mode):
-        return "it is a link"
+        return "is a link"
     if stat.S_IFMT(status.st_mode) != kind:
-        return "it is no folder" if kind == stat.S_IFDIR else "it is no regular file"
+        return "is not a folder" if kind == stat.S_IFDIR else "is not a regular file"
     if sys.platform != "win32":
         if status.st_uid != os.geteuid():
-            return f"it belongs to user {status.st_uid}, not to {os.geteuid()}"
+            return f"belongs to user {status.st_uid}, not to {os.geteuid()}"
         if status.st_mode & 0o022:
-            return f"others may write to it (mode {stat.S_IMODE(status.st_mode):o})"
+            return f"is writable by other users (mode {stat.S_IMODE(status.st_mode):o})"
     return None
 
 
 def lock_state(folder: str, name: str) -> BaseFileLock:
-    """Take the lock of the state file called `name`; files of scopes that are no longer watched are removed.
+    """Lock the state file called `name`, and remove files of scopes that are no longer watched.
 
     Raises:
-        StateBusy: somebody else has it.
+        StateBusy: another process holds the lock.
+        StateFailed: the file system has no locks.
     """
     path = os.path.join(folder, name)
     try:
-        # Locks are only taken and removed under this one, so that nobody is left with the lock of a file that is gone.
+        # Locks are only taken and removed under this one, so that no process holds the lock of a removed file.
         with _locked(os.path.join(folder, "open"), _GUARD_S):
             _remove_unused(folder, time.time() - _UNUSED_S, but=name)
             return _lock(path)
     except Timeout:
         raise StateBusy(path + ".sqlite") from None
-    except NotImplementedError as error:  # what filelock raises where a file system has no locks
+    except NotImplementedError as error:  # filelock raises it if the file system has no locks
         raise StateFailed(folder, error) from error
 
 
 def set_aside(path: str) -> str:
-    """Rename what is at `path`, and what sqlite keeps beside it; return the new name. The last three are kept."""
+    """Rename a file and its sqlite files; return the new name. The last three are kept."""
     places = [f"{path.removesuffix('.sqlite')}.damaged-{number}" for number in range(1, _DAMAGED_KEPT + 1)]
     for source, target in reversed(list(zip([path, *places], places, strict=False))):
         for suffix in ("", *_SIDECARS):
@@ -131,7 +137,7 @@ def _locked(path: str, timeout: float = 0) -> Iterator[None]:
 
 
 def _remove_unused(folder: str, before: float, but: str) -> None:
-    """Remove the files of all names `but` one of which none was written since `before`, in seconds, and nobody uses."""
+    """Remove the unused files of all names `but` one that were last written before `before`, in seconds."""
     names: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for entry in os.scandir(folder):
         ours = _OURS.fullmatch(entry.name)

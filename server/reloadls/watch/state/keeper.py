@@ -1,4 +1,4 @@
-"""Keeps what one channel has told, so that a later process goes on where this one ends."""
+"""Keeps one channel's journal and snapshot on disk, so that a later process continues from them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from reloadls.watch.state.store import SavedState, StateBusy, StateFailed, State
 __all__ = ["StateKeeper"]
 
 _log = logging.getLogger(__name__)
-_left_behind: list[StateFile] = []
-"""State files on file systems that hang. The end of the process gives them back."""
+_abandoned: list[StateFile] = []
+"""State files on hung file systems. They are released when the process ends."""
 
 
 class StateKeeper:
-    """The state file of one scope, read and written on the disk thread, or on its file system's own.
+    """The state file of one scope, read and written on the disk thread, or on its file system's own thread.
 
-    What goes wrong with it is a problem that is told; watching goes on without.
+    Errors become a reported problem; watching continues without state.
 
     Args:
-        folder: where state files are.
+        folder: the folder of the state files.
     """
 
     def __init__(self, folder: str) -> None:
@@ -39,12 +39,16 @@ class StateKeeper:
         self.problem: Problem | None = None
 
     async def open(self, pipeline: Pipeline, scope: Scope) -> tuple[Journal, Mapping[str, Entry] | None]:
-        """The journal that goes on from what was kept, and the files as they were last told, if that is known."""
+        """Open the state file.
+
+        Returns:
+            The journal that continues from the saved one, and the files as last reported, if known.
+        """
         try:
-            # Kept there, on that thread: whoever waits for it may be gone by then, and closing comes after.
+            # Stored on that thread: the caller may be cancelled by then, and closing comes after.
             await pipeline.run_at(self._folder, lambda: self._open(_key(scope)), lambda _: self._close())
         except StateBusy:
-            _log.info("another process keeps the state of %s", ", ".join(scope.roots))
+            _log.info("another process uses the state file of %s; keeping no state", ", ".join(scope.roots))
         except (StateFailed, OSError) as error:
             self._fail(error)
         if self._file is None:
@@ -58,7 +62,7 @@ class StateKeeper:
         return journal, None if self._saved is None else self._saved.files
 
     async def settle(self, pipeline: Pipeline, journal: Journal, flush: Flush) -> None:
-        """Watching has begun: what had changed meanwhile goes into the journal, if the same files count as before."""
+        """Add the changes made since the last run to the journal, if the same rules are in force as then."""
         if self._file is None:
             return
         rules = await pipeline.rules()
@@ -74,7 +78,7 @@ class StateKeeper:
         await self._try(pipeline, self._file.rewrite, journal.number, await pipeline.entries(), rules)
 
     async def save(self, pipeline: Pipeline, journal: Journal, batch: Batch | None, flush: Flush) -> None:
-        """Keep `batch`, which `journal` gets next: nobody may see its clock before it is kept."""
+        """Commit `batch` before it is added to `journal`: nobody may see its clock before that."""
         if self._file is None:
             return
         if flush.rescoped:
@@ -85,11 +89,11 @@ class StateKeeper:
             await self._try(pipeline, self._file.append, batch, flush.entries)
 
     async def close(self, pipeline: Pipeline) -> None:
-        """Give the file back."""
+        """Close and release the file."""
         try:
             await pipeline.run_at(self._folder, self._close)
         except TimedOut:
-            self._leave_behind()
+            self._abandon()
 
     def _open(self, key: str) -> None:
         self._file = StateFile.open(self._folder, key)
@@ -104,18 +108,18 @@ class StateKeeper:
             await pipeline.run_at(self._folder, lambda: call(*args))
         except (StateFailed, OSError) as error:
             if isinstance(error, TimedOut):
-                self._leave_behind()
+                self._abandon()
             self._file = None
             self._fail(error)
 
-    def _leave_behind(self) -> None:
-        """Its file system hangs: to close it would wait, on whatever thread."""
+    def _abandon(self) -> None:
+        """Abandon the file: its file system hangs, so closing it would block any thread."""
         if self._file is not None:
-            _left_behind.append(self._file)
+            _abandoned.append(self._file)
 
     def _fail(self, error: Exception) -> None:
-        _log.warning("what is told is not kept for the next start: %s", error)
-        self.problem = Problem("stateFailed", f"what is told is not kept for the next start: {error}")
+        _log.warning("changes are not kept for the next start: %s", error)
+        self.problem = Problem("stateFailed", f"changes are not kept for the next start: {error}")
 
 
 def _key(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""How what a state file keeps is written as bytes, and what of it is refused when it is read again."""
+"""The binary format of state files, and the validation of what is read."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["Damaged", "Head", "pack_batch", "pack_entry", "pack_head", "unpack_b
 _ENTRY = struct.Struct("<qIQQIqI")
 """mtime in whole seconds and the rest in ns, since ns alone need not fit into 64 bits; size, inode, flags; ctime."""
 _CHECKED_ENTRY = struct.Struct("<qIQQIqII")
-"""The same with its checksum. A device's number is not kept: after a restart of the system it may be another one."""
+"""The same with its checksum. Device numbers are not kept: they may change when the system restarts."""
 _CHECKED_ENTRY_1 = struct.Struct("<qIQQII")
-"""What version 1 had: without the ctime."""
+"""The entry of version 1, without the ctime."""
 _SECOND = 1_000_000_000
 _CRC_SIZE = 4
 _EPOCH = re.compile("[0-9a-f]{1,32}")
@@ -37,20 +37,20 @@ _CAUSES: dict[str, Cause] = {cause: cause for cause in get_args(Cause)}
 
 
 class Damaged(Exception):
-    """This can't be what we have written. Says why."""
+    """The file does not contain what was written. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is true of the whole file.
+    """Facts about the whole file.
 
     Attributes:
-        key: the scope and options it is of.
+        key: the scope and options that it belongs to.
         number: the journal's last position.
-        epochs: (epoch, first position, last one) of each run, the present one last.
-        files: how many there are.
-        changes: how many there are in all batches.
-        rules: digest of the rules by which the files were chosen; None as long as they were never written.
+        epochs: (epoch, first position, last position) of each run, the current one last.
+        files: number of files.
+        changes: number of changes in all batches.
+        rules: digest of the rules that selected the files; None until they are written.
     """
 
     key: str
@@ -62,32 +62,40 @@ class Head:
 
 
 def pack_head(head: Head) -> bytes:
-    """`head` as bytes."""
+    """Return `head` as bytes."""
     return _checked(json.dumps([getattr(head, name) for name in Head.__slots__]).encode("ascii"))
 
 
 def unpack_head(packed: object) -> Head:
-    """What `pack_head` was given."""
+    """Return what was passed to `pack_head`.
+
+    Raises:
+        Damaged: the bytes are not a valid head.
+    """
     try:
         fields = json.loads(_unchecked(packed, "head"))
     except ValueError as error:
-        raise Damaged(f"its head is of another kind ({error})") from error
+        raise Damaged(f"its head has an unexpected format ({error})") from error
     match fields:
         case [str(key), int(number), list(epochs), int(files), int(changes), str() | None as rules]:
             head = Head(key, number, tuple(_epoch(epoch, number) for epoch in epochs), files, changes, rules)
             if min(number, files, changes) >= 0:
                 return head
-    raise Damaged("its head is of another kind")
+    raise Damaged("its head has an unexpected format")
 
 
 def pack_entry(path: bytes, entry: Entry) -> bytes:
-    """`entry` of the file at `path` as bytes."""
+    """Return `entry` of the file at `path` as bytes."""
     packed = _ENTRY.pack(*divmod(entry[0], _SECOND), *entry[1:4], *divmod(entry[4], _SECOND))
     return packed + crc32(path, crc32(packed)).to_bytes(_CRC_SIZE, "little")
 
 
 def unpack_files(rows: Iterable[tuple[object, object]]) -> Iterator[tuple[str, Entry]]:
-    """Paths and entries, from rows of a path and what `pack_entry` has made."""
+    """Yield paths and entries from rows of a path and a packed entry.
+
+    Raises:
+        Damaged: a row is not valid.
+    """
     encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
     try:
         for path, packed in rows:
@@ -96,15 +104,15 @@ def unpack_files(rows: Iterable[tuple[object, object]]) -> Iterator[tuple[str, E
                 raise Damaged(f"its entry of {path!r} does not match its checksum")
             name = path.decode(encoding, errors)  # type: ignore[attr-defined] # os.fsdecode takes twice as long
             if max(rest, ctime_rest) >= _SECOND or "\0" in name or not _is_absolute(name):
-                raise Damaged(f"it has an entry of {name!r}, which can't be")
+                raise Damaged(f"it has an entry of {name!r}, which is not valid")
             yield name, (seconds * _SECOND + rest, size, inode, flags, ctime * _SECOND + ctime_rest, 0)
     except (struct.error, TypeError, UnicodeError) as error:
-        raise Damaged(f"one of its entries is of another kind ({error})") from error
+        raise Damaged(f"one of its entries has an unexpected format ({error})") from error
 
 
 def _unpacked(packed: object) -> tuple[int, int, int, int, int, int, int, int]:
     if not isinstance(packed, bytes):
-        raise TypeError(f"an entry is bytes, not {type(packed).__name__}")
+        raise TypeError(f"an entry must be bytes, not {type(packed).__name__}")
     if len(packed) == _CHECKED_ENTRY_1.size:
         *fields, check = _CHECKED_ENTRY_1.unpack(packed)
         return (*fields, 0, 0, check)
@@ -112,9 +120,9 @@ def _unpacked(packed: object) -> tuple[int, int, int, int, int, int, int, int]:
 
 
 def pack_batch(batch: Batch) -> bytes:
-    """`batch` as bytes: its parts, none of which can have a NUL in it, with NULs between.
+    """Return `batch` as bytes: its parts, none of which can contain a NUL, separated by NULs.
 
-    A path comes after its kind's letter; where a file was renamed from comes after it as a part of its own.
+    A path follows the letter of its change type. The old path of a renamed file follows as a part of its own.
     """
     parts = [text.encode("ascii") for text in (batch.since, batch.clock, batch.at.isoformat(), batch.cause)]
     for change in batch.changes:
@@ -125,12 +133,16 @@ def pack_batch(batch: Batch) -> bytes:
 
 
 def unpack_batch(number: object, packed: object) -> Batch:
-    """What `pack_batch` was given, if it is the batch that leads to `number`."""
+    """Return what was passed to `pack_batch`, if it is the batch that leads to `number`.
+
+    Raises:
+        Damaged: it is not.
+    """
     try:
         since, clock, at, cause, *parts = _unchecked(packed, "journal").split(b"\0")
         epoch = clock.decode("ascii").removeprefix("c:").partition(":")[0]
         if not isinstance(number, int) or not _EPOCH.fullmatch(epoch):
-            raise Damaged("its journal is of another kind")
+            raise Damaged("its journal has an unexpected format")
         ends = f"c:{epoch}:{number - 1}", f"c:{epoch}:{number}"
         if (since.decode("ascii"), clock.decode("ascii")) != ends:
             raise Damaged(f"its journal has another batch where number {number} should be")
@@ -139,7 +151,7 @@ def unpack_batch(number: object, packed: object) -> Batch:
             raise Damaged("its journal has a time that is not UTC")
         return Batch(ends[1], ends[0], moment, _CAUSES[cause.decode("ascii")], _changes(parts))
     except (ValueError, KeyError) as error:  # UnicodeError is a ValueError
-        raise Damaged(f"its journal is of another kind ({error})") from error
+        raise Damaged(f"its journal has an unexpected format ({error})") from error
 
 
 def _changes(parts: list[bytes]) -> tuple[FileChange, ...]:
@@ -156,7 +168,7 @@ def _changes(parts: list[bytes]) -> tuple[FileChange, ...]:
 def _path(path: bytes) -> Path:
     name = os.fsdecode(path)
     if not _is_absolute(name):
-        raise Damaged(f"its journal has a change of {name!r}, which can't be")
+        raise Damaged(f"its journal has a change of {name!r}, which is not valid")
     return Path(name)
 
 
@@ -168,7 +180,7 @@ def _epoch(epoch: object, number: int) -> tuple[str, int, int]:
     match epoch:
         case [str(name), int(first), int(last)] if 0 <= first <= last <= number and _EPOCH.fullmatch(name):
             return name, first, last
-    raise Damaged(f"it names a run that can't be: {epoch}")
+    raise Damaged(f"it contains an invalid run: {epoch}")
 
 
 def _checked(packed: bytes) -> bytes:
@@ -177,7 +189,7 @@ def _checked(packed: bytes) -> bytes:
 
 def _unchecked(packed: object, what: str) -> bytes:
     if not isinstance(packed, bytes):
-        raise Damaged(f"its {what} is of another kind")
+        raise Damaged(f"its {what} has an unexpected format")
     if crc32(packed[_CRC_SIZE:]).to_bytes(_CRC_SIZE, "little") != packed[:_CRC_SIZE]:
         raise Damaged(f"its {what} does not match its checksum")
     return packed[_CRC_SIZE:]

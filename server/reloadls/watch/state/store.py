@@ -1,8 +1,8 @@
-"""What one scope's snapshot and journal were when last told, kept for the next start.
+"""One scope's snapshot and journal as last reported, kept for the next start.
 
-Every change is committed before it is told. So what is kept is never behind what anyone knows, but after a power loss;
-then the clocks that were lost are unknown, not wrong. What is read is trusted only if it is exactly what was written:
-the file must be ours alone, sound to sqlite, of this very scope, and everything in it must match its checksum.
+Every change is committed before it is reported. So the state is never behind what a client knows, except after a power
+loss; then the lost clocks are unknown, not wrong. The file is trusted only if it is exactly what was written: it must
+belong to the user alone, pass sqlite's check, be of this scope, and match its checksums.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = ["SavedState", "StateBusy", "StateFailed", "StateFile", "state_folder"
 
 _SETTINGS = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL")
 _RUNS_KEPT = 100
-"""How many earlier runs' clocks are understood, at most."""
+"""How many earlier runs are kept whose clocks can be resolved."""
 _JOURNAL_LIMIT = 100_000
-"""How many changes are kept, at most."""
+"""How many changes are kept."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {
     sqlite3.SQLITE_ERROR,
@@ -51,14 +51,14 @@ _DAMAGED = {
 
 
 class StateFile:
-    """One scope's state. Made by `open`.
+    """One scope's state. Created by `open`.
 
-    It blocks: use it on a thread for the disk, one call at a time. After a call that raises `StateFailed` it is closed,
-    and what was committed before stays for the next start.
+    It blocks: use it on a disk thread, one call at a time. A call that raises `StateFailed` closes it; everything
+    committed before stays for the next start.
 
     Attributes:
-        saved: what was found, until `begin`; None if there was nothing usable.
-        set_aside: says that a file was found which can't be used, why, and where it is now; None if there was none.
+        saved: the saved state, until `begin`; None if there was none that is usable.
+        set_aside: a message if an unusable file was found: why, and its new name; else None.
     """
 
     def __init__(self, path: str, key: str, lock: BaseFileLock) -> None:
@@ -71,7 +71,7 @@ class StateFile:
                 self._head, self.saved = self._load(key)
             except Damaged as damage:
                 self._disconnect()
-                self.set_aside = f"{path} can't be used: {damage}; it is now {set_aside(path)}"
+                self.set_aside = f"{path} can't be used: {damage}; renamed to {set_aside(path)}"
                 self._head, self.saved = self._load(key)
         except Damaged as damage:
             self.close()
@@ -82,12 +82,16 @@ class StateFile:
 
     @classmethod
     def open(cls, folder: str, key: str) -> StateFile:
-        """Open or make the state file in `folder` of what `key` says: a scope and its options, always written alike.
+        """Open or create the state file of `key` in `folder`.
+
+        Args:
+            folder: the folder of the state files.
+            key: the scope and its options, always in the same form.
 
         Raises:
-            StateBusy: another process has it.
+            StateBusy: another process uses the file.
             StateFailed: state can't be kept there.
-            OSError: so says the system.
+            OSError: a system call failed.
         """
         name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         make_folder(folder)
@@ -95,12 +99,17 @@ class StateFile:
         return cls(os.path.join(folder, name + ".sqlite"), key, lock)
 
     def begin(self, epoch: str, number: int) -> None:
-        """A run begins, whose clocks are of `epoch` and begin at `number`. None of them may be told before this."""
+        """Begin a run. Call it before any of its clocks is reported.
+
+        Args:
+            epoch: the epoch of its clocks.
+            number: its first position.
+        """
         self.saved = None
         with self._transaction() as connection:
             mark_version(connection)
             known: list[tuple[str, int, int]] = []
-            if number != self._head.number:  # what was before it leads nowhere
+            if number != self._head.number:  # earlier batches are not connected to this run
                 self._forget()
             else:
                 oldest = number - connection.execute("SELECT count(*) FROM batches").fetchone()[0]
@@ -108,11 +117,16 @@ class StateFile:
             self._write_head(replace(self._head, number=number, epochs=(*known, (epoch, number, number))))
 
     def append(self, batch: Batch, entries: Mapping[str, Entry | None]) -> None:
-        """Keep `batch`, which is about to be told, and what is there now of each file in it, None for gone."""
+        """Commit `batch`, which is about to be reported.
+
+        Args:
+            batch: the next batch.
+            entries: the current entry of each file in it, None if deleted.
+        """
         since, number = (int(clock.rpartition(":")[2]) for clock in (batch.since, batch.clock))
         paths = [(os.fsencode(path), entry) for path, entry in entries.items()]
         with self._transaction() as connection:
-            if since != self._head.number:  # one is missing: what was before it leads nowhere
+            if since != self._head.number:  # a batch is missing: earlier ones are not connected to this one
                 self._forget()
             connection.execute("INSERT INTO batches VALUES (?, ?, ?)", (number, len(batch.changes), pack_batch(batch)))
             gone = connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path, _ in paths]).rowcount
@@ -123,7 +137,7 @@ class StateFile:
             self._write_head(replace(self._ended(number), files=files, changes=changes))
 
     def rewrite(self, number: int, files: Mapping[str, Entry], rules: str) -> None:
-        """Keep `files` and nothing else, as of `number`; the journal before it is forgotten."""
+        """Replace all files by `files`, as of `number`, and drop the journal before it."""
         with self._transaction() as connection:
             self._forget()
             connection.execute("DELETE FROM files")
@@ -133,7 +147,7 @@ class StateFile:
             self._write_head(replace(self._ended(number), files=len(rows), rules=rules))
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close and release the file."""
         try:
             self._disconnect()
         finally:
@@ -142,7 +156,7 @@ class StateFile:
     # -- reading -----------------------------------------------------------------------------------------
 
     def _load(self, key: str) -> tuple[Head, SavedState | None]:
-        """What is there.
+        """Load the file.
 
         Raises:
             Damaged: it can't be used.
@@ -159,7 +173,7 @@ class StateFile:
                     make_tables(connection, Head(key))
             head = read_head(connection, key)
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("UPDATE head SET body = body")  # a file that can't be written to is of no use
+            connection.execute("UPDATE head SET body = body")  # fails if the file is not writable
             saved = None if head.rules is None else read_saved(connection, head, head.rules)
             connection.execute("ROLLBACK")
             return head, saved
@@ -177,17 +191,17 @@ class StateFile:
     # -- writing -----------------------------------------------------------------------------------------
 
     def _ended(self, number: int) -> Head:
-        """The head when the present run has come to `number`."""
+        """Return the head with the current run at `number`."""
         *before, (epoch, first, _) = self._head.epochs
         return replace(self._head, number=number, epochs=(*before, (epoch, first, number)))
 
     def _forget(self) -> None:
-        """No clock of an earlier run can be answered any more, and of this one only those still to come."""
+        """Drop all batches: earlier clocks can't be resolved any more."""
         self._db.execute("DELETE FROM batches")
         self._head = replace(self._head, changes=0, epochs=self._head.epochs[-1:])
 
     def _trim(self, changes: int) -> int:
-        """Remove the oldest batches until no more than the limit are left of `changes`; return how many are."""
+        """Remove the oldest batches until at most the limit is left of `changes`; return how many are left."""
         while changes > _JOURNAL_LIMIT:
             number, size = self._db.execute("SELECT number, size FROM batches ORDER BY number LIMIT 1").fetchone()
             self._db.execute("DELETE FROM batches WHERE number = ?", (number,))
@@ -201,12 +215,12 @@ class StateFile:
     @property
     def _db(self) -> sqlite3.Connection:
         if self._connection is None:
-            raise StateFailed(self._path, "it is closed")
+            raise StateFailed(self._path, "is closed")
         return self._connection
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; if it fails, the file is closed."""
+        """Run a transaction; if it fails, close the file."""
         connection = self._db
         try:
             with self._errors():
@@ -222,14 +236,14 @@ class StateFile:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # those of the module itself have none
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # errors of the module itself have none
             if reading and code & 0xFF in _BUSY:
                 raise StateBusy(self._path) from error
             if reading and (code & 0xFF in _DAMAGED or code == sqlite3.SQLITE_IOERR_SHORT_READ):
-                raise Damaged(f"sqlite says: {error}") from error
+                raise Damaged(f"sqlite reports: {error}") from error
             raise StateFailed(self._path, error) from error
-        except UnicodeError as error:  # what sqlite says has bytes of the file in it
-            what = "sqlite finds it damaged, and its message, too"
+        except UnicodeError as error:  # sqlite's message contains bytes of the file
+            what = "sqlite reports that it is damaged"
             raise Damaged(what) if reading else StateFailed(self._path, what) from error
         except (OverflowError, struct.error) as error:
             raise StateFailed(self._path, f"a number does not fit: {error}") from error
@@ -238,4 +252,4 @@ class StateFile:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                connection.close()  # rolls back what was not committed
+                connection.close()  # rolls back uncommitted changes

@@ -1,4 +1,4 @@
-"""The tables of a state file: making them, and reading them with suspicion."""
+"""The tables of a state file: creating them, and reading them with validation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reloadls.watch.state.rows import Damaged, Head, pack_head, unpack_batch, un
 __all__ = ["SavedState", "is_new", "make_tables", "mark_version", "read_head", "read_saved"]
 
 _APPLICATION = 0x524C5753
-"""Says that a file is ours, to whoever looks at what kind of file it is."""
+"""Marks a file as a state file of reloadls."""
 _VERSION = 2
-"""Of the tables and of all that is in them. 2 added the ctime to the entries."""
+"""Version of the tables and their contents. 2 added the ctime to the entries."""
 _READABLE = (1, _VERSION)
 _TABLES = (
     "CREATE TABLE head (body BLOB NOT NULL)",
@@ -28,8 +28,8 @@ class SavedState:
     """What an earlier run has left.
 
     Attributes:
-        files: path → entry, as last told.
-        history: what the journal goes on from.
+        files: path → entry, as last reported.
+        history: what the journal continues from.
         rules: the digest given to `StateFile.rewrite`.
     """
 
@@ -39,10 +39,10 @@ class SavedState:
 
 
 def is_new(connection: sqlite3.Connection) -> bool:
-    """Whether nothing was ever written to it.
+    """Return whether the file is empty.
 
     Raises:
-        Damaged: something was, and it is not ours, or not sound.
+        Damaged: it is not, and it is not a valid state file.
     """
     application, version = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
@@ -51,19 +51,19 @@ def is_new(connection: sqlite3.Connection) -> bool:
     if (application, version, tables) == (0, 0, []):
         return True
     if application != _APPLICATION:
-        raise Damaged("it is no state file of reloadls")
+        raise Damaged("not a reloadls state file")
     if version not in _READABLE:
-        raise Damaged(f"it is of version {version}, and this reloadls reads versions up to {_VERSION}")
+        raise Damaged(f"it has version {version}, and this reloadls reads versions up to {_VERSION}")
     if tables != [sql.encode("ascii") for sql in _TABLES]:
-        raise Damaged("it has other tables")
+        raise Damaged("unexpected schema")
     for (found,) in connection.execute("PRAGMA quick_check(1)"):
         if found != b"ok":
-            raise Damaged(f"sqlite finds: {found.decode('utf-8', 'replace')}")
+            raise Damaged(f"sqlite reports: {found.decode('utf-8', 'replace')}")
     return False
 
 
 def make_tables(connection: sqlite3.Connection, head: Head) -> None:
-    """Make them in a file that `is_new`, within a transaction."""
+    """Create the tables in an empty file, within a transaction."""
     for sql in _TABLES:
         connection.execute(sql)
     connection.execute("INSERT INTO head VALUES (?)", (pack_head(head),))
@@ -72,22 +72,30 @@ def make_tables(connection: sqlite3.Connection, head: Head) -> None:
 
 
 def mark_version(connection: sqlite3.Connection) -> None:
-    """What is written from now on is of the present version; what an older one wrote can still be read."""
+    """Set the current version; contents of an older version can still be read."""
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def read_head(connection: sqlite3.Connection, key: str) -> Head:
-    """What is true of the whole file, which must be of `key`."""
+    """Return the head, which must belong to `key`.
+
+    Raises:
+        Damaged: it does not.
+    """
     heads = [unpack_head(body) for (body,) in connection.execute("SELECT body FROM head LIMIT 2")]
     if len(heads) != 1:
         raise Damaged(f"it has {len(heads)} heads")
     if heads[0].key != key:
-        raise Damaged("it is of another scope")
+        raise Damaged("it belongs to another scope")
     return heads[0]
 
 
 def read_saved(connection: sqlite3.Connection, head: Head, rules: str) -> SavedState:
-    """All of it, which must be just what `head` says."""
+    """Return the saved state, which must match `head`.
+
+    Raises:
+        Damaged: it does not.
+    """
     rows = connection.execute("SELECT number, size, body FROM batches ORDER BY number").fetchall()
     batches = tuple(unpack_batch(number, body) for number, _, body in rows)
     if [number for number, _, _ in rows] != list(range(head.number - len(rows) + 1, head.number + 1)):

@@ -1,7 +1,7 @@
-"""The three calls of Linux's inotify(7), and its flags.
+"""The three system calls of Linux's inotify(7), and its flags.
 
-Through ctypes: inotify-simple starts `ldconfig` as a child process to find the C library, asyncinotify makes a Path and
-an object of every event; what is left of either for us would be these lines.
+Called through ctypes: inotify-simple starts `ldconfig` as a child process to find the C library, and asyncinotify
+creates a Path and an object for every event. The parts of either that are needed here would be these lines.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ ISDIR = 0x4000_0000
 
 
 class Calls:
-    """The C library's inotify. Each call lets other threads run, and raises OSError as `os` does.
+    """The C library's inotify functions. They release the GIL, and raise OSError like functions of `os`.
 
     Raises:
-        OSError: this system has none.
+        OSError: this system has no inotify.
     """
 
     def __init__(self) -> None:
@@ -70,15 +70,15 @@ class Calls:
         self._add.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32]
 
     def open(self) -> int:
-        """A new instance's descriptor: not inherited, and reading never waits."""
+        """Return the descriptor of a new instance: non-blocking and not inherited."""
         return _checked(self._init(os.O_NONBLOCK | os.O_CLOEXEC))
 
     def add(self, fd: int, path: str, mask: int) -> int:
-        """Watch `path`; returns the number by which its events come: the same for the same inode."""
+        """Watch `path`; return the watch descriptor, which is the same for the same inode."""
         return _checked(self._add(fd, os.fsencode(path), mask), path)
 
     def remove(self, fd: int, number: int) -> None:
-        """Watch it no more. That it is gone already is no error."""
+        """Remove a watch. A watch that is already gone is no error."""
         self._remove(fd, number)
 
 
@@ -90,7 +90,7 @@ def _checked(result: int, path: str | None = None) -> int:
 
 
 def watch_limit() -> int | None:
-    """How many folders this user may watch, as the kernel says; None if it does not."""
+    """Return how many folders this user may watch; None if unknown."""
     try:
         with open("/proc/sys/fs/inotify/max_user_watches", "rb") as file:
             return int(file.read())

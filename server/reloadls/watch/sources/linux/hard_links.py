@@ -1,7 +1,7 @@
-"""Files that are watched themselves, since events of their folder do not report every write.
+"""Which files are watched themselves, because events of their folder do not include every write.
 
-A folder reports what is done through its own names. A file with hard links, a single file that is mounted at its place,
-and one that was linked into the folder while it was open (``O_TMPFILE``) are also written under names elsewhere.
+A folder reports changes made through its own names. A file with hard links, a file that is a mount point, and a file
+that was linked into the folder while open (``O_TMPFILE``) can also be written through other names.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from reloadls.watch.sources.linux.kernel import Watch
 __all__ = ["FILE", "WatchedFiles"]
 
 FILE: Final = MODIFY | ATTRIB | CLOSE_WRITE | DELETE_SELF
-"""What is watched of a file."""
+"""Events that are watched for a file."""
 
 
 class WatchedFiles:
     """The watched files of one source, by folder. Safe from any thread: each call is one step.
 
     Args:
-        remove: ends a watch.
+        remove: removes a watch.
     """
 
     def __init__(self, remove: Callable[[Watch], None]) -> None:
@@ -34,18 +34,18 @@ class WatchedFiles:
         return bool(self._folders)
 
     def get(self, path: str) -> Watch | None:
-        """The watch of the file at `path`."""
+        """Return the watch of the file at `path`."""
         at, name = os.path.split(path)
         folder = self._folders.get(at)
         return None if folder is None else folder.get(name)
 
     def put(self, path: str, watch: Watch) -> None:
-        """`watch` is that of the file at `path`."""
+        """Set the watch of the file at `path`."""
         at, name = os.path.split(path)
         self._folders.setdefault(at, {})[name] = watch
 
     def drop(self, path: str) -> None:
-        """The name `path` is no longer that of the file."""
+        """Remove the watch of `path`, which is a different file now, or missing."""
         at, name = os.path.split(path)
         folder = self._folders.get(at)
         watch = None if folder is None else folder.pop(name, None)
@@ -53,6 +53,6 @@ class WatchedFiles:
             self._remove(watch)
 
     def drop_folder(self, at: str) -> None:
-        """The folder `at` is no longer there, or no longer counts."""
+        """Remove the watches of the folder `at`, which is missing or out of scope."""
         for watch in self._folders.pop(at, {}).values():
             self._remove(watch)

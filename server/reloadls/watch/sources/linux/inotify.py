@@ -1,7 +1,7 @@
-"""Hints straight from the Linux kernel, read by the event loop: no thread, no polling, no waking up for nothing.
+"""Hints from the Linux kernel, read by the event loop: no thread, no polling, no wake-ups while nothing changes.
 
-The folders of a tree are watched one by one, each just before the snapshot lists it (`enter`), so what is left out is
-never watched, and nothing falls between looking and watching.
+The folders of a tree are watched one by one, each just before the snapshot lists it (`enter`). So ignored folders are
+never watched, and no change falls between listing and watching.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ __all__ = ["InotifySource"]
 
 _OWN_FATE: Final = DELETE_SELF | MOVE_SELF | ONLYDIR
 _NAMES: Final = _OWN_FATE | CREATE | DELETE | MOVED_FROM | MOVED_TO | ATTRIB
-# Never opens: looking would feed itself. ATTRIB for `touch`, MODIFY for files that stay open.
+# Never opens: a scan would cause its own events. ATTRIB for `touch`, MODIFY for files that stay open.
 _CONTENT: Final = _NAMES | MODIFY | CLOSE_WRITE | EXCL_UNLINK
 _GONE: Final = DELETE_SELF | MOVE_SELF | UNMOUNT | IGNORED
 _OTHER_FILE: Final = CREATE | DELETE | MOVED_FROM | MOVED_TO
-"""After these a name may be that of another file."""
+"""After these events a name may be that of another file."""
 _OPENED: Final = 1000
-"""How many files that were made and not closed yet are watched at once."""
+"""How many files that were created and not closed yet are watched at once."""
 _GUARD_S: Final = 60.0
-"""How often it is looked whether the watched paths still are what they were: a file system may be mounted over them."""
+"""How often, in seconds, the watched paths' identity is checked: a file system may be mounted over them."""
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 _log = logging.getLogger(__name__)
@@ -66,17 +66,18 @@ _log = logging.getLogger(__name__)
 class InotifySource:
     """Watches for one snapshot.
 
-    A folder that the kernel won't watch is polled, with all below it: the user's table of watches is full, say. So is
-    one on a file system that a program or another machine serves: what is written there is not reported here.
+    A folder that the kernel can't watch is polled with everything below it, for example because the user's table of
+    watches is full. So is a folder on a file system that a program or another machine serves: the kernel does not
+    report writes made there.
 
     Args:
         emit: called with hints, on the event loop.
-        is_relevant: whether a path, a folder or not, matters; must not look at the disk.
+        is_relevant: whether a path, a folder or not, matters; must not access the disk.
         run: awaits a blocking call on the disk thread.
-        make_polling: makes the source that looks again and again at the folders that a call names.
-        kernel: gives the instance to use, shared or not.
-        disk: how the disk is reached.
-        polls_served: whether what lies on a file system that is served by others is polled, too.
+        make_polling: creates the source that polls the folders that a call returns.
+        kernel: returns the inotify instance to use, shared or not.
+        disk: access to the disk.
+        polls_served: whether network, FUSE and container file systems are polled as well.
     """
 
     reports_loss = True
@@ -105,20 +106,20 @@ class InotifySource:
         self._renewing: set[asyncio.Task[None]] = set()
         self._files = WatchedFiles(self._remove)
         self._left: dict[int, str] = {}
-        """Cookie → where what was moved away was."""
+        """Cookie → old path of a file that was moved away."""
         self._opened: dict[str, None] = {}
         """Files that are watched until they are closed."""
         self._unwatched: dict[str, OSError] = {}
         self._polls_served = polls_served
         self._served: dict[str, None] = {}
-        """Folders on file systems that others serve: watched, and polled."""
+        """Folders on served file systems: watched and polled."""
         self._polling: Source | None = None
         self._poll_due = False
         self._guard: asyncio.TimerHandle | None = None
 
     @property
     def kernel(self) -> Kernel | None:
-        """The instance in use."""
+        """The inotify instance in use."""
         return self._kernel
 
     @property
@@ -131,7 +132,7 @@ class InotifySource:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """See `Source.problems`: one for each reason."""
+        """See `Source.problems`. One problem for each reason."""
         by_reason: dict[str, list[str]] = {}
         there = self._unwatched.copy()
         for path in sorted(outermost(there)):
@@ -146,7 +147,7 @@ class InotifySource:
         )
 
     def polls(self, path: str) -> bool:
-        """Whether the folder `path` is polled because the kernel does not watch it, or does not see all."""
+        """Return whether the folder `path` is polled because the kernel does not report every write."""
         return path in self._unwatched or path in self._served
 
     async def watch(self, what: WatchSet) -> None:
@@ -162,11 +163,11 @@ class InotifySource:
         await self._run(self._renew)
 
     async def barrier(self, timeout: float) -> bool:
-        """See `Source.barrier`: the kernel queues an event before the call that caused it returns."""
+        """See `Source.barrier`. The kernel queues an event before the system call that caused it returns."""
         return self._kernel is not None and await self._kernel.drain() and not self._polled()
 
     async def check_new_folders(self, timeout: float) -> None:
-        """See `Source.check_new_folders`: a folder that can't be watched says so."""
+        """See `Source.check_new_folders`. Each folder that can't be watched is reported by itself."""
 
     async def stop(self) -> None:
         """See `Source.stop`."""
@@ -182,7 +183,7 @@ class InotifySource:
         self.abandon()
 
     def abandon(self) -> None:
-        """Leave the kernel's instance, without waiting."""
+        """Leave the inotify instance without waiting."""
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
             kernel.leave(self)
@@ -190,7 +191,7 @@ class InotifySource:
     # -- the folders of a tree, on the disk thread ---------------------------------------------------------
 
     def enter(self, path: str, folder: Folder) -> None:
-        """`folder`, at `path`, is about to be listed."""
+        """See `FolderListener.enter`."""
         kernel, old = self._kernel, folder.watch
         if kernel is None:
             return
@@ -211,7 +212,7 @@ class InotifySource:
                 self.enter_file(point)
 
     def leave(self, path: str, folder: Folder) -> None:
-        """`folder` is no longer there, or no longer counts."""
+        """See `FolderListener.leave`."""
         watch, folder.watch = folder.watch, None
         if self._kernel is not None and watch is not None and watch.listener is self:
             self._kernel.remove(watch)
@@ -249,14 +250,14 @@ class InotifySource:
 
     def _cannot_watch(self, path: str, error: OSError) -> None:
         if error.errno in _MISSING or isinstance(error, TimedOut):
-            return  # the listing will find out
+            return  # the listing will fail, too
         if error.errno == errno.EACCES:
-            return  # the listing will, too, and its ATTRIB is told by the folder above
+            return  # the listing fails, too; the ancestor's watch reports the ATTRIB event
         self._poll_instead(path, error)
 
     def _poll_instead(self, path: str, error: OSError) -> None:
         is_new = path not in self._unwatched
-        self._unwatched[path] = error  # before the loop looks at it, on another thread
+        self._unwatched[path] = error  # before the loop reads it on its thread
         if is_new:
             self._poll_soon()
 
@@ -265,7 +266,7 @@ class InotifySource:
             self._poll_soon()
 
     def _note_served(self, path: str, folder: str) -> None:
-        """Have `folder` polled as long as `path` lies on a file system that others serve."""
+        """Poll `folder` as long as `path` is on a served file system."""
         if not self._polls_served or (is_served := self._disk.is_served(path)) == (folder in self._served):
             return
         if is_served:
@@ -278,14 +279,14 @@ class InotifySource:
         return bool(self._unwatched or self._served)
 
     def _poll_soon(self) -> None:
-        """What is polled has changed."""
+        """Update polling soon: the set of polled folders has changed."""
         if not self._poll_due:
             self._poll_due = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._poll)
 
     def _poll(self) -> None:
-        """Look again and again at what is polled, as long as there is anything."""
+        """Start or stop polling as needed."""
         self._poll_due = False
         if self._kernel is None:
             return
@@ -299,16 +300,16 @@ class InotifySource:
             self._polling = None
         self._emit(Hints(at=time.monotonic()))  # the status has changed
 
-    # -- what is above and beside the trees, on the disk thread ---------------------------------------------
+    # -- ancestors and single folders, on the disk thread ---------------------------------------------
 
     def _renew(self) -> set[str]:
-        """Watch what must be watched above and beside the trees, now; returns the paths of which that has changed."""
+        """Watch the ancestors and single folders of the watch set; return the paths of which these have changed."""
         kernel, what = self._kernel, self._what
         if kernel is None:
             return set()
         beside = what.folders | {os.path.dirname(path) for path in what.inside}
         changed: set[str] = set()
-        for _ in range(8):  # a folder may appear above one that has just been found missing
+        for _ in range(8):  # an ancestor may appear that was just found missing
             wanted = ancestor_watches(what.trees | beside, self._disk)
             again = False
             for path, meaning in wanted.items():
@@ -337,8 +338,8 @@ class InotifySource:
             watch = self._add(kernel, path, mask, None, old)
         except OSError as error:
             if content and error.errno not in _MISSING and not isinstance(error, TimedOut):
-                self._poll_instead(path, error)  # one that may be entered but not listed, too: files in it are known
-            return None  # a folder above that can't be read gives no events; the guard looks
+                self._poll_instead(path, error)  # also one that can be entered but not listed: files in it are known
+            return None  # an unreadable ancestor gives no events; the guard checks it
         if content:
             self._can_watch(path)
         return watch
@@ -381,7 +382,10 @@ class InotifySource:
             self._start(self._enter_opened(opened[:_OPENED]))
 
     def _is_of_file(self, watch: Watch, name: str, path: str, mask: int) -> bool:
-        """Whether the event is of a file that is watched itself; drops the watch of one that is no longer `path`."""
+        """Return whether the event belongs to a file that is watched itself.
+
+        Drops the watch if `path` is another file now.
+        """
         if name:
             if mask & _OTHER_FILE:
                 self._files.drop(path)
@@ -394,7 +398,7 @@ class InotifySource:
         return True
 
     async def _enter_opened(self, paths: list[str]) -> None:
-        """Watch files that were made and not closed yet: what is written to one from ``O_TMPFILE`` has no name here."""
+        """Watch files that were created and not closed yet: writes to one from ``O_TMPFILE`` have no name here."""
         entered = await self._run(lambda: [path for path in paths if self.enter_file(path)])
         for path in entered:
             self._opened[path] = None
@@ -421,7 +425,7 @@ class InotifySource:
             self._start(self._enter_mounted(relevant))
 
     async def _enter_mounted(self, paths: tuple[str, ...]) -> None:
-        """A mounted file is watched itself; a folder is when it is looked at."""
+        """Watch mounted files themselves. Mounted folders are watched when they are compared."""
         entered = await self._run(
             lambda: [path for path in paths if not self._disk.is_dir(path) and self.enter_file(path)]
         )
@@ -431,7 +435,7 @@ class InotifySource:
     def _note_move(self, cookie: int, path: str, came: bool, moves: list[tuple[str, str]]) -> None:
         if not came:
             if len(self._left) > 10_000:
-                self._left.clear()  # they went where nobody watches
+                self._left.clear()  # they were moved out of the watched folders
             self._left[cookie] = path
         elif (before := self._left.pop(cookie, None)) is not None:
             moves.append((before, path))
@@ -446,7 +450,7 @@ class InotifySource:
     def _on_guard(self) -> None:
         self._guard = self._loop.call_later(_GUARD_S, self._on_guard)
         self._start(self._renewed())
-        if self._unwatched:  # there may be room again
+        if self._unwatched:  # there may be free watches again
             self._emit(Hints(tuple(self._outermost_unwatched()), time.monotonic()))
 
     def _outermost_unwatched(self) -> list[str]:
@@ -468,10 +472,8 @@ def _failed(error: Exception) -> SourceFailed:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         if not _has_descriptors():
             return SourceFailed("tooManyFiles", "this process has no file descriptors left: raise `ulimit -n`")
-        return SourceFailed(
-            "watchLimit", "the system gives no more inotify instances: raise fs.inotify.max_user_instances"
-        )
-    return SourceFailed("backendFailed", f"the kernel can't be asked for notifications: {error}")
+        return SourceFailed("watchLimit", "no inotify instances left: raise fs.inotify.max_user_instances")
+    return SourceFailed("backendFailed", f"can't use inotify: {error}")
 
 
 def _has_descriptors() -> bool:
@@ -483,7 +485,7 @@ def _has_descriptors() -> bool:
 
 
 def _code(error: OSError) -> ProblemCode:
-    """What keeps a folder from being watched; the table of watches, where it is not known better."""
+    """Return why a folder can't be watched; the table of watches, if unknown."""
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permissionDenied"
     return "unreadable" if error.errno in (errno.EIO, errno.ENOTCONN, errno.ESTALE) else "watchLimit"

@@ -1,6 +1,6 @@
-"""One inotify instance: who is told of which folder's events. Shared by all sources of a process.
+"""Which source receives which folder's events: one inotify instance, shared by all sources of a process.
 
-A folder is watched once however many listeners it has: the kernel gives the same number for the same inode.
+A folder is watched once however many listeners it has: the kernel returns the same number for the same inode.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if sys.platform != "win32":
 __all__ = ["InotifyEvent", "Kernel", "EventListener", "Watch"]
 
 _READ: Final = 64 * 1024
-"""Bytes read at once, some 1,500 events: handling them stays far below what would hold up the loop."""
+"""Bytes read at once, about 1,500 events: handling them does not block the loop noticeably."""
 _HEADER: Final = struct.Struct("iIII")
 
 _log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One listener's interest in one folder.
+    """One listener's watch of one folder.
 
     Attributes:
-        listener: who is told.
+        listener: receives the events.
         path: the folder as the listener knows it.
-        folder: what is known of it, if it belongs to a tree.
+        folder: the snapshot's folder, if it belongs to a tree.
         number: the kernel's number for it.
     """
 
@@ -51,35 +51,35 @@ class Watch:
 
 
 class InotifyEvent(NamedTuple):
-    """What has happened to one name in a watched folder since the last look, or, without a name, to the folder."""
+    """What happened to one name in a watched folder since the last read or, without a name, to the folder."""
 
     watch: Watch
     name: str
     mask: int
     moves: Sequence[tuple[int, bool]]
-    """(cookie, whether it came rather than went), in order."""
+    """(cookie, True for moved to, False for moved from), in order."""
 
 
 class EventListener(Protocol):
-    """Who is told of events. Called on the event loop."""
+    """Receives events. Called on the event loop."""
 
     def on_events(self, events: list[InotifyEvent]) -> None:
-        """These have come, in the order in which each name was first seen."""
+        """Called with events, in the order in which each name first occurred."""
 
     def on_overflow(self) -> None:
-        """The kernel's queue was full: some events were lost."""
+        """Called when the kernel's queue was full: some events were lost."""
 
     def on_mounts(self, paths: set[str]) -> None:
-        """File systems were mounted or unmounted there."""
+        """Called when file systems were mounted or unmounted at `paths`."""
 
 
 class Kernel:
-    """An inotify instance, read by the event loop. No thread, and nothing to do while nothing happens.
+    """An inotify instance, read by the event loop. It uses no thread and no time while nothing changes.
 
-    `add` and `remove` may be called on any thread, all else on the event loop.
+    `add` and `remove` may be called on any thread, everything else on the event loop.
 
     Raises:
-        OSError: the system gives no instance (``max_user_instances``), or has none.
+        OSError: the system has no inotify, or no instance left (``max_user_instances``).
     """
 
     def __init__(self) -> None:
@@ -87,17 +87,17 @@ class Kernel:
         self._fd = self._calls.open()
         self._loop = asyncio.get_running_loop()
         self._turn = threading.Lock()
-        """Held while the watches change, but not while the kernel looks for a path: a file system may hang."""
+        """Held while the watches change, but not during the system call for a path: a file system may hang."""
         self._adding = 0
-        """How many watches are being added. Meanwhile none is removed: it may be what is being added."""
+        """Number of watches being added. Meanwhile none is removed: it may be the one being added."""
         self._unused: set[int] = set()
-        """The watches that are removed after that."""
+        """Watches to remove after that."""
         self._watches: dict[int, tuple[Watch, ...]] = {}
         self._listeners: set[EventListener] = set()
         self.events = 0
-        """How many events have come."""
+        """Number of events received."""
         self.overflows = 0
-        """How often the queue was full."""
+        """Number of queue overflows."""
         try:
             self._loop.add_reader(self._fd, self._on_readable)
         except BaseException:
@@ -113,15 +113,15 @@ class Kernel:
 
     @property
     def watches(self) -> int:
-        """How many folders are watched."""
+        """Number of watched folders."""
         return len(self._watches)
 
     def join(self, listener: EventListener) -> None:
-        """`listener` is told of overflows from now on."""
+        """Report overflows and mounts to `listener` from now on."""
         self._listeners.add(listener)
 
     def leave(self, listener: EventListener) -> None:
-        """`listener` is told of nothing any more; the last one to go closes the instance."""
+        """Remove `listener` and its watches; the last one to leave closes the instance."""
         self._listeners.discard(listener)
         if not self._listeners:
             self._close()
@@ -133,14 +133,17 @@ class Kernel:
 
     @property
     def closed(self) -> bool:
-        """Whether it can't be used any more."""
+        """Whether the instance is closed."""
         return self._fd < 0
 
     def add(self, listener: EventListener, path: str, mask: int, folder: Folder | None, old: Watch | None) -> Watch:
-        """Watch a folder, or make sure that `old` still watches what is at `path` now; then that is returned.
+        """Watch a folder.
+
+        Returns:
+            A new watch, or `old` if it still watches the folder at `path`.
 
         Raises:
-            OSError: it can't be watched; `old` is given up.
+            OSError: it can't be watched; `old` is removed.
         """
         with self._turn:
             self._adding += 1
@@ -153,32 +156,32 @@ class Kernel:
         return watch
 
     def forget(self) -> None:
-        """In a forked child: let go of the parent's instance. Its event loop is the parent's, and left alone."""
+        """In a forked child: close the parent's instance, and leave its event loop alone."""
         if not self.closed:
             os.close(self._fd)
             self._fd = -1
         self._mounts.forget()
 
     def mounted_in(self, folder: str) -> list[str]:
-        """The mount points directly in `folder`."""
+        """Return the mount points directly in `folder`."""
         return self._mounts.points_in(folder)
 
     def moved(self, old: str) -> None:
-        """The folder at `old` has another path."""
+        """Note that the folder at `old` was renamed."""
         self._mounts.moved(old)
 
     def remove(self, watch: Watch) -> None:
-        """Its listener wants to hear no more of it."""
+        """Remove a watch."""
         with self._turn:
             self._drop(watch)
 
     async def drain(self) -> bool:
-        """Give all events that were queued before the call, and all mounts; False if it is closed."""
+        """Deliver all events and mounts from before the call; return False if the instance is closed."""
         self._mounts.look()
         left = self._queued()
         while left > 0 and not self.closed:
             taken = self._on_readable()
-            if taken == 0:  # the loop itself has just taken the rest
+            if taken == 0:  # the loop has just read the rest
                 break
             left -= taken
             await asyncio.sleep(0)
@@ -187,7 +190,7 @@ class Kernel:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _added(self, watch: Watch, old: Watch | None) -> Watch:
-        """The kernel watches for `watch`, unless its number is negative, which takes the place of `old`."""
+        """Register `watch`, in place of `old`, unless its number is negative. Return the watch in use."""
         if old is not None and old.number == watch.number and old.path == watch.path:
             watch = old
         else:
@@ -239,7 +242,7 @@ class Kernel:
         return int.from_bytes(answer, sys.byteorder)
 
     def _on_readable(self) -> int:
-        """Take what has come; returns how many bytes."""
+        """Read and deliver events; return the number of bytes read."""
         try:
             data = os.read(self._fd, _READ)
         except (BlockingIOError, InterruptedError):
@@ -251,7 +254,7 @@ class Kernel:
             for watch in watches:
                 by_listener.setdefault(watch.listener, []).append(InotifyEvent(watch, text, mask, moves))
             if mask & IGNORED:
-                self._watches.pop(number, None)  # its number is never given again
+                self._watches.pop(number, None)  # its number is never used again
             elif number < 0 and mask & Q_OVERFLOW:
                 self.overflows += 1
                 for listener in list(self._listeners):
@@ -261,7 +264,7 @@ class Kernel:
         return len(data)
 
     def _parsed(self, data: bytes) -> dict[tuple[int, bytes], tuple[int, list[tuple[int, bool]]]]:
-        """(number, name) → all that has happened to it, and its moves."""
+        """Return (number, name) → its combined event mask and moves."""
         found: dict[tuple[int, bytes], tuple[int, list[tuple[int, bool]]]] = {}
         at, end, unpack = 0, len(data), _HEADER.unpack_from
         while at < end:
@@ -273,7 +276,10 @@ class Kernel:
             if known is None:
                 known = found[key] = (mask, _NO_MOVES)
             elif known[0] | mask != known[0] or (known[0] ^ mask) & ISDIR:
-                known = found[key] = (known[0] & ~ISDIR | mask, known[1])  # the last one says what it is now
+                known = found[key] = (
+                    known[0] & ~ISDIR | mask,
+                    known[1],
+                )  # the last event says whether it is a folder now
             if mask & (MOVED_FROM | MOVED_TO):
                 found[key] = (known[0], [*known[1], (cookie, bool(mask & MOVED_TO))])
         return found

@@ -1,7 +1,6 @@
-"""Tells where a file system was mounted or unmounted: no inotify event says so.
+"""Reports where file systems were mounted or unmounted: no inotify event does.
 
-The kernel marks its list of mounts as exceptional when it has changed (proc_pid_mountinfo(5)); nothing is done until
-then.
+The kernel marks its list of mounts as exceptional when it changes (proc_pid_mountinfo(5)); nothing runs until then.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class MountMonitor:
-    """Calls `on_change`, on the event loop, with the mount points at which something has changed.
+    """Calls `on_change`, on the event loop, with the mount points that have changed.
 
-    Where the system has no such list, nothing is ever told.
+    Reports nothing if the system has no such list.
     """
 
     def __init__(self, on_change: Callable[[set[str]], None]) -> None:
@@ -41,7 +40,7 @@ class MountMonitor:
             try:
                 self._open()
             except OSError as error:
-                _log.debug("mounts are not noticed: %s", error)
+                _log.debug("can't watch mounts: %s", error)
                 self.close()
 
     def __del__(self) -> None:
@@ -49,7 +48,7 @@ class MountMonitor:
         self._close_list()
 
     def points_in(self, folder: str) -> list[str]:
-        """The mount points directly in `folder`. Safe from any thread."""
+        """Return the mount points directly in `folder`. Safe from any thread."""
         points = self._points
         if points is None:
             points = {}
@@ -59,7 +58,7 @@ class MountMonitor:
         return points.get(folder, [])
 
     def close(self) -> None:
-        """Report nothing more."""
+        """Stop reporting."""
         if self._poll is not None:
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._poll.fileno())
@@ -68,7 +67,7 @@ class MountMonitor:
         self._close_list()
 
     def forget(self) -> None:
-        """In a forked child: let go of what is the parent's, and leave its event loop alone."""
+        """In a forked child: close the parent's descriptors, and leave its event loop alone."""
         if self._poll is not None:
             self._poll.close()
             self._poll = None
@@ -83,20 +82,20 @@ class MountMonitor:
 
         def _open(self) -> None:
             self._list = os.open(_LIST, os.O_RDONLY | os.O_CLOEXEC)
-            # The loop waits for what can be read, which this always can: so it waits for one that waits for the rest.
+            # The loop waits for readability, which this file always has. So it waits for an epoll object instead.
             self._poll = select.epoll()
             self._poll.register(self._list, select.EPOLLPRI | select.EPOLLERR)
             self._known = self._read()
             self._loop.add_reader(self._poll.fileno(), self._on_ready)
 
     def moved(self, old: str) -> None:
-        """What was at `old` has another path: so have the mount points in it, which no list says was changed."""
+        """Note that `old` was renamed: mount points in it have new paths, which the kernel does not report."""
         if any(is_within(point, (old,)) for _, point in self._known):
             with contextlib.suppress(OSError):
                 self._points, self._known = None, self._read()
 
     def look(self) -> None:
-        """Report what has changed already. The loop may have taken the kernel's mark and not called `_on_ready` yet."""
+        """Report changes made before the call; the loop may have seen the mark without calling `_on_ready` yet."""
         self._on_ready()
 
     def _on_ready(self) -> None:
@@ -109,7 +108,7 @@ class MountMonitor:
                     self._on_change(changed)
 
     def _read(self) -> set[tuple[str, str]]:
-        """(mount's number and device, mount point) of each mount."""
+        """Return (mount's number and device, mount point) of each mount."""
         data = bytearray()
         os.lseek(self._list, 0, os.SEEK_SET)
         while chunk := os.read(self._list, 65536):

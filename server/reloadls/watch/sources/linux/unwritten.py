@@ -1,4 +1,4 @@
-"""Which paths were not written to, as far as the kernel's events say: a `chmod`, or a move there and back."""
+"""Which paths were not written to, according to the kernel's events: a `chmod`, or a move away and back."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from reloadls.watch.sources.linux.calls import ATTRIB, CREATE, ISDIR, MOVED_FROM
 __all__ = ["UnwrittenPaths"]
 
 _NOT_WRITING: Final = ATTRIB | CREATE | MOVED_FROM | MOVED_TO | ISDIR
-"""Events that leave the content of a file as it is: a new name may be that of one which has others."""
+"""Events that don't change a file's content. A new name may be that of a file with other names."""
 
 
 class UnwrittenPaths:
-    """Gathers the events of one read."""
+    """Collects the events of one read."""
 
     def __init__(self) -> None:
         self._candidates: dict[str, list[int]] = {}
-        """Path → the cookies of the moves of which it was one end."""
+        """Path → cookies of the moves from or to it."""
         self._ends: dict[int, list[str]] = {}
         self._written: set[str] = set()
 
     def note(self, path: str, mask: int, moves: Iterable[tuple[int, bool]]) -> None:
-        """This has happened to `path`, with the cookie of each move."""
+        """Add an event of `path`, with the cookie of each move."""
         if mask & ~_NOT_WRITING:
             self._written.add(path)
             return
@@ -33,9 +33,9 @@ class UnwrittenPaths:
             self._ends.setdefault(cookie, []).append(path)
 
     def paths(self) -> frozenset[str]:
-        """The paths of which only the metadata can have changed, those that were moved away and came back included.
+        """Return the paths whose metadata alone can have changed, including those moved away and back.
 
-        What went where nobody watches may have been written to there.
+        A file that was moved out of the watched folders may have been written to there.
         """
         left = self._candidates.keys() - self._written
         while dropped := {
