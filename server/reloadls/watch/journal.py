@@ -12,6 +12,7 @@ from itertools import groupby
 from weakref import WeakValueDictionary
 
 from reloadls.watch.change import FileChange, net_changes
+from reloadls.watch.clock import Clock
 from reloadls.watch.flush import Cause
 
 __all__ = ["Batch", "Cursor", "Journal", "JournalHistory"]
@@ -86,7 +87,9 @@ class Journal:
         self.number = history.number
         """The current position."""
         self._first = history.number
-        self._steps = deque(_Step(_number(batch.since), _number(batch.clock), batch) for batch in history.batches)
+        self._steps = deque(
+            _Step(Clock.number_in(batch.since), Clock.number_in(batch.clock), batch) for batch in history.batches
+        )
         self._size = sum(len(batch.changes) for batch in history.batches)
         self._answers_from = self._steps[0].since if self._steps else history.number
         self._recent: dict[FileChange, FileChange] = {}
@@ -161,14 +164,16 @@ class Journal:
     # -- clocks ------------------------------------------------------------------------------------------
 
     def _clock(self, number: int) -> str:
-        return f"c:{self.epoch}:{number}"
+        return str(Clock(self.epoch, number))
 
-    def _parse(self, clock: str) -> int | None:
-        epoch, _, number = clock.removeprefix("c:").partition(":")
-        if clock != f"c:{epoch}:{number}" or not number.isascii() or not number.isdigit() or len(number) > 18:
+    def _parse(self, text: str) -> int | None:
+        """Return the position of a clock of this run or an earlier one; None if it is unknown."""
+        clock = Clock.parse(text)
+        if clock is None:
             return None
-        first, last = (self._first, self.number) if epoch == self.epoch else self._epochs.get(epoch, (0, -1))
-        return int(number) if first <= int(number) <= last else None
+        own = self._first, self.number
+        first, last = own if clock.epoch == self.epoch else self._epochs.get(clock.epoch, (0, -1))
+        return clock.number if first <= clock.number <= last else None
 
     # -- what cursors take -------------------------------------------------------------------------------
 
@@ -200,8 +205,8 @@ class Journal:
             return last.batch
         since = at = number
         for step in steps:
-            if _number(step.batch.since) != at:  # paths entered or left the scope: show the gap
-                since = _number(step.batch.since)
+            if Clock.number_in(step.batch.since) != at:  # paths entered or left the scope: show the gap
+                since = Clock.number_in(step.batch.since)
             at = step.number
         causes = {step.batch.cause for step in steps}
         changes = net_changes(change for step in steps for change in step.batch.changes)
@@ -298,7 +303,3 @@ def _new_epoch(taken: Iterable[str]) -> str:
     while (epoch := secrets.token_hex(4)) in taken:
         pass
     return epoch
-
-
-def _number(clock: str) -> int:
-    return int(clock.rpartition(":")[2])

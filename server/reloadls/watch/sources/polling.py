@@ -55,7 +55,7 @@ class PollingSource(RecursiveSource):
             self._task = asyncio.create_task(self._poll(), name="reloadls-polling")
 
     async def barrier(self, timeout: float) -> bool:
-        """See `Source.barrier`. Only a comparison of everything can tell."""
+        """See `Source.barrier`. Only a comparison of everything can determine that."""
         return False
 
     async def check_new_folders(self, timeout: float) -> None:

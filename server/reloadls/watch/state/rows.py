@@ -15,6 +15,7 @@ from typing import get_args
 from zlib import crc32
 
 from reloadls.watch.change import ChangeType, FileChange
+from reloadls.watch.clock import Clock
 from reloadls.watch.flush import Cause
 from reloadls.watch.journal import Batch
 from reloadls.watch.snapshot.folder import Entry
@@ -140,10 +141,10 @@ def unpack_batch(number: object, packed: object) -> Batch:
     """
     try:
         since, clock, at, cause, *parts = _unchecked(packed, "journal").split(b"\0")
-        epoch = clock.decode("ascii").removeprefix("c:").partition(":")[0]
-        if not isinstance(number, int) or not _EPOCH.fullmatch(epoch):
+        known = Clock.parse(clock.decode("ascii"))
+        if not isinstance(number, int) or known is None:
             raise Damaged("its journal has an unexpected format")
-        ends = f"c:{epoch}:{number - 1}", f"c:{epoch}:{number}"
+        ends = str(Clock(known.epoch, number - 1)), str(Clock(known.epoch, number))
         if (since.decode("ascii"), clock.decode("ascii")) != ends:
             raise Damaged(f"its journal has another batch where number {number} should be")
         moment = datetime.fromisoformat(at.decode("ascii"))

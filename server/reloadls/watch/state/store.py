@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from filelock import BaseFileLock
 
+from reloadls.watch.clock import Clock
 from reloadls.watch.journal import Batch
 from reloadls.watch.snapshot.folder import Entry
 from reloadls.watch.state.folder import (
@@ -123,7 +124,7 @@ class StateFile:
             batch: the next batch.
             entries: the current entry of each file in it, None if deleted.
         """
-        since, number = (int(clock.rpartition(":")[2]) for clock in (batch.since, batch.clock))
+        since, number = (Clock.number_in(clock) for clock in (batch.since, batch.clock))
         paths = [(os.fsencode(path), entry) for path, entry in entries.items()]
         with self._transaction() as connection:
             if since != self._head.number:  # a batch is missing: earlier ones are not connected to this one
