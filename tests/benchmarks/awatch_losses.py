@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.support.losses import FROZEN_LOSSES, LOSSES, Loss, difference
-from tests.support.watching import Net, ProcessTold, running
+from tests.support.watching import Net, ProcessRecorder, running
 
 Tool = Literal["awatch", "FileWatcher"]
 _TOOLS: tuple[Tool, ...] = ("awatch", "FileWatcher")
@@ -31,7 +31,7 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)
 
 
-async def settled(told: ProcessTold, expected: Net, patience: float) -> Net:
+async def settled(told: ProcessRecorder, expected: Net, patience: float) -> Net:
     """What was told once all was, or after `patience` seconds; then a moment for what should not be told."""
     try:
         await told.until(lambda: all_of_it(told.net(), expected), patience)

@@ -1,4 +1,4 @@
-"""Damaged state files: watching begins all the same, and tells no change that was not made."""
+"""Damaged state files: watching begins all the same, and reports no change that was not made."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ async def fuzz_state(seconds: float, seed: int) -> list[str]:
             shutil.copytree(good, state)
             harm = [_harm(path, chance) for path in sorted(state.glob("*.sqlite*"))]
             count += 1
-            told = await _told(root, state, problems)
-            if told:
-                problems.append(f"{harm}: told {sorted(told)[:5]}, though nothing changed")
+            reported = await _reported(root, state, problems)
+            if reported:
+                problems.append(f"{harm}: told {sorted(reported)[:5]}, though nothing changed")
     print(f"{count} state files damaged")
     return problems
 
@@ -81,15 +81,15 @@ def _harm(path: Path, chance: random.Random) -> str:
     return f"{path.name}: {kind} at {at}"
 
 
-async def _told(root: Path, state: Path, problems: list[str]) -> set[str]:
+async def _reported(root: Path, state: Path, problems: list[str]) -> set[str]:
     hub, member = WatchHub(state_folder=state), _Member()
-    told: set[str] = set()
+    reported: set[str] = set()
     try:
         async with asyncio.timeout(30):
             channel, cursor = await hub.join(Subscription(Scope([str(root)]), Pacing(0.01, 0.1, 0.01)), member)
             await channel.pipeline.sync()
             while (batch := cursor.take()) is not None:
-                told |= {str(change.path) for change in batch.changes}
+                reported |= {str(change.path) for change in batch.changes}
             made = root / "made"
             made.touch()
             await channel.pipeline.sync()
@@ -103,4 +103,4 @@ async def _told(root: Path, state: Path, problems: list[str]) -> set[str]:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(30):
             await hub.close()
-    return told
+    return reported

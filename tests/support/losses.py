@@ -1,6 +1,6 @@
 """What other watchers lose or invent: each case does something real to the disk.
 
-What should be told is never written down by hand: it is the difference between the disk before and after.
+What should be reported is never written down by hand: it is the difference between the disk before and after.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Loss:
 
     Attributes:
         name: what is done, in a word or two.
-        steps: what is done; each step is told before the next is taken.
+        steps: what is done; each step is reported before the next is taken.
         prepare: what is there before watching begins.
         roots: what is watched.
-        sentinel: what is written afterwards, to see that no more is told; None if there is no such place.
-        ignored: what is on disk but should not be told.
+        sentinel: what is written afterwards, to see that no more is reported; None if there is no such place.
+        ignored: what is on disk but should not be reported.
         by_net: whether the native source loses it unseen, so that only the safety net finds it.
     """
 
@@ -105,7 +105,7 @@ def _state(root: str) -> State:
 
 
 def difference(before: State, after: State) -> Net:
-    """What has to be told."""
+    """What has to be reported."""
     changes: Net = {path: "deleted" for path in before if path not in after}
     changes.update({path: "created" for path in after if path not in before})
     changes.update({path: "modified" for path in after if path in before and after[path] != before[path]})

@@ -1,7 +1,7 @@
-"""A watcher that records what it tells, in this process or, as a program, in one of its own.
+"""A watcher that records what it reports, in this process or, as a program, in one of its own.
 
-Nothing here waits on time: a wait is for something told, and has a deadline; that something is *not* told is seen by
-telling something else after it.
+Nothing here sleeps to wait: a wait is for a report, and has a deadline. That something is *not* reported is checked by
+waiting for a later report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,18 @@ from reloadls.watch.scope.scope import Scope
 from reloadls.watch.sources import choose as make
 from reloadls.watch.status import WatchStatus
 
-__all__ = ["DEADLINE", "FAST", "NATIVE", "SOURCES", "Net", "ProcessTold", "Told", "piping", "running", "watching"]
+__all__ = [
+    "DEADLINE",
+    "FAST",
+    "NATIVE",
+    "SOURCES",
+    "Net",
+    "ProcessRecorder",
+    "WatchRecorder",
+    "piping",
+    "running",
+    "watching",
+]
 
 DEADLINE = 30.0
 """Seconds before a wait fails; far more than anything takes."""
@@ -40,8 +51,8 @@ Net = dict[str, ChangeType]
 """path → what has become of it."""
 
 
-class Told:
-    """What a watcher has told."""
+class WatchRecorder:
+    """What a watcher has reported."""
 
     def __init__(self) -> None:
         self.batches: list[list[FileChange]] = []
@@ -54,8 +65,8 @@ class Told:
     def take(self, changes: Sequence[FileChange]) -> None:
         """One batch, as `on_change` gets it."""
         paths = [os.fspath(change.path) for change in changes]
-        assert changes, "an empty batch was told"
-        assert len(paths) == len(set(paths)), f"a path was told twice in one batch: {paths}"
+        assert changes, "an empty batch was reported"
+        assert len(paths) == len(set(paths)), f"a path was reported twice in one batch: {paths}"
         self.batches.append(list(changes))
         for path, change in zip(paths, changes, strict=True):
             if path in self._sentinels:
@@ -101,14 +112,14 @@ class Told:
             raise AssertionError(self._difference(expected)) from None
 
     async def only(self, expected: Mapping[str, str], sentinel: Path | None, deadline: float = DEADLINE) -> None:
-        """Wait until just `expected` was told, and see, by a sentinel written after it, that no more is."""
+        """Wait until just `expected` was reported, and see, by a sentinel written after it, that no more is."""
         await self.until(expected, deadline)
         if sentinel is not None:
             await self.settle(sentinel)
         assert self.net() == expected, self._difference(expected)
 
     async def settle(self, sentinel: Path) -> None:
-        """Write `sentinel` and wait until it is told: then all that came before it has been."""
+        """Write `sentinel` and wait until it is reported: then all that came before it has been."""
         path = os.fspath(sentinel)
         self.leave_out(sentinel)
         self._net.pop(path, None)
@@ -120,10 +131,10 @@ class Told:
     def _difference(self, expected: Mapping[str, str] | Callable[[], object]) -> str:
         net = self.net()
         if callable(expected):
-            return f"it was not told in time; told was {_some(net)}, status {self.statuses[-1:]}"
+            return f"timed out; reported was {_some(net)}, status {self.statuses[-1:]}"
         missing = {path: kind for path, kind in expected.items() if net.get(path) != kind}
         extra = {path: kind for path, kind in net.items() if path not in expected}
-        return f"not told, or otherwise: {_some(missing)}; told, but not so: {_some(extra)}"
+        return f"not reported, or otherwise: {_some(missing)}; reported, but wrong: {_some(extra)}"
 
 
 def _net(first: ChangeType, last: ChangeType) -> ChangeType:
@@ -138,41 +149,41 @@ def _some(items: Mapping[str, str]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def watching(paths: Iterable[str | os.PathLike[str]] | None, **options: Any) -> AsyncIterator[Told]:
+async def watching(paths: Iterable[str | os.PathLike[str]] | None, **options: Any) -> AsyncIterator[WatchRecorder]:
     """A FileWatcher, started."""
-    told = Told()
-    async with FileWatcher(told.take, paths=paths, **{**FAST, **options}):
-        yield told
+    reported = WatchRecorder()
+    async with FileWatcher(reported.take, paths=paths, **{**FAST, **options}):
+        yield reported
 
 
 @contextlib.asynccontextmanager
 async def piping(
     roots: Iterable[str | os.PathLike[str]], *, pacing: Pacing | None = None, **scope: Any
-) -> AsyncIterator[tuple[Told, Pipeline]]:
-    """A Pipeline, started: it tells its status too."""
-    told = Told()
+) -> AsyncIterator[tuple[WatchRecorder, Pipeline]]:
+    """A Pipeline, started: it reports its status too."""
+    reported = WatchRecorder()
 
     async def deliver(flush: Flush) -> None:
         if flush.changes:
-            told.take(flush.changes)
+            reported.take(flush.changes)
 
     pacing = pacing or Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02)
-    pipeline = Pipeline(Scope(roots, **scope), deliver, pacing=pacing, on_status=told.take_status)
+    pipeline = Pipeline(Scope(roots, **scope), deliver, pacing=pacing, on_status=reported.take_status)
     await pipeline.start()
     try:
-        yield told, pipeline
+        yield reported, pipeline
     finally:
         await pipeline.stop()
 
 
-class ProcessTold(Told):
-    """What a watcher in a process of its own tells."""
+class ProcessRecorder(WatchRecorder):
+    """What a watcher in a process of its own reports."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         super().__init__()
         self.process = process
         self.status: dict[str, Any] = {}
-        """The last status that was told."""
+        """The last status that was reported."""
         self.end: dict[str, Any] = {}
         """What it said at its end."""
         self.started = self.ended = False
@@ -226,7 +237,7 @@ async def running(
     before: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     **options: Any,
-) -> AsyncIterator[ProcessTold]:
+) -> AsyncIterator[ProcessRecorder]:
     """The same in a process of its own, started.
 
     Args:
@@ -253,13 +264,13 @@ async def running(
             **(environment or {}),
         },
     )
-    told = ProcessTold(process)
+    reported = ProcessRecorder(process)
     try:
-        await told.until(lambda: told.started or told.ended)
-        assert told.started, "the program ended at once"
-        yield told
+        await reported.until(lambda: reported.started or reported.ended)
+        assert reported.started, "the program ended at once"
+        yield reported
     finally:
-        await told.stop()
+        await reported.stop()
 
 
 # -- the program -------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ def changes(text: str) -> list[FileChange]:
     """``"a:d b:c<a"`` → the changes."""
     found: list[FileChange] = []
     for item in text.split():
-        path, _, told = item.partition(":")
-        kind, _, old = told.partition("<")
+        path, _, reported = item.partition(":")
+        kind, _, old = reported.partition("<")
         found.append(FileChange(Path("/", path), _TYPES[kind], Path("/", old) if old else None))
     return found
 
@@ -66,7 +66,7 @@ def test_changes_merge(events: str, result: str) -> None:
         ("b:c a:c b:d", "b:d a:c", "a:c"),
     ],
 )
-def test_what_came_and_went_is_told_as_deleted_only_where_an_event_may_be_missing(
+def test_what_came_and_went_is_reported_as_deleted_only_where_an_event_may_be_missing(
     events: str, collapsed: str, net: str
 ) -> None:
     check(events, collapsed, net)
@@ -157,15 +157,15 @@ def test_several_looks_merge_into_what_one_would_have_found(
     found, before, after = batches(acts, cuts, fresh=fresh)
     net, one = net_changes(found), difference(before, after)
     kinds = {change.path: change.change_type for change in one}
-    told = {change.path: change.change_type for change in net}
+    reported = {change.path: change.change_type for change in net}
     if fresh:
         assert set(net) == set(one)
-    else:  # an edit and its undoing, and a file put back, are told all the same
-        assert {path: kind for path, kind in told.items() if path in kinds} == kinds
-        assert {told[path] for path in told.keys() - kinds.keys()} <= {"modified"}
+    else:  # an edit and its undoing, and a file put back, are reported all the same
+        assert {path: kind for path, kind in reported.items() if path in kinds} == kinds
+        assert {reported[path] for path in reported.keys() - kinds.keys()} <= {"modified"}
     olds = [change.renamed_from for change in net if change.renamed_from is not None]
     assert len(olds) == len(set(olds)), "an old path was given twice"
-    assert {told[old] for old in olds} <= {"deleted"}
+    assert {reported[old] for old in olds} <= {"deleted"}
     assert all(change.change_type == "created" for change in net if change.renamed_from is not None)
 
 

@@ -21,7 +21,7 @@ import pytest
 import reloadls
 from reloadls import FileChange, FileWatcher
 from reloadls.watch.status import WatchStatus
-from tests.support.watching import DEADLINE, FAST, SOURCES, Told, watching
+from tests.support.watching import DEADLINE, FAST, SOURCES, WatchRecorder, watching
 
 _each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 
@@ -102,13 +102,13 @@ async def test_the_states_in_turn(source: dict[str, Any], tmp_path: Path) -> Non
 
 
 async def test_start_and_stop_are_idempotent_and_final(tmp_path: Path) -> None:
-    told = Told()
-    watcher = FileWatcher(told.take, paths=[tmp_path], **FAST)
+    reported = WatchRecorder()
+    watcher = FileWatcher(reported.take, paths=[tmp_path], **FAST)
     await asyncio.gather(watcher.start(), watcher.start())
     await watcher.start()
     (tmp_path / "a").write_text("1")
-    await told.only({str(tmp_path / "a"): "created"}, tmp_path / "sentinel")
-    assert len(told.batches) == 2
+    await reported.only({str(tmp_path / "a"): "created"}, tmp_path / "sentinel")
+    assert len(reported.batches) == 2
     await asyncio.gather(watcher.stop(), watcher.stop())
     await watcher.stop()
     with pytest.raises(RuntimeError, match="cannot be restarted"):
@@ -129,9 +129,9 @@ async def test_stop_leaves_no_task_and_no_thread(source: dict[str, Any], tmp_pat
     (tmp_path / "one.py").write_text("1")
     tasks, threads = asyncio.all_tasks(), threading.enumerate()
     for _ in range(3):
-        async with watching([tmp_path, tmp_path / "one.py", tmp_path / "missing"], **source) as told:
+        async with watching([tmp_path, tmp_path / "one.py", tmp_path / "missing"], **source) as reported:
             (tmp_path / "a").write_text("1")
-            await told.until(partial(told.has, tmp_path / "a"))
+            await reported.until(partial(reported.has, tmp_path / "a"))
             (tmp_path / "b").write_text("pending when it is stopped")
         check_nothing_left(tasks, threads)
         (tmp_path / "a").unlink()
@@ -155,8 +155,8 @@ async def test_stop_while_it_starts(turns: int, source: dict[str, Any], tmp_path
 
 
 async def test_a_start_that_is_cancelled_can_be_followed_by_another(tmp_path: Path) -> None:
-    told = Told()
-    watcher = FileWatcher(told.take, paths=[tmp_path], **FAST)
+    reported = WatchRecorder()
+    watcher = FileWatcher(reported.take, paths=[tmp_path], **FAST)
     first = asyncio.create_task(watcher.start())
     await asyncio.sleep(0)
     first.cancel()
@@ -164,7 +164,7 @@ async def test_a_start_that_is_cancelled_can_be_followed_by_another(tmp_path: Pa
     assert first.cancelled()
     await watcher.start()
     (tmp_path / "a").write_text("1")
-    await told.until({str(tmp_path / "a"): "created"})
+    await reported.until({str(tmp_path / "a"): "created"})
     await watcher.stop()
 
 
@@ -202,20 +202,20 @@ async def test_stop_cancels_a_callback_that_hangs(tmp_path: Path) -> None:
     check_nothing_left(tasks, threads)
 
 
-async def test_after_stop_nothing_is_told(tmp_path: Path) -> None:
+async def test_after_stop_nothing_is_reported(tmp_path: Path) -> None:
     async with watching([tmp_path]) as other:
-        async with watching([tmp_path]) as told:
+        async with watching([tmp_path]) as reported:
             (tmp_path / "a").write_text("1")
         (tmp_path / "b").write_text("1")
         await other.until(lambda: len(other.net()) == 2)
-    assert str(tmp_path / "b") not in told.net()
+    assert str(tmp_path / "b") not in reported.net()
 
 
 def test_watchers_on_one_loop_after_another(tmp_path: Path) -> None:
     async def once(number: int) -> None:
-        async with watching([tmp_path]) as told:
+        async with watching([tmp_path]) as reported:
             (tmp_path / f"a{number}").write_text("1")
-            await told.until({str(tmp_path / f"a{number}"): "created"})
+            await reported.until({str(tmp_path / f"a{number}"): "created"})
 
     for number in range(3):
         asyncio.run(once(number))
@@ -334,31 +334,33 @@ async def test_refresh_paths_is_harmless_when_not_running(when: str) -> None:
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 @pytest.mark.parametrize("kind", ["file", "folder", "file root"])
-async def test_ten_of_ten_writes_right_after_start_are_told(kind: str, source: dict[str, Any], tmp_path: Path) -> None:
+async def test_ten_of_ten_writes_right_after_start_are_reported(
+    kind: str, source: dict[str, Any], tmp_path: Path
+) -> None:
     for number in range(10):
         at = tmp_path / str(number)
         at.mkdir()
         path = at / "a" / "one.py" if kind == "folder" else at / "one.py"
         if kind == "file root":
             path.write_text("1")
-        async with watching([path if kind == "file root" else at], **source) as told:
+        async with watching([path if kind == "file root" else at], **source) as reported:
             path.parent.mkdir(exist_ok=True)
             path.write_text("just written")
-            await told.until({str(path): "modified" if kind == "file root" else "created"})
+            await reported.until({str(path): "modified" if kind == "file root" else "created"})
 
 
 async def test_fifty_at_once_leave_the_shared_executor_alone(tmp_path: Path) -> None:
     import contextlib
 
     async with contextlib.AsyncExitStack() as stack:
-        all_told: list[Told] = []
+        all_reported: list[WatchRecorder] = []
         for number in range(50):
             (tmp_path / str(number)).mkdir()
-            all_told.append(await stack.enter_async_context(watching([tmp_path / str(number)], poll_delay_ms=20)))
+            all_reported.append(await stack.enter_async_context(watching([tmp_path / str(number)], poll_delay_ms=20)))
         for number in range(50):
             (tmp_path / str(number) / "a").write_text("1")
-        for number, told in enumerate(all_told):
-            await told.until({str(tmp_path / str(number) / "a"): "created"})
+        for number, reported in enumerate(all_reported):
+            await reported.until({str(tmp_path / str(number) / "a"): "created"})
         shared = [thread.name for thread in threading.enumerate() if thread.name.startswith(("asyncio_", "AnyIO"))]
         assert shared == []
         async with asyncio.timeout(DEADLINE):
@@ -401,13 +403,13 @@ def own(watcher):
 
 
 def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None:
-    told = in_a_program(
+    reported = in_a_program(
         tmp_path,
         """
         async def main():
-            told, news = [], asyncio.Event()
+            reported, news = [], asyncio.Event()
             def on_change(changes):
-                told.extend((change.path.name, change.change_type) for change in changes)
+                reported.extend((change.path.name, change.change_type) for change in changes)
                 news.set()
             watcher = FileWatcher(on_change, debounce_ms=20)
             before = own(watcher)
@@ -416,7 +418,7 @@ def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None
                 os.replace("mine.py", "x"); os.replace("x", "mine.py"); os.utime("mine.py")
                 os.utime("later.py")
                 async with asyncio.timeout(30):
-                    while not told: await news.wait()
+                    while not reported: await news.wait()
                 import later
                 watcher.refresh_paths()
                 after = own(watcher)
@@ -424,24 +426,24 @@ def test_without_paths_the_users_own_modules_are_watched(tmp_path: Path) -> None
                 await asyncio.wait(watcher._tasks)
                 with open("later.py", "a") as file: file.write("#")
                 async with asyncio.timeout(30):
-                    while len(told) < 2: news.clear(); await news.wait()
-            print(json.dumps([before, after, told]))
+                    while len(reported) < 2: news.clear(); await news.wait()
+            print(json.dumps([before, after, reported]))
         asyncio.run(main())
         """,
     )
     mine = ["mine.py", "pack/__init__.py", "pack/inner.py", "program.py"]
-    assert told == [mine, ["later.py", *mine], [["mine.py", "modified"], ["later.py", "modified"]]]
+    assert reported == [mine, ["later.py", *mine], [["mine.py", "modified"], ["later.py", "modified"]]]
 
 
 def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
-    told = in_a_program(
+    reported = in_a_program(
         tmp_path,
         """
         import itertools
         async def main():
-            told, news, sizes = {}, asyncio.Event(), itertools.count(10)
+            reported, news, sizes = {}, asyncio.Event(), itertools.count(10)
             def on_change(changes):
-                told.update({change.path.name: os.stat(change.path).st_size for change in changes})
+                reported.update({change.path.name: os.stat(change.path).st_size for change in changes})
                 news.set()
             def write(name):
                 with open(name, "w") as file: file.write("#" * (size := next(sizes)))
@@ -460,41 +462,41 @@ def test_no_write_around_a_refresh_is_lost(tmp_path: Path) -> None:
                     write("mine.py")
                     write("pack/inner.py")
                     async with asyncio.timeout(30):
-                        while any(told.get(name) != size for name, size in written.items()):
+                        while any(reported.get(name) != size for name, size in written.items()):
                             news.clear()
                             await news.wait()
                 async with asyncio.timeout(30):
                     while watcher._tasks: await asyncio.wait(watcher._tasks)
-                told.clear(); written.clear()
+                reported.clear(); written.clear()
                 for number in range(12): write(f"p{number}/m{number}.py")
                 async with asyncio.timeout(30):
-                    while not written.items() <= told.items():  # what was written before may be told again
+                    while not written.items() <= reported.items():  # what was written before may be reported again
                         news.clear()
                         await news.wait()
             print(json.dumps(len(written)))
         asyncio.run(main())
         """,
     )
-    assert told == 12
+    assert reported == 12
 
 
 @_each_source
 @pytest.mark.skipif(os.name == "nt", reason="two slashes begin a share there")
 async def test_two_slashes_at_the_beginning_are_one(source: dict[str, Any], tmp_path: Path) -> None:
-    told = Told()
-    async with FileWatcher(told.take, paths=[f"/{tmp_path}"], **FAST, **source) as watcher:
+    reported = WatchRecorder()
+    async with FileWatcher(reported.take, paths=[f"/{tmp_path}"], **FAST, **source) as watcher:
         assert watcher.paths == [tmp_path]
         (tmp_path / "a").write_text("1")
-        await told.until({str(tmp_path / "a"): "created"})
+        await reported.until({str(tmp_path / "a"): "created"})
 
 
 @_each_source
 async def test_vims_probe_is_not_reported_but_an_honest_file_of_its_name_is(
     source: dict[str, Any], tmp_path: Path
 ) -> None:
-    async with watching([tmp_path], **source) as told:
+    async with watching([tmp_path], **source) as reported:
         (tmp_path / "4913").touch()
         (tmp_path / "4913").unlink()
-        await told.only({}, tmp_path / "sentinel")
+        await reported.only({}, tmp_path / "sentinel")
         (tmp_path / "4913").write_text("1")
-        await told.until(partial(told.has, tmp_path / "4913"))
+        await reported.until(partial(reported.has, tmp_path / "4913"))

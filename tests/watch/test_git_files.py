@@ -159,7 +159,7 @@ async def check(place: Place, root: Path, source: SourceName, act: Callable[[Pla
         return [name for name in names if not in_repository() or not place.left_out(name)]
 
     pacing = Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02, use=source)
-    async with piping([root], pacing=pacing) as (told, pipeline):
+    async with piping([root], pacing=pacing) as (reported, pipeline):
 
         async def known() -> list[str]:
             files = await pipeline.files()
@@ -169,12 +169,14 @@ async def check(place: Place, root: Path, source: SourceName, act: Callable[[Pla
         act(place)
         await pipeline.sync()
         assert await known() == expected()
-        assert not any(path.endswith((".log", ".py")) for path in told.net()), "what enters or leaves has not changed"
+        assert not any(path.endswith((".log", ".py")) for path in reported.net()), (
+            "what enters or leaves has not changed"
+        )
         for name in names:
             with (place.top / name).open("a") as file:
                 file.write("more")
         await pipeline.sync()
-        changed = {os.path.relpath(path, place.top) for path, kind in told.net().items() if kind == "modified"}
+        changed = {os.path.relpath(path, place.top) for path, kind in reported.net().items() if kind == "modified"}
         assert changed & set(names) == set(expected())
 
 
@@ -237,12 +239,12 @@ async def test_what_can_not_be_read_is_said_and_counts_once_it_can(place: Place,
         write("top/" + where)(place)
         fuse.fail("EIO", "open", below="/" + where)
         pacing = Pacing(debounce=0.02, max_wait=0.2)
-        async with piping([place.top / "pkg"], pacing=pacing) as (told, pipeline):
+        async with piping([place.top / "pkg"], pacing=pacing) as (reported, pipeline):
             assert pipeline.status.state == "degraded"
             assert [problem.code for problem in pipeline.status.problems] == ["unreadable"]
             assert pipeline.status.problems[0].path == os.fspath(place.top / where)
             fuse.heal()
-            await told.until(lambda: told.statuses and told.statuses[-1].state == "watching")
+            await reported.until(lambda: reported.statuses and reported.statuses[-1].state == "watching")
             assert not any(path.endswith(".log") for path in await pipeline.files())
             fuse.fail("EIO", "open", below="/" + where)
             (fuse.backing / where).write_text("*.py\n*.log\n")

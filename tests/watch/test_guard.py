@@ -41,14 +41,14 @@ async def test_a_folder_that_the_kernel_refuses_is_tried_again_until_there_is_ro
 
     monkeypatch.setattr(Calls, "add", add)
     monkeypatch.setattr(inotify, "_GUARD_S", 0.02)
-    async with piping([tmp_path], pacing=_RARELY) as (told, pipeline), asyncio.timeout(DEADLINE):
+    async with piping([tmp_path], pacing=_RARELY) as (reported, pipeline), asyncio.timeout(DEADLINE):
         assert [problem.code for problem in pipeline.status.problems] == ["watchLimit"]
         for _ in range(5):  # again and again, not only once
             await tries.get()
         full[0] = False
-        await told.until(lambda: pipeline.status.problems == ())
+        await reported.until(lambda: pipeline.status.problems == ())
         (refused / "file").write_text("1")
-        await told.until({os.fspath(refused / "file"): "created"})
+        await reported.until({os.fspath(refused / "file"): "created"})
 
 
 async def test_a_link_that_is_changed_just_before_its_end_is_watched_is_followed_on(
@@ -69,10 +69,10 @@ async def test_a_link_that_is_changed_just_before_its_end_is_watched_is_followed
 
     monkeypatch.setattr(InotifySource, "watch", watch)
     (far / "next").symlink_to(far / "end")
-    async with piping([root], pacing=_RARELY) as (told, _):
+    async with piping([root], pacing=_RARELY) as (reported, _):
         (root / "link").symlink_to(far / "next")
-        await told.until({os.fspath(root / "link"): "created"})
+        await reported.until({os.fspath(root / "link"): "created"})
         assert changed[0]
-        told.clear()
+        reported.clear()
         (farther / "end").write_text("22")
-        await told.until({os.fspath(root / "link"): "modified"})
+        await reported.until({os.fspath(root / "link"): "modified"})

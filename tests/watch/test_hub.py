@@ -24,7 +24,7 @@ _PACING = Pacing(0.02, 0.2, 0.02)
 
 
 class Member:
-    """Somebody who is told."""
+    """A subscriber."""
 
     def __init__(self, hub: WatchHub) -> None:
         self.hub = hub
@@ -129,7 +129,7 @@ async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> 
         assert slow.cursor.clock == quick.cursor.clock
 
 
-async def test_somebody_who_fails_keeps_nobody_else_from_being_told(tmp_path: Path) -> None:
+async def test_somebody_who_fails_keeps_nobody_else_from_being_reported(tmp_path: Path) -> None:
     async with hub_of() as hub:
         await Broken(hub).join(subscription(tmp_path))
         member = await Member(hub).join(subscription(tmp_path))

@@ -22,7 +22,7 @@ from reloadls.watch.journal import Cursor
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
 from tests.support.fuse import Fuse, mounted, needs_fuse
-from tests.support.watching import DEADLINE, SOURCES, Told, piping
+from tests.support.watching import DEADLINE, SOURCES, WatchRecorder, piping
 
 pytestmark = [needs_fuse, pytest.mark.usefixtures("without_net")]
 
@@ -40,20 +40,20 @@ def pacing(source: str) -> Pacing:
     return Pacing(0.02, 0.2, 0.02, source)  # type: ignore[arg-type]
 
 
-def timed_out(told: Told) -> list[str]:
+def timed_out(reported: WatchRecorder) -> list[str]:
     """The paths that the last status says do not answer."""
-    status = told.statuses[-1]
+    status = reported.statuses[-1]
     assert (status.state == "degraded") == bool(status.problems)
     return [str(problem.path) for problem in status.problems if problem.code == "timedOut"]
 
 
 async def check(
-    told: Told, pipeline: Pipeline, fuse: Fuse, *, local: Path, inside: Path, at: Path, hung: bool = False
+    reported: WatchRecorder, pipeline: Pipeline, fuse: Fuse, *, local: Path, inside: Path, at: Path, hung: bool = False
 ) -> None:
     """The file system hangs, unless it has already; `local` is reported meanwhile, and `inside` once it returns.
 
     Args:
-        told: what is reported.
+        reported: what is reported.
         pipeline: what watches.
         fuse: the file system.
         local: a folder elsewhere.
@@ -64,48 +64,52 @@ async def check(
     if not hung:
         fuse.hang()
     pipeline.hint([str(at)])
-    await told.until(lambda: timed_out(told) == [str(at)])
+    await reported.until(lambda: timed_out(reported) == [str(at)])
     for number in range(3):
         (local / f"f{number}").write_text("1")
-        await told.until(functools.partial(told.has, local / f"f{number}"))
+        await reported.until(functools.partial(reported.has, local / f"f{number}"))
     async with asyncio.timeout(DEADLINE):
         await pipeline.sync()
     (inside / "meanwhile").write_text("1")
-    assert timed_out(told) == [str(at)]
+    assert timed_out(reported) == [str(at)]
     fuse.resume()
-    await told.until(lambda: not timed_out(told))
+    await reported.until(lambda: not timed_out(reported))
     assert pipeline.status.state == "watching"
     assert all(root.state in ("watching", "polling") for root in pipeline.status.roots)
 
 
 @contextlib.asynccontextmanager
-async def two_roots(tmp_path: Path, source: str, **options: Any) -> AsyncIterator[tuple[Told, Pipeline, Fuse, Path]]:
+async def two_roots(
+    tmp_path: Path, source: str, **options: Any
+) -> AsyncIterator[tuple[WatchRecorder, Pipeline, Fuse, Path]]:
     local = tmp_path / "local"
     local.mkdir()
     with mounted(tmp_path / "mount") as fuse:
         (fuse.root / "sub").mkdir()
         (fuse.root / "sub" / "known").write_text("1")
-        async with piping([local, fuse.root], pacing=pacing(source), **options) as (told, pipeline):
-            yield told, pipeline, fuse, local
+        async with piping([local, fuse.root], pacing=pacing(source), **options) as (reported, pipeline):
+            yield reported, pipeline, fuse, local
 
 
 @pytest.mark.parametrize("source", ON_LINUX)
 async def test_a_root_that_hangs(source: str, tmp_path: Path) -> None:
-    async with two_roots(tmp_path, source) as (told, pipeline, fuse, local):
-        await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=fuse.root)
-        await told.until(lambda: told.net().get(str(fuse.root / "sub" / "meanwhile")) == "created")
+    async with two_roots(tmp_path, source) as (reported, pipeline, fuse, local):
+        await check(reported, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=fuse.root)
+        await reported.until(lambda: reported.net().get(str(fuse.root / "sub" / "meanwhile")) == "created")
         (fuse.root / "sub" / "known").write_text("more")
-        await told.until(lambda: told.net().get(str(fuse.root / "sub" / "known")) == "modified")
+        await reported.until(lambda: reported.net().get(str(fuse.root / "sub" / "known")) == "modified")
 
 
 async def test_a_root_that_hangs_is_named_so(tmp_path: Path) -> None:
-    async with two_roots(tmp_path, "auto") as (told, pipeline, fuse, local):
+    async with two_roots(tmp_path, "auto") as (reported, pipeline, fuse, local):
         fuse.hang()
         pipeline.hint([str(fuse.root / "sub")])
-        await told.until(lambda: told.statuses and "timedOut" in [root.state for root in told.statuses[-1].roots])
-        states = {root.path: root.state for root in told.statuses[-1].roots}
+        await reported.until(
+            lambda: reported.statuses and "timedOut" in [root.state for root in reported.statuses[-1].roots]
+        )
+        states = {root.path: root.state for root in reported.statuses[-1].roots}
         assert states == {str(local): "watching", str(fuse.root): "timedOut"}
-        assert "retrying in" in told.statuses[-1].problems[0].message
+        assert "retrying in" in reported.statuses[-1].problems[0].message
 
 
 @pytest.mark.parametrize("source", ON_LINUX)
@@ -116,11 +120,11 @@ async def test_a_root_that_hangs_at_the_start(source: str, tmp_path: Path) -> No
         (fuse.root / "known").write_text("1")
         fuse.hang()
         begun = time.monotonic()
-        async with piping([fuse.root, local], pacing=pacing(source)) as (told, pipeline):
+        async with piping([fuse.root, local], pacing=pacing(source)) as (reported, pipeline):
             assert time.monotonic() - begun < DEADLINE
             assert [root.state for root in pipeline.status.roots] == ["timedOut", "watching"]
-            await check(told, pipeline, fuse, local=local, inside=fuse.backing, at=fuse.root, hung=True)
-            await told.until(lambda: told.has(fuse.root / "known") and told.has(fuse.root / "meanwhile"))
+            await check(reported, pipeline, fuse, local=local, inside=fuse.backing, at=fuse.root, hung=True)
+            await reported.until(lambda: reported.has(fuse.root / "known") and reported.has(fuse.root / "meanwhile"))
 
 
 @pytest.mark.parametrize("source", ON_LINUX)
@@ -128,10 +132,10 @@ async def test_a_mount_inside_a_root(source: str, tmp_path: Path) -> None:
     root = tmp_path / "root"
     with mounted(root / "mount", tmp_path / "backing") as fuse:
         (fuse.root / "known").write_text("1")
-        async with piping([root], pacing=pacing(source)) as (told, pipeline):
-            await check(told, pipeline, fuse, local=root, inside=fuse.backing, at=fuse.root)
-            await told.until(lambda: told.has(fuse.root / "meanwhile"))
-            assert not told.has(fuse.root / "known")
+        async with piping([root], pacing=pacing(source)) as (reported, pipeline):
+            await check(reported, pipeline, fuse, local=root, inside=fuse.backing, at=fuse.root)
+            await reported.until(lambda: reported.has(fuse.root / "meanwhile"))
+            assert not reported.has(fuse.root / "known")
 
 
 @pytest.mark.parametrize("target", ["file", "folder root", "below a linked folder"])
@@ -145,11 +149,11 @@ async def test_a_link_that_leads_there(target: str, tmp_path: Path) -> None:
         link.symlink_to(fuse.root / "sub" / "known" if target == "file" else fuse.root)
         root = {"file": local, "folder root": link, "below a linked folder": link / "sub"}[target]
         at = link if target == "file" else root
-        async with piping([root, local], pacing=pacing("auto")) as (told, pipeline):
-            await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=at)
+        async with piping([root, local], pacing=pacing("auto")) as (reported, pipeline):
+            await check(reported, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=at)
             (fuse.root / "sub" / "known").write_text("more")
             expected = {"file": link, "folder root": link / "sub" / "known", "below a linked folder": root / "known"}
-            await told.until(lambda: told.has(expected[target]))
+            await reported.until(lambda: reported.has(expected[target]))
 
 
 @pytest.mark.parametrize("what", ["file", "inside"])
@@ -160,27 +164,29 @@ async def test_a_root_inside_the_mount(what: str, tmp_path: Path) -> None:
         (fuse.root / "sub").mkdir()
         (fuse.root / "sub" / "file").write_text("1")
         root = fuse.root / "sub" / "file" if what == "file" else fuse.root / "sub"
-        async with piping([local, root], pacing=pacing("auto")) as (told, pipeline):
-            await check(told, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=root)
+        async with piping([local, root], pacing=pacing("auto")) as (reported, pipeline):
+            await check(reported, pipeline, fuse, local=local, inside=fuse.backing / "sub", at=root)
             (fuse.root / "sub" / "file").write_text("more")
-            await told.until(lambda: told.net().get(str(fuse.root / "sub" / "file")) == "modified")
+            await reported.until(lambda: reported.net().get(str(fuse.root / "sub" / "file")) == "modified")
 
 
 @pytest.mark.parametrize("operation", ["getattr", "readdir", "opendir", "open", "readlink"])
 async def test_some_operations_hang(operation: Any, tmp_path: Path) -> None:
-    async with two_roots(tmp_path, "auto") as (told, pipeline, fuse, local):
+    async with two_roots(tmp_path, "auto") as (reported, pipeline, fuse, local):
         (fuse.root / ".gitignore").write_text("*.tmp")
         (fuse.root / "link").symlink_to("sub/known")
-        await told.until(lambda: told.has(fuse.root / "link"))
+        await reported.until(lambda: reported.has(fuse.root / "link"))
         fuse.block(operation)
         (fuse.backing / ".gitignore").write_text("*.log")
         pipeline.hint([str(fuse.root)])
-        await told.until(lambda: str(fuse.root) in timed_out(told) or str(fuse.root / "link") in timed_out(told))
+        await reported.until(
+            lambda: str(fuse.root) in timed_out(reported) or str(fuse.root / "link") in timed_out(reported)
+        )
         (local / "a").write_text("1")
-        await told.until(lambda: told.has(local / "a"))
+        await reported.until(lambda: reported.has(local / "a"))
         (fuse.backing / "sub" / "meanwhile").write_text("1")
         fuse.block()
-        await told.until(lambda: not timed_out(told) and told.has(fuse.root / "sub" / "meanwhile"))
+        await reported.until(lambda: not timed_out(reported) and reported.has(fuse.root / "sub" / "meanwhile"))
 
 
 async def test_stop_and_sync_end_while_it_hangs(tmp_path: Path) -> None:
@@ -198,16 +204,16 @@ async def test_it_is_unmounted_and_mounted_again_while_it_hangs(tmp_path: Path) 
     local.mkdir()
     with mounted(point) as fuse:
         (fuse.root / "known").write_text("1")
-        async with piping([local, point], pacing=pacing("auto")) as (told, pipeline):
+        async with piping([local, point], pacing=pacing("auto")) as (reported, pipeline):
             fuse.hang()
             pipeline.hint([str(point)])
-            await told.until(lambda: timed_out(told) == [str(point)])
+            await reported.until(lambda: timed_out(reported) == [str(point)])
             os.system(f"umount -l {point}")
-            await told.until(lambda: told.net().get(str(point / "known")) == "deleted")
+            await reported.until(lambda: reported.net().get(str(point / "known")) == "deleted")
             with mounted(point, tmp_path / "mount.backing"):
-                await told.until(lambda: told.net().get(str(point / "known")) != "deleted")
+                await reported.until(lambda: reported.net().get(str(point / "known")) != "deleted")
                 (point / "new").write_text("1")
-                await told.until(lambda: told.has(point / "new"))
+                await reported.until(lambda: reported.has(point / "new"))
 
 
 async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
-    """What is told is no longer kept, and that is said; it is told as ever."""
+    """What is reported is no longer kept, and that is said; it is reported as before."""
     local = tmp_path / "local"
     local.mkdir()
     with mounted(tmp_path / "mount") as fuse:
@@ -249,7 +255,7 @@ async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
 
 
 class Member:
-    """Somebody who is told."""
+    """A subscriber."""
 
     channel: Channel
     cursor: Cursor

@@ -20,7 +20,7 @@ import pytest
 
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.snapshot import Snapshot
-from tests.support.watching import SOURCES, Told, watching
+from tests.support.watching import SOURCES, WatchRecorder, watching
 
 _OLD = 1_000_000_000
 
@@ -123,7 +123,7 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def watched(root: Path, source: str, *, as_file: bool = False) -> AbstractAsyncContextManager[Told]:
+def watched(root: Path, source: str, *, as_file: bool = False) -> AbstractAsyncContextManager[WatchRecorder]:
     return watching([root / "file" if as_file else root], **SOURCES[source])
 
 
@@ -133,25 +133,25 @@ def watched(root: Path, source: str, *, as_file: bool = False) -> AbstractAsyncC
 async def test_other_content_is_reported(
     source: str, write: Callable[[Path, str], None], as_file: bool, root: Path
 ) -> None:
-    async with watched(root, source, as_file=as_file) as told:
+    async with watched(root, source, as_file=as_file) as reported:
         for text in ("new", "one", "two"):
             write(root / "file", text)
-            await told.until({str(root / "file"): "modified"})
-            told.clear()
+            await reported.until({str(root / "file"): "modified"})
+            reported.clear()
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["folder", "file"])
 @pytest.mark.parametrize("touch", TOUCHES)
 @pytest.mark.parametrize("source", SOURCES)
 async def test_other_metadata_is_not(source: str, touch: Callable[[Path], None], as_file: bool, root: Path) -> None:
-    async with watched(root, source, as_file=as_file) as told:
+    async with watched(root, source, as_file=as_file) as reported:
         touch(root / "file")
         if as_file:
             (root / "file").write_text("after it")
-            await told.until({str(root / "file"): "modified"})
-            assert [len(batch) for batch in told.batches] == [1]
+            await reported.until({str(root / "file"): "modified"})
+            assert [len(batch) for batch in reported.batches] == [1]
         else:
-            await told.only({}, root / "sentinel")
+            await reported.only({}, root / "sentinel")
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -159,23 +159,23 @@ async def test_other_metadata_is_not_reported_at_a_link_either(source: str, root
     (tmp_path / "other name").unlink()  # else the file is watched itself, and its digest is known
     for name, target in (("link", "file"), ("link to the link", "link")):
         (root / name).symlink_to(target)
-    async with watched(root, source) as told:
+    async with watched(root, source) as reported:
         for number in range(2):
             (root / "file").chmod(0o600 + number)
-            await told.only({}, root / "sentinel")
+            await reported.only({}, root / "sentinel")
             (root / "file").write_text(f"after it {number}")
-            await told.until({str(root / name): "modified" for name in ("file", "link", "link to the link")})
-            told.clear()
+            await reported.until({str(root / name): "modified" for name in ("file", "link", "link to the link")})
+            reported.clear()
 
 
 @pytest.mark.parametrize("source", SOURCES)
 async def test_metadata_and_then_content(source: str, root: Path) -> None:
-    async with watched(root, source) as told:
+    async with watched(root, source) as reported:
         for number in range(3):
             (root / "file").chmod(0o600 + number)
             write_back(root / "file", f"no{number}")
-            await told.until({str(root / "file"): "modified"})
-            told.clear()
+            await reported.until({str(root / "file"): "modified"})
+            reported.clear()
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -183,9 +183,9 @@ async def test_a_folder_whose_mode_changes_with_all_that_is_in_it(source: str, r
     for number in range(50):
         (root / f"d{number % 5}").mkdir(exist_ok=True)
         (root / f"d{number % 5}" / f"f{number}").write_text("1")
-    async with watched(root, source) as told:
+    async with watched(root, source) as reported:
         subprocess.run(["chmod", "-R", "go-rwx", root], check=True)
-        await told.only({}, root / "sentinel")
+        await reported.only({}, root / "sentinel")
 
 
 @pytest.mark.parametrize("write", [write_back, replace_alike, delete_and_make])
@@ -225,9 +225,9 @@ async def test_an_image_mounted_over_another(source: str, tmp_path: Path) -> Non
     root = tmp_path / "root"
     root.mkdir()
     with mounted_images(root):
-        async with watched(root, source) as told:
+        async with watched(root, source) as reported:
             subprocess.run(["mount", "--bind", tmp_path / "image1", root / "mnt"], check=True)
-            await told.until({str(root / "mnt" / "file"): "modified"})
+            await reported.until({str(root / "mnt" / "file"): "modified"})
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ async def test_what_is_left_out_is_never_watched(tmp_path: Path) -> None:
     for name in ("src/a/b", "node_modules/x/y", ".git/objects/00", "build/out"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".gitignore").write_text("build/\n")
-    async with piping([tmp_path], pacing=_PACING) as (told, pipeline):
+    async with piping([tmp_path], pacing=_PACING) as (reported, pipeline):
         with_src = watched(pipeline)
         (tmp_path / "node_modules" / "z").mkdir()
         (tmp_path / "src" / "c").mkdir()
@@ -86,19 +86,19 @@ async def test_what_is_left_out_is_never_watched(tmp_path: Path) -> None:
         await pipeline.sync()
         assert watched(pipeline) == with_src - 3 + 2, "what counts again is watched again"
         (tmp_path / "build" / "out" / "new").write_text("1")
-        await told.until(lambda: told.has(tmp_path / "build" / "out" / "new"))
+        await reported.until(lambda: reported.has(tmp_path / "build" / "out" / "new"))
 
 
 async def test_a_folder_that_is_moved_is_watched_under_its_new_name_only(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    async with piping([tmp_path], pacing=_PACING) as (told, pipeline):
+    async with piping([tmp_path], pacing=_PACING) as (reported, pipeline):
         before = watched(pipeline)
         for number in range(5):
             os.rename(tmp_path / ("a" if number == 0 else f"c{number - 1}"), tmp_path / f"c{number}")
         await pipeline.sync()
         assert watched(pipeline) == before
         (tmp_path / "c4" / "b" / "file").write_text("1")
-        await told.only({str(tmp_path / "c4" / "b" / "file"): "created"}, tmp_path / "sentinel")
+        await reported.only({str(tmp_path / "c4" / "b" / "file"): "created"}, tmp_path / "sentinel")
 
 
 async def test_looking_gives_no_hints(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ async def test_nothing_happens_while_nothing_happens(tmp_path: Path) -> None:
 
 
 async def test_sync_does_not_look_at_everything(tmp_path: Path) -> None:
-    async with piping([tmp_path], pacing=_PACING) as (told, pipeline):
+    async with piping([tmp_path], pacing=_PACING) as (reported, pipeline):
         for number in range(10):
             (tmp_path / f"f{number}").write_text("1")
             await pipeline.sync()
-            assert told.has(tmp_path / f"f{number}")
+            assert reported.has(tmp_path / f"f{number}")
         assert pipeline.health.reconciles["everything"] == 0
 
 
@@ -178,35 +178,35 @@ async def test_what_an_overflow_has_lost_is_found(act: Callable[[Path], None], t
         (tmp_path / "much" / f"d{number}").mkdir(parents=True)
         (tmp_path / "much" / f"d{number}" / "file").write_text("1")
     with queue_of(512):
-        async with piping([tmp_path], pacing=_PACING) as (told, pipeline):
+        async with piping([tmp_path], pacing=_PACING) as (reported, pipeline):
             before = state_of(str(tmp_path))
             act(tmp_path)  # the loop stands still meanwhile
             await pipeline.sync()
             assert pipeline.kernel is not None and pipeline.kernel.overflows >= 1
-            assert told.net() == difference(before, state_of(str(tmp_path)))
-            told.clear()
+            assert reported.net() == difference(before, state_of(str(tmp_path)))
+            reported.clear()
             overflows = pipeline.kernel.overflows
             paths = [folder / "after" for folder in sorted(tmp_path.glob("*")) if folder.is_dir()][:20]
             for path in paths:
                 path.write_text("1")
-            await told.only({str(path): "created" for path in paths}, tmp_path / "sentinel")
+            await reported.only({str(path): "created" for path in paths}, tmp_path / "sentinel")
             assert pipeline.kernel.overflows == overflows
 
 
 @pytest.mark.alone
 async def test_a_queue_that_overflows_again_and_again_is_no_livelock(tmp_path: Path) -> None:
     with queue_of(512):
-        async with piping([tmp_path], pacing=_PACING) as (told, pipeline):
+        async with piping([tmp_path], pacing=_PACING) as (reported, pipeline):
             for number in range(30):
                 for file in range(300):
                     (tmp_path / f"f{file}").write_text(str(number))
                 await asyncio.sleep(0)
             await pipeline.sync()
             assert pipeline.kernel is not None and pipeline.kernel.overflows >= 1
-            assert told.net() == {str(tmp_path / f"f{file}"): "created" for file in range(300)}
+            assert reported.net() == {str(tmp_path / f"f{file}"): "created" for file in range(300)}
             looks = pipeline.health.reconciles["everything"]
-            await told.settle(tmp_path / "sentinel")
-            await told.settle(tmp_path / "sentinel")
+            await reported.settle(tmp_path / "sentinel")
+            await reported.settle(tmp_path / "sentinel")
             assert pipeline.health.reconciles["everything"] <= looks + 1
 
 
@@ -217,7 +217,7 @@ async def test_watchers_that_share_an_instance_share_its_watches(tmp_path: Path)
     for number in range(10):
         (tmp_path / f"d{number}").mkdir()
     kernel = Kernel()
-    told: list[list[str]] = [[], []]
+    reported: list[list[str]] = [[], []]
     from reloadls.watch.flush import Flush
     from reloadls.watch.scope.scope import Scope
 
@@ -227,7 +227,7 @@ async def test_watchers_that_share_an_instance_share_its_watches(tmp_path: Path)
 
         return Pipeline(Scope([tmp_path], exclude=exclude), deliver, pacing=_PACING, kernel=lambda: kernel)
 
-    one, two = pipeline_of(told[0], []), pipeline_of(told[1], ["d9"])
+    one, two = pipeline_of(reported[0], []), pipeline_of(reported[1], ["d9"])
     await one.start()
     alone = kernel.watches
     await two.start()
@@ -236,12 +236,12 @@ async def test_watchers_that_share_an_instance_share_its_watches(tmp_path: Path)
         (tmp_path / name).write_text("1")
     await one.sync()
     await two.sync()
-    assert (sorted(told[0]), sorted(told[1])) == (["x", "y"], ["x"])
+    assert (sorted(reported[0]), sorted(reported[1])) == (["x", "y"], ["x"])
     await one.stop()
     assert kernel.watches == alone - 1, "only one wanted d9"
     (tmp_path / "d0" / "z").write_text("1")
     await two.sync()
-    assert told[1] == ["x", "z"]
+    assert reported[1] == ["x", "z"]
     await two.stop()
     assert kernel.closed
 
@@ -279,21 +279,21 @@ async def test_a_folder_above_a_root_that_goes_and_comes_back(depth: int, tmp_pa
     root.mkdir(parents=True)
     (root / "file").write_text("1")
     at = [root, root.parent, root.parent.parent][depth - 1]
-    async with watching([root], source="inotify") as told:
+    async with watching([root], source="inotify") as reported:
         os.rename(at, tmp_path / "away")
-        await told.until({str(root / "file"): "deleted"})
-        told.clear()
+        await reported.until({str(root / "file"): "deleted"})
+        reported.clear()
         root.mkdir(parents=True)
         (root / "other").write_text("1")
-        await told.until({str(root / "other"): "created"})
-        told.clear()
+        await reported.until({str(root / "other"): "created"})
+        reported.clear()
         shutil.rmtree(at)
-        await told.until({str(root / "other"): "deleted"})
-        told.clear()
+        await reported.until({str(root / "other"): "deleted"})
+        reported.clear()
         os.rename(tmp_path / "away", at)
-        await told.until({str(root / "file"): "created"})
+        await reported.until({str(root / "file"): "created"})
         (root / "file").write_text("more")
-        await told.until(lambda: told.net() == {str(root / "file"): "created"} and len(told.batches) >= 2)
+        await reported.until(lambda: reported.net() == {str(root / "file"): "created"} and len(reported.batches) >= 2)
 
 
 async def test_a_barrier_passes_while_others_read_what_it_waits_for(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ async def test_the_last_kind_of_a_name_within_one_read_counts(
         "file": partial(out.write_text, "1"),
         "unlink": out.unlink,
     }
-    async with watching([root], source="inotify") as told:
+    async with watching([root], source="inotify") as reported:
         for name in acts:
             act[name]()
-        await told.only({str(root / "out"): "created"} if is_reported else {}, root / "sentinel")
+        await reported.only({str(root / "out"): "created"} if is_reported else {}, root / "sentinel")

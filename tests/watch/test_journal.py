@@ -1,4 +1,4 @@
-"""What differs between a clock and now, and what each of many has yet to be told."""
+"""What differs between a clock and now, and what each of many has yet to be reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_each_batch_says_where_it_begins_and_ends() -> None:
     assert len({before, first.clock, second.clock}) == 3
 
 
-def test_since_a_clock_the_net_changes_are_told() -> None:
+def test_since_a_clock_the_net_changes_are_reported() -> None:
     journal = Journal()
     clocks = [journal.clock]
     for name, kind in (("a", "created"), ("b", "modified"), ("a", "modified"), ("a", "deleted")):
@@ -189,7 +189,7 @@ def test_batches_of_several_causes_are_one_of_watching(causes: tuple[Cause, ...]
     assert taken.cause == merged
 
 
-def test_what_came_and_went_is_not_told() -> None:
+def test_what_came_and_went_is_not_reported() -> None:
     journal = Journal()
     cursor = journal.cursor()
     journal.append(batch("a", kind="created"), "watch")
@@ -199,7 +199,7 @@ def test_what_came_and_went_is_not_told() -> None:
     assert not cursor.behind
 
 
-def test_who_has_caught_up_or_gone_is_not_told() -> None:
+def test_who_has_caught_up_or_gone_is_not_reported() -> None:
     journal = Journal()
     cursor, gone = journal.cursor(), journal.cursor()
     gone.close()
@@ -219,12 +219,12 @@ def test_since_ends_where_a_cursor_stands() -> None:
     cursor = journal.cursor()
     journal.append(batch("b"), "watch")
     assert journal.since(clock, cursor) == batch("a")
-    assert journal.since(journal.clock, cursor) is None, "that is more than its owner was told"
+    assert journal.since(journal.clock, cursor) is None, "that is more than its owner was reported"
     cursor.take()
     assert journal.since(clock, cursor) == batch("a", "b")
 
 
-def test_what_happened_before_the_journal_forgot_is_still_told() -> None:
+def test_what_happened_before_the_journal_forgot_is_still_reported() -> None:
     journal = Journal()
     cursor, late = journal.cursor(), journal.cursor()
     before = journal.clock
@@ -240,7 +240,7 @@ def test_what_happened_before_the_journal_forgot_is_still_told() -> None:
     assert (taken.since, taken.clock) == (second.since, second.clock), "there is a gap, and it can be seen"
 
 
-def test_a_lost_clock_is_not_said_to_be_told() -> None:
+def test_a_lost_clock_is_not_said_to_be_reported() -> None:
     journal = Journal()
     cursor = journal.cursor()
     for name in "ab":
@@ -343,8 +343,8 @@ _NAMES = "abcde"
 
 
 @dataclass
-class _Told:
-    """A cursor, and a naive account of what its owner has yet to be told."""
+class _WatchRecorder:
+    """A cursor, and a naive account of what its owner has yet to be reported."""
 
     cursor: Cursor
     pending: list[Batch] = field(default_factory=list)
@@ -354,7 +354,7 @@ class _Told:
 class CursorsMachine(RuleBasedStateMachine):
     """A journal with a tiny limit, beside lists that forget nothing."""
 
-    told: Bundle[_Told] = Bundle("told")
+    reported: Bundle[_WatchRecorder] = Bundle("reported")
 
     def __init__(self) -> None:
         super().__init__()
@@ -363,20 +363,20 @@ class CursorsMachine(RuleBasedStateMachine):
         self.there: set[str] = set()
         self.all: list[Batch] = []
         self.clocks: dict[str, int] = {self.journal.clock: 0}
-        self.owners: list[_Told] = []
+        self.owners: list[_WatchRecorder] = []
         self.most = 0
         self.forgot = 0
         self.gap = ""
 
-    @rule(target=told)
-    def join(self) -> _Told:
-        owner = _Told(self.journal.cursor(), since=self.journal.clock)
+    @rule(target=reported)
+    def join(self) -> _WatchRecorder:
+        owner = _WatchRecorder(self.journal.cursor(), since=self.journal.clock)
         self.owners.append(owner)
         self.most = max(self.most, len(self.owners))
         return owner
 
-    @rule(owner=consumes(told))
-    def leave(self, owner: _Told) -> None:
+    @rule(owner=consumes(reported))
+    def leave(self, owner: _WatchRecorder) -> None:
         owner.cursor.close()
         self.owners.remove(owner)
 
@@ -410,13 +410,13 @@ class CursorsMachine(RuleBasedStateMachine):
         self.clocks = {self.journal.clock: len(self.all)}
         self.gap = self.journal.clock
 
-    @rule(owner=told)
-    def catch_up(self, owner: _Told) -> None:
+    @rule(owner=reported)
+    def catch_up(self, owner: _WatchRecorder) -> None:
         owner.cursor.catch_up()
         owner.pending, owner.since = [], self.journal.clock
 
-    @rule(owner=told)
-    def take(self, owner: _Told) -> None:
+    @rule(owner=reported)
+    def take(self, owner: _WatchRecorder) -> None:
         assert owner.cursor.behind >= bool(owner.pending)
         taken = owner.cursor.take()
         net = net_changes(change for added in owner.pending for change in added.changes)
@@ -435,8 +435,8 @@ class CursorsMachine(RuleBasedStateMachine):
         assert (owner.cursor.clock, owner.cursor.behind) == (self.journal.clock, False)
         owner.pending, owner.since = [], self.journal.clock
 
-    @rule(owner=told)
-    def since_until(self, owner: _Told) -> None:
+    @rule(owner=reported)
+    def since_until(self, owner: _WatchRecorder) -> None:
         end = len(self.all) - len(owner.pending)
         for clock, start in self.clocks.items():
             self._check(self.journal.since(clock, owner.cursor), start, end)

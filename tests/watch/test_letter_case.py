@@ -82,10 +82,10 @@ STEPS: dict[str, tuple[Callable[[Path], object], str]] = {
 async def test_the_old_name_is_gone(root: Path, source: SourceName, step: str) -> None:
     act, expected = STEPS[step]
     pacing = Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02, use=source)
-    async with piping([root], pacing=pacing) as (told, pipeline):
+    async with piping([root], pacing=pacing) as (reported, pipeline):
         act(root)
         await pipeline.sync()
-        found = {os.path.relpath(path, root): kind[0] for path, kind in told.net().items()}
+        found = {os.path.relpath(path, root): kind[0] for path, kind in reported.net().items()}
         if step == "there and back":
             found.pop("Readme", None)  # it may count as written
         assert found == dict(item.split(":") for item in expected.split())

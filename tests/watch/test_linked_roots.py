@@ -34,13 +34,13 @@ async def check(tmp_path: Path, case: Case, use: Any) -> None:
         (tmp_path / name).symlink_to(to)
     expected = {str(tmp_path / name): "modified" for name in case.reported}
     pacing = Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02, use=use)
-    async with piping([tmp_path / root for root in case.roots], pacing=pacing) as (told, pipeline):
+    async with piping([tmp_path / root for root in case.roots], pacing=pacing) as (reported, pipeline):
         (tmp_path / case.writes).write_text("longer than before")
-        await told.until(expected)
-        told.clear()
+        await reported.until(expected)
+        reported.clear()
         (tmp_path / case.writes).write_text("and longer again than before")
         await pipeline.sync()
-        assert told.net() == expected
+        assert reported.net() == expected
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -84,14 +84,14 @@ async def test_what_watchfiles_names_only_once_is_found_by_a_sync(tmp_path: Path
     async with piping(
         [tmp_path / root for root in ("ws", "ws/pk", "pk")], pacing=Pacing(0.02, 0.2, use="watchfiles")
     ) as (
-        told,
+        reported,
         pipeline,
     ):
         for text in ("longer", "longer again"):
             (tmp_path / "pk" / "f").write_text(text)
             await pipeline.sync()
-            assert told.net() == {str(tmp_path / name): "modified" for name in ("ws/pk/f", "pk/f")}
-            told.clear()
+            assert reported.net() == {str(tmp_path / name): "modified" for name in ("ws/pk/f", "pk/f")}
+            reported.clear()
 
 
 async def test_a_link_on_the_way_to_a_file_that_leads_elsewhere(tmp_path: Path) -> None:
@@ -100,10 +100,10 @@ async def test_a_link_on_the_way_to_a_file_that_leads_elsewhere(tmp_path: Path) 
         (tmp_path / name / "f").write_text(text)
     (tmp_path / "link").symlink_to("one")
     expected = {str(tmp_path / "link/f"): "modified"}
-    async with piping([tmp_path / "link/f"]) as (told, _):
+    async with piping([tmp_path / "link/f"]) as (reported, _):
         (tmp_path / "new").symlink_to("two")
         (tmp_path / "new").rename(tmp_path / "link")
-        await told.until(expected)
-        told.clear()
+        await reported.until(expected)
+        reported.clear()
         (tmp_path / "two/f").write_text("number two, longer")
-        await told.until(expected)
+        await reported.until(expected)

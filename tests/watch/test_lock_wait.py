@@ -1,4 +1,4 @@
-"""A version-control operation is told as one batch, at its end."""
+"""A version-control operation is reported as one batch, at its end."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif("inotify" not in SOURCES, reason="another source's hints may come after the lock has gone")
 async def test_a_checkout_is_one_batch(repository: Path) -> None:
-    async with watching([repository], **SOURCES["inotify"]) as told:
+    async with watching([repository], **SOURCES["inotify"]) as reported:
         for branch in ("main", "other", "main"):
             git(repository, "checkout", "-q", branch)
-            await told.until(lambda: len(told.net()) == 300)
-            assert [len(batch) for batch in told.batches] == [300]
-            told.clear()
+            await reported.until(lambda: len(reported.net()) == 300)
+            assert [len(batch) for batch in reported.batches] == [300]
+            reported.clear()
 
 
 @pytest.mark.parametrize("lock", [".git/index.lock", ".hg/wlock", ".jj/working_copy/working_copy.lock"])
@@ -50,40 +50,43 @@ async def test_a_checkout_is_one_batch(repository: Path) -> None:
 async def test_what_changes_while_the_lock_is_there_waits_for_its_end(lock: str, below: str, tmp_path: Path) -> None:
     project = tmp_path / below
     (project / lock).parent.mkdir(parents=True)
-    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as told:
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as reported:
         (project / lock).touch()
         for number in range(5):
             (project / f"f{number}").write_text("1")
-            async with piping([tmp_path]) as (other, _):  # takes some time, and sees that changes are told elsewhere
+            async with piping([tmp_path]) as (
+                other,
+                _,
+            ):  # takes some time; changes elsewhere are reported
                 (tmp_path / "elsewhere").mkdir(exist_ok=True)
                 assert other.batches == []
-        assert told.batches == []
+        assert reported.batches == []
         (project / lock).unlink()
-        await told.until({str(project / f"f{number}"): "created" for number in range(5)})
-        assert len(told.batches) == 1
+        await reported.until({str(project / f"f{number}"): "created" for number in range(5)})
+        assert len(reported.batches) == 1
 
 
 async def test_a_lock_that_stays_holds_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "LockWait", lambda: LockWait(longest=0.3))
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index.lock").touch()
-    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as told:
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as reported:
         (tmp_path / "a").write_text("1")
-        await told.until({str(tmp_path / "a"): "created"})
+        await reported.until({str(tmp_path / "a"): "created"})
         (tmp_path / "b").write_text("1")
-        await told.until({str(tmp_path / "a"): "created", str(tmp_path / "b"): "created"})
+        await reported.until({str(tmp_path / "a"): "created", str(tmp_path / "b"): "created"})
 
 
 @pytest.mark.parametrize("ask", [lambda pipeline: pipeline.sync(), lambda pipeline: pipeline.rescope(pipeline.scope)])
-async def test_who_asks_is_told_at_once(ask: Callable[[pipeline_module.Pipeline], object], tmp_path: Path) -> None:
+async def test_who_asks_is_reported_at_once(ask: Callable[[pipeline_module.Pipeline], object], tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index.lock").touch()
-    async with piping([tmp_path]) as (told, pipeline):
+    async with piping([tmp_path]) as (reported, pipeline):
         (tmp_path / "a").write_text("1")
         answer = ask(pipeline)
         assert hasattr(answer, "__await__")
         await answer
-        assert told.net() == {str(tmp_path / "a"): "created"}
+        assert reported.net() == {str(tmp_path / "a"): "created"}
 
 
 @pytest.mark.skipif("inotify" not in SOURCES, reason="another source can't say that it has passed everything on")
@@ -103,7 +106,7 @@ async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
 
     monkeypatch.setattr(pipeline_module, "LockWait", Writes)
     (tmp_path / ".git").mkdir()
-    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20, source="inotify") as told:
+    async with watching([tmp_path], debounce_ms=5, max_wait_ms=20, source="inotify") as reported:
         (tmp_path / "first").write_text("1")
-        await told.until({str(tmp_path / "first"): "created", str(tmp_path / "last"): "created"})
-        assert len(told.batches) == 1
+        await reported.until({str(tmp_path / "first"): "created", str(tmp_path / "last"): "created"})
+        assert len(reported.batches) == 1

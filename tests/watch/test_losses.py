@@ -10,56 +10,56 @@ import pytest
 
 from reloadls.watch.sources import choose as make
 from tests.support.losses import FROZEN_LOSSES, LOSSES, Loss, Place, difference
-from tests.support.watching import NATIVE, SOURCES, Told, running, watching
+from tests.support.watching import NATIVE, SOURCES, WatchRecorder, running, watching
 
 pytestmark = pytest.mark.usefixtures("without_net")
 
 
-async def check(loss: Loss, place: Place, told: Told) -> None:
-    """Take each step; what is told is just what the disk shows."""
+async def check(loss: Loss, place: Place, reported: WatchRecorder) -> None:
+    """Take each step; what is reported is just what the disk shows."""
     if loss.sentinel is not None:
-        told.leave_out(place.base / loss.sentinel)
+        reported.leave_out(place.base / loss.sentinel)
     for step in loss.steps:
         before = loss.state(place)
         step(place)
         expected = difference(before, loss.state(place))
-        await told.only(expected, sentinel=None)
-        told.clear()
+        await reported.only(expected, sentinel=None)
+        reported.clear()
     if loss.sentinel is not None:
-        await told.only({}, place.base / loss.sentinel)
+        await reported.only({}, place.base / loss.sentinel)
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-async def test_all_of_it_is_told_and_nothing_else(
+async def test_all_of_it_is_reported_and_nothing_else(
     loss: Loss, source: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loss.by_net:
         monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.1)
         monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
     place = loss.begin(tmp_path)
-    async with watching(loss.roots(place), **source) as told:
-        await check(loss, place, told)
+    async with watching(loss.roots(place), **source) as reported:
+        await check(loss, place, reported)
 
 
 @pytest.mark.parametrize("source", NATIVE.values(), ids=NATIVE)
 @pytest.mark.parametrize("loss", FROZEN_LOSSES, ids=lambda loss: loss.name)
-async def test_what_happens_while_the_process_stands_still_is_told(
+async def test_what_happens_while_the_process_stands_still_is_reported(
     loss: Loss, source: dict[str, Any], tmp_path: Path
 ) -> None:
     place = loss.begin(tmp_path)
-    async with running(loss.roots(place), **source) as told:
+    async with running(loss.roots(place), **source) as reported:
         for step in loss.steps:
             before = loss.state(place)
-            told.freeze()
+            reported.freeze()
             try:
                 frozen = time.monotonic()
                 step(place)
                 while time.monotonic() - frozen < 1.6:  # as long as it takes to be noticed
                     loss.state(place)
             finally:
-                told.thaw()
-            await told.only(difference(before, loss.state(place)), sentinel=None)
-            told.clear()
+                reported.thaw()
+            await reported.only(difference(before, loss.state(place)), sentinel=None)
+            reported.clear()
         assert loss.sentinel is not None
-        await told.only({}, place.base / loss.sentinel)
+        await reported.only({}, place.base / loss.sentinel)

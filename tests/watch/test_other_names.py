@@ -75,13 +75,13 @@ def chmod(name: str) -> Step:
 async def check(base: Path, source: SourceName, roots: str, *steps: tuple[Step, str]) -> None:
     """Each step, then a sync, reports just ``"path:c …"``."""
     pacing = Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02, use=source)
-    async with piping([base / root for root in roots.split()], pacing=pacing) as (told, pipeline):
+    async with piping([base / root for root in roots.split()], pacing=pacing) as (reported, pipeline):
         for step, expected in steps:
             step(base)
             await pipeline.sync()
-            found = {os.path.relpath(path, base): kind[0] for path, kind in told.net().items()}
+            found = {os.path.relpath(path, base): kind[0] for path, kind in reported.net().items()}
             assert found == dict(item.split(":") for item in expected.split())
-            told.clear()
+            reported.clear()
 
 
 @pytest.fixture
@@ -177,9 +177,9 @@ async def test_a_link_to_a_file_with_a_hard_link(source: SourceName, base: Path)
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel reports it")
 async def test_without_a_sync_too(base: Path) -> None:
     os.link(base / "outside/f", base / "root/b/g")
-    async with piping([base / "root"], pacing=Pacing(0.02, 0.2, use="inotify")) as (told, _):
+    async with piping([base / "root"], pacing=Pacing(0.02, 0.2, use="inotify")) as (reported, _):
         write("outside/f")(base)
-        await told.until({str(base / "root/b/g"): "modified"})
+        await reported.until({str(base / "root/b/g"): "modified"})
 
 
 # -- a file that had no name ---------------------------------------------------------------------------------------
@@ -269,12 +269,12 @@ async def test_a_bind_mount(mount: str, roots: str, steps: Any, source: SourceNa
 @pytest.mark.parametrize("source", ["inotify", "polling"])
 async def test_a_file_mounted_while_it_is_watched(source: SourceName, base: Path) -> None:
     pacing = Pacing(0.02, 0.2, poll_delay=0.02, use=source)
-    async with piping([base / "root"], pacing=pacing) as (told, _):
+    async with piping([base / "root"], pacing=pacing) as (reported, _):
         with bound(base / "outside/x", base / "root/a/f"):
-            await told.until({str(base / "root/a/f"): "modified"})
-            told.clear()
+            await reported.until({str(base / "root/a/f"): "modified"})
+            reported.clear()
             write("outside/x")(base)
-            await told.until({str(base / "root/a/f"): "modified"})
+            await reported.until({str(base / "root/a/f"): "modified"})
 
 
 # -- a file that gets another name, looked at before it is watched itself --------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reloadls import FileChange, FileWatcher
-from tests.support.watching import DEADLINE, FAST, SOURCES, Told
+from tests.support.watching import DEADLINE, FAST, SOURCES, WatchRecorder
 
 SLOW = {"debounce_ms": 60_000, "max_wait_ms": 60_000}
 """Nothing comes of itself."""
@@ -89,8 +89,8 @@ async def test_sync_needs_a_running_watcher(tmp_path: Path) -> None:
 
 async def test_while_paused_nothing_is_given_and_then_the_net_change(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("1")
-    told = Told()
-    async with FileWatcher(told.take, paths=[tmp_path], **FAST) as watcher:
+    reported = WatchRecorder()
+    async with FileWatcher(reported.take, paths=[tmp_path], **FAST) as watcher:
         watcher.pause()
         assert _state(watcher) == "paused"
         (tmp_path / "new").write_text("1")
@@ -100,15 +100,15 @@ async def test_while_paused_nothing_is_given_and_then_the_net_change(tmp_path: P
         (tmp_path / "new").write_text("22")
         (tmp_path / "passing").unlink()
         await watcher.sync()
-        assert told.batches == []
+        assert reported.batches == []
         watcher.resume()
         assert _state(watcher) == "watching"
-        await told.until(lambda: bool(told.batches))
-        assert _names(told.batches[0]) == [("created", "new"), ("modified", "there")]
+        await reported.until(lambda: bool(reported.batches))
+        assert _names(reported.batches[0]) == [("created", "new"), ("modified", "there")]
         watcher.resume()
         (tmp_path / "after").write_text("1")
         await watcher.sync()
-    assert [_names(batch) for batch in told.batches[1:]] == [[("created", "after")]]
+    assert [_names(batch) for batch in reported.batches[1:]] == [[("created", "after")]]
 
 
 async def test_a_resumed_on_change_may_stop_the_watcher(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Renamed files are told as such, whatever notices them."""
+"""Renamed files are reported as such, whatever notices them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reloadls.watch.scope.scope import Scope
 from reloadls.watch.snapshot.folder import Entry
 from reloadls.watch.snapshot.renames import RenameTracker, renames
 from reloadls.watch.snapshot.snapshot import Snapshot
-from tests.support.watching import SOURCES, Told, watching
+from tests.support.watching import SOURCES, WatchRecorder, watching
 
 _OLD = 1_700_000_000
 
@@ -71,11 +71,11 @@ def text_of(root: Path, changes: Iterable[FileChange]) -> dict[str, str]:
 
 
 def expected(text: str) -> dict[str, str]:
-    """``"a:d b:c<a"`` → what is told."""
+    """``"a:d b:c<a"`` → what is reported."""
     return dict(item.split(":") for item in text.split())
 
 
-# what is there, what is done within one window, what is told
+# what is there, what is done within one window, what is reported
 CASES: dict[str, tuple[str, str, str]] = {
     "a file": ("a", "mv a b", "a:d b:c<a"),
     "into a folder": ("a d/x", "mv a d/a", "a:d d/a:c<a"),
@@ -104,20 +104,20 @@ WITH_MOVES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def is_told(root: Path, changes: Iterable[FileChange], wanted: str) -> None:
+def is_reported(root: Path, changes: Iterable[FileChange], wanted: str) -> None:
     assert text_of(root, changes) in [expected(one) for one in wanted.split("|")]
 
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("case", CASES)
-async def test_a_rename_is_told(tmp_path: Path, source: str, case: str) -> None:
+async def test_a_rename_is_reported(tmp_path: Path, source: str, case: str) -> None:
     there, acts, wanted = CASES[case]
     await check_source(tmp_path, source, there, acts, wanted)
 
 
-@pytest.mark.skipif("inotify" not in SOURCES, reason="only inotify tells of moves")
+@pytest.mark.skipif("inotify" not in SOURCES, reason="only inotify reports of moves")
 @pytest.mark.parametrize("case", WITH_MOVES)
-async def test_a_rename_with_an_edit_is_told_where_the_system_tells_of_moves(tmp_path: Path, case: str) -> None:
+async def test_a_rename_with_an_edit_is_reported_where_the_system_reports_of_moves(tmp_path: Path, case: str) -> None:
     there, acts, wanted = WITH_MOVES[case]
     await check_source(tmp_path, "inotify", there, acts, wanted)
 
@@ -125,15 +125,15 @@ async def test_a_rename_with_an_edit_is_told_where_the_system_tells_of_moves(tmp
 async def check_source(root: Path, source: str, there: str, acts: str, wanted: str) -> None:
     make(root, there)
     kinds = [kinds_of(expected(one)) for one in wanted.split("|")]
-    async with watching([root], **SOURCES[source], debounce_ms=100, max_wait_ms=4000) as told:
+    async with watching([root], **SOURCES[source], debounce_ms=100, max_wait_ms=4000) as reported:
         act(root, acts)  # while the loop waits for it: one window
-        await told.until(lambda: kinds_of(text_of(root, merged(told))) in kinds)
-    if len(told.batches) == 1:  # a machine that stood still may have made several of it
-        is_told(root, told.batches[0], wanted)
+        await reported.until(lambda: kinds_of(text_of(root, merged(reported))) in kinds)
+    if len(reported.batches) == 1:  # a machine that stood still may have made several of it
+        is_reported(root, reported.batches[0], wanted)
 
 
-def merged(told: Told) -> list[FileChange]:
-    return net_changes(change for batch in told.batches for change in batch)
+def merged(reported: WatchRecorder) -> list[FileChange]:
+    return net_changes(change for batch in reported.batches for change in batch)
 
 
 def kinds_of(text: dict[str, str]) -> dict[str, str]:
@@ -144,7 +144,7 @@ def kinds_of(text: dict[str, str]) -> dict[str, str]:
 
 
 def pairs(root: Path, acts: str) -> list[tuple[str, str]]:
-    """The moves among `acts`, as a source tells of them."""
+    """The moves among `acts`, as a source reports them."""
     lines = [line.split() for line in acts.split(",") if line.strip().startswith("mv ")]
     return [(str(root / old), str(root / new)) for _, old, new in lines]
 
@@ -154,7 +154,7 @@ def check(root: Path, there: str, acts: str, wanted: str, *, moves: bool = False
     snapshot = Snapshot(Scope([root]))
     snapshot.begin()
     act(root, acts)
-    is_told(root, snapshot.reconcile(None, pairs(root, acts) if moves else ()), wanted)
+    is_reported(root, snapshot.reconcile(None, pairs(root, acts) if moves else ()), wanted)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -180,10 +180,10 @@ def test_a_link_that_was_renamed(tmp_path: Path) -> None:
     snapshot = Snapshot(Scope([root]))
     snapshot.begin()
     os.rename(root / "a", root / "b")
-    is_told(root, snapshot.reconcile(), "a:d b:c<a")
+    is_reported(root, snapshot.reconcile(), "a:d b:c<a")
     (root / "b").unlink()
     os.link(outside, root / "c")
-    is_told(root, snapshot.reconcile(), "b:d c:c")
+    is_reported(root, snapshot.reconcile(), "b:d c:c")
 
 
 def test_a_file_that_was_renamed_while_nobody_watched(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_file_that_was_renamed_while_nobody_watched(tmp_path: Path) -> None:
     before = Snapshot(Scope([tmp_path]))
     before.begin()
     os.rename(tmp_path / "a", tmp_path / "b")
-    is_told(tmp_path, Snapshot(Scope([tmp_path])).begin(before.entries()), "a:d b:c<a")
+    is_reported(tmp_path, Snapshot(Scope([tmp_path])).begin(before.entries()), "a:d b:c<a")
 
 
 @pytest.mark.parametrize("order", ["a b", "b a", "a,b", "b,a"])
@@ -204,7 +204,7 @@ def test_both_halves_may_be_found_by_several_looks(tmp_path: Path, order: str) -
     for hints in order.split(","):
         found += snapshot.reconcile([str(tmp_path / name) for name in hints.split()], (), tracker)
     found += snapshot.reconcile(None, (), tracker)
-    is_told(tmp_path, net_changes(found), "a:d b:c<a")
+    is_reported(tmp_path, net_changes(found), "a:d b:c<a")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_both_halves_may_be_found_by_several_looks(tmp_path: Path, order: str) -
 )
 @pytest.mark.parametrize("shared", [True, False])
 def test_looks_are_merged(tmp_path: Path, steps: list[str], wanted: str, shared: bool) -> None:
-    """As one batch that is not told yet, or as batches that were."""
+    """As one batch that is not reported yet, or as batches that were."""
     make(tmp_path, "a")
     snapshot, tracker = Snapshot(Scope([tmp_path])), RenameTracker()
     snapshot.begin()
@@ -230,7 +230,7 @@ def test_looks_are_merged(tmp_path: Path, steps: list[str], wanted: str, shared:
     for step in steps:
         act(tmp_path, step)
         found += snapshot.reconcile(None, pairs(tmp_path, step), tracker if shared else None)
-    is_told(tmp_path, net_changes(found), wanted)
+    is_reported(tmp_path, net_changes(found), wanted)
 
 
 # -- the decision alone ------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_looks_are_merged(tmp_path: Path, steps: list[str], wanted: str, shared:
         ("a:1:10", "b:1:11", "a>b", "b<a"),
         ("a:1:10", "b:1:11", "a>x x>b", "b<a"),
         ("a:1:10", "b:1:11", "a>b b>c", ""),  # what is at b now came after
-        ("b:1:10", "c:1:11", "a>b b>c", "c<b"),  # the first move was told of before
+        ("b:1:10", "c:1:11", "a>b b>c", "c<b"),  # the first move was reported before
         ("a:1:10", "b:2:11", "a>b", ""),  # replaced after the move
         ("d/a:1:10", "e/a:1:11", "d>e", "e/a<d/a"),
         ("d/a:1:10", "e/b:1:11", "d>e e/a>e/b", "e/b<d/a"),

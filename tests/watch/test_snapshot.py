@@ -1,4 +1,4 @@
-"""The last told state, compared with the disk."""
+"""The last reported state, compared with the disk."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def begun(*roots: Path, **scope: Any) -> Snapshot:
     return snapshot
 
 
-def told(root: Path, changes: Iterable[Any]) -> dict[str, str]:
+def reported(root: Path, changes: Iterable[Any]) -> dict[str, str]:
     return {os.path.relpath(change.path, root): change.change_type[0] for change in changes}
 
 
@@ -49,8 +49,8 @@ def check(
     wanted = dict(item.split(":") for item in expected.split())
     paths = None if hints is None else [str(root / hint) for hint in hints.split()]
     assert set(snapshot.differences()) == {str(root / name) for name in wanted} or paths is not None
-    assert told(root, snapshot.reconcile(paths)) == wanted
-    assert told(root, snapshot.reconcile()) == {}
+    assert reported(root, snapshot.reconcile(paths)) == wanted
+    assert reported(root, snapshot.reconcile()) == {}
     assert set(snapshot.files()) == set(state_of(str(root)))
     assert [root.files for root in snapshot.status()[0]] == [len(list(root.files())) for root in snapshot.roots]
     assert snapshot.differences() == {}
@@ -168,26 +168,26 @@ def test_a_write_that_leaves_the_same_mtime_is_found(tmp_path: Path, monkeypatch
     stamp = path.stat().st_mtime_ns
     path.write_text("2")
     os.utime(path, ns=(stamp, stamp))
-    assert told(tmp_path, snapshot.reconcile()) == {"a": "m"}
-    assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "it has the content that was seen"
+    assert reported(tmp_path, snapshot.reconcile()) == {"a": "m"}
+    assert reported(tmp_path, snapshot.reconcile([str(path)])) == {}, "it has the content that was seen"
     path.chmod(0o600)
-    assert told(tmp_path, snapshot.reconcile()) == {}, "its metadata alone is newer"
+    assert reported(tmp_path, snapshot.reconcile()) == {}, "its metadata alone is newer"
     monkeypatch.setattr("reloadls.watch.snapshot.folder._TICK", 1)
-    assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "its metadata alone is newer"
+    assert reported(tmp_path, snapshot.reconcile([str(path)])) == {}, "its metadata alone is newer"
     path.write_text("33")
     os.utime(path, (1e9, 1e9))
-    assert told(tmp_path, snapshot.reconcile([str(path)])) == {"a": "m"}
-    assert told(tmp_path, snapshot.reconcile([str(path)])) == {}, "long ago is not racy"
+    assert reported(tmp_path, snapshot.reconcile([str(path)])) == {"a": "m"}
+    assert reported(tmp_path, snapshot.reconcile([str(path)])) == {}, "long ago is not racy"
 
 
 # -- .gitignore --------------------------------------------------------------------------------------------------
 
 
 def check_rescoped(root: Path, snapshot: Snapshot, gitignore: str | None, files: str, expected: str) -> None:
-    """After a .gitignore edit `files` count; only `expected` is told, the rest has silently entered or left."""
+    """After a .gitignore edit `files` count; only `expected` is reported, the rest has silently entered or left."""
     path = root / ".gitignore"
     path.unlink() if gitignore is None else path.write_text(gitignore)
-    found = told(root, snapshot.reconcile([str(path)]))
+    found = reported(root, snapshot.reconcile([str(path)]))
     assert found == dict(item.split(":") for item in expected.split())
     assert sorted(os.path.relpath(file, root) for file in snapshot.files()) == sorted(files.split())
     assert snapshot.take_rescoped()
@@ -205,14 +205,14 @@ def test_a_gitignore_edit_makes_paths_leave_and_enter_silently(tmp_path: Path) -
     check_rescoped(tmp_path, snapshot, None, "a.py a.log d/b.log d/e/c.log", ".gitignore:d")
 
 
-def test_what_really_changes_beside_a_gitignore_edit_is_told(tmp_path: Path) -> None:
+def test_what_really_changes_beside_a_gitignore_edit_is_reported(tmp_path: Path) -> None:
     make(tmp_path, "stays goes.log edited gone d/x")
     snapshot = begun(tmp_path)
     (tmp_path / ".gitignore").write_text("*.log\n")
     make(tmp_path, "new new.log d/new")
     (tmp_path / "edited").write_text("more")
     (tmp_path / "gone").unlink()
-    assert told(tmp_path, snapshot.reconcile()) == {
+    assert reported(tmp_path, snapshot.reconcile()) == {
         ".gitignore": "c", "new": "c", "d/new": "c", "edited": "m", "gone": "d",
     }  # fmt: skip
     assert snapshot.take_rescoped()
@@ -241,7 +241,7 @@ def check_adopted(
     age(root)
     snapshot.begin()
     act(root)
-    assert told(root, snapshot.adopt(after)) == dict(item.split(":") for item in expected.split())
+    assert reported(root, snapshot.adopt(after)) == dict(item.split(":") for item in expected.split())
     assert sorted(os.path.relpath(file, root) for file in snapshot.files()) == sorted(files.split())
     assert snapshot.take_rescoped() == (after != before)
     assert snapshot.reconcile() == []

@@ -124,20 +124,20 @@ async def test_the_folder_of_the_barriers_is_removed(tmp_path: Path, monkeypatch
 
 
 async def test_a_root_that_appears_costs_no_other_root_a_change(tmp_path: Path, without_net: None) -> None:
-    """What the old instance has noticed, but not told yet, is told before the new one takes its place."""
+    """What the old instance has noticed, but not reported yet, is reported before the new one takes its place."""
     there, later = tmp_path / "there", tmp_path / "later"
     there.mkdir()
     for _ in range(3):
-        async with piping([there, later]) as (told, _):
+        async with piping([there, later]) as (reported, _):
             later.mkdir()
             (later / "a").write_text("1")
             number = 0
-            while str(later / "a") not in told.net():
+            while str(later / "a") not in reported.net():
                 number += 1
                 (there / f"f{number}").write_text("1")
                 await asyncio.sleep(0.001)  # not to wait: to write at every moment of the switch
             expected = {str(there / f"f{number}"): "created" for number in range(1, number + 1)}
-            await told.until({**expected, str(later / "a"): "created"})
+            await reported.until({**expected, str(later / "a"): "created"})
         shutil.rmtree(later)
         shutil.rmtree(there)
         there.mkdir()
@@ -358,24 +358,24 @@ async def test_what_every_hint_is_lost_of_is_found_by_the_safety_net(
     monkeypatch.setattr(native_module, "WatchfilesSource", Deaf)
     monkeypatch.setattr(make, "SAFETY_NET_FLOOR_S", 0.05)
     monkeypatch.setattr(make, "SAFETY_NET_RATIO", 1.0)
-    async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
+    async with piping([tmp_path], pacing=_WATCHFILES) as (reported, pipeline):
         before = set(await pipeline.files())
         act(tmp_path)
         after = set(state_of(str(tmp_path)))
-        await told.until(lambda: bool(told.net()))
-        assert {path for path, kind in told.net().items() if kind == "created"} == after - before
-        assert {path for path, kind in told.net().items() if kind == "deleted"} == before - after
+        await reported.until(lambda: bool(reported.net()))
+        assert {path for path, kind in reported.net().items() if kind == "created"} == after - before
+        assert {path for path, kind in reported.net().items() if kind == "deleted"} == before - after
 
 
-async def test_without_the_safety_net_a_deaf_source_tells_nothing(
+async def test_without_the_safety_net_a_deaf_source_reports_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_net: None
 ) -> None:
     """So the test above can fail."""
     monkeypatch.setattr(native_module, "WatchfilesSource", Deaf)
-    async with piping([tmp_path], pacing=_WATCHFILES) as (told, pipeline):
+    async with piping([tmp_path], pacing=_WATCHFILES) as (reported, pipeline):
         (tmp_path / "new").write_text("1")
         async with piping([tmp_path], pacing=None) as (_, other):
             await other.sync()
-        assert told.net() == {}
+        assert reported.net() == {}
         await pipeline.sync()
-        assert told.net() == {str(tmp_path / "new"): "created"}, "a sync looks at everything where loss goes unseen"
+        assert reported.net() == {str(tmp_path / "new"): "created"}, "a sync looks at everything where loss goes unseen"

@@ -124,7 +124,7 @@ def test_the_kernel_keeps_its_word(tmp_path: Path) -> None:
     assert same == 0
 
 
-def test_what_was_told_is_not_told_again_for_a_late_hint(tmp_path: Path) -> None:
+def test_what_was_reported_is_not_reported_again_for_a_late_hint(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.touch()
     if not exact(path.stat().st_dev):

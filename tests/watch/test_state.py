@@ -52,7 +52,7 @@ def opened(folder: str, key: str = KEY) -> Iterator[StateFile]:
 
 
 def run(file: StateFile) -> Journal:
-    """Begin a run, as whoever keeps state does."""
+    """Begin a run, as anyone who keeps state does."""
     journal = Journal(history=file.saved.history if file.saved else None)
     file.begin(journal.epoch, journal.number)
     return journal
@@ -189,7 +189,7 @@ def test_clocks_of_earlier_runs_are_answered_as_long_as_what_came_since_is_kept(
         first = run(file)
         file.rewrite(first.number, {}, "")
         clocks = [first.clock, write(file, first, "/p/a").clock]
-        told_but_lost = first.append([], "watch").clock
+        reported_but_lost = first.append([], "watch").clock
     with opened(folder) as file:
         second = run(file)
         clocks += [second.clock, write(file, second, "/p/b").clock]
@@ -198,7 +198,7 @@ def test_clocks_of_earlier_runs_are_answered_as_long_as_what_came_since_is_kept(
         write(file, third, "/p/c")
         names = [[change.path.name for change in third.since(clock) or ()] for clock in clocks]
         assert names == [["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]]
-        assert third.since(told_but_lost) is None
+        assert third.since(reported_but_lost) is None
 
 
 def test_the_oldest_changes_are_forgotten(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +299,7 @@ _steps = st.lists(st.one_of(_changes, st.sampled_from(["restart", "forget", "los
 def test_restarts_change_nothing(steps: list[Mapping[str, Entry | None] | str]) -> None:
     """Beside one that never ends: the files are the same, and what is answered of any clock is."""
     files: dict[str, Entry] = {}
-    told: list[FileChange] = []
+    reported: list[FileChange] = []
     clocks: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         file = StateFile.open(folder, KEY)
@@ -307,7 +307,7 @@ def test_restarts_change_nothing(steps: list[Mapping[str, Entry | None] | str]) 
             journal = run(file)
             file.rewrite(journal.number, files, "")
             for step in steps:
-                clocks[journal.clock] = len(told)
+                clocks[journal.clock] = len(reported)
                 if step == "forget":
                     journal.forget()
                     file.rewrite(journal.number, files, "")
@@ -324,10 +324,10 @@ def test_restarts_change_nothing(steps: list[Mapping[str, Entry | None] | str]) 
                 else:
                     changes = [_change(path, entry, files) for path, entry in step.items() if entry or path in files]
                     file.append(journal.append(changes, "watch"), step)
-                    told += changes
+                    reported += changes
                     files = {path: entry for path, entry in {**files, **step}.items() if entry is not None}
             for clock, position in clocks.items():
-                assert journal.since(clock) == net_changes(told[position:])
+                assert journal.since(clock) == net_changes(reported[position:])
         finally:
             file.close()
 

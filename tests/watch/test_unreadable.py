@@ -14,7 +14,7 @@ import pytest
 from reloadls.watch.flush import Pacing
 from reloadls.watch.snapshot.denials import Denial, Retries, denial_of
 from tests.support.fuse import mounted, needs_fuse
-from tests.support.watching import SOURCES, Told, piping, running
+from tests.support.watching import SOURCES, WatchRecorder, piping, running
 from tests.watch.test_hard_paths import _NOBODY, as_root, public
 
 __all__ = ["public"]
@@ -30,9 +30,9 @@ def pacing(request: pytest.FixtureRequest) -> Pacing:
     return Pacing(0.02, 0.2, 0.02, request.param)
 
 
-def problems(told: Told) -> dict[str | None, str]:
+def problems(reported: WatchRecorder) -> dict[str | None, str]:
     """Path → code, as the last status has it."""
-    status = told.statuses[-1] if told.statuses else None
+    status = reported.statuses[-1] if reported.statuses else None
     assert status is None or (status.state == "degraded") == any(p.code != "missingPath" for p in status.problems)
     return {problem.path: problem.code for problem in status.problems} if status else {}
 
@@ -48,18 +48,18 @@ async def test_a_folder_that_can_not_be_listed_for_a_while(error: str, pacing: P
         sub.mkdir()
         (sub / "known").write_text("1")
         (sub / "goes").write_text("1")
-        async with piping([fuse.root], pacing=pacing) as (told, pipeline):
+        async with piping([fuse.root], pacing=pacing) as (reported, pipeline):
             fuse.fail(error, "opendir", below="/sub")
             pipeline.hint([str(sub)])
-            await told.until(lambda: problems(told) == {str(sub): CODES[error]})
+            await reported.until(lambda: problems(reported) == {str(sub): CODES[error]})
             (fuse.root / "other").write_text("1")
-            await told.until({str(fuse.root / "other"): "created"})
+            await reported.until({str(fuse.root / "other"): "created"})
             (fuse.backing / "sub" / "known").write_text("more")
             (fuse.backing / "sub" / "goes").unlink()
             (fuse.backing / "sub" / "new").write_text("1")
             fuse.heal()
-            await told.until(lambda: not problems(told))
-            await told.until(
+            await reported.until(lambda: not problems(reported))
+            await reported.until(
                 {
                     str(fuse.root / "other"): "created",
                     str(sub / "known"): "modified",
@@ -78,18 +78,18 @@ async def test_what_can_not_be_looked_at_for_a_while(what: str, pacing: Pacing, 
         for name in ("sub/file", "file"):
             (fuse.root / name).write_text("1")
         (fuse.root / "link").symlink_to("file")
-        async with piping([fuse.root], pacing=pacing) as (told, pipeline):
+        async with piping([fuse.root], pacing=pacing) as (reported, pipeline):
             fuse.fail("EIO", "getattr", below="/file" if what == "/link" else what)
             pipeline.hint([str(fuse.root / what.lstrip("/"))])
-            await told.until(lambda: "unreadable" in problems(told).values())
+            await reported.until(lambda: "unreadable" in problems(reported).values())
             for name in ("sub/file", "file"):
                 (fuse.backing / name).write_text("more")
             fuse.heal()
-            await told.until(lambda: not problems(told))
+            await reported.until(lambda: not problems(reported))
             await pipeline.sync()
             pipeline.hint([str(fuse.root)])
             await pipeline.sync()
-            assert told.net() == dict.fromkeys(
+            assert reported.net() == dict.fromkeys(
                 [str(fuse.root / name) for name in ("sub/file", "file", "link")], "modified"
             )
 
@@ -99,17 +99,19 @@ async def test_a_file_system_whose_server_died_and_that_is_mounted_again(pacing:
     point = tmp_path / "mount"
     with mounted(point) as fuse:
         (point / "known").write_text("1")
-        async with piping([point], pacing=pacing) as (told, pipeline):
+        async with piping([point], pacing=pacing) as (reported, pipeline):
             fuse.kill()
             pipeline.hint([str(point)])
-            await told.until(lambda: problems(told) == {str(point): "unreadable"})
-            assert told.net() == {}
+            await reported.until(lambda: problems(reported) == {str(point): "unreadable"})
+            assert reported.net() == {}
             (fuse.backing / "new").write_text("1")
             os.system(f"umount -l {point}")
             with contextlib.ExitStack() as stack:  # off the loop: polling takes a loop that stands for a slow disk
                 await asyncio.to_thread(stack.enter_context, mounted(point, fuse.backing))
-                await told.until(lambda: told.net().get(str(point / "new")) == "created" and not problems(told))
-                assert told.net().get(str(point / "known")) != "deleted"
+                await reported.until(
+                    lambda: reported.net().get(str(point / "new")) == "created" and not problems(reported)
+                )
+                assert reported.net().get(str(point / "known")) != "deleted"
 
 
 # -- rights and descriptors ---------------------------------------------------------------------------------------
@@ -123,14 +125,14 @@ async def test_a_folder_above_that_can_not_be_entered_for_a_while(source: str, p
     root.mkdir(parents=True)
     (root / "known").write_text("1")
     (public / "open").mkdir()
-    async with running([root, public / "open"], uid=_NOBODY, **SOURCES[source]) as told:
+    async with running([root, public / "open"], uid=_NOBODY, **SOURCES[source]) as reported:
         os.chmod(public / "above", 0o700)
         (root / "known").write_text("more")
-        await told.settle(public / "open" / "sentinel")
+        await reported.settle(public / "open" / "sentinel")
         (root / "new").write_text("1")
         os.chmod(public / "above", 0o755)
-        await told.until({str(root / "known"): "modified", str(root / "new"): "created"})
-        await told.until(lambda: told.status["problems"] == [] and told.status["state"] == "watching")
+        await reported.until({str(root / "known"): "modified", str(root / "new"): "created"})
+        await reported.until(lambda: reported.status["problems"] == [] and reported.status["state"] == "watching")
 
 
 @as_root
@@ -140,18 +142,18 @@ async def test_a_file_in_a_folder_that_may_be_entered_but_not_listed(public: Pat
     file, other = folder / "file", folder / "other"
     file.write_text("1")
     os.chmod(folder, 0o711)
-    async with running([file, other], uid=_NOBODY, poll_delay_ms=20) as told:
-        assert told.status["state"] == "degraded"
-        assert ["permissionDenied", str(folder)] in told.status["problems"]
+    async with running([file, other], uid=_NOBODY, poll_delay_ms=20) as reported:
+        assert reported.status["state"] == "degraded"
+        assert ["permissionDenied", str(folder)] in reported.status["problems"]
         file.write_text("more")
-        await told.until({str(file): "modified"})
+        await reported.until({str(file): "modified"})
         beside = folder / "beside"
         beside.write_text("much more")
         beside.replace(file)
         other.write_text("1")
-        await told.until({str(file): "modified", str(other): "created"})
+        await reported.until({str(file): "modified", str(other): "created"})
         file.unlink()
-        await told.until({str(file): "deleted", str(other): "created"})
+        await reported.until({str(file): "deleted", str(other): "created"})
 
 
 @pytest.fixture
@@ -170,7 +172,7 @@ async def test_a_process_without_descriptors_for_a_while(tmp_path: Path, few_des
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (told, _):
+    async with piping([tmp_path], pacing=Pacing(0.02, 0.2, 0.02)) as (reported, _):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 8, limits[1]))
         try:
             with pytest.raises(OSError):
@@ -178,11 +180,13 @@ async def test_a_process_without_descriptors_for_a_while(tmp_path: Path, few_des
                     few_descriptors.append(os.open(os.devnull, os.O_RDONLY))
             (tmp_path / "new").mkdir()
             os.rename(tmp_path / "sub" / "known", tmp_path / "new" / "known")
-            await told.until(lambda: "tooManyFiles" in problems(told).values())
+            await reported.until(lambda: "tooManyFiles" in problems(reported).values())
             while few_descriptors:
                 os.close(few_descriptors.pop())
-            await told.until(lambda: not problems(told))
-            await told.until({str(tmp_path / "sub" / "known"): "deleted", str(tmp_path / "new" / "known"): "created"})
+            await reported.until(lambda: not problems(reported))
+            await reported.until(
+                {str(tmp_path / "sub" / "known"): "deleted", str(tmp_path / "new" / "known"): "created"}
+            )
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 

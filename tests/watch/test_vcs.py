@@ -290,21 +290,21 @@ async def test_a_batch_waits_for_the_end_of_an_operation(tmp_path: Path, source:
     root, other = tmp_path / "root", tmp_path / "other"
     lock = Path(fake(root)) / "index.lock"
     other.mkdir()
-    async with watching([root], **SOURCES[source]) as told, watching([other], debounce_ms=100) as later:
+    async with watching([root], **SOURCES[source]) as reported, watching([other], debounce_ms=100) as later:
         lock.touch()
         (root / "a").touch()
         (other / "a").touch()
         await later.until({str(other / "a"): "created"})
-        assert told.batches == [], "it was due long before the other"
+        assert reported.batches == [], "it was due long before the other"
         (root / "b").touch()
         lock.unlink()
-        await told.until({str(root / "a"): "created", str(root / "b"): "created"})
+        await reported.until({str(root / "a"): "created", str(root / "b"): "created"})
 
 
 async def test_a_checkout_is_one_batch(tmp_path: Path) -> None:
     root = repository(tmp_path / "p", files=300)
-    async with watching([root], **SOURCES["inotify"], debounce_ms=2, max_wait_ms=5) as told:
+    async with watching([root], **SOURCES["inotify"], debounce_ms=2, max_wait_ms=5) as reported:
         process = await asyncio.create_subprocess_exec(*GIT, "checkout", "-q", "one", cwd=root)
-        await told.until(lambda: len(told.net()) == 300)
+        await reported.until(lambda: len(reported.net()) == 300)
         assert await process.wait() == 0
-    assert len(told.batches) == 1
+    assert len(reported.batches) == 1
