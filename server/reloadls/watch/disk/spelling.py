@@ -1,6 +1,6 @@
 """Which names a folder really contains, where the file system treats other spellings as the same name.
 
-On a file system that ignores case (macOS, Windows), or how a letter with an accent is composed (macOS), a lookup of a
+A file system may ignore case (macOS, Windows), or how a letter with an accent is composed (macOS). Then a lookup of a
 name succeeds with each of its spellings. Only the folder's listing says which one exists.
 """
 

@@ -5,8 +5,8 @@ gets a finer one with its next change, if the file system supports it (``FS_MGTI
 https://docs.kernel.org/filesystems/multigrain-ts.html
 
 The start of a write is stamped. So a look during a write in place sees its stamp before all of its bytes. Subscribers
-read the file a moment later, when all but the largest writes have ended. A write through a memory map is stamped only
-if the kernel has written the page back since the last one (never on tmpfs), and gives no event at all.
+read the file a moment later, when all but the largest writes have ended. A write through a memory map gives no event.
+It is stamped only if the kernel has written the page back since the last one (never on tmpfs).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Where git's configuration files are, and what is in one. https://git-scm.com/docs/git-config
+"""Where git's configuration files are, and what is in one.
+
+https://git-scm.com/docs/git-config
 
 Conditional includes (``includeIf``) are not read.
 """

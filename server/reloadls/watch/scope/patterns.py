@@ -2,8 +2,7 @@
 
 They are matched entry by entry on the way down the tree, as git does, so an ignored folder is never entered. The last
 matching pattern decides, as in git. Patterns match bytes: in patterns and names that are not ASCII, each character
-represents one byte.
-https://git-scm.com/docs/gitignore, dir.c
+represents one byte. https://git-scm.com/docs/gitignore, dir.c
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which files are watched themselves, because events of their folder do not include every write.
 
-A folder reports changes made through its own names. A file with hard links, a file that is a mount point, and a file
-that was linked into the folder while open (``O_TMPFILE``) can also be written through other names.
+A folder reports changes made through its own names. Some files can also be written through other names: a file with
+hard links, a file that is a mount point, and a file that was linked into the folder while open (``O_TMPFILE``).
 """
 
 from __future__ import annotations
