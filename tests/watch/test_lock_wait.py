@@ -98,7 +98,7 @@ async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
 
         asked = 0
 
-        def held(self, locks: object, now: float) -> bool:
+        def must_wait(self, locks: object, now: float) -> bool:
             self.asked += 1
             if self.asked == 3:
                 (tmp_path / "last").write_text("1")
