@@ -108,6 +108,24 @@ def test_a_loop_keeps_its_total(tmp_path: Path) -> None:
         assert example.wait() == 0
 
 
+def test_open_rooms_follow_an_edit(tmp_path: Path) -> None:
+    path = Path(shutil.copy(EXAMPLES / "chat_rooms.py", tmp_path))
+    with started("reloadls", "run", "--quiet", "chat_rooms.py", cwd=tmp_path) as example:
+        assert example.line() == "ready"
+        for name in ("ann", "bob"):
+            example.send(f"{name} hi")
+            assert example.line() == f"hello {name}, you said hi"
+        example.send("eve hi")
+        assert example.line() == "all 2 places are taken"
+        path.write_text(path.read_text("utf-8").replace('"hello"', '"welcome"'), "utf-8")
+        assert [example.line() for _ in range(2)] == ["reloaded"] * 2
+        example.send("ann ho")
+        assert example.line() == "welcome ann, you said ho"
+        assert example.process.stdin is not None
+        example.process.stdin.close()
+        assert example.wait() == 0
+
+
 def test_a_server_keeps_its_counter(tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
     pytest.importorskip("uvicorn")

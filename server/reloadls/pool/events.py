@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["EventKind", "EventStream", "Events", "PoolEvent"]
 
 EventKind = Literal[
-    "launched", "ended", "blocked", "draining", "closed", "failureLimit", "memoryWarning", "memoryLimit", "missed"
+    "launched",
+    "ended",
+    "blocked",
+    "draining",
+    "closed",
+    "failureLimit",
+    "memoryWarning",
+    "memoryLimit",
+    "changeWaits",
+    "missed",
 ]
 
 _MOST = 10_000

@@ -50,7 +50,9 @@ class Ledger:
         self.send("ended", error, session=life.id, outcome=life.outcome)
         return life.outcome
 
-    def status(self, state: PoolState, admission: Admission, consecutive_failures: int) -> PoolStatus:
+    def status(
+        self, state: PoolState, admission: Admission, consecutive_failures: int, change_waits_for: tuple[str, ...]
+    ) -> PoolStatus:
         """How all is."""
         lives, now = list(self.lives.values()), self._clock.monotonic()
         return PoolStatus(
@@ -66,7 +68,8 @@ class Ledger:
             consecutive_failures=consecutive_failures,
             last_error=self._last_error,
             drain_reason=self.drain_reason,
-            sessions=tuple(SessionStatus(id=life.id, state=life.state, age_s=now - life.began) for life in lives),
+            change_waits_for=change_waits_for,
+            sessions=tuple(_status(life, now) for life in lives),
         )
 
     def send(self, kind: EventKind, message: str = "", **about: Any) -> None:
@@ -80,3 +83,14 @@ class Ledger:
     def close(self) -> None:
         """End all streams of events."""
         self._events.close()
+
+
+def _status(life: Life, now: float) -> SessionStatus:
+    return SessionStatus(
+        id=life.id,
+        state=life.state,
+        age_s=now - life.began,
+        pinned=life.pins > 0,
+        rebinds=life.rebinds,
+        last_error=life.last_error,
+    )

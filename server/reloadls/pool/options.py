@@ -39,6 +39,7 @@ class PoolOptions:
     on_failure_limit: Callable[[int], object] | None
     memory_warn_mb: float
     memory_limit_mb: float
+    pin_timeout_s: float
 
     def __post_init__(self) -> None:
         if not is_async(self.entrypoint):
@@ -52,6 +53,7 @@ class PoolOptions:
         for name in ("setup_timeout_s", "end_timeout_s", "close_timeout_s"):
             if checked_seconds(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} {getattr(self, name)!r}: must be above 0 seconds")
+        checked_seconds("pin_timeout_s", self.pin_timeout_s)
         for name in ("memory_warn_mb", "memory_limit_mb"):
             _check_megabytes(name, getattr(self, name))
         if 0 < self.memory_limit_mb < self.memory_warn_mb:

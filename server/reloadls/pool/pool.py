@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reloadls.base.event import Event
 
@@ -16,6 +16,8 @@ from .errors import DuplicateSession, PoolDraining, PoolError, PoolNotRunning
 from .events import EventStream
 from .ledger import Ledger
 from .options import Callback, Entrypoint, PoolOptions, Setup, checked_id, checked_seconds
+from .rebinding.following import Following
+from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
 from .sessions.hosting import Host
 from .sessions.session import CURRENT, Session, SessionHandle, current_session
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .sessions.life import Life
     from .sessions.namespace import Shared
 
 __all__ = ["SessionPool"]
+
+R = TypeVar("R", bound=Rebinding)
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class SessionPool:
         on_failure_limit: called on the event loop, with their number, once they are; a success re-arms it.
         memory_warn_mb: logs a warning when the process crosses this size; 0 does not.
         memory_limit_mb: drains the pool when the process crosses this size; 0 does not.
+        pin_timeout_s: how long a change of code waits for one pinned session.
         clock: what measures time; tests pass their own.
 
     Raises:
@@ -76,6 +80,7 @@ class SessionPool:
         on_failure_limit: Callable[[int], object] | None = None,
         memory_warn_mb: float = 0,
         memory_limit_mb: float = 0,
+        pin_timeout_s: float = 30,
         clock: Clock | None = None,
     ) -> None:
         self._options = PoolOptions(
@@ -90,6 +95,7 @@ class SessionPool:
             on_failure_limit=on_failure_limit,
             memory_warn_mb=memory_warn_mb,
             memory_limit_mb=memory_limit_mb,
+            pin_timeout_s=pin_timeout_s,
         )
         self._clock = SystemClock() if clock is None else clock
         self._state: PoolState = "new"
@@ -99,6 +105,12 @@ class SessionPool:
         self._leaving = Event()
         """Set once the pool drains or closes."""
         self._supervisor = Supervisor(self._options, self._clock, self._ledger.send, self._drain_because)
+        self._following = Following(
+            lambda: self._host.sessions,
+            self._clock,
+            pin_timeout_s,
+            lambda id: self._ledger.send("changeWaits", "a change of code waits for this session", session=id),
+        )
         self._starting: asyncio.Task[None] | None = None
         self._starters = 0
         self._closing: asyncio.Task[None] | None = None
@@ -154,6 +166,23 @@ class SessionPool:
         session = current_session()
         return session if session is not None and self._ledger.lives.get(session.id) is session._life else None
 
+    def on_rebind(self, cls: type) -> Callable[[R], R]:
+        """Register what has objects of a class follow a reload: a decorator for `rebind(session, object, report)`.
+
+        It is called for each object of the class, or a subclass, that a live session has given to `session.bind`, if
+        the reload changed the class or what its construction uses. It may be a coroutine function. Where it raises,
+        the object stays as it is, and the session counts as failed. A class may have `__rebind__(self, report)`
+        instead.
+        """
+        if not isinstance(cls, type):
+            raise TypeError(f"on_rebind({cls!r}): must be a class; use `@pool.on_rebind(Class)`")
+
+        def register(rebinding: R) -> R:
+            self._following.rebinder.register(cls, rebinding)
+            return rebinding
+
+        return register
+
     # -- the pool's life
 
     async def start(self) -> None:
@@ -193,7 +222,8 @@ class SessionPool:
             if self._state == "starting":
                 self._state, self._starting, self._loop = "new", None, None
             raise
-        self._host = Host(self._options, self._clock, context, self._on_ended)
+        self._host = Host(self._options, self._clock, context, self._on_ended, self._following)
+        self._following.start()
         self._watchdog = Watchdog(asyncio.get_running_loop(), self._on_blocked)
         self._state = "running"
         self._supervisor.start()
@@ -269,6 +299,7 @@ class SessionPool:
             life.cancel()
         if not await all_done(self._clock, [life.ended for life in lives], self._options.close_timeout_s):
             await self._host.abandon([life for life in lives if life.state != "ended"])
+        self._following.stop()
         self._host.stop()
         self._watchdog.stop()
 
@@ -330,7 +361,8 @@ class SessionPool:
     @property
     def status(self) -> PoolStatus:
         """How the pool and its live sessions are."""
-        return self._ledger.status(self._state, self._admission, self._supervisor.consecutive_failures)
+        failures, awaited = self._supervisor.consecutive_failures, self._following.awaited
+        return self._ledger.status(self._state, self._admission, failures, awaited)
 
     def events(self) -> EventStream:
         """What happens from now on, for `async for`. The stream ends when the pool is closed."""
@@ -347,8 +379,9 @@ class SessionPool:
         self._ledger.send("launched", session=id)
         return SessionHandle(life)
 
-    def _on_ended(self, life: Life) -> None:
-        outcome = self._ledger.end(life)
+    def _on_ended(self, session: Session) -> None:
+        self._following.end(session)
+        outcome = self._ledger.end(session._life)
         self._admission.give_back()
         if self._state == "running":
             self._supervisor.note(outcome)

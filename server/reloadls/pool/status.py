@@ -20,6 +20,11 @@ class SessionStatus:
     state: SessionState
     age_s: float
     """Since its launch."""
+    pinned: bool
+    rebinds: int
+    """How many reloads it has followed."""
+    last_error: str | None
+    """Of the last reload that it could not follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,4 +47,6 @@ class PoolStatus:
     """Of the last session that failed: its id, and what it raised."""
     drain_reason: str | None
     """Why the pool drains, if it does so by itself."""
+    change_waits_for: tuple[str, ...]
+    """The ids of the pinned sessions that a change of code waits for."""
     sessions: tuple[SessionStatus, ...]

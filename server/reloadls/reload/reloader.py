@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from reloadls.base.live_sessions import live_sessions
 from reloadls.base.timestamps import utc_text
 
 from .engine.adapting import Adapter, Adapters
@@ -204,6 +205,7 @@ class HotReloader:
             invalidate_caches()
             report = self._attempt(list(dict.fromkeys(paths)), renamed, force)
             report = replace(report, at=utc_text(), duration_ms=round((time.perf_counter() - began) * 1000, 3))
+        report = _with_sessions(report)
         self._report(report)
         return report
 
@@ -284,6 +286,15 @@ class HotReloader:
                 self._on_report(report)
             except Exception:
                 _log.exception("on_report callback failed")
+
+
+def _with_sessions(report: ReloadReport) -> ReloadReport:
+    """Have live sessions follow; the report says how many did."""
+    from .report import SessionCounts  # noqa: PLC0415 - as in `_attempt`
+
+    counts = live_sessions.rebind(report)
+    found = SessionCounts(rebound=counts.rebound, pinned=counts.pinned, failed=counts.failed)
+    return replace(report, sessions=found)
 
 
 def _missing(error: BaseException) -> tuple[str, ...]:

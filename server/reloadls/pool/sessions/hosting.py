@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reloadls.pool.callbacks import call_within
 from reloadls.pool.clock import all_done
 
-from .session import CURRENT, Session
+from .session import CURRENT, Follow, Session
 from .tasks import TaskOwners
 
 if TYPE_CHECKING:
@@ -34,13 +34,17 @@ class Host:
         clock: what measures that.
         context: each session begins with a copy of it.
         on_end: called once for each session, when its state has become `ended`.
+        follow: what pins sessions, and has them follow reloads.
     """
 
-    def __init__(self, options: PoolOptions, clock: Clock, context: Context, on_end: Callable[[Life], None]) -> None:
+    def __init__(
+        self, options: PoolOptions, clock: Clock, context: Context, on_end: Callable[[Session], None], follow: Follow
+    ) -> None:
         self._options = options
         self._clock = clock
         self._context = context
         self._ended = on_end
+        self._follow = follow
         self._sessions: dict[Life, Session] = {}
         self._endings: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
@@ -49,10 +53,15 @@ class Host:
 
     def launch(self, life: Life, data: Any, shared: Shared) -> None:
         """Start a session."""
-        session = Session(life, data, shared)
+        session = Session(life, data, shared, self._follow)
         self._sessions[life] = session
         life.task = self._task(self._host(life, session), session)
         life.task.add_done_callback(lambda _: self._on_done(life, session))
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The live ones."""
+        return tuple(self._sessions.values())
 
     async def abandon(self, lives: list[Life]) -> None:
         """Give up sessions that ignore their cancellation: call `on_end` for each, and count them as ended."""
@@ -72,6 +81,7 @@ class Host:
         context.run(CURRENT.set, session)
         loop = asyncio.get_running_loop()
         task = asyncio.Task(coro, loop=loop, name=f"session {session.id}", context=context)
+        session._life.context = context
         self.owners.note(task, session)
         return task
 
@@ -133,7 +143,7 @@ class Host:
         finally:
             self._sessions.pop(life, None)
             life.finish()
-            self._ended(life)
+            self._ended(session)
 
     async def _cancel_left_behind(self, life: Life) -> None:
         left = [task for task in life.tasks if not task.done()]

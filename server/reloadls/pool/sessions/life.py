@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from collections import deque
+from contextvars import Context
+from typing import Any, Literal
 
 __all__ = ["Life", "Outcome", "SessionState"]
 
@@ -19,10 +21,17 @@ class Life:
         "began",
         "cancel_requested",
         "cleaning",
+        "context",
+        "due",
         "ended",
         "error",
         "id",
+        "last_error",
+        "objects",
         "outcome",
+        "pins",
+        "rebinding",
+        "rebinds",
         "started_at",
         "state",
         "task",
@@ -49,6 +58,19 @@ class Life:
         self.task: asyncio.Task[None] | None = None
         self.tasks: set[asyncio.Task[object]] = set()
         """What the session has started, and is not done."""
+
+        self.context: Context | None = None
+        """That of the session's task."""
+        self.objects: list[object] = []
+        """What follows reloads."""
+        self.pins = 0
+        self.due: deque[Any] = deque()
+        """The reloads that the session has not followed yet, each with the objects that it affects."""
+        self.rebinding: asyncio.Task[None] | None = None
+        """What is at work on the first of them."""
+        self.rebinds = 0
+        self.last_error: str | None = None
+        """Of the last reload that the session could not follow."""
 
     def cancel(self) -> None:
         """Ask the session to end. Before its first step it is not started at all; after its end nothing happens."""

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from .life import Life, Outcome, SessionState
     from .namespace import Shared
 
-__all__ = ["CURRENT", "Session", "SessionHandle", "current_session"]
+__all__ = ["CURRENT", "Follow", "Session", "SessionHandle", "current_session"]
+
+T = TypeVar("T")
+
+
+class Follow(Protocol):
+    """What pins sessions, and has them follow reloads."""
+
+    def pin(self, session: Session) -> None:
+        """One more pin of a session."""
+
+    def unpin(self, session: Session) -> None:
+        """One less."""
+
+    async def caught_up(self, session: Session) -> None:
+        """Return once the session has followed all reloads that are due."""
 
 
 class Session:
@@ -22,13 +39,50 @@ class Session:
         shared: what `setup` has prepared, the same for all sessions of this process.
     """
 
-    __slots__ = ("__weakref__", "_life", "data", "id", "shared")
+    __slots__ = ("__weakref__", "_follow", "_life", "data", "id", "shared")
 
-    def __init__(self, life: Life, data: Any, shared: Shared) -> None:
+    def __init__(self, life: Life, data: Any, shared: Shared, follow: Follow) -> None:
         self.id: Final = life.id
         self.data = data
         self.shared = shared
         self._life = life
+        self._follow = follow
+
+    def bind(self, found: T) -> T:
+        """Have an object follow reloads: what is registered with `on_rebind`, or its `__rebind__`, is called with it.
+
+        Returns:
+            The object itself: `agent = session.bind(Agent())`.
+        """
+        if not any(each is found for each in self._life.objects):
+            self._life.objects.append(found)
+        return found
+
+    def unbind(self, found: object) -> None:
+        """The object follows reloads no more. Does nothing if it did not."""
+        self._life.objects[:] = [each for each in self._life.objects if each is not found]
+
+    @property
+    def objects(self) -> tuple[object, ...]:
+        """What follows reloads."""
+        return tuple(self._life.objects)
+
+    @contextmanager
+    def pin(self) -> Iterator[None]:
+        """While inside, the session's objects and the program's code stay as they are; nested pins are one.
+
+        A change of code waits for the end of the outermost pin, but for `pin_timeout_s` at most.
+        """
+        self._follow.pin(self)
+        try:
+            yield
+        finally:
+            self._follow.unpin(self)
+
+    async def safe_point(self) -> None:
+        """Let the session's objects follow the reloads that are due, before this returns. Inside of a pin none are."""
+        await asyncio.sleep(0)
+        await self._follow.caught_up(self)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -71,6 +125,11 @@ class SessionHandle:
     def error(self) -> BaseException | None:
         """What the session raised, if it failed."""
         return self._life.error if self._life.state == "ended" else None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the session is inside of `session.pin()`."""
+        return self._life.pins > 0
 
     @property
     def started_at(self) -> float:

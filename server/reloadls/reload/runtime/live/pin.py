@@ -2,68 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
 from types import TracebackType
 
+from reloadls.base.pins import Pins, pins
+
 __all__ = ["Pins", "pin_reload", "pins"]
-
-
-class Pins:
-    """The pins of this process, and what waits for their removal."""
-
-    def __init__(self) -> None:
-        # A commit holds the lock, so a new pin waits for its end. Reentrant: a reloaded module may pin.
-        self.lock = threading.RLock()
-        self.count = 0
-        self._free = threading.Event()
-        self._free.set()
-        self._on_free: list[Callable[[], object]] = []
-
-    def add(self) -> None:
-        """Add a pin; waits for a running commit."""
-        with self.lock:
-            self.count += 1
-            self._free.clear()
-
-    def remove(self) -> None:
-        """Remove a pin; after the last one, calls what waits."""
-        with self.lock:
-            self.count -= 1
-            if self.count:
-                return
-            self._free.set()
-            waiting = list(self._on_free)
-        for call in waiting:
-            call()
-
-    def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until there is no pin; return whether there is none."""
-        return self._free.wait(timeout)
-
-    def when_free(self, call: Callable[[], object]) -> None:
-        """Register `call()` to be called, on any thread, each time the last pin is removed."""
-        self._on_free.append(call)
-
-    def forget(self, call: Callable[[], object]) -> None:
-        """Unregister `call`."""
-        if call in self._on_free:
-            self._on_free.remove(call)
-
-    def renew(self) -> None:
-        """In a forked child: drop the lock and the waiting threads of the parent, keep the pins."""
-        count = self.count
-        self.__init__()  # type: ignore[misc]
-        self.count = count
-        if count:
-            self._free.clear()
-
-
-pins = Pins()
-"""The pins of this process."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pins.renew)
 
 
 class pin_reload:  # noqa: N801 - used like a function

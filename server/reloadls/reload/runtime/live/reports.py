@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from reloadls.base.timestamps import utc_text
-from reloadls.reload.report import ModuleReport, ReloadReport, ReportError
+from reloadls.reload.report import ModuleReport, ReloadReport, ReportError, SessionCounts
 
 __all__ = ["Reports", "internal_error_report", "restart_failed_report", "restarted_report", "has_pending"]
 
@@ -29,6 +29,7 @@ class Reports:
         self.last: ReloadReport | None = None
         """The last published report."""
         self._count = 0
+        self._sessions: tuple[str, SessionCounts] | None = None
 
     @property
     def clock(self) -> str:
@@ -63,10 +64,20 @@ class Reports:
         if news:
             self._count += 1
         sessions = replace(report.sessions, pinned=report.sessions.pinned or pinned)
+        if self._sessions is not None and self._sessions[0] == report.at:
+            sessions = self._sessions[1]  # they changed before the report was published
         report = replace(report, target=self.target, clock=self.clock, sessions=sessions)
         if news:
             self.last = report
         return report, news
+
+    def update_sessions(self, at: str, sessions: SessionCounts) -> bool:
+        """Set the counts of the last report; returns whether it is the one made `at` that time."""
+        self._sessions = (at, sessions)
+        if self.last is None or self.last.at != at:
+            return False
+        self.last = replace(self.last, sessions=sessions)
+        return True
 
     def _is_as_before(self, report: ReloadReport) -> bool:
         last = self.last

@@ -91,6 +91,8 @@ class SafePoint:
             raise job.error
 
     def _wait_for_pins(self) -> None:
+        if self._pins.count:
+            self._pins.announce_wait()
         while not self._pins.wait(_LOOK_S):
             self.held = max(self.held, self._pins.count)
             self._check()

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.folders import UnsafeFolder
+from reloadls.base.live_sessions import Counts, live_sessions
 from reloadls.base.worker_thread import Worker
-from reloadls.reload.report import ReloadReport
+from reloadls.reload.report import ReloadReport, SessionCounts
 from reloadls.reload.runtime.endpoint.advert import PublishedAdvert, listen, sweep
 from reloadls.reload.runtime.endpoint.encode import report_to_wire
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
@@ -147,6 +148,7 @@ class Updater:
         """Work; calls `on_ready` as soon as a change made from then on is applied."""
         self._worker = Worker("reloadls-apply")
         self._pins.when_free(self._on_unpinned)
+        stop_listening = live_sessions.listen(lambda report, counts: self._call(self._note_sessions, report, counts))
         try:
             self._listen()
             await self._begin_watching()
@@ -161,6 +163,7 @@ class Updater:
                 if isinstance(self._watcher, Follower):
                     group.create_task(self._watch_after_leader(self._watcher), name="reloadls-watch-after-leader")
         finally:
+            stop_listening()
             self._pins.forget(self._on_unpinned)
             self._stop_listening()
             await self._watcher.stop()
@@ -236,6 +239,7 @@ class Updater:
             while self._pending and not self._pausers:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
+                    self._pins.announce_wait()
                     break
                 changes, self._pending = collapse_changes(self._pending), []
                 self._check_other_reloader()
@@ -322,6 +326,12 @@ class Updater:
             return  # the parent process has printed it
         text = f"{name} restarts the program at each save, so hot reload is off; to use it, {advice}"
         print_line("reloadls", text, quiet=self._quiet)
+
+    def _note_sessions(self, report: ReloadReport, counts: Counts) -> None:
+        """Sessions have followed a reload after its report: the status says so."""
+        found = SessionCounts(rebound=counts.rebound, pinned=counts.pinned, failed=counts.failed)
+        if self._reports.update_sessions(report.at, found):
+            self._notify_status()
 
     def _on_unpinned(self) -> None:
         self._call(self._wake.set)

@@ -1,0 +1,85 @@
+"""The live sessions of this process: what hosts them registers here, and what reloads code has them follow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Counts", "LiveSessions", "SessionHost", "live_sessions"]
+
+_log = logging.getLogger(__name__)
+
+Listener = Callable[[Any, "Counts"], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of live sessions after one reload."""
+
+    rebound: int = 0
+    pinned: int = 0
+    """Those that have not followed yet."""
+    failed: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.rebound + other.rebound, self.pinned + other.pinned, self.failed + other.failed)
+
+
+class SessionHost(Protocol):
+    """What hosts live sessions."""
+
+    def rebind(self, report: Any, changed: Callable[[Counts], object]) -> Counts:
+        """Have sessions follow a reload. On any thread; does not wait for long.
+
+        Args:
+            report: the report of the reload.
+            changed: called with the new counts whenever they change after this call has returned. On any thread.
+        """
+
+
+class LiveSessions:
+    """The hosts of this process, and who follows what becomes of their sessions."""
+
+    def __init__(self) -> None:
+        self._hosts: list[SessionHost] = []
+        self._listeners: list[Listener] = []
+
+    def add(self, host: SessionHost) -> None:
+        """Have a host's sessions follow reloads from now on."""
+        self._hosts.append(host)
+
+    def remove(self, host: SessionHost) -> None:
+        """No longer."""
+        if host in self._hosts:
+            self._hosts.remove(host)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener(report, counts)` called when counts change after `rebind`. Returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def rebind(self, report: Any) -> Counts:
+        """Have all sessions follow a reload, as far as they can at once."""
+        hosts = list(self._hosts)
+        counts: dict[int, Counts] = {}
+
+        def total() -> Counts:
+            return sum(counts.values(), Counts())
+
+        def change(index: int, found: Counts) -> None:
+            counts[index] = found
+            for listener in list(self._listeners):
+                listener(report, total())
+
+        for index, host in enumerate(hosts):
+            try:
+                counts[index] = host.rebind(report, lambda found, index=index: change(index, found))  # type: ignore[misc]
+            except Exception:
+                _log.exception("the sessions of %r could not follow a reload", host)
+        return total()
+
+
+live_sessions = LiveSessions()
+"""Those of this process."""
