@@ -13,7 +13,7 @@ Either = Event | asyncio.Event
 
 
 @BOTH
-async def test_all_who_wait_go_on(make: type[Either]) -> None:
+async def test_set_wakes_all_waiters(make: type[Either]) -> None:
     event = make()
     waiting = [asyncio.create_task(event.wait()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -31,7 +31,7 @@ async def test_all_who_wait_go_on(make: type[Either]) -> None:
 
 
 @BOTH
-async def test_one_who_gives_up_disturbs_nobody(make: type[Either]) -> None:
+async def test_a_cancelled_subscriber_does_not_disturb_others(make: type[Either]) -> None:
     event = make()
     waiting = [asyncio.create_task(event.wait()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -41,7 +41,7 @@ async def test_one_who_gives_up_disturbs_nobody(make: type[Either]) -> None:
     assert [isinstance(result, BaseException) for result in done] == [False, True, False]
 
 
-async def test_nothing_is_kept_of_who_gave_up() -> None:
+async def test_a_cancelled_subscriber_leaves_nothing() -> None:
     event = Event()
     for _ in range(3):
         waiting = asyncio.create_task(event.wait())

@@ -66,7 +66,7 @@ def test_changes_merge(events: str, result: str) -> None:
         ("b:c a:c b:d", "b:d a:c", "a:c"),
     ],
 )
-def test_what_came_and_went_is_reported_as_deleted_only_where_an_event_may_be_missing(
+def test_a_path_that_came_and_went_is_deleted_only_if_events_may_be_missing(
     events: str, collapsed: str, net: str
 ) -> None:
     check(events, collapsed, net)

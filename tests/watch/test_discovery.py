@@ -39,7 +39,7 @@ def mine(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_of_ones_own_is_found_once_in_import_order(mine: Path) -> None:
+def test_own_files_are_found_once_in_import_order(mine: Path) -> None:
     other = mine.with_name("other.py")
     other.write_text("")
     check({"b": module(str(other)), "a": module(str(mine)), "alias": module(str(mine))}, [other, mine])
@@ -52,11 +52,11 @@ def test_aliases_through_links_collapse(mine: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [None, "", 42, b"mine.py", "/nowhere/at/all.py", "<frozen x>", "a\0b", "/", ["x"]])
-def test_a_module_without_a_real_file_is_passed_over(file: object, mine: Path) -> None:
+def test_a_module_without_a_real_file_is_ignored(file: object, mine: Path) -> None:
     check({"odd": module(file), "mine": module(str(mine))}, [mine])
 
 
-def test_what_can_not_be_asked_is_passed_over(mine: Path) -> None:
+def test_a_module_that_raises_is_ignored(mine: Path) -> None:
     check({"lazy": Lazy("lazy"), "none": None, "bare": ModuleType("bare"), "mine": module(str(mine))}, [mine])
 
 
@@ -70,7 +70,7 @@ def test_a_relative_name_is_taken_from_the_working_directory(mine: Path, monkeyp
 
 
 @pytest.mark.parametrize("folder", ["lib/python3.1/site-packages", "x/dist-packages/y", "site-packages"])
-def test_installed_code_of_any_interpreter_is_left_out(folder: str, tmp_path: Path) -> None:
+def test_installed_code_of_any_interpreter_is_ignored(folder: str, tmp_path: Path) -> None:
     path = tmp_path / folder / "installed.py"
     path.parent.mkdir(parents=True)
     path.write_text("")
@@ -93,7 +93,7 @@ def test_a_watcher_without_paths_watches_a_project_below_the_prefix(
     assert mine in FileWatcher(lambda _: None).paths
 
 
-def test_a_command_of_the_environment_is_left_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_the_environment_is_ignored(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(mine.parent / "python"))
     check({"__main__": module(str(mine))}, [])
 
@@ -102,7 +102,7 @@ def test_the_import_finder_knows_the_same_package_folders() -> None:
     assert own_imports._INSTALLED == PACKAGE_FOLDERS, "it imports nothing, so it has its own copy"
 
 
-def test_the_user_site_is_left_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_site_is_ignored(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("site.getusersitepackages", lambda: str(mine.parent))
     check({"mine": module(str(mine))}, [])
 

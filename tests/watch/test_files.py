@@ -47,7 +47,7 @@ def test_files_are_a_dict(begin: dict[str, Entry], steps: list[tuple[str, str, E
         ([(1, 2, 3, 0, 5, 6)] * 257, False),
     ],
 )
-def test_what_fits_is_packed(entries: list[Entry], is_packed: bool) -> None:
+def test_files_of_one_device_are_packed(entries: list[Entry], is_packed: bool) -> None:
     files = Files({str(number): entry for number, entry in enumerate(entries)})
     assert files.is_packed == is_packed
     assert list(files.values()) == entries

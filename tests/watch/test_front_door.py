@@ -116,7 +116,7 @@ async def test_start_and_stop_are_idempotent_and_final(tmp_path: Path) -> None:
     assert watcher.state == "stopped"
 
 
-async def test_one_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
+async def test_a_watcher_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
     watcher = FileWatcher(ignore, paths=[tmp_path])
     await watcher.stop()
     assert watcher.state == "stopped"

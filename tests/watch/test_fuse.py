@@ -32,7 +32,7 @@ def listing_in_thread(folder: Path) -> threading.Thread:
     return thread
 
 
-def test_what_is_written_is_there(tmp_path: Path) -> None:
+def test_written_state_is_read_back(tmp_path: Path) -> None:
     with mounted(tmp_path / "mount") as fuse:
         root = fuse.root
         (root / "a").mkdir()

@@ -233,7 +233,9 @@ async def test_it_can_be_switched_off(place: Place) -> None:
 
 @needs_fuse
 @pytest.mark.parametrize("where", [".gitignore", "pkg/.gitignore", ".git/info/exclude"])
-async def test_what_can_not_be_read_is_said_and_counts_once_it_can(place: Place, tmp_path: Path, where: str) -> None:
+async def test_an_unreadable_path_is_reported_and_counts_once_it_is_readable(
+    place: Place, tmp_path: Path, where: str
+) -> None:
     shutil.move(place.top, tmp_path / "backing")
     with mounted(place.top, tmp_path / "backing") as fuse:
         write("top/" + where)(place)

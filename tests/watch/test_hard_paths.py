@@ -63,7 +63,7 @@ async def test_a_name_that_is_not_utf8_is_reported_and_native_watching_returns(t
             await reported.settle(tmp_path / "sentinel")
 
 
-async def test_what_is_missing_is_a_problem_until_it_appears(tmp_path: Path) -> None:
+async def test_a_missing_path_is_a_problem_until_it_appears(tmp_path: Path) -> None:
     folder, file = tmp_path / "later", tmp_path / "a" / "b" / "later.py"
     async with piping([folder, file, tmp_path / "never"]) as (reported, pipeline):
         missing = {str(folder), str(file), str(tmp_path / "never")}
@@ -212,7 +212,7 @@ async def test_a_file_system_mounted_on_a_root_and_unmounted(source: str, tmp_pa
         await reported.until({str(root / "below"): "modified"})
 
 
-async def test_what_is_no_file_and_no_folder_is_passed_over(tmp_path: Path) -> None:
+async def test_special_files_are_ignored(tmp_path: Path) -> None:
     async with watching([tmp_path]) as reported:
         os.mkfifo(tmp_path / "pipe")
         os.mkfifo(tmp_path / ".gitignore")  # opening it would wait for ever

@@ -24,7 +24,7 @@ _PACING = Pacing(0.02, 0.2, 0.02)
 
 
 class Member:
-    """A subscriber."""
+    """A subscriber of the hub."""
 
     def __init__(self, hub: WatchHub) -> None:
         self.hub = hub
@@ -66,7 +66,7 @@ class Member:
 
 
 class Broken(Member):
-    """Somebody whose telling fails."""
+    """A subscriber whose callback raises."""
 
     def on_batch(self) -> None:
         raise RuntimeError("nobody is at home")
@@ -86,7 +86,7 @@ def subscription(root: Path, debounce: float = 0.02, exclude: tuple[str, ...] = 
     return Subscription(Scope([root], exclude=exclude), Pacing(debounce, 0.2, 0.02))
 
 
-async def test_who_wants_the_same_shares_it(tmp_path: Path) -> None:
+async def test_equal_subscriptions_share_a_channel(tmp_path: Path) -> None:
     async with hub_of() as hub:
         members = await asyncio.gather(*(Member(hub).join(subscription(tmp_path)) for _ in range(20)))
         assert len({id(member.channel) for member in members}) == 1
@@ -98,7 +98,7 @@ async def test_who_wants_the_same_shares_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify")
-async def test_who_wants_something_else_of_the_same_folder_shares_the_source(tmp_path: Path) -> None:
+async def test_different_subscriptions_of_one_folder_share_the_source(tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / f"d{number}").mkdir()
     async with hub_of() as hub:
@@ -114,7 +114,7 @@ async def test_who_wants_something_else_of_the_same_folder_shares_the_source(tmp
         assert (one.take(), two.take()) == ({"x.log": "created", "x.py": "created"}, {"x.py": "created"})
 
 
-async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> None:
+async def test_a_slow_subscriber_receives_one_merged_batch(tmp_path: Path) -> None:
     async with hub_of() as hub:
         quick, slow = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
         for number in range(5):
@@ -129,7 +129,7 @@ async def test_who_does_not_take_gets_all_of_it_as_one_later(tmp_path: Path) -> 
         assert slow.cursor.clock == quick.cursor.clock
 
 
-async def test_somebody_who_fails_keeps_nobody_else_from_being_reported(tmp_path: Path) -> None:
+async def test_a_subscriber_that_raises_does_not_stop_the_others(tmp_path: Path) -> None:
     async with hub_of() as hub:
         await Broken(hub).join(subscription(tmp_path))
         member = await Member(hub).join(subscription(tmp_path))
@@ -175,7 +175,7 @@ async def test_a_change_to_a_subscription_that_exists_shares_its_channel(tmp_pat
             await hub.change(Member(hub), subscription(tmp_path), lambda *_: asyncio.sleep(0))
 
 
-async def test_the_last_to_leave_ends_it(tmp_path: Path) -> None:
+async def test_a_channel_ends_with_its_last_subscriber(tmp_path: Path) -> None:
     tasks = asyncio.all_tasks()
     async with hub_of() as hub:
         one, two = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
@@ -189,7 +189,7 @@ async def test_the_last_to_leave_ends_it(tmp_path: Path) -> None:
         assert asyncio.all_tasks() == tasks
 
 
-async def test_who_comes_back_in_time_finds_the_clock(tmp_path: Path) -> None:
+async def test_a_subscriber_that_returns_in_time_finds_its_clock(tmp_path: Path) -> None:
     async with hub_of(linger=60) as hub:
         member = await Member(hub).join(subscription(tmp_path))
         clock = member.cursor.clock
@@ -202,7 +202,7 @@ async def test_who_comes_back_in_time_finds_the_clock(tmp_path: Path) -> None:
         assert [change.path.name for change in changes] == ["new"]
 
 
-async def test_nobody_waits_for_ever_for_who_does_not_come_back(tmp_path: Path) -> None:
+async def test_an_idle_channel_ends(tmp_path: Path) -> None:
     async with hub_of(linger=0.01) as hub:
         member = await Member(hub).join(subscription(tmp_path))
         await member.leave()
@@ -213,7 +213,7 @@ async def test_nobody_waits_for_ever_for_who_does_not_come_back(tmp_path: Path) 
         assert again.channel is not member.channel
 
 
-async def test_who_gives_up_while_watching_begins_disturbs_nobody(tmp_path: Path) -> None:
+async def test_a_cancelled_start_does_not_disturb_others(tmp_path: Path) -> None:
     for number in range(2000):
         (tmp_path / f"f{number}").touch()
     async with hub_of() as hub:
@@ -231,7 +231,7 @@ async def test_who_gives_up_while_watching_begins_disturbs_nobody(tmp_path: Path
         assert len(hub.channels) == 1
 
 
-async def test_what_fails_to_begin_can_begin_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_start_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reloadls.watch.pipeline import Pipeline
 
     async def fails(self: Pipeline, *args: object, **options: object) -> None:
@@ -248,14 +248,14 @@ async def test_what_fails_to_begin_can_begin_later(tmp_path: Path, monkeypatch: 
         await Member(hub).join(subscription(tmp_path))
 
 
-async def test_the_first_scan_is_shown_to_who_asked_for_it(tmp_path: Path) -> None:
+async def test_the_first_scan_is_shown_to_its_subscriber(tmp_path: Path) -> None:
     async with hub_of() as hub:
         one = await Member(hub).join(subscription(tmp_path))
         two = await Member(hub).join(subscription(tmp_path))
         assert (one.scans, two.scans) == ([True, False], [])
 
 
-async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_path: Path) -> None:
+async def test_a_cancelled_open_leaves_the_state_to_the_next_subscriber(tmp_path: Path) -> None:
     root, state = tmp_path / "root", tmp_path / "state"
     root.mkdir()
     for turn in range(20):
@@ -278,7 +278,7 @@ async def test_who_gives_up_while_the_state_is_opened_leaves_it_to_the_next(tmp_
     await hub.close()
 
 
-async def test_no_clock_is_seen_before_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_clock_is_visible_before_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who got one and comes back after a crash would be unknown."""
     root, state = tmp_path / "root", tmp_path / "state"
     root.mkdir()
@@ -311,7 +311,7 @@ async def test_no_clock_is_seen_before_it_is_kept(tmp_path: Path, monkeypatch: p
     await hub.close()
 
 
-async def test_who_comes_back_at_another_pace_finds_the_clock(tmp_path: Path) -> None:
+async def test_a_subscriber_that_returns_with_other_timing_finds_its_clock(tmp_path: Path) -> None:
     async with hub_of(linger=60) as hub:
         member = await Member(hub).join(subscription(tmp_path))
         clock, channel = member.cursor.clock, member.channel
@@ -328,10 +328,10 @@ async def test_who_comes_back_at_another_pace_finds_the_clock(tmp_path: Path) ->
         assert third.channel is not channel, "who listens is not disturbed"
 
 
-async def test_it_ends_though_the_disk_thread_does_not(
+async def test_a_channel_ends_although_its_disk_thread_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A call that hangs is left behind; when it returns, what is kept is closed after all."""
+    """A hung call is abandoned; when it returns, the state file is closed after all."""
     monkeypatch.setattr("reloadls.watch.hub._CLOSE_S", 0.05)
     monkeypatch.setattr("reloadls.base.worker_thread._STOP_S", 0.05)
     (root := tmp_path / "w").mkdir()

@@ -216,7 +216,7 @@ async def test_it_is_unmounted_and_mounted_again_while_it_hangs(tmp_path: Path) 
                 await reported.until(lambda: reported.has(point / "new"))
 
 
-async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) -> None:
+async def test_a_module_on_a_hung_file_system_is_ignored(tmp_path: Path) -> None:
     with mounted(tmp_path / "mount") as fuse:
         (fuse.root / "far.py").touch()
         (tmp_path / "near.py").touch()
@@ -229,7 +229,7 @@ async def test_a_module_of_a_file_system_that_hangs_is_left_out(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
-async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
+async def test_the_default_state_folder(when: str, tmp_path: Path) -> None:
     """What is reported is no longer kept, and that is said; it is reported as before."""
     local = tmp_path / "local"
     local.mkdir()
@@ -255,7 +255,7 @@ async def test_where_state_is_kept(when: str, tmp_path: Path) -> None:
 
 
 class Member:
-    """A subscriber."""
+    """A subscriber of the hub."""
 
     channel: Channel
     cursor: Cursor

@@ -65,7 +65,7 @@ async def test_it_is_what_a_watcher_on_linux_uses(tmp_path: Path) -> None:
         assert pipeline.status.backend == "native"
 
 
-async def test_what_is_left_out_is_never_watched(tmp_path: Path) -> None:
+async def test_ignored_folders_are_never_watched(tmp_path: Path) -> None:
     for name in ("src/a/b", "node_modules/x/y", ".git/objects/00", "build/out"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".gitignore").write_text("build/\n")
@@ -118,7 +118,7 @@ async def test_looking_gives_no_hints(tmp_path: Path) -> None:
         assert (kernel.events, pipeline.health.hints) == (0, 0)
 
 
-async def test_nothing_happens_while_nothing_happens(tmp_path: Path) -> None:
+async def test_an_idle_watcher_does_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1")
     async with piping([tmp_path], pacing=Pacing(0.001, 0.1, 0.02, "inotify")):
         for _ in range(50):
@@ -171,7 +171,7 @@ def _delete(root: Path) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("act", [_create, _folders, _move, _delete])
-async def test_what_an_overflow_has_lost_is_found(act: Callable[[Path], None], tmp_path: Path) -> None:
+async def test_changes_lost_in_an_overflow_are_found(act: Callable[[Path], None], tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / f"d{number}").mkdir()
     for number in range(1000):
@@ -249,7 +249,7 @@ async def test_watchers_that_share_an_instance_share_its_watches(tmp_path: Path)
 # -- what is above a root --------------------------------------------------------------------------------------------
 
 
-def test_what_lies_above_a_path(tmp_path: Path) -> None:
+def test_the_watches_of_a_paths_ancestors(tmp_path: Path) -> None:
     (tmp_path / "real" / "inner").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
     root = str(tmp_path / "link" / "inner")
@@ -260,7 +260,7 @@ def test_what_lies_above_a_path(tmp_path: Path) -> None:
     assert all(root in meaning.paths for meaning in found.values())
 
 
-def test_above_what_is_missing_is_the_nearest_folder(tmp_path: Path) -> None:
+def test_a_missing_path_is_watched_through_its_nearest_folder(tmp_path: Path) -> None:
     root = str(tmp_path / "a" / "b")
     found = ancestor_watches([root], GuardedDisk())
     assert found[str(tmp_path)].names == {"a": {root}}
@@ -274,7 +274,7 @@ def test_links_in_circles_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-async def test_a_folder_above_a_root_that_goes_and_comes_back(depth: int, tmp_path: Path) -> None:
+async def test_an_ancestor_that_is_deleted_and_created_again(depth: int, tmp_path: Path) -> None:
     root = tmp_path / "a" / "b" / "c"
     root.mkdir(parents=True)
     (root / "file").write_text("1")

@@ -137,7 +137,7 @@ def test_the_picture_at_a_clock_and_since_make_the_picture_now(
 # -- cursors ---------------------------------------------------------------------------------------------
 
 
-def test_who_is_one_batch_behind_takes_that_very_object() -> None:
+def test_a_cursor_one_batch_behind_takes_that_very_object() -> None:
     journal = Journal()
     journal.append(batch("before"), "watch")
     cursors = [journal.cursor() for _ in range(3)]
@@ -149,7 +149,7 @@ def test_who_is_one_batch_behind_takes_that_very_object() -> None:
     assert [cursor.take() for cursor in cursors] == [None] * 3
 
 
-def test_who_is_further_behind_takes_all_as_one() -> None:
+def test_a_cursor_further_behind_takes_one_merged_batch() -> None:
     journal = Journal()
     cursor = journal.cursor()
     before = cursor.clock
@@ -162,7 +162,7 @@ def test_who_is_further_behind_takes_all_as_one() -> None:
     assert taken.changes == (*batch("a", kind="created"), *batch("b"))
 
 
-def test_all_who_stand_at_one_place_take_one_and_the_same() -> None:
+def test_cursors_at_one_position_take_the_same_object() -> None:
     journal = Journal()
     cursors = [journal.cursor() for _ in range(3)]
     for name in "abc":
@@ -189,7 +189,7 @@ def test_batches_of_several_causes_are_one_of_watching(causes: tuple[Cause, ...]
     assert taken.cause == merged
 
 
-def test_what_came_and_went_is_not_reported() -> None:
+def test_a_file_that_came_and_went_is_not_reported() -> None:
     journal = Journal()
     cursor = journal.cursor()
     journal.append(batch("a", kind="created"), "watch")
@@ -199,7 +199,7 @@ def test_what_came_and_went_is_not_reported() -> None:
     assert not cursor.behind
 
 
-def test_who_has_caught_up_or_gone_is_not_reported() -> None:
+def test_a_cursor_that_caught_up_or_closed_has_nothing_to_take() -> None:
     journal = Journal()
     cursor, gone = journal.cursor(), journal.cursor()
     gone.close()
@@ -240,7 +240,7 @@ def test_what_happened_before_the_journal_forgot_is_still_reported() -> None:
     assert (taken.since, taken.clock) == (second.since, second.clock), "there is a gap, and it can be seen"
 
 
-def test_a_lost_clock_is_not_said_to_be_reported() -> None:
+def test_a_clock_lost_in_a_crash_is_unknown() -> None:
     journal = Journal()
     cursor = journal.cursor()
     for name in "ab":
@@ -321,7 +321,7 @@ def test_a_clock_of_an_earlier_run_is_known_as_far_as_that_was_committed(clock: 
     assert journal.since(f"c:{journal.epoch}:42") == batch("new")
 
 
-def test_nobody_takes_what_was_before() -> None:
+def test_a_new_cursor_takes_only_later_batches() -> None:
     journal = Journal(history=_past("x", "y", epochs=(("a", 0, 42),)))
     cursor = journal.cursor()
     assert not cursor.behind
@@ -329,7 +329,7 @@ def test_nobody_takes_what_was_before() -> None:
     assert cursor.take() is added
 
 
-def test_the_past_is_within_the_bound_and_can_be_forgotten() -> None:
+def test_the_history_is_within_the_bound_and_can_be_forgotten() -> None:
     journal = Journal(limit=2, history=_past("x", "y", epochs=(("a", 0, 42),)))
     journal.append(batch("new"), "startup")
     assert [journal.since(f"c:a:{number}") for number in (40, 41)] == [None, batch("y", "new")]

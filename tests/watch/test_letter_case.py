@@ -79,7 +79,7 @@ STEPS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("step", STEPS)
-async def test_the_old_name_is_gone(root: Path, source: SourceName, step: str) -> None:
+async def test_the_old_name_is_removed(root: Path, source: SourceName, step: str) -> None:
     act, expected = STEPS[step]
     pacing = Pacing(debounce=0.02, max_wait=0.2, poll_delay=0.02, use=source)
     async with piping([root], pacing=pacing) as (reported, pipeline):

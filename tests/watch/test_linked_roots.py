@@ -76,7 +76,7 @@ async def test_a_write_to_what_two_roots_lead_to(source: str, case: Case, tmp_pa
     await check(tmp_path, case, SOURCES[source]["source"])
 
 
-async def test_what_watchfiles_names_only_once_is_found_by_a_sync(tmp_path: Path) -> None:
+async def test_a_sync_finds_what_watchfiles_reports_under_one_name_only(tmp_path: Path) -> None:
     (tmp_path / "pk").mkdir()
     (tmp_path / "ws").mkdir()
     (tmp_path / "pk" / "f").write_text("0")

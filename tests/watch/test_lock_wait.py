@@ -47,7 +47,7 @@ async def test_a_checkout_is_one_batch(repository: Path) -> None:
 
 @pytest.mark.parametrize("lock", [".git/index.lock", ".hg/wlock", ".jj/working_copy/working_copy.lock"])
 @pytest.mark.parametrize("below", [".", "sub/project"])
-async def test_what_changes_while_the_lock_is_there_waits_for_its_end(lock: str, below: str, tmp_path: Path) -> None:
+async def test_changes_during_a_lock_wait_for_its_end(lock: str, below: str, tmp_path: Path) -> None:
     project = tmp_path / below
     (project / lock).parent.mkdir(parents=True)
     async with watching([tmp_path], debounce_ms=5, max_wait_ms=20) as reported:
@@ -66,7 +66,9 @@ async def test_what_changes_while_the_lock_is_there_waits_for_its_end(lock: str,
         assert len(reported.batches) == 1
 
 
-async def test_a_lock_that_stays_holds_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lock_that_stays_does_not_block_batches_forever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipeline_module, "LockWait", lambda: LockWait(longest=0.3))
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index.lock").touch()
@@ -78,7 +80,9 @@ async def test_a_lock_that_stays_holds_nothing_for_ever(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("ask", [lambda pipeline: pipeline.sync(), lambda pipeline: pipeline.rescope(pipeline.scope)])
-async def test_who_asks_is_reported_at_once(ask: Callable[[pipeline_module.Pipeline], object], tmp_path: Path) -> None:
+async def test_an_explicit_request_reports_at_once(
+    ask: Callable[[pipeline_module.Pipeline], object], tmp_path: Path
+) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "index.lock").touch()
     async with piping([tmp_path]) as (reported, pipeline):
@@ -90,7 +94,7 @@ async def test_who_asks_is_reported_at_once(ask: Callable[[pipeline_module.Pipel
 
 
 @pytest.mark.skipif("inotify" not in SOURCES, reason="another source can't say that it has passed everything on")
-async def test_what_was_written_just_before_the_lock_went_belongs_to_the_batch(
+async def test_a_write_just_before_the_lock_is_removed_belongs_to_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Writes(LockWait):

@@ -44,7 +44,7 @@ async def test_all_of_it_is_reported_and_nothing_else(
 
 @pytest.mark.parametrize("source", NATIVE.values(), ids=NATIVE)
 @pytest.mark.parametrize("loss", FROZEN_LOSSES, ids=lambda loss: loss.name)
-async def test_what_happens_while_the_process_stands_still_is_reported(
+async def test_changes_made_while_the_process_is_stopped_are_reported(
     loss: Loss, source: dict[str, Any], tmp_path: Path
 ) -> None:
     place = loss.begin(tmp_path)

@@ -1,4 +1,4 @@
-"""The list of mounts is open only while somebody watches."""
+"""The list of mounts is open only while a watcher runs."""
 
 from __future__ import annotations
 

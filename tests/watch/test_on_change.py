@@ -59,7 +59,7 @@ _Group = BaseExceptionGroup("several", [_OfAnotherFramework(), ValueError("broke
     [ValueError("broken"), asyncio.CancelledError("mine"), KeyError(), GeneratorExit(), _OfAnotherFramework(), _Group],
     ids=repr,
 )
-async def test_what_it_raises_is_logged_and_watching_goes_on(
+async def test_exceptions_of_on_change_are_logged_and_watching_continues(
     error: BaseException, asynchronous: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     reported = WatchRecorder()
@@ -136,7 +136,7 @@ async def test_changes_come_with_absolute_paths_in_the_order_in_which_they_were_
         assert all(change.path.is_absolute() for change in changes)
 
 
-async def test_a_tree_that_is_never_quiet_is_reported_of_all_the_same(tmp_path: Path) -> None:
+async def test_a_tree_that_is_never_quiet_is_reported(tmp_path: Path) -> None:
     """One write every few ms; each batch comes at most max_wait after its oldest change, as the files' stamps show."""
     debounce_ms, max_wait_ms = 60, 200
     reported, stop = WatchRecorder(), asyncio.Event()

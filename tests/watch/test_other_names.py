@@ -299,7 +299,7 @@ class _Watching:
 
 
 @pytest.mark.parametrize(("written", "expected"), [(False, "root/b/g:c"), (True, "root/a/f:m root/b/g:c")])
-def test_who_gets_another_name_has_not_changed(written: bool, expected: str, base: Path) -> None:
+def test_a_file_with_a_new_name_has_not_changed(written: bool, expected: str, base: Path) -> None:
     snapshot = Snapshot(Scope((str(base / "root"),)), _Watching())
     snapshot.begin()
     link("root/a/f", "root/b/g")(base)

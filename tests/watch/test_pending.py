@@ -20,7 +20,7 @@ def test_hints_are_taken_once_in_their_order_with_their_moves() -> None:
     assert pending.take(0.0).paths == ()
 
 
-def test_a_suspicion_is_looked_into_once() -> None:
+def test_a_suspected_loss_is_checked_once() -> None:
     pending = PendingHints()
     pending.note(Hints(suspect=True))
     assert pending.suspicion_due == 0.0
@@ -42,7 +42,7 @@ def test_after_a_long_look_the_next_suspicion_waits_but_its_hints_do_not() -> No
     assert pending.take(20.0).everything
 
 
-def test_who_asks_need_not_wait() -> None:
+def test_an_explicit_request_does_not_wait() -> None:
     for ask in (PendingHints.skip_pause, PendingHints.request_everything):
         pending = PendingHints()
         pending.looked_at_everything(10.0, 11.0)
@@ -51,7 +51,7 @@ def test_who_asks_need_not_wait() -> None:
         assert pending.take(11.0).everything
 
 
-def test_hurry_without_a_suspicion_looks_at_nothing_more() -> None:
+def test_skipping_the_pause_without_a_suspicion_compares_nothing_more() -> None:
     pending = PendingHints()
     pending.skip_pause()
     assert not pending.take(0.0).everything
@@ -60,7 +60,7 @@ def test_hurry_without_a_suspicion_looks_at_nothing_more() -> None:
     assert not pending.take(11.0).everything, "who was in a hurry had been answered"
 
 
-def test_very_many_hints_are_everything() -> None:
+def test_very_many_hints_compare_everything() -> None:
     pending = PendingHints()
     pending.note(Hints(tuple(map(str, range(50_001)))))
     assert pending.take(0.0).everything

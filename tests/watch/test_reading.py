@@ -24,7 +24,7 @@ def _state(watcher: FileWatcher) -> str:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_what_was_written_before_sync_has_been_given_after_it(source: str, tmp_path: Path) -> None:
+async def test_changes_before_sync_are_reported_when_it_returns(source: str, tmp_path: Path) -> None:
     given: list[FileChange] = []
 
     async def on_change(changes: list[FileChange]) -> None:
@@ -87,7 +87,7 @@ async def test_sync_needs_a_running_watcher(tmp_path: Path) -> None:
         await watcher.start()
 
 
-async def test_while_paused_nothing_is_given_and_then_the_net_change(tmp_path: Path) -> None:
+async def test_while_paused_nothing_is_reported_and_then_the_net_change(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("1")
     reported = WatchRecorder()
     async with FileWatcher(reported.take, paths=[tmp_path], **FAST) as watcher:

@@ -117,7 +117,7 @@ async def test_a_rename_is_reported(tmp_path: Path, source: str, case: str) -> N
 
 @pytest.mark.skipif("inotify" not in SOURCES, reason="only inotify reports of moves")
 @pytest.mark.parametrize("case", WITH_MOVES)
-async def test_a_rename_with_an_edit_is_reported_where_the_system_reports_of_moves(tmp_path: Path, case: str) -> None:
+async def test_a_rename_with_an_edit_is_reported_where_the_system_reports_moves(tmp_path: Path, case: str) -> None:
     there, acts, wanted = WITH_MOVES[case]
     await check_source(tmp_path, "inotify", there, acts, wanted)
 
@@ -164,7 +164,7 @@ def test_a_look_recognises_renames(tmp_path: Path, case: str, moves: bool) -> No
 
 
 @pytest.mark.parametrize("case", WITH_MOVES)
-def test_moves_tell_of_renames_with_edits(tmp_path: Path, case: str) -> None:
+def test_moves_identify_renames_with_edits(tmp_path: Path, case: str) -> None:
     check(tmp_path, *WITH_MOVES[case], moves=True)
 
 
@@ -186,7 +186,7 @@ def test_a_link_that_was_renamed(tmp_path: Path) -> None:
     is_reported(root, snapshot.reconcile(), "b:d c:c")
 
 
-def test_a_file_that_was_renamed_while_nobody_watched(tmp_path: Path) -> None:
+def test_a_file_renamed_while_nothing_watches(tmp_path: Path) -> None:
     make(tmp_path, "a")
     before = Snapshot(Scope([tmp_path]))
     before.begin()

@@ -144,7 +144,7 @@ def test_a_good_pattern(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["!", "a\0b", "/", "[a-", "[", "[]"])
-def test_a_bad_pattern_is_explained_and_passed_over(line: str) -> None:
+def test_a_bad_pattern_is_explained_and_ignored(line: str) -> None:
     if line == "/":
         assert not Patterns([line]).verdict("a", "a", True)
         return

@@ -101,7 +101,7 @@ _ACTS: list[tuple[Callable[[Path], object], str, str]] = [
 
 @pytest.mark.parametrize("everything", [False, True], ids=["hints", "everything"])
 @pytest.mark.parametrize("number", range(len(_ACTS)))
-def test_what_has_changed_is_found_once(number: int, everything: bool, tmp_path: Path) -> None:
+def test_a_change_is_found_once(number: int, everything: bool, tmp_path: Path) -> None:
     act, hints, expected = _ACTS[number]
     root = tmp_path / "root"
     make(root, "a d/b d/e/c")
@@ -116,7 +116,7 @@ def test_the_order_and_number_of_hints_make_no_difference(order: list[str], tmp_
     check(tmp_path, lambda root: make(root, "a2 d/e/c2 d/n"), " ".join([*order, "a2"]), "a2:c d/e/c2:c d/n:c")
 
 
-def test_a_hint_for_what_does_not_concern_us_does_nothing(tmp_path: Path) -> None:
+def test_an_irrelevant_hint_does_nothing(tmp_path: Path) -> None:
     root = tmp_path / "root"
     make(root, "a")
     snapshot = begun(root)

@@ -101,7 +101,7 @@ async def test_without_a_place_for_it_a_barrier_says_so(tmp_path: Path, monkeypa
         await hinted.until(lambda: str(tmp_path / "a") in hinted.paths)
 
 
-async def test_a_barrier_that_nobody_sees_times_out_and_cleans_up() -> None:
+async def test_a_barrier_without_an_event_times_out_and_cleans_up() -> None:
     cookies = Cookies()
     (folder,) = cookies.folder()
     assert not await cookies.barrier(0.01)
@@ -143,7 +143,7 @@ async def test_a_root_that_appears_costs_no_other_root_a_change(tmp_path: Path, 
         there.mkdir()
 
 
-async def test_what_does_not_matter_wakes_nobody(tmp_path: Path) -> None:
+async def test_irrelevant_changes_cause_no_hint(tmp_path: Path) -> None:
     async with native(trees(tmp_path), lambda path: not path.endswith(".log")) as (source, hinted):
         for number in range(20):
             (tmp_path / f"{number}.log").write_text("1")
@@ -169,7 +169,7 @@ async def test_a_path_that_changes_its_identity_is_given_and_to_be_watched_anew(
             hinted.all.clear()
 
 
-async def test_watching_the_same_again_costs_nothing_and_another_set_loses_nothing(tmp_path: Path) -> None:
+async def test_the_same_watch_set_is_free_and_another_one_loses_nothing(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.mkdir()
     b.mkdir()
@@ -348,7 +348,7 @@ class Deaf(WatchfilesSource):
     ],
     ids=["created", "modified", "deleted", "moved"],
 )
-async def test_what_every_hint_is_lost_of_is_found_by_the_safety_net(
+async def test_the_safety_net_finds_a_change_without_hints(
     act: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "d").mkdir()

@@ -246,7 +246,7 @@ def test_a_batch_that_was_not_kept_makes_those_before_it_useless(folder: str) ->
         assert "/p/b" in file.saved.files
 
 
-def test_a_journal_that_was_not_kept_at_all_is_gone_but_the_files_are_not(folder: str) -> None:
+def test_a_journal_that_was_not_kept_is_lost_but_the_files_are_not(folder: str) -> None:
     kept(folder)
     with opened(folder) as file:
         file.begin("abc", 77)
@@ -449,12 +449,12 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("damage", "reason"), [case[1:] for case in DAMAGES], ids=[case[0] for case in DAMAGES])
-def test_what_is_damaged_or_foreign_is_set_aside(folder: str, damage: Callable[[Path], None], reason: str) -> None:
+def test_a_damaged_or_foreign_state_file_is_set_aside(folder: str, damage: Callable[[Path], None], reason: str) -> None:
     check_set_aside(folder, damage, reason)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_what_belongs_to_somebody_else_is_set_aside(folder: str) -> None:
+def test_a_state_file_of_another_user_is_set_aside(folder: str) -> None:
     check_set_aside(folder, lambda path: os.chown(path, 12345, -1), "belongs to user 12345")
 
 
@@ -579,14 +579,14 @@ def test_a_linked_folder_is_not_used(folder: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
-def test_somebody_elses_folder_is_not_used(folder: str) -> None:
+def test_a_state_folder_of_another_user_is_not_used(folder: str) -> None:
     Path(folder).mkdir(parents=True)
     os.chown(folder, 12345, -1)
     with pytest.raises(StateFailed, match="belongs to user 12345"):
         StateFile.open(folder, KEY)
 
 
-def test_where_no_folder_can_be_there_is_no_state(tmp_path: Path) -> None:
+def test_without_a_usable_folder_no_state_is_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in ("file", "file/watch"):
         with pytest.raises(OSError, match="file"):
@@ -604,7 +604,7 @@ def age(path: Path, days: float) -> None:
     os.utime(path, (then, then), follow_symlinks=False)
 
 
-def test_the_state_of_scopes_that_nobody_watches_goes_after_a_while(folder: str) -> None:
+def test_the_state_of_unwatched_scopes_is_removed_after_a_while(folder: str) -> None:
     for key in ("unused", "in use", "recent", "damaged"):
         with opened(folder, key) as file:
             run(file)
@@ -627,7 +627,7 @@ def test_the_state_of_scopes_that_nobody_watches_goes_after_a_while(folder: str)
         run(in_use)
 
 
-def test_who_comes_back_late_finds_its_state(folder: str) -> None:
+def test_a_subscriber_that_returns_late_finds_its_state(folder: str) -> None:
     kept(folder)
     for path in Path(folder).iterdir():
         age(path, 400)
@@ -748,7 +748,7 @@ def at_number(number: int) -> dict[str, Entry]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and fork")
-def test_whenever_it_is_killed_what_was_acknowledged_is_there(folder: str) -> None:
+def test_after_a_kill_every_acknowledged_batch_is_kept(folder: str) -> None:
     acknowledged, moments = 0, random.Random(4)
     with ended(python(KEEPS_ON, folder, KEY)) as parent:
         assert parent.stdin is not None

@@ -31,7 +31,7 @@ def test_a_stamp_out_of_bounds_counts_as_noticed_now(tmp_path: Path) -> None:
         assert changed_at([str(path)], noticed, 1.0) == (noticed, noticed)
 
 
-def test_what_is_gone_is_stamped_in_its_folder(tmp_path: Path) -> None:
+def test_a_missing_path_has_its_folders_stamp(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "a").unlink()
     noticed = time.monotonic() + 0.5

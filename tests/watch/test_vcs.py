@@ -215,7 +215,7 @@ def test_a_folder_that_is_listed_again_has_just_the_marks_it_has() -> None:
         b"gitdir: " + b"x" * 100_000,
     ],
 )
-def test_a_git_file_that_is_none_is_passed_over(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_git_file_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "index.lock").touch()
     mark = tmp_path / ".git"
@@ -225,7 +225,7 @@ def test_a_git_file_that_is_none_is_passed_over(tmp_path: Path, content: bytes) 
     assert {lock.path for lock in find_locks([str(mark)], GuardedDisk())} == {str(tmp_path / "real" / "index.lock")}
 
 
-def test_what_can_not_be_read_is_passed_over(tmp_path: Path) -> None:
+def test_unreadable_files_are_ignored(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".git")
     (tmp_path / ".hg").touch()
     (tmp_path / ".jj").symlink_to(tmp_path / ".jj")
@@ -269,7 +269,7 @@ def test_a_lock_that_outlives_the_bound_is_ignored_until_it_changes() -> None:
     assert held == [True] * 20 + [False] * 4 + [True, False, False, True, True]
 
 
-def test_a_stale_lock_is_known_however_seldom_it_is_asked_for() -> None:
+def test_a_stale_lock_is_recognised_between_rare_checks() -> None:
     assert asked(*((float(now), "A") for now in range(0, 20, 2))) == [True] * 5 + [False] * 5
 
 
@@ -278,7 +278,7 @@ def test_operations_one_after_the_other_hold_no_longer_than_one() -> None:
     assert asked(*steps) == [True] * 20 + [False] + [True] * 2, "then the next batch waits"
 
 
-def test_what_was_held_long_ago_does_not_count() -> None:
+def test_an_earlier_wait_does_not_count() -> None:
     assert asked((0, "A"), (9, "B"), (11, "B")) == [True, True, True]
 
 
