@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from reloadls.protocol import frame, to_uri
-from reloadls.watch.sources.linux.calls import CLOSE_WRITE, Calls
+from reloadls.watch.sources.linux.calls import CLOSE_WRITE, InotifyCalls
 
 FILES = 1000
 
@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(FILES):
             Path(folder, f"f{number}.py").write_text("x")
-        calls = Calls()
+        calls = InotifyCalls()
         descriptor = calls.open()
         calls.add(descriptor, folder, CLOSE_WRITE)
         command = [sys.executable, "-m", "reloadls", "serve", "--stdio"]

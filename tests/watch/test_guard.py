@@ -16,7 +16,7 @@ if sys.platform != "linux":
 from reloadls.watch.flush import Pacing
 from reloadls.watch.snapshot.roots import WatchSet
 from reloadls.watch.sources.linux import inotify
-from reloadls.watch.sources.linux.calls import Calls
+from reloadls.watch.sources.linux.calls import InotifyCalls
 from reloadls.watch.sources.linux.inotify import InotifySource
 from tests.support.watching import DEADLINE, piping
 
@@ -29,17 +29,17 @@ async def test_a_folder_that_the_kernel_refuses_is_tried_again_until_there_is_ro
 ) -> None:
     refused = tmp_path / "refused"
     refused.mkdir()
-    real, full, loop = Calls.add, [True], asyncio.get_running_loop()
+    real, full, loop = InotifyCalls.add, [True], asyncio.get_running_loop()
     tries: asyncio.Queue[None] = asyncio.Queue()
 
-    def add(self: Calls, fd: int, path: str, mask: int) -> int:
+    def add(self: InotifyCalls, fd: int, path: str, mask: int) -> int:
         if path == os.fspath(refused):
             loop.call_soon_threadsafe(tries.put_nowait, None)
             if full[0]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         return real(self, fd, path, mask)
 
-    monkeypatch.setattr(Calls, "add", add)
+    monkeypatch.setattr(InotifyCalls, "add", add)
     monkeypatch.setattr(inotify, "_GUARD_S", 0.02)
     async with piping([tmp_path], pacing=_RARELY) as (reported, pipeline), asyncio.timeout(DEADLINE):
         assert [problem.code for problem in pipeline.status.problems] == ["watchLimit"]

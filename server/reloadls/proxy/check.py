@@ -21,7 +21,7 @@ from reloadls.proxy.child import StartError
 from reloadls.proxy.editor import Editor, ServerEnded
 from reloadls.proxy.main import NOT_STARTED, ProxyOptions, start_log
 from reloadls.proxy.watching.registrations import Glob, RegisteredWatches, read_watchers, shown_watcher
-from reloadls.watch.sources.linux.calls import Calls
+from reloadls.watch.sources.linux.calls import InotifyCalls
 from reloadls.wire.uris import to_uri
 
 __all__ = ["check_main"]
@@ -202,7 +202,7 @@ async def _run_trial(editor: Editor, edits: dict[str, str], findings: _Findings)
 def _noting_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
     """Meanwhile note when somebody opens one of `paths` after the server was told, where the system can say that."""
     try:
-        calls = Calls()
+        calls = InotifyCalls()
         fd = calls.open()
     except OSError:
         yield

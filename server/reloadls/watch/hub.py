@@ -289,7 +289,7 @@ class WatchHub:
         raise KeyError(f"{subscriber!r} has not joined any channel")
 
     def _can_change(self, channel: Channel, subscription: Subscription) -> bool:
-        """Whether `channel` can serve `subscription` instead: it has one subscriber, and no other channel serves it.
+        """Return whether `channel` can serve `subscription`: it has one subscriber, and no other channel serves it.
 
         A channel that keeps state keeps its scope, since a state file belongs to one scope.
         """

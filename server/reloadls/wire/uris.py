@@ -105,7 +105,7 @@ def _decode(uri: str, raw: str) -> bytes:
 
 
 def _windows_to_uri(path: str) -> str:
-    r"""`C:\a b` -> `file:///c%3A/a%20b`, `\\host\share\x` -> `file://host/share/x`, as VS Code does."""
+    r"""Return `file:///c%3A/a%20b` for `C:\a b`, `file://host/share/x` for `\\host\share\x`, as VS Code does."""
     path = path.replace("\\", "/")
     if "\0" in path:
         raise ValueError(f"a path can't hold a NUL: {show(path)}")

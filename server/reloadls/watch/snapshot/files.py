@@ -102,7 +102,7 @@ class Files(MutableMapping[str, Entry]):
         return hot.get(name, default)
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Return the number of files."""
         return len(self._rows) // _ROW.size if self._unpacked_files is None else len(self._unpacked_files)
 
     def items(self) -> ItemsView[str, Entry]:
@@ -153,7 +153,7 @@ class FilesByFolder(Mapping[str, Entry]):
         return (os.sep.join((at, name)) for at, folder in self._folders.items() for name in folder)
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Return the number of files."""
         return self._count
 
     def folders(self) -> Iterator[tuple[str, Files]]:

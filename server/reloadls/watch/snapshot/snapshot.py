@@ -262,7 +262,7 @@ class Snapshot:
         return self._take(tracker)
 
     def _with_links(self, metadata: frozenset[str], written: Set[str]) -> frozenset[str]:
-        """`metadata`, and the links that lead to nothing but those."""
+        """Return `metadata` extended by links that lead to such paths only."""
         behind = {link for path in metadata for link in self._links.depend_on(path)}
         if not behind:
             return metadata

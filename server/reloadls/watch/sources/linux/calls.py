@@ -27,7 +27,7 @@ __all__ = [
     "ONLYDIR",
     "Q_OVERFLOW",
     "UNMOUNT",
-    "Calls",
+    "InotifyCalls",
     "watch_limit",
 ]
 
@@ -50,7 +50,7 @@ MASK_ADD = 0x2000_0000
 ISDIR = 0x4000_0000
 
 
-class Calls:
+class InotifyCalls:
     """The C library's inotify functions. They release the GIL, and raise OSError like functions of `os`.
 
     Raises:

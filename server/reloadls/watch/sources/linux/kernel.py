@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from reloadls.watch.snapshot.folder import Folder
-from reloadls.watch.sources.linux.calls import IGNORED, ISDIR, MASK_ADD, MOVED_FROM, MOVED_TO, Q_OVERFLOW, Calls
+from reloadls.watch.sources.linux.calls import IGNORED, ISDIR, MASK_ADD, MOVED_FROM, MOVED_TO, Q_OVERFLOW, InotifyCalls
 from reloadls.watch.sources.linux.mounts import MountMonitor
 
 if sys.platform != "win32":
@@ -83,7 +83,7 @@ class Kernel:
     """
 
     def __init__(self) -> None:
-        self._calls = Calls()
+        self._calls = InotifyCalls()
         self._fd = self._calls.open()
         self._loop = asyncio.get_running_loop()
         self._turn = threading.Lock()
