@@ -104,6 +104,11 @@ class Events:
             self._streams.add(stream)
         return stream
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody follows."""
+        return len(self._streams) > 0
+
     def send(self, event: PoolEvent) -> None:
         """Add an event to all streams."""
         for stream in tuple(self._streams):

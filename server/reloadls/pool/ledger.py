@@ -74,7 +74,8 @@ class Ledger:
 
     def send(self, kind: EventKind, message: str = "", **about: Any) -> None:
         """Publish an event."""
-        self._events.send(PoolEvent(kind=kind, at=self._clock.time(), message=message, **about))
+        if self._events.wanted:
+            self._events.send(PoolEvent(kind=kind, at=self._clock.time(), message=message, **about))
 
     def subscribe(self) -> EventStream:
         """The events from now on."""

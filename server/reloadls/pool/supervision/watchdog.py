@@ -72,6 +72,8 @@ class Watchdog:
 
     def watch(self, active: bool) -> None:
         """Look, or sleep: a pool without sessions has nothing to look for."""
+        if active is self._active.is_set():
+            return
         if active:
             self._active.set()
         else:
