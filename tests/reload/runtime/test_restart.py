@@ -465,7 +465,7 @@ def test_old_code_that_ends_soon_causes_no_restart(tmp_path: Path) -> None:
         running.write(work=text.format(20, "two"))
         report = client.until_report()
         assert (report["status"], report.get("notes", [])) == ("reloaded", [])
-        running.running.until(lambda: f"{first} two" in running.running.out, "goes on as it is")
+        running.running.until(lambda: f"{first} two" in running.running.out, "continues")
         running.write(work=text.format(1_000_000, "three").replace("    for", "    print('long')\n    for"))
         assert client.until_report().get("notes", []) == []
         running.running.until(lambda: "long" in running.running.out, "enters the long loop")

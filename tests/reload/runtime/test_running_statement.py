@@ -70,7 +70,7 @@ def test_a_removed_name_stays_for_running_code(tmp_path: Path) -> None:
         assert note["code"] == "stillRunning"
         assert "until then one stays for it" in note["message"]
         lines = len(running.running.out)
-        running.running.until(lambda: len(running.running.out) > lines + 3, "goes on")
+        running.running.until(lambda: len(running.running.out) > lines + 3, "continues")
 
 
 @pytest.mark.parametrize("last", list(_LAST.values()), ids=list(_LAST))

@@ -69,7 +69,7 @@ def test_live(scenario: Scenario, warmed: Warmed) -> None:
 
 @named([each for each in SCENARIOS if not each.idle])
 def test_without_reload_it_fails(scenario: Scenario, warmed: Warmed) -> None:
-    verdict = warmed(scenario).play(scenario.path, "nobody")
+    verdict = warmed(scenario).play(scenario.path, "none")
     refuse(verdict, "it passes although nothing was reloaded")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.reload.support.disk import Change
 
-__all__ = ["Engine", "Naive", "Nobody", "Reloadls", "EngineResult", "run_main"]
+__all__ = ["Engine", "Naive", "NoReload", "Reloadls", "EngineResult", "run_main"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Engine(ABC):
         """Apply these changes, and return when that is done."""
 
 
-class Nobody(Engine):
+class NoReload(Engine):
     """No reload at all; a check must fail with it."""
 
     def apply(self, changes: Sequence[Change]) -> EngineResult:

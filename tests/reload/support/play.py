@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.reload.support.asgi import ask
 from tests.reload.support.disk import differences, do, scan, snippet_code
-from tests.reload.support.engines import Engine, EngineResult, Nobody
+from tests.reload.support.engines import Engine, EngineResult, NoReload
 from tests.reload.support.scenario import Outcome, Scenario, Snippet, Step
 
 __all__ = ["Verdict", "play", "start_afresh"]
@@ -60,8 +60,8 @@ def start_afresh(scenario: Scenario, number: int, folder: str) -> Verdict:
     for step in scenario.steps[:number]:
         do(step.acts, folder, scenario.path)
     try:
-        namespace = _started(scenario, Nobody(), folder)
-        _run(_live_outcomes(scenario.steps[number - 1])[0].check, namespace, scenario, Nobody())
+        namespace = _started(scenario, NoReload(), folder)
+        _run(_live_outcomes(scenario.steps[number - 1])[0].check, namespace, scenario, NoReload())
     except BaseException:
         return Verdict(traceback.format_exc(), number)
     return Verdict()

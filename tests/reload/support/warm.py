@@ -26,7 +26,7 @@ __all__ = ["ENGINES", "Warm"]
 DEADLINE = 60.0
 """The time limit for one scenario, in seconds; far more than any needs."""
 OURS = "tests.reload.support.engines"
-ENGINES = {"reloadls": f"{OURS}:Reloadls", "nobody": f"{OURS}:Nobody", "naive": f"{OURS}:Naive"}
+ENGINES = {"reloadls": f"{OURS}:Reloadls", "none": f"{OURS}:NoReload", "naive": f"{OURS}:Naive"}
 """Name → `module:class`; other names are used as they are."""
 REPOSITORY = Path(__file__).parents[3]
 

@@ -1,4 +1,4 @@
-"""cattrs: converters drop code generated for a class that changed, and keep their identity when made anew."""
+"""cattrs: converters drop code generated for a class that changed, and keep their identity when made again."""
 
 from __future__ import annotations
 
