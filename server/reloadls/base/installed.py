@@ -29,7 +29,7 @@ def installed_folders() -> tuple[str, ...]:
     found = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
     found.extend(os.path.join(paths["stdlib"], name) for name in _CUSTOM)
     with contextlib.suppress(AttributeError):  # some embedded interpreters have a `site` without these
-        found.extend((*site.getsitepackages(), site.getusersitepackages()))
+        found.append(site.getusersitepackages())  # not `getsitepackages`: on Windows that has sys.prefix in it
     return tuple(dict.fromkeys(os.path.realpath(path) for path in found if os.path.isabs(path)))
 
 
