@@ -175,6 +175,20 @@ async def test_a_change_to_a_subscription_that_exists_shares_its_channel(tmp_pat
             await hub.change(Member(hub), subscription(tmp_path), lambda *_: asyncio.sleep(0))
 
 
+async def test_a_change_that_fails_leaves_the_subscriber_with_its_channel(tmp_path: Path) -> None:
+    async def refuse(channel: Channel, cursor: Cursor) -> None:
+        raise RuntimeError("not now")
+
+    async with hub_of() as hub:
+        one, two = await Member(hub).join(subscription(tmp_path)), await Member(hub).join(subscription(tmp_path))
+        with pytest.raises(RuntimeError, match="not now"):
+            await hub.change(one, subscription(tmp_path, exclude=("*.log",)), refuse)
+        assert hub.channels == [one.channel]
+        (tmp_path / "x.log").write_text("1")
+        await one.channel.pipeline.sync()
+        assert one.take() == two.take() == {"x.log": "created"}
+
+
 async def test_a_channel_ends_with_its_last_subscriber(tmp_path: Path) -> None:
     tasks = asyncio.all_tasks()
     async with hub_of() as hub:

@@ -240,9 +240,9 @@ class WatchHub:
 
     def _end_idle(self, *, but: int) -> None:
         """End the channels that have been idle longest, all `but` this many: each has descriptors and a thread."""
-        lingering = [(channel._ending.when(), channel) for channel in self.channels if channel._ending is not None]
-        lingering.sort(key=lambda entry: entry[0])
-        for _, channel in lingering[: max(0, len(lingering) - but)]:
+        idle = [(channel._ending.when(), channel) for channel in self.channels if channel._ending is not None]
+        idle.sort(key=lambda entry: entry[0])
+        for _, channel in idle[: max(0, len(idle) - but)]:
             if self._channels.get(channel.subscription) is channel:
                 del self._channels[channel.subscription]
             self._spawn(self._end(channel))
@@ -264,7 +264,7 @@ class WatchHub:
             subscriber: has joined a channel.
             subscription: what it receives from now on.
             on_switch: awaited with the other channel and its cursor. Everything that the old channel has to report is
-                in its journal by then.
+                in its journal by then. If it raises, the subscriber stays with the old channel.
             refresh: whether to compare the whole scope even if the subscription stays the same.
 
         Raises:
@@ -278,8 +278,12 @@ class WatchHub:
             await self._change_in_place(channel, subscription)
         else:
             other, cursor = await self.join(subscription, subscriber)
-            await channel.pipeline.sync()
-            await on_switch(other, cursor)
+            try:
+                await channel.pipeline.sync()
+                await on_switch(other, cursor)
+            except BaseException:
+                await self.leave(other, subscriber)
+                raise
             await self.leave(channel, subscriber)
 
     def _channel_of(self, subscriber: Subscriber) -> Channel:
