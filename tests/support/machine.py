@@ -1,4 +1,4 @@
-"""The stateful test: whatever is done to the disk, after a sync what was told equals what is there."""
+"""The stateful test: after a sync, the reported files equal the files on disk, whatever was done."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = st.lists(st.sampled_from(_PARTS), min_size=1, max_size=3).map("/".join)
 TEXTS = st.sampled_from(["", "one", "two", "three\n" * 50])
 
 _RACY_S = 0.05
-"""A file that was written this shortly before it was looked at may be told again (DESIGN: racy)."""
+"""A file that was written this shortly before a look may be reported again (racy)."""
 
 
 def _stamps_of(paths: Iterable[str]) -> dict[str, float]:
@@ -40,15 +40,15 @@ def _stamps_of(paths: Iterable[str]) -> dict[str, float]:
 
 
 class Teller(Protocol):
-    """Somebody who is told of a folder's files: a pipeline's user, or a client of the service."""
+    """Receives reports about a folder: a subscriber of a pipeline, or a client of the service."""
 
     @property
     def picture(self) -> set[str]:
-        """Every file that was told to be there."""
+        """Every file that was reported to exist."""
 
     @property
     def told(self) -> dict[str, str]:
-        """path → the last change told of it since this was last emptied."""
+        """path → its last reported change since this was last cleared."""
 
     def sync(self) -> None: ...
     def pause(self) -> None: ...
@@ -61,7 +61,7 @@ def check(make_teller: Callable[[str], Teller], *, operations: int = OPERATIONS)
     """Run random operations, each followed by a sync and a comparison.
 
     Args:
-        make_teller: gives somebody who is told of the folder that it is given.
+        make_teller: returns a receiver of reports about the given folder.
         operations: how many comparisons are made at least.
     """
     synced = itertools.count()
@@ -124,13 +124,13 @@ class DiskMachine(RuleBasedStateMachine):
         self.teller.sync()
         self.on_synced()
         now = state_of(self.disk.root)
-        assert self.teller.picture == set(now), "what was told is not what is there"
+        assert self.teller.picture == set(now), "the reported files differ from the disk"
         changed = {path for path in now.keys() | self.before.keys() if now.get(path) != self.before.get(path)}
         missed = {path for path in changed if path not in self.teller.told}
-        assert not missed, f"changed, but not told: {missed}"
+        assert not missed, f"changed, but not reported: {missed}"
         same = (self.teller.told.keys() & now.keys() & self.before.keys()) - changed
         invented = {path for path in same if self._written(path) < self.looked - _RACY_S}
-        assert not invented, f"told, but not changed: {invented}"
+        assert not invented, f"reported, but not changed: {invented}"
         self.teller.told.clear()
         self.before = now
         self.stamped = _stamps_of(now)

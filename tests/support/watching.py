@@ -293,13 +293,13 @@ async def _end_of_input() -> None:
 
 
 async def _watch(paths: list[str], options: dict[str, Any]) -> None:
-    def tell(changes: list[FileChange]) -> None:
+    def report(changes: list[FileChange]) -> None:
         _say(
             changes=[(os.fspath(change.path), change.change_type) for change in changes],
             status=_status(watcher),
         )
 
-    watcher = FileWatcher(tell, paths=paths, **{**FAST, **options})
+    watcher = FileWatcher(report, paths=paths, **{**FAST, **options})
     await watcher.start()
     assert watcher._pipeline is not None
     watcher._pipeline._on_status = lambda _: _say(status=_status(watcher))
