@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reloadls.base.paths import prefix_of
 from reloadls.proxy.watching.base_folders import FLAGS, MATCHES_NOTHING, base_folders
 from reloadls.proxy.watching.globs import expression, is_wild, literal_folders
 from reloadls.watch.change import ChangeType
@@ -183,7 +184,7 @@ def _covers(tree: str, root: str, excluded: Patterns) -> bool:
     """Whether watching `tree` watches `root`, too: it lies below it, and nothing on the way is left out."""
     if tree == root:
         return True
-    prefix = tree.rstrip(os.sep) + os.sep
+    prefix = prefix_of(tree)
     if not root.startswith(prefix):
         return False
     names = root[len(prefix) :].split(os.sep)

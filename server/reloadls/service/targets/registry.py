@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from reloadls.base.paths import prefix_of
 from reloadls.protocol import ReloadReport
 from reloadls.service.targets.advert import targets_supported
 from reloadls.service.targets.discovery import DiscoveredTarget, TargetDiscovery
@@ -220,9 +221,5 @@ class TargetRegistry:
 
 def overlap(ours: Iterable[str], theirs: Iterable[str]) -> bool:
     """Whether one of these paths is, or lies in, one of those, or the other way round."""
-    others = [_inside(path) for path in theirs]
-    return any(mine.startswith(other) or other.startswith(mine) for mine in map(_inside, ours) for other in others)
-
-
-def _inside(path: str) -> str:
-    return path.rstrip(os.sep) + os.sep
+    others = [prefix_of(path) for path in theirs]
+    return any(mine.startswith(other) or other.startswith(mine) for mine in map(prefix_of, ours) for other in others)

@@ -14,9 +14,10 @@ import stat
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from reloadls.base.paths import ancestors
 from reloadls.watch.disk.mounts import Mount, MountTable
 
 __all__ = ["DirEntry", "GuardedDisk", "TimedOut"]
@@ -225,7 +226,9 @@ class GuardedDisk:
 
     def _root(self, path: str) -> str | None:
         """Return the innermost resolved root that contains `path`."""
-        return next((above for above in _upwards(path) if above in self._real), None) if self._real else None
+        if not self._real:
+            return None
+        return next((root for root in (path, *ancestors(path)) if root in self._real), None)
 
     def _top(self, point: str, path: str) -> str:
         """Return where the file system mounted at `point` begins on the way to `path`."""
@@ -269,13 +272,6 @@ def _close(guards: dict[str, _Guard]) -> None:
     for guard in guards.values():
         guard.end()
     _table.close()
-
-
-def _upwards(path: str) -> Iterator[str]:
-    yield path
-    while (parent := os.path.dirname(path)) != path:
-        path = parent
-        yield path
 
 
 def _listed(path: str) -> list[os.DirEntry[str]]:

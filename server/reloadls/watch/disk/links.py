@@ -6,7 +6,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable
 
-from reloadls.base.paths import ancestors
+from reloadls.base.paths import ancestors, prefix_of
 from reloadls.watch.disk.guarded import TimedOut
 from reloadls.watch.disk.spelling import folded
 
@@ -102,7 +102,7 @@ class Links:
         path = folded(path)
         links = set(self._dependents.get(path, ()))
         if self._ancestors.get(path, 0) > 0:
-            below = path.rstrip(os.sep) + os.sep
+            below = prefix_of(path)
             for on, of in list(self._dependents.items()):
                 if on.startswith(below):
                     links.update(list(of))
