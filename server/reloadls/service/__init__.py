@@ -1,4 +1,4 @@
-"""Who hears of it: the JSON-RPC service, its sessions and transports."""
+"""The JSON-RPC service: transports, client sessions, running programs."""
 
 from reloadls.service.server import ReloadServer
 

@@ -1,4 +1,4 @@
-"""The core's data as the wire has it."""
+"""Encode change batches, the `reload/since` result and the status for the wire."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ PART = 5000
 
 
 def encode_part(batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
-    """The changes of `batch` from `start` on, at most `PART` of them, as encoded notifications.
+    """Encode at most `PART` changes of `batch`, from `start` on, as notifications.
 
     Args:
-        batch: what is told.
-        start: the first change's index.
-        watched_files: whether LSP's own notification goes with it.
+        batch: the batch to send.
+        start: the index of the first change.
+        watched_files: whether to add `workspace/didChangeWatchedFiles`.
+
+    Returns:
+        The message bodies, in the order to send them.
     """
     part = ChangeBatch(
         clock=batch.clock,
@@ -58,7 +61,7 @@ def encode_part(batch: Batch, start: int, *, watched_files: bool) -> list[bytes]
 
 
 def _to_changes(changes: Iterable[FileChange]) -> tuple[Change, ...]:
-    """Changes with URIs in place of paths."""
+    """Convert changes: URIs in place of paths."""
     return tuple(Change(to_uri(os.fspath(change.path)), change.change_type, _old_uri(change)) for change in changes)
 
 
@@ -67,12 +70,15 @@ def _old_uri(change: FileChange) -> str | None:
 
 
 def encode_since(clock: str, changes: Iterable[FileChange | str], *, fresh: bool) -> Encoded:
-    """The result of `reload/since`, encoded piece by piece: a whole tree's files may be in it.
+    """Encode the result of `reload/since` in pieces, since it may hold every file of a tree.
 
     Args:
-        clock: the state now.
-        changes: what has changed; a mere path is a file that is there.
-        fresh: whether they are all there is.
+        clock: the current clock.
+        changes: the changes; a plain path stands for a file that exists.
+        fresh: whether `changes` holds every file in scope.
+
+    Returns:
+        The encoded result.
     """
     encoded = iter(changes)
     pieces: list[bytes] = []
@@ -91,14 +97,24 @@ def _to_json(change: FileChange | str) -> dict[str, str]:
 
 
 def to_root(root: WatchedRoot) -> RootStatus:
-    """A root with a URI in place of its path."""
+    """Convert a root: a URI in place of its path."""
     return RootStatus(uri=to_uri(root.path), kind=root.kind, state=root.state, files=root.files)
 
 
 def to_status(
     status: WatchStatus, options: Options, clock: str, bad_options: Iterable[tuple[str, str]] = ()
 ) -> ReloadStatus:
-    """What a client is told of how watching goes; `bad_options` are (field, what is wrong)."""
+    """Build the `reload/status` result.
+
+    Args:
+        status: the watcher's status.
+        options: the client's options.
+        clock: the client's clock.
+        bad_options: (field, message) of each option that can't be used.
+
+    Returns:
+        The status in wire form.
+    """
     problems = [
         Problem(code="badPattern" if field.endswith(" pattern") else "badOption", message=message)
         for field, message in bad_options

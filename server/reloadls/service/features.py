@@ -1,4 +1,4 @@
-"""Which method does what: the one table between the wire and a session."""
+"""The table of LSP and `reload/*` methods and their handlers."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ Handler = Callable[..., object]
 
 
 class Server(Protocol):
-    """What the handlers use of a server."""
+    """The parts of a server that the handlers use."""
 
     @property
     def protocol(self) -> LanguageServerProtocol:
-        """The connection's end, which keeps the handlers."""
+        """The connection's protocol object, which keeps the handlers."""
 
     @property
     def session(self) -> ClientSession:
@@ -65,7 +65,7 @@ class Server(Protocol):
         """Open the client's session."""
 
     async def begin(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
 
     async def end(self) -> None:
         """Stop watching."""
@@ -76,17 +76,14 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What answers one method: a function of the server and the params, and the options that it is offered with."""
+    """The handler of one method, called with the server and the params, and its registration options."""
 
     handler: Handler
     options: object = None
 
 
 class _Bound(MutableMapping[str, Handler]):
-    """The functions of `FEATURES`, each bound to a server when it is asked for: a method comes now and then.
-
-    What a server is given beside them is its own.
-    """
+    """The handlers of `FEATURES`, bound to a server on lookup, plus handlers that the server adds itself."""
 
     __slots__ = ("_own", "_server")
 
@@ -115,12 +112,15 @@ class _Bound(MutableMapping[str, Handler]):
 
 
 def register(server: Server) -> None:
-    """Give `server` everything that it answers, LSP's own life cycle included.
+    """Register the handlers of all methods on `server`, the LSP life cycle included.
 
-    The functions are all servers' own: one for each of a thousand clients would be most of what a client costs.
+    All servers share the handler functions: one copy per client would dominate the memory of a thousand clients.
+
+    Args:
+        server: the server of one client.
     """
     manager = server.protocol.fm
-    # pygls has no other way to give it one, and calls it a dict.
+    # pygls offers no other way to replace the mapping, and types it as a dict.
     manager._features = cast(dict[str, Handler], _Bound(server))
     manager.feature_options.update(_OPTIONS)
 
@@ -178,7 +178,7 @@ async def _resume(server: Server, _params: NoParams) -> ReloadStatus:
 
 
 async def _trigger(server: Server, params: TriggerParams) -> tuple[ReloadReport, ...]:
-    # Spelled as all of ours: programs know of one spelling.
+    # Normalised: programs know one spelling of each URI.
     uris = tuple(map(to_uri, paths_from(params.uris or (), field="uris")))
     return await server.watching_session.trigger(None if params.uris is None else uris)
 
@@ -222,13 +222,13 @@ async def _did_change_configuration(server: Server, params: types.DidChangeConfi
 
 
 def _paths(uris: Iterable[str]) -> list[str]:
-    """The paths that a client's hints name; what is no file on this machine is passed over."""
+    """Return the paths of a client's hints, ignoring URIs that are not files on this machine."""
     paths: list[str] = []
     for uri in uris:
         try:
             paths.append(from_uri(uri))
         except ValueError as error:
-            _log.debug("a hint that is no file: %s", error)
+            _log.debug("ignoring a hint that is not a file: %s", error)
     return paths
 
 
@@ -253,5 +253,5 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
         types.WORKSPACE_DID_CHANGE_CONFIGURATION: Feature(_did_change_configuration),
     }
 )
-"""Method → what answers it."""
+"""Method → its handler."""
 _OPTIONS = {method: feature.options for method, feature in FEATURES.items() if feature.options is not None}

@@ -1,4 +1,4 @@
-"""What all sessions of one process share: the hub, and messages that are encoded once."""
+"""State shared by all sessions of a process: the hub, running programs, and encoded batches."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from reloadls.watch.sources.linux.calls import watch_limit
 __all__ = ["Host"]
 
 _LARGE = 500
-"""More changes than this are encoded off the event loop: it takes about 3 µs each."""
+"""Above this many changes, encoding runs on another thread: it takes about 3 µs per change."""
 _MOST_KEPT = 8
-"""Encoded parts that are kept, the most recently used: all sessions ask for a part at about the same time."""
+"""Number of encoded parts kept, most recently used first: all sessions need a part at about the same time."""
 _Key = tuple[Batch, int, bool]
 
 
 class Host:
-    """The process as its sessions see it. Made and used on one event loop.
+    """State shared by the sessions of a process. Create and use it on one event loop.
 
     Args:
-        hub: all its watching.
-        source: which source is used where a client does not ask for polling.
+        hub: the watch hub; None creates one.
+        source: the source of hints for clients that do not ask for polling.
     """
 
     def __init__(self, hub: WatchHub | None = None, *, source: SourceName = "auto") -> None:
@@ -36,16 +36,25 @@ class Host:
         self.source: SourceName = source
         self.targets = TargetRegistry(self.hub.kernel)
         self.sessions = 0
-        """How many clients there are."""
+        """The number of connected clients."""
         self._encoded: OrderedDict[_Key, asyncio.Future[list[bytes]]] = OrderedDict()
 
     async def close(self) -> None:
-        """End everything that is shared."""
+        """Disconnect from all programs and stop all watching."""
         await self.targets.close()
         await self.hub.close()
 
     async def encode(self, batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
-        """Return a part of a batch as messages; it is encoded once for all sessions that send it at about that time."""
+        """Encode a part of a batch; sessions that ask for the same part share one result.
+
+        Args:
+            batch: the batch to send.
+            start: the index of the first change.
+            watched_files: whether to add `workspace/didChangeWatchedFiles`.
+
+        Returns:
+            The message bodies, in the order to send them.
+        """
         key = (batch, start, watched_files)
         work = self._encoded.get(key)
         if work is None:
@@ -57,7 +66,11 @@ class Host:
         return await asyncio.shield(work)
 
     def metrics(self, channel: Channel) -> Metrics:
-        """How watching does for those who share `channel`."""
+        """Collect the metrics of a channel and of the process.
+
+        Args:
+            channel: the channel of the session that asks.
+        """
         health = channel.pipeline.health
         kernel = channel.pipeline.kernel
         lag = health.lag

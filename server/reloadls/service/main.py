@@ -1,4 +1,4 @@
-"""A whole service process, from its first line to its exit code."""
+"""Run a service process: logging, signals, transport, exit code."""
 
 from __future__ import annotations
 
@@ -36,43 +36,48 @@ TransportName = Literal["stdio", "tcp", "ws", "socket"]
 
 DROP_AFTER_S: Final = 60.0
 _LINGER_S: Final = 600.0
-"""How long, in seconds, watching goes on for a client that may come back, where others may come, too."""
+"""Seconds that a channel without clients keeps watching on a socket transport, for clients that reconnect."""
 _EXIT_S: Final = 10.0
-"""How long, in seconds, the process may take to end after a signal. Only a disk that hangs needs more."""
+"""Seconds that the process may take to exit after a signal. Only a hung disk takes longer."""
 _log = logging.getLogger("reloadls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """How a service process serves."""
+    """Options of a service process."""
 
     transport: TransportName = "stdio"
     address: str = ""
     """`HOST:PORT` for `tcp` and `ws`, a path for `socket`, nothing for `stdio`."""
     token_file: str | None = None
-    """Holds what clients show on `tcp` and `ws`; None: `default_token_file()`."""
+    """The file with the token that clients send on `tcp` and `ws`; None: `default_token_file()`."""
     origins: tuple[str, ...] = ()
-    """The web pages that may connect over `ws`."""
+    """Origins of web pages that may connect over `ws`."""
     drop_after: float = DROP_AFTER_S
-    """Seconds after which a client on a socket that takes nothing of what waits for it is dropped."""
+    """Seconds after which a socket client that reads none of its pending data is disconnected."""
     state: bool | None = None
-    """Whether what was told is remembered across restarts; None: on sockets, yes."""
+    """Whether reported state is kept across restarts; None: on socket transports only."""
     source: SourceName = "auto"
-    """Where hints come from."""
+    """How changes are detected."""
     log_file: str | None = None
-    """Where the log goes; None: standard error."""
+    """The log file; None: standard error."""
     log_level: LogLevel = "warning"
-    """What is logged at least."""
+    """The lowest level that is logged."""
 
 
 def serve_main(options: ServeOptions | None = None) -> int:
-    """Serve until the client is gone (`stdio`) or a signal comes, and return the exit code.
+    """Serve until the client disconnects (`stdio`) or a signal arrives.
 
-    That is 0 after a signal, and for `stdio` after `shutdown`; 1 when the client there went without saying so. A
-    second signal ends the process at once, and 10 seconds after the first one it ends whatever it waits for.
+    A second signal ends the process at once. Ten seconds after the first signal it exits in any case.
+
+    Args:
+        options: how to serve; None: the defaults.
+
+    Returns:
+        The exit code: 0 after a signal or after `shutdown`, 1 if the `stdio` client disconnected without `shutdown`.
 
     Raises:
-        ServeError: it can't be served in that way.
+        ServeError: the transport can't be set up.
         OSError: the log file can't be written.
     """
     options = options or ServeOptions()
@@ -86,7 +91,7 @@ async def _serve(options: ServeOptions, ended: contextlib.ExitStack) -> int:
     with contextlib.ExitStack() as left_behind:
         _drain_on_signals(draining, left_behind, ended)
         host = _host(options)
-        # What is loaded by now stays: the garbage collector would look at all of it each time, for 50 ms.
+        # The loaded modules live as long as the process; without this, each collection scans them for 50 ms.
         gc.freeze()
         try:
             if options.transport == "stdio":
@@ -123,7 +128,7 @@ async def _serve_sockets(
     if options.transport != "socket":
         token = read_or_make_token(options.token_file or default_token_file())
     listening = left_behind.enter_context(listen(options.transport, options.address))
-    # A line of its own in one write, however the log is set: programs wait for it.
+    # One write, independent of the log level: programs wait for this line.
     sys.stderr.write(f"listening on {options.transport} {shown(listening.address)}\n")
     sys.stderr.flush()
     await serve_clients(
@@ -145,15 +150,15 @@ def _drain_on_signals(
         os._exit(128 + number)
 
     def end_late(number: int) -> None:
-        _log.warning("the service has not ended within %g s of the signal: a disk that hangs, most likely", _EXIT_S)
+        _log.warning("not finished %g s after the signal, probably because a disk hangs: exiting", _EXIT_S)
         end_at_once(number)
 
     def on_signal(number: int) -> None:
         if draining.done():
             end_at_once(number)
-        _log.info("%s: no more clients are taken, and what is in flight is finished", signal.Signals(number).name)
+        _log.info("%s: accepting no more clients, finishing requests in flight", signal.Signals(number).name)
         draining.set_result(None)
-        # On a thread: what does not end may be anything, closing the event loop included.
+        # On a thread: anything may hang, closing the event loop included.
         last = threading.Timer(_EXIT_S, end_late, (number,))
         last.daemon = True
         last.start()
@@ -163,7 +168,7 @@ def _drain_on_signals(
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, on_signal, number)
-        except NotImplementedError:  # Windows: Ctrl-C ends the loop by itself
+        except NotImplementedError:  # Windows: Ctrl-C ends the loop
             return
 
 

@@ -1,4 +1,4 @@
-"""When the process that asked for the service dies, the service ends."""
+"""Wait for the exit of the process that started the service."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import os
 __all__ = ["wait_for_exit"]
 
 _POLL_S = 2.0
-"""Seconds between two looks where the system can't tell by itself."""
+"""Seconds between two checks on systems without notification."""
 
 
 async def wait_for_exit(pid: int) -> None:
-    """Return when the process `pid` has ended; never if there is none, which is how one of another PID namespace looks.
+    """Return when the process `pid` has exited; never if no such process exists.
 
-    0 is the number of one that can't be named here.
-    On Linux the kernel tells (pidfd_open(2)); elsewhere the process is looked for every two seconds. On Windows,
-    where to look is to signal, this never returns: there the end of input alone tells.
+    A process of another PID namespace has no number here, so it looks like a process that does not exist.
+    Linux notifies through pidfd_open(2); elsewhere the process is checked every two seconds. On Windows, where a
+    check would send a signal, this never returns: there the end of input ends the service.
+
+    Args:
+        pid: the process ID; 0 if the process has none in this namespace.
     """
     if os.name == "nt" or pid <= 0:
         await asyncio.Event().wait()
@@ -41,7 +44,7 @@ async def wait_for_exit(pid: int) -> None:
 async def _poll_for_exit(pid: int) -> None:
     if not _is_alive(pid):
         await asyncio.Event().wait()
-    while _is_alive(pid):  # noqa: ASYNC110 - there is nothing to wait for
+    while _is_alive(pid):  # noqa: ASYNC110 - the system offers no notification
         await asyncio.sleep(_POLL_S)
 
 
@@ -50,6 +53,6 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is there, but somebody else's
+    except OSError:  # it exists, but belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""What a client sees of a long scan."""
+"""Report a long scan to the client with `$/progress`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ScanProgress"]
 
 _log = logging.getLogger(__name__)
 _DELAY_S = 0.5
-"""A scan that is over within this time, in seconds, is not worth a word."""
+"""Seconds before the first report: shorter scans are not reported."""
 _INTERVAL_S = 0.5
 """Seconds between two reports."""
 
@@ -27,11 +27,11 @@ class _Peer(Protocol):
 
 
 class ScanProgress:
-    """Tells of a scan by ``$/progress``, from half a second after it has begun.
+    """Reports a scan with ``$/progress``, from half a second after its start.
 
     Args:
-        peer: where it is told.
-        scanned: how many files the scan has seen so far.
+        peer: the connection to the client.
+        scanned: returns the number of files scanned so far.
     """
 
     def __init__(self, peer: _Peer, scanned: Callable[[], int]) -> None:
@@ -39,10 +39,14 @@ class ScanProgress:
         self._scanned = scanned
         self._task: asyncio.Task[None] | None = None
         self._token: str | None = None
-        """The token of what the client is being shown."""
+        """The token of the progress that the client shows; None if it shows none."""
 
     def on_scan(self, begins: bool) -> None:
-        """A scan begins, or has ended."""
+        """Start or end the report.
+
+        Args:
+            begins: True when a scan starts, False when it has ended.
+        """
         if begins and self._task is None:
             self._task = asyncio.create_task(self._run(), name="reloadls-progress")
         elif not begins and self._task is not None:
@@ -59,7 +63,7 @@ class ScanProgress:
         try:
             await asyncio.wrap_future(self._peer.send_request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, create))
         except Exception as error:
-            _log.info("the client wants no progress: %s", error)
+            _log.info("the client refused progress: %s", error)
             return
         self._token = token
         self._report(token, types.WorkDoneProgressBegin(title="Reading files", message=self._message()))

@@ -1,4 +1,4 @@
-"""The server: one connection's end, with its session behind it."""
+"""The LSP server of one client connection: it owns the client's session."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["ReloadServer"]
 
 _log = logging.getLogger(__name__)
 _CONFIGURATION_S = 10.0
-"""How long, in seconds, a client may take to say what its configuration is."""
+"""Seconds that a client may take to answer `workspace/configuration`."""
 
 
 class ReloadProtocol(SafeProtocol):
-    """Says in `initialize` that documents need not be sent, only that they were saved."""
+    """Announces in `initialize` that the service needs `didSave` only, not the documents."""
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Answer with what the service can do."""
+        """Answer with the capabilities of the service."""
         result = yield from super().lsp_initialize(params)
         result.capabilities.text_document_sync = types.TextDocumentSyncOptions(
             open_close=False, change=types.TextDocumentSyncKind.None_, save=types.SaveOptions(include_text=False)
@@ -42,11 +42,11 @@ class ReloadProtocol(SafeProtocol):
 
 
 class ReloadServer(LanguageServer):
-    """Serves one client; one is made for each connection, on the event loop.
+    """Serves one client. Each connection gets its own server, created on the event loop.
 
     Args:
-        host: what it shares with the process's other servers; one of its own if left out.
-        admitted: whether it can serve at once; else `admit` makes it ready, which takes most of the time of making one.
+        host: the state shared with the other servers of the process; None creates one.
+        admitted: whether to register the handlers now. Otherwise `admit` does so, which is most of the set-up time.
     """
 
     protocol: ReloadProtocol
@@ -68,36 +68,40 @@ class ReloadServer(LanguageServer):
             self.admit()
 
     def admit(self) -> None:
-        """The client may be here: get ready to serve it, if that was not done."""
+        """Register the handlers, once the client is authenticated. Idempotent."""
         if types.INITIALIZE not in self.protocol.fm.features:
             register(self)
 
     @property
     def session(self) -> ClientSession:
-        """The client's session; there is one from `initialize` on."""
+        """The client's session, which exists from `initialize` on.
+
+        Raises:
+            RequestFailed: `initialize` was not received yet.
+        """
         if self._session is None:
-            raise RequestFailed("there is no session before 'initialize'")
+            raise RequestFailed("no session before 'initialize'")
         return self._session
 
     @property
     def watching_session(self) -> ClientSession:
-        """The client's session, for what can only be done once watching has been asked for.
+        """The client's session, for requests that need watching.
 
         Raises:
-            RequestFailed: the client has not said `initialized` yet.
+            RequestFailed: the client has not sent `initialized` yet.
         """
         if not self._watching:
-            raise RequestFailed("watching begins with the notification 'initialized'; send it first")
+            raise RequestFailed("watching starts with the notification 'initialized'; send it first")
         return self.session
 
     def open_session(self, params: types.InitializeParams) -> None:
-        """The client has introduced itself."""
+        """Create the session from the params of `initialize`."""
         self._session = ClientSession(self, params.initialization_options, folders_of(params), self._host)
         if params.process_id is not None:
             self._spawn(self._end_with(params.process_id))
 
     async def begin(self) -> None:
-        """The client is ready: begin to watch, and ask it for its configuration."""
+        """Start watching after `initialized`, and request the client's configuration."""
         if self._watching:
             return
         self._watching = True
@@ -106,11 +110,11 @@ class ReloadServer(LanguageServer):
         try:
             await asyncio.shield(begin)
         except Exception as error:
-            _log.exception("watching could not begin")
+            _log.exception("watching could not start")
             self.send_error(f"reloadls can't watch: {error}")
 
     async def end(self) -> None:
-        """Watch no more."""
+        """Stop watching and cancel all tasks."""
         if self._session is not None:
             await self._session.end()
         tasks, self._tasks = self._tasks - {asyncio.current_task()}, set()
@@ -120,7 +124,7 @@ class ReloadServer(LanguageServer):
             await asyncio.wait(tasks)
 
     async def pull_configuration(self) -> None:
-        """Ask the client for its settings, if it can be asked."""
+        """Request the client's settings, if it supports `workspace/configuration`."""
         workspace = self.client_capabilities.workspace
         if workspace is None or not workspace.configuration:
             return
@@ -129,12 +133,12 @@ class ReloadServer(LanguageServer):
             async with asyncio.timeout(_CONFIGURATION_S):
                 answer = await self.workspace_configuration_async(items)
         except Exception as error:
-            _log.warning("the client did not say what its configuration is: %s", error)
+            _log.warning("the client did not return its configuration: %s", error)
             return
         if answer and answer[0] is not None:
             await self.session.configure(answer[0])
 
-    # -- what a session tells ----------------------------------------------------------------------------
+    # -- what a session sends ----------------------------------------------------------------------------
 
     async def send(self, bodies: Iterable[bytes]) -> None:
         """See `Client.send`."""
@@ -160,11 +164,11 @@ class ReloadServer(LanguageServer):
                 self._progress = ScanProgress(self.protocol, scanned)
             self._progress.on_scan(begins)
 
-    # -- small things ------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------------
 
     async def _end_with(self, pid: int) -> None:
         await wait_for_exit(pid)
-        _log.info("the client's process %d has ended", pid)
+        _log.info("the client's process %d has exited", pid)
         self.protocol.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -1,4 +1,4 @@
-"""One client of the service: its options, what it watches, and what it has been told."""
+"""One client session: its options, its subscription, and how far it has received the journal."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ __all__ = ["Client", "ClientSession"]
 
 _log = logging.getLogger(__name__)
 _LARGE = 500
-"""More changes than this are encoded off the event loop: it takes about 3 µs each."""
+"""Above this many changes, encoding runs on another thread: it takes about 3 µs per change."""
 
 _MOST_PROBLEMS = 50
-"""Problems with the options that are reported one by one."""
+"""The most problems with options that are reported one by one."""
 
 
 class Client(Protocol):
-    """Where a session tells what it has to tell."""
+    """The connection to a client, as its session uses it."""
 
     async def send(self, bodies: Iterable[bytes]) -> None:
-        """Send encoded messages, and wait until the client takes more."""
+        """Send encoded messages and wait until the client can receive more."""
 
     def send_status(self, status: ReloadStatus) -> None:
         """Send the status."""
@@ -57,12 +57,12 @@ class Client(Protocol):
         """Show a message to the user."""
 
     def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
-        """Everything is being read, or has been."""
+        """A scan of the whole scope starts or ends; `scanned` returns the number of files so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """Everything that a client has said of what it wants."""
+    """The client's options and folders, and the scope they resolve to."""
 
     options: Options
     folders: tuple[str, ...] | None
@@ -80,14 +80,14 @@ class _Settings:
 class ClientSession:
     """Watches for one client, from `begin` to `end`.
 
-    It is told of batches by its channel, and sends them at the pace at which the client takes them: what has come
-    meanwhile is one batch.
+    The channel notifies the session of new batches. The session sends them at the client's pace: whatever arrives
+    while the client is busy becomes one batch.
 
     Args:
-        client: where it tells what it has to tell.
-        options: what the client sent as options, raw.
-        folders: the client's workspace folders, as URIs; None if it names none.
-        host: what it shares with the process's other sessions.
+        client: the connection to the client.
+        options: the raw options from the client.
+        folders: the client's workspace folders as URIs; None if it sent none.
+        host: the state shared with the other sessions of the process.
     """
 
     def __init__(self, client: Client, options: object, folders: Sequence[str] | None, host: Host) -> None:
@@ -97,7 +97,7 @@ class ClientSession:
         self._channel: Channel | None = None
         self._cursor: Cursor | None = None
         self._held: Batch | None = None
-        """What came while paused, by channels that this session has left."""
+        """The batch held while paused, from channels that this session has left."""
         self._started = Event()
         self._failure: BaseException | None = None
         self._paused = self._ended = False
@@ -112,7 +112,7 @@ class ClientSession:
     # -- life --------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Begin to watch, and tell the first status."""
+        """Start watching and send the first status."""
         self._show_problems()
         try:
             self._channel, self._cursor = await self._host.hub.join(
@@ -124,12 +124,12 @@ class ClientSession:
         finally:
             self._started.set()
         self._send_status()
-        self._sender = asyncio.create_task(self._run(), name="reloadls-teller")
+        self._sender = asyncio.create_task(self._run(), name="reloadls-sender")
         self._changed.set()
         self._targets.set_roots(self._settings.resolved.scope.roots)
 
     async def end(self) -> None:
-        """Watch no more; the last thing told is that it has stopped."""
+        """Stop watching; the last message is the status `stopped`. Idempotent."""
         if self._ended:
             return
         self._ended = True
@@ -145,7 +145,11 @@ class ClientSession:
     # -- requests ----------------------------------------------------------------------------------------
 
     def status(self, *, metrics: bool = False) -> ReloadStatus:
-        """How watching goes now, with figures if asked."""
+        """Return the current status.
+
+        Args:
+            metrics: whether to add the metrics.
+        """
         channel, cursor = self._channel, self._cursor
         if channel is None or cursor is None:
             status = WatchStatus("stopped" if self._ended or self._failure else "starting", "native")
@@ -158,19 +162,23 @@ class ClientSession:
         return attrs.evolve(status_now, metrics=self._host.metrics(channel)) if metrics else status_now
 
     async def sync(self, timeout: float) -> SyncResult:
-        """Answer when every change made before has been sent.
+        """Return when every change made before the call has been sent.
 
         Args:
-            timeout: in seconds.
+            timeout: how long to wait, in seconds.
 
         Raises:
-            RequestFailed: watching is paused, or the time is over.
+            RequestFailed: watching is paused, or the call timed out.
         """
         await self._with_timeout(self._sync(), timeout)
         return SyncResult((await self._watching())[1].clock)
 
     async def since(self, clock: str | None) -> Encoded:
-        """What differs between `clock` and what was last told; every file if `clock` is unknown."""
+        """Return the changes between `clock` and the last sent batch; every file if `clock` is unknown.
+
+        Args:
+            clock: the clock to compare with; None: every file.
+        """
         await self._watching()
         async with self._send_lock:
             channel, cursor = await self._watching()
@@ -179,12 +187,16 @@ class ClientSession:
             changes = None if clock is None else channel.journal.since(clock, cursor)
             if changes is not None:
                 return await _encode_since(cursor.clock, changes, fresh=False)
-            # Whoever has everything need not be told of what led to it.
+            # A client that receives every file does not need the changes before.
             files = await channel.pipeline.files(then=cursor.catch_up)
             return await _encode_since(cursor.clock, files, fresh=True)
 
     async def refresh_paths(self, paths: tuple[str, ...] | None) -> RefreshPathsResult:
-        """Watch `paths` from now on; None looks the same ones up again."""
+        """Watch `paths` from now on.
+
+        Args:
+            paths: the new paths; None resolves the current ones again.
+        """
         before = self._existing_roots()
         options = self._settings.options if paths is None else attrs.evolve(self._settings.options, paths=paths)
         await self._change((options, []), self._settings.folders, refresh=True)
@@ -198,16 +210,16 @@ class ClientSession:
         )
 
     async def pause(self) -> ReloadStatus:
-        """Tell of no change until `resume`, and have running programs take nothing up."""
+        """Send no changes and let running programs apply none, until `resume`."""
         await self._watching()
         self._paused = True
-        async with self._send_lock:  # what is being told now is told to its end
+        async with self._send_lock:  # a batch that is being sent is sent completely
             self._send_status()
         await self._targets.pause()
         return self.status()
 
     async def resume(self) -> ReloadStatus:
-        """Tell what happened meanwhile, as one batch, and go on."""
+        """Send the changes made during the pause as one batch, and continue."""
         await self._watching()
         if self._paused:
             channel, _ = await self._watching()
@@ -220,29 +232,33 @@ class ClientSession:
         return self.status()
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
-        """What each running program did with these files; None: with all that it has loaded."""
+        """Make each running program of this session reload files, and return the reports.
+
+        Args:
+            uris: the files; None: all files that differ from what the program has loaded.
+        """
         await self._watching()
         return await self._targets.trigger(uris)
 
-    # -- what the client says by itself ------------------------------------------------------------------
+    # -- notifications from the client -------------------------------------------------------------------
 
     async def check_paths(self, paths: Iterable[str], cause: Cause) -> None:
-        """The client says that `paths` have changed: look at once."""
+        """Compare `paths` at once: the client reports that they changed."""
         if self._channel is not None:
             await self._channel.pipeline.look(paths, cause)
 
     def hint(self, paths: Iterable[str]) -> None:
-        """The client says that `paths` may have changed."""
+        """Add hints: the client reports that `paths` may have changed."""
         if self._channel is not None:
             self._channel.pipeline.hint(paths)
 
     async def configure(self, raw: object) -> None:
-        """Take new options; those that are not named stay."""
+        """Apply new options; fields that are absent keep their values."""
         await self._change(parse_options(raw, self._settings.options), self._settings.folders)
         self._show_problems()
 
     async def change_folders(self, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
-        """Take the workspace folders that `change` makes of the present ones."""
+        """Apply `change` to the workspace folders."""
         await self._change((self._settings.options, []), tuple(change(self._settings.folders or ())))
 
     # -- changing what is watched ------------------------------------------------------------------------
@@ -285,7 +301,7 @@ class ClientSession:
         for _, message in self._settings.problems:
             self._client.send_error(message)
 
-    # -- telling -----------------------------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------------------
 
     def on_batch(self) -> None:
         """See `Subscriber.on_batch`."""
@@ -293,7 +309,7 @@ class ClientSession:
 
     def on_status(self) -> None:
         """See `Subscriber.on_status`."""
-        if not self._paused and not self._changing.locked():  # a change tells its outcome
+        if not self._paused and not self._changing.locked():  # the change sends its own status
             self._send_status()
 
     def on_scan(self, begins: bool, scanned: Callable[[], int]) -> None:
@@ -301,7 +317,7 @@ class ClientSession:
         self._client.on_scan(begins, scanned)
 
     async def _run(self) -> None:
-        """Send what there is to send, for ever."""
+        """Send batches whenever new ones are available, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -310,16 +326,16 @@ class ClientSession:
                     await self._send_pending()
 
     async def _send_pending(self) -> None:
-        """Send what the cursor is behind with, and wait until the client takes it. Done in turn, under `_send_lock`.
+        """Send the pending batch and wait until the client has received it. The caller holds `_send_lock`.
 
-        What comes meanwhile is for the next time: in a busy tree this would not end.
+        Batches that arrive during the wait are sent by the next call: in a busy tree this would not return.
         """
         batch, self._held = self._take_pending(), None
         if batch is not None:
             await self._send(batch)
 
     def _take_pending(self) -> Batch | None:
-        """What the cursor is behind with, and what was kept, as one batch."""
+        """Merge the held batch and the batches after the cursor into one."""
         batch = None if self._cursor is None else self._cursor.take()
         if batch is None or self._held is None:
             return batch or self._held
@@ -333,18 +349,18 @@ class ClientSession:
 
     def _send_status(self) -> None:
         if not self._started.is_set() or self._failure is not None:
-            return  # the first status is told when watching has begun
+            return  # the first status is sent once watching has started
         status = self.status()
         if self._sent_status is None or attrs.evolve(status, clock=self._sent_status.clock) != self._sent_status:
             self._sent_status = status
             self._client.send_status(status)
 
-    # -- small things ------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------------
 
     async def _watching(self) -> tuple[Channel, Cursor]:
         await self._started.wait()
         if self._channel is None or self._cursor is None or self._failure is not None:
-            raise RequestFailed(f"watching could not begin: {self._failure}")
+            raise RequestFailed(f"watching could not start: {self._failure}")
         return self._channel, self._cursor
 
     async def _sync(self) -> None:
@@ -364,7 +380,7 @@ class ClientSession:
             async with asyncio.timeout(timeout):
                 await work
         except TimeoutError:
-            raise RequestFailed(f"not everything could be told within {timeout * 1000:.0f} ms") from None
+            raise RequestFailed(f"timed out after {timeout * 1000:.0f} ms; some changes were not sent") from None
 
     def _existing_roots(self) -> list[str]:
         roots: tuple[RootStatus, ...] = () if self._channel is None else self._channel.pipeline.status.roots

@@ -1,4 +1,4 @@
-"""Which paths a client means: its workspace folders, and the paths in its options."""
+"""Resolve a client's workspace folders and options to a scope."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["ResolvedScope", "changed_folders", "folders_of", "encodable", "scope
 
 @dataclass(frozen=True, slots=True)
 class ResolvedScope:
-    """What a client's options come to.
+    """The scope that a client's options describe.
 
     Attributes:
-        scope: what is watched.
-        problems: (field, what is wrong) of each value that can't be used.
+        scope: the paths to watch.
+        problems: (field, message) of each value that can't be used.
     """
 
     scope: Scope
@@ -32,7 +32,7 @@ class ResolvedScope:
 
 
 def folders_of(params: types.InitializeParams) -> list[str] | None:
-    """The workspace folders' URIs, or, of an older client, its root's; None if the client names none."""
+    """Return the URIs of the workspace folders or, of an older client, its root; None if the client sent none."""
     if params.workspace_folders:
         return _distinct(folder.uri for folder in params.workspace_folders)
     if params.root_uri:
@@ -41,7 +41,7 @@ def folders_of(params: types.InitializeParams) -> list[str] | None:
 
 
 def changed_folders(folders: Sequence[str], event: types.WorkspaceFoldersChangeEvent) -> list[str]:
-    """`folders` after `event`, those that stay in their order. Spellings of one folder are one."""
+    """Return `folders` after `event`, in order; different URIs of one folder count as one."""
     removed = {one_spelling(folder.uri) for folder in event.removed}
     kept = [folder for folder in folders if one_spelling(folder) not in removed]
     return _distinct([*kept, *(folder.uri for folder in event.added)])
@@ -55,11 +55,14 @@ def _distinct(uris: Iterable[str]) -> list[str]:
 
 
 def scope_of(options: Options, folders: Sequence[str] | None) -> ResolvedScope:
-    """The scope that `options` describe for a client with these workspace folders.
+    """Resolve `options` for a client with these workspace folders.
 
     Args:
-        options: the client's.
-        folders: URIs, or absolute paths; None if the client has never named any: then it is the working directory.
+        options: the client's options.
+        folders: URIs or absolute paths; None if the client sent none: then the working directory.
+
+    Returns:
+        The scope, and the values that can't be used.
     """
     problems: list[tuple[str, str]] = []
     working = working_folder() if folders is None else None
@@ -67,7 +70,7 @@ def scope_of(options: Options, folders: Sequence[str] | None) -> ResolvedScope:
     if options.paths is not None:
         roots = list(_paths(options.paths, roots[0] if roots else None, problems))
     elif not roots:
-        deleted = "the client names no folder, and the service's working directory was deleted"
+        deleted = "the client sent no folder, and the service's working directory was deleted"
         unusable = "no workspace folder is a folder on this machine"
         problems.append(("workspaceFolders", f"{deleted if folders is None else unusable}: nothing is watched"))
     scope = Scope(
@@ -95,16 +98,16 @@ def _paths(given: Iterable[str], base: str | None, problems: list[tuple[str, str
             elif base is not None or os.path.isabs(text):
                 yield os.path.join(base or "", encodable(text))
             else:
-                raise ValueError("is relative, and there is no workspace folder that can be used")
+                raise ValueError("is relative, and no workspace folder can be used")
         except ValueError as error:
             problems.append(("paths", f"paths can't hold {show(text)}: it {error}"))
 
 
 def encodable(text: str) -> str:
-    """`text`, if a file can be called that.
+    """Return `text` if it can be a file name.
 
     Raises:
-        ValueError: it can't: JSON's escapes may hold half a character.
+        ValueError: it holds a lone surrogate, as a JSON escape may.
     """
     try:
         os.fsencode(text)
@@ -120,6 +123,6 @@ def _patterns(lines: Iterable[str], field: str, problems: list[tuple[str, str]])
         if reason is None:
             good.append(line)
         else:
-            problem = f"{field} can't hold {line!r:.200}: it is no gitignore pattern ({reason})"
+            problem = f"{field} can't hold {line!r:.200}: not a gitignore pattern ({reason})"
             problems.append((f"{field} pattern" if len(line) > LONGEST_PATTERN else field, problem))
     return good

@@ -1,1 +1,1 @@
-"""Programs that run under hot reload: found, connected to, queried, and reported to clients."""
+"""Programs that run under hot reload: discovery, connections, queries, and reports for clients."""

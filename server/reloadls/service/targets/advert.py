@@ -1,7 +1,7 @@
-"""Where running programs say that they can be reached, and what of it can be believed.
+"""Read the adverts of running programs: the files that name a program's socket and roots.
 
-Each has a file in one folder, which only this user can enter. What a file says is data like any other from outside:
-checked, and bounded in size.
+All adverts are in one folder that only this user can enter. An advert is untrusted input: it is validated, and its size
+is bounded.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _FILE = re.compile(r"([A-Za-z0-9_-]{1,64})\.json")
 
 
 class Untrusted(Exception):
-    """What is there can't be believed.
+    """An advert, socket or folder that can't be trusted.
 
     Attributes:
         path: the file or folder.
-        reason: what is wrong with it.
+        reason: why it is not trusted.
     """
 
     def __init__(self, path: str, reason: object) -> None:
@@ -56,7 +56,7 @@ class Untrusted(Exception):
 
 def _check_pid(_advert: object, _field: Attribute[int], value: int) -> None:
     if not 0 < value < 2**31:
-        raise Mismatch(f"must be a process's number, not {value}", field="pid")
+        raise Mismatch(f"must be a process ID, not {value}", field="pid")
 
 
 def _check_name(_advert: object, _field: Attribute[str], value: str) -> None:
@@ -89,59 +89,65 @@ def _check_time(_advert: object, _field: Attribute[str], value: str) -> None:
 
 @frozen(kw_only=True)
 class Advert:
-    """One running program as its file has it. What the file says beside this is passed over."""
+    """The advert of one running program. Other fields of the file are ignored."""
 
     id: str
     pid: int = field(validator=_check_pid)
     name: str = field(validator=_check_name)
     """The script or module."""
     roots: tuple[str, ...] = field(validator=_check_roots)
-    """The files and folders whose changes it takes up, absolute."""
+    """The files and folders whose changes it applies, as absolute paths."""
     socket: str = field(validator=_check_socket)
-    """Where it listens."""
+    """The path of its Unix domain socket."""
     started_at: str = field(validator=_check_time)
     supervised: bool = False
-    """Whether it can be restarted."""
+    """Whether a supervisor can restart it."""
 
 
 def targets_supported() -> bool:
-    """Whether programs can be reached on this system: it needs Unix domain sockets."""
+    """Return whether this system supports connections to programs, which need Unix domain sockets."""
     return sys.platform != "win32"
 
 
 def targets_folder() -> str:
-    """Return where running programs have their files, whether it exists or not."""
+    """Return the folder of the adverts, whether it exists or not."""
     return os.path.join(runtime_folder(), "targets")
 
 
 def check_folders(folder: str) -> None:
-    """Make sure that `folder`, and the one above it, which is ours too, are the user's alone.
+    """Check that only this user can access `folder` and its parent, which also belongs to reloadls.
+
+    Args:
+        folder: the folder of the adverts.
 
     Raises:
-        Untrusted: they are not.
-        FileNotFoundError: there is none.
+        Untrusted: other users can access one of them.
+        FileNotFoundError: one of them does not exist.
     """
     for path in (os.path.dirname(folder), folder):
         status = os.lstat(path)
         reason = _distrust(status, 0o077)
         if not stat.S_ISDIR(status.st_mode):
-            reason = "it is no folder"
+            reason = "not a folder"
         if reason is not None:
             raise Untrusted(path, reason)
 
 
 def advert_id(path: str) -> str | None:
-    """The id of the program whose file `path` is; None if it is no such file."""
+    """Return the id of the program whose advert is at `path`; None if the name is not that of an advert."""
     match = _FILE.fullmatch(os.path.basename(path))
     return None if match is None else match[1]
 
 
 def read_advert(path: str) -> Advert:
-    """What the file at `path` says.
+    """Read and validate the advert at `path`.
+
+    Args:
+        path: the file.
 
     Raises:
-        Untrusted: it can't be believed.
-        FileNotFoundError: there is none.
+        Untrusted: the file, its folder or its socket can't be trusted, or its content is invalid.
+        FileNotFoundError: the file does not exist.
         OSError: it can't be read.
     """
     check_folders(os.path.dirname(path))
@@ -151,13 +157,20 @@ def read_advert(path: str) -> Advert:
     except Exception as error:
         raise Untrusted(path, " ".join(filter(None, explain(error)))) from None
     if advert.id != advert_id(path):
-        raise Untrusted(path, f"it says that it is that of {advert.id[:100]!r}")
+        raise Untrusted(path, f"its id is {advert.id[:100]!r}, which does not match the file name")
     _check_listening(advert.socket)
     return advert
 
 
 def remove_stale(folder: str, advert: Advert) -> None:
-    """Remove the files of a program that has ended without doing so, once it is sure that nobody listens there."""
+    """Remove the advert and socket of a program that has ended without removing them.
+
+    Nothing is removed while a process listens on the socket, or if the advert has changed.
+
+    Args:
+        folder: the folder of the adverts.
+        advert: the advert as it was read.
+    """
     file = os.path.join(folder, f"{advert.id}.json")
     try:
         if _listens(advert.socket) or read_advert(file) != advert:
@@ -176,18 +189,18 @@ def _listens(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    # Neither a link, nor a pipe that would be waited for.
+    # Refuse links, and do not wait for the writer of a named pipe.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         reason = _distrust(status, 0o022)
         if not stat.S_ISREG(status.st_mode):
-            reason = "it is no regular file"
+            reason = "not a regular file"
         if reason is not None:
             raise Untrusted(path, reason)
         body = file.read(_MAX_BYTES + 1)
     if len(body) > _MAX_BYTES:
-        raise Untrusted(path, f"it is larger than {_MAX_BYTES} bytes")
+        raise Untrusted(path, f"larger than {_MAX_BYTES} bytes")
     return body
 
 
@@ -195,17 +208,17 @@ def _check_listening(path: str) -> None:
     try:
         status, folder = os.lstat(path), os.lstat(os.path.dirname(path))
     except OSError:
-        return  # connecting to it will say so
+        return  # the connection attempt reports it
     reason = _distrust(status, 0) or _distrust(folder, 0o077)
     if not stat.S_ISSOCK(status.st_mode):
-        reason = "it is no socket"
+        reason = "not a socket"
     if reason is not None:
         raise Untrusted(path, reason)
 
 
 def _distrust(status: os.stat_result, rights: int) -> str | None:
     if status.st_uid != os.geteuid():
-        return f"it belongs to user {status.st_uid}, not to {os.geteuid()}"
+        return f"belongs to user {status.st_uid}, not to user {os.geteuid()}"
     if status.st_mode & rights:
-        return f"others can get at it (mode {stat.S_IMODE(status.st_mode):04o})"
+        return f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o})"
     return None

@@ -1,4 +1,4 @@
-"""What one client is told of the running programs that concern it: their reports, states and failures."""
+"""Send one client the reports, states and diagnostics of the programs in its roots."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from reloadls.wire import methods
 __all__ = ["ClientTargets"]
 
 _MAX_REPORTS: Final = 1000
-"""How many reports wait for a client that takes none; it is not told of the oldest then, but of the state."""
+"""The most reports kept for a slow client; beyond that the oldest are dropped, the state is still sent."""
 _SUBSCRIBE_S: Final = 3.0
-"""How long, in seconds, a request waits until it is known which programs are meant."""
+"""Seconds that a request waits for the programs of the current roots to be discovered."""
 _CLEAR_S: Final = 1.0
-"""How long, in seconds, a client may take to be told that nothing is wrong any more."""
+"""Seconds that clearing the diagnostics at the end may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,12 @@ class _Client(Protocol):
 
 
 class ClientTargets:
-    """Tells at the pace at which the client takes it: every report, and of all else the latest.
+    """Sends at the client's pace: every report, and only the latest state and diagnostics.
 
     Args:
-        client: where it is told.
-        targets: all programs.
-        send_status: tells the status, if it has changed.
+        client: the connection to the client.
+        targets: the registry of all programs.
+        send_status: sends the client's status if it has changed.
     """
 
     def __init__(self, client: _Client, targets: TargetRegistry, send_status: Callable[[], None]) -> None:
@@ -55,11 +55,15 @@ class ClientTargets:
 
     @property
     def statuses(self) -> tuple[TargetStatus, ...]:
-        """What is known of each program."""
+        """The status of each program in the client's roots."""
         return tuple(target.status for target in self._targets.targets_of(self))
 
     def set_roots(self, roots: tuple[str, ...]) -> None:
-        """The programs of these roots are meant from now on; they are looked for meanwhile."""
+        """Subscribe to the programs of these roots, without waiting for their discovery.
+
+        Args:
+            roots: absolute paths; a program belongs to them if one of its roots overlaps.
+        """
         if roots == self._roots or self._ended:
             return
         self._roots = roots
@@ -68,7 +72,7 @@ class ClientTargets:
         self._spawn(self._subscribe(roots))
 
     async def end(self) -> None:
-        """Tell that nothing is wrong any more, and then nothing. What was paused goes on."""
+        """Clear the diagnostics and stop sending. Programs that this client paused resume. Idempotent."""
         if self._ended:
             return
         self._ended = True
@@ -85,20 +89,20 @@ class ClientTargets:
     # -- requests ----------------------------------------------------------------------------------------
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
-        """What each program does with these files; None: with all that it has loaded."""
+        """Make each program reload files, and return the reports; `uris=None` means all files that differ."""
         if self._subscribing:
             await asyncio.wait(self._subscribing, timeout=_SUBSCRIBE_S)
         return await self._targets.trigger(self, uris)
 
     async def pause(self) -> None:
-        """The programs are to take nothing up."""
+        """Pause hot reload in the client's programs."""
         await self._targets.pause(self)
 
     async def resume(self) -> None:
-        """They are to go on, as far as it is this client that keeps them from it."""
+        """Resume hot reload in the client's programs, unless another client keeps them paused."""
         await self._targets.resume(self)
 
-    # -- telling -----------------------------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------------------
 
     def on_targets(self) -> None:
         """See `TargetSubscriber.on_targets`."""
@@ -116,7 +120,7 @@ class ClientTargets:
             try:
                 await self._send_updates()
             except Exception:
-                _log.exception("news of running programs could not be told")
+                _log.exception("updates of running programs could not be sent")
 
     async def _send_updates(self) -> None:
         reports, self._reports = self._reports, ()
@@ -138,7 +142,7 @@ class ClientTargets:
 
     async def _subscribe(self, roots: tuple[str, ...]) -> None:
         before = [task for task in self._subscribing if task is not asyncio.current_task()]
-        if before:  # what was asked for last is to be done last
+        if before:  # the last roots win
             await asyncio.wait(before)
         await self._targets.subscribe(self, roots)
 

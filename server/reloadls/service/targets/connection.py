@@ -1,4 +1,4 @@
-"""The connection to one running program: what it says is bounded, and a word that can't be is its last."""
+"""The JSON-RPC connection to one running program, which is disconnected on invalid or excessive input."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from reloadls.wire.jsonio import loads, show
 __all__ = ["RequestRefused", "TargetConnection"]
 
 MAX_BODY: Final = 1024 * 1024
-"""The largest message, in bytes, either way."""
+"""The largest message in either direction, in bytes."""
 _MAX_PENDING: Final = 32
-"""How many requests may wait for an answer."""
+"""The most requests that may wait for a response."""
 _CONNECT_S: Final = 5.0
 _UNKNOWN_METHOD: Final = -32601
 
 
 class RequestRefused(Exception):
-    """The program answered a request with an error, or could not be asked."""
+    """The program answered a request with an error, or the request could not be sent."""
 
 
 class TargetConnection(asyncio.Protocol):
-    """Asks, and hands on what comes unasked.
+    """Sends requests to a program and passes on its notifications.
 
-    A program that says what can't be, or more than anyone could want to know, is disconnected: `error` says why.
+    A program that sends invalid messages, or too many, is disconnected; `error` holds the reason.
 
     Args:
-        on_notification: called with method and params. What it raises is a fault of the program's.
+        on_notification: called with method and params. An exception from it counts as an invalid message.
     """
 
     def __init__(self, on_notification: Callable[[str, Any], None]) -> None:
         self.error: str | None = None
-        """What was wrong with what it said."""
+        """Why the program was disconnected; None if it was not."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when nothing more comes."""
+        """Done when the connection is closed."""
         self.pid: int | None = None
-        """The process at the other end as it is called here, 0 if it has no number here; None if that is not known."""
+        """The process ID of the peer in our PID namespace, 0 if it has none there, None if unknown."""
         self._on_notification = on_notification
         self._framer = Framer(MAX_BODY)
         self._loop = asyncio.get_running_loop()
@@ -59,7 +59,8 @@ class TargetConnection(asyncio.Protocol):
         """Connect to the socket at `path`.
 
         Raises:
-            OSError: it can't be done; `ConnectionRefusedError` and `FileNotFoundError` if nobody listens there.
+            OSError: the connection failed; `ConnectionRefusedError` or `FileNotFoundError` if no process listens.
+            TimeoutError: the program did not accept within 5 seconds.
         """
         async with asyncio.timeout(_CONNECT_S):
             await self._loop.create_unix_connection(lambda: self, path)
@@ -67,20 +68,27 @@ class TargetConnection(asyncio.Protocol):
             raise PermissionError(self.error)
 
     def request(self, method: str, params: object = None) -> asyncio.Future[Any]:
-        """Ask at once; the future has the result as plain data, or raises `RequestRefused` or `ConnectionLost`.
+        """Send a request without waiting.
+
+        Args:
+            method: the method.
+            params: plain data; None leaves `params` out.
+
+        Returns:
+            A future of the result as plain data; it raises `RequestRefused` or `ConnectionLost`.
 
         Raises:
-            RequestRefused: it owes too many answers, or the request is too large.
-            ConnectionLost: it is gone.
+            RequestRefused: too many requests are pending, or this one is too large.
+            ConnectionLost: the connection is closed.
         """
         self._last_id += 1
         msg_id = self._last_id
         message = {"jsonrpc": "2.0", "id": msg_id, "method": method}
         body = dumps(message if params is None else {**message, "params": params})
         if len(body) > MAX_BODY:
-            raise RequestRefused(f"{len(body)} bytes are more than it takes at once")
+            raise RequestRefused(f"the request of {len(body)} bytes exceeds the limit of {MAX_BODY}")
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionLost("it is gone")
+            raise ConnectionLost("the connection is closed")
         if len(self._pending) >= _MAX_PENDING or self._transport.get_write_buffer_size() > MAX_BODY:
             raise RequestRefused("it has not answered earlier requests yet")
         answer = self._pending[msg_id] = self._loop.create_future()
@@ -89,7 +97,7 @@ class TargetConnection(asyncio.Protocol):
         return answer
 
     def close(self) -> None:
-        """Say nothing more, once what was said is sent."""
+        """Close the connection once everything written is sent."""
         if self._transport is not None:
             self._transport.close()
 
@@ -101,39 +109,39 @@ class TargetConnection(asyncio.Protocol):
     # -- what asyncio calls ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody listens there."""
+        """Check the peer's user. See `asyncio.BaseProtocol`."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = _peer_credentials(transport.get_extra_info("socket"))
         if peer is not None and peer[1] != os.geteuid():
-            self._disconnect(f"it is run by user {peer[1]}")
+            self._disconnect(f"run by another user ({peer[1]})")
         self.pid = None if peer is None else peer[0]
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Process received bytes. See `asyncio.Protocol`."""
         now = self._loop.time()
         if not self._bytes.take(len(data), now):
-            self._disconnect("it says too much")
+            self._disconnect("sent too many messages")
             return
         for event in self._framer.feed(data):
             if self.error is not None:
                 return
             if not isinstance(event, Frame):
-                self._disconnect(f"what it says can't be read: {event.reason}")
+                self._disconnect(f"sent an unreadable message: {event.reason}")
             elif not self._messages.take(1, now):
-                self._disconnect("it says too much")
+                self._disconnect("sent too many messages")
             else:
                 self._process(event.body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone, or was let go."""
+        """Fail the pending requests. See `asyncio.BaseProtocol`."""
         if not self.lost.done():
             self.lost.set_result(None)
         for answer in list(self._pending.values()):
             if not answer.done():
-                answer.set_exception(ConnectionLost("it went away before it answered"))
+                answer.set_exception(ConnectionLost("it disconnected before it answered"))
 
-    # -- what it says ------------------------------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------------------------
 
     def _process(self, body: bytes) -> None:
         try:
@@ -142,7 +150,7 @@ class TargetConnection(asyncio.Protocol):
                 self._on_notification(message.method, message.params)
                 return
         except Exception as error:
-            self._disconnect(f"it says what can't be: {error}")
+            self._disconnect(f"sent an invalid message: {error}")
             return
         match message:
             case Response():
@@ -150,12 +158,12 @@ class TargetConnection(asyncio.Protocol):
             case Request(id=msg_id, method=method):
                 self._refuse(msg_id, method)
             case Malformed(error=wrong):
-                self._disconnect(f"it says what can't be: {wrong.message}")
+                self._disconnect(f"sent an invalid message: {wrong.message}")
 
     def _on_response(self, response: Response) -> None:
         answer = self._pending.get(response.id) if isinstance(response.id, int) else None
         if answer is None or answer.done():
-            return  # whoever asked waits no longer
+            return  # the request was cancelled
         if response.error is None:
             answer.set_result(response.result)
         else:
@@ -169,7 +177,7 @@ class TargetConnection(asyncio.Protocol):
 
 
 def _peer_credentials(connection: socket.socket) -> tuple[int, int] | None:
-    """(process, user) at the other end, where the system tells; the process is 0 if it is in another PID namespace."""
+    """Return (process ID, user ID) of the peer; None if unknown. The process ID is 0 for another PID namespace."""
     if sys.platform != "linux":
         return None
     with contextlib.suppress(OSError):

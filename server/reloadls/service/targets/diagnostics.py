@@ -1,9 +1,9 @@
-"""What an editor shows of running programs' reports: a failure at its line, and what needs a restart.
+"""Convert the reports of running programs to diagnostics: failures at their line, and required restarts.
 
-What is wrong is shown until the program has taken it up. A report that succeeded names the modules that still wait, so
-it settles everything else.
+A diagnostic stays until the program has applied the file. A successful report names the modules that are still not
+applied, so it resolves everything else.
 
-Pure: reports go in, diagnostics come out.
+Pure functions: reports in, diagnostics out.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ __all__ = ["Outstanding", "differences", "to_diagnostics"]
 _SOURCE: Final = "reloadls"
 _MAX_MESSAGE: Final = 4000
 _MOST_REPORTS: Final = 50
-"""How many reports of one program may be outstanding; the oldest goes."""
+"""The most outstanding reports of one program; beyond that the oldest are dropped."""
 _MOST_SHOWN: Final = 200
-"""How many diagnostics are shown of one program."""
+"""The most diagnostics per program."""
 _WAITING: Final = ("rolledBack", "restartRequired")
-"""How a module is that could not be taken up."""
+"""The states of a module that was not applied."""
 _NOWHERE: Final = Range(Position(0, 0), Position(0, 0))
 
 Shown = Mapping[str, Sequence[Diagnostic]]
-"""URI → what is shown there."""
+"""URI → its diagnostics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """One program's reports that are still to be seen to: failures, and what needs a restart."""
+    """One program's unresolved reports: failures and required restarts."""
 
     reports: tuple[ReloadReport, ...] = ()
     notes: tuple[Note, ...] = ()
-    """What the program's last reload of each file left different from a fresh start."""
+    """The notes of the last reload of each file: differences from a fresh start."""
 
     def after(self, report: ReloadReport) -> Outstanding:
-        """What is outstanding once `report` has come.
+        """Return what is outstanding after `report`.
 
-        A failure, and what needs a restart, takes the place of those with which it shares a file, and of those that
-        name none. A success leaves what it says still waits, a restart nothing. A note stays until its file is
-        reloaded again: a failed reload changes nothing of what it says.
+        A failure or required restart replaces the reports that share a file with it, and those that name no file. A
+        success keeps only what it lists as not applied; a restart clears everything. A note stays until its file is
+        reloaded successfully again.
+
+        Args:
+            report: the new report.
         """
         if report.status == "restarted":
             return Outstanding()
@@ -69,18 +72,22 @@ class Outstanding:
 
 
 def _without_traceback(report: ReloadReport) -> ReloadReport:
-    """It is large, and not shown."""
+    """Drop the traceback: it is large and not shown."""
     return report if report.error is None else evolve(report, error=evolve(report.error, traceback=None))
 
 
 def _files(report: ReloadReport) -> set[str]:
-    """All that a report speaks of."""
+    """Return the URIs that a report mentions."""
     files = {module.uri for module in report.modules if module.status != "skipped"}
     return files if report.error is None or report.error.uri is None else files | {report.error.uri}
 
 
 def to_diagnostics(programs: Iterable[tuple[str, Outstanding]]) -> dict[str, list[Diagnostic]]:
-    """URI → what is to be shown there of these programs, by name; what several say alike is shown once."""
+    """Return the diagnostics of each URI; equal ones of several programs are listed once.
+
+    Args:
+        programs: (name, outstanding reports) of each program.
+    """
     shown: dict[str, list[Diagnostic]] = {}
     for name, outstanding in programs:
         reports = (pair for report in outstanding.reports for pair in _diagnostics(name, report))
@@ -93,7 +100,7 @@ def to_diagnostics(programs: Iterable[tuple[str, Outstanding]]) -> dict[str, lis
 
 
 def differences(before: Shown, now: Shown) -> list[PublishDiagnosticsParams]:
-    """What to publish so that a client that shows `before` shows `now`."""
+    """Return what to publish so that a client that shows `before` shows `now`."""
     gone = [PublishDiagnosticsParams(uri, []) for uri in before if uri not in now]
     new = [PublishDiagnosticsParams(uri, list(now[uri])) for uri in now if before.get(uri) != now[uri]]
     return gone + new
@@ -112,9 +119,9 @@ def _diagnostics(name: str, report: ReloadReport) -> Iterable[tuple[str, Diagnos
 
 
 def _blamed(modules: Sequence[ModuleReport]) -> str | None:
-    """Where an error without a place is shown: the first module that was taken back."""
-    taken_back = (module.uri for module in modules if module.status == "rolledBack")
-    return next(taken_back, modules[0].uri if modules else None)
+    """Return the module that shows an error without a URI: the first one that was rolled back."""
+    rolled_back = (module.uri for module in modules if module.status == "rolledBack")
+    return next(rolled_back, modules[0].uri if modules else None)
 
 
 def _failure(error: ReportError) -> Diagnostic:
@@ -128,13 +135,13 @@ def _failure(error: ReportError) -> Diagnostic:
 
 
 def _still_waiting(module: ModuleReport) -> Diagnostic:
-    """Of a failure that was before our time: all that is left of it is the reason."""
+    """Convert a failure from before the connection: only its reason is known."""
     return Diagnostic(
         range=_NOWHERE,
         severity=DiagnosticSeverity.Error,
         code=module.status,
         source=_SOURCE,
-        message=(module.reason or "the program runs on with the code it had")[:_MAX_MESSAGE],
+        message=(module.reason or "the program still runs its previous code")[:_MAX_MESSAGE],
     )
 
 
@@ -150,13 +157,13 @@ def _note(note: Note) -> tuple[str, Diagnostic]:
 
 
 def _restart(name: str, module: ModuleReport, error: ReportError | None) -> Diagnostic:
-    """A report may say by its error where in the module it is; else it is the module as a whole."""
+    """Convert a required restart, at the error's position if it is in this module."""
     position = error.range if error is not None and error.uri == module.uri else None
-    reason = module.reason or (error.message if error is not None else "") or "this change can't be made live"
+    reason = module.reason or (error.message if error is not None else "") or "this change can't be applied live"
     return Diagnostic(
         range=position or _NOWHERE,
         severity=DiagnosticSeverity.Warning,
         code="restartRequired",
         source=_SOURCE,
-        message=f"{name} must be restarted to take this up: {reason}"[:_MAX_MESSAGE],
+        message=f"restart {name} to apply this change: {reason}"[:_MAX_MESSAGE],
     )

@@ -1,4 +1,4 @@
-"""Which running programs there are: the folder of their files, watched as any other tree."""
+"""Discover running programs by watching the folder of their adverts."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredTarget:
-    """A program's file, read.
+    """A program's advert.
 
     Attributes:
-        advert: what it says.
-        roots: the program's roots as they really are, links followed.
+        advert: the content of the file.
+        roots: the program's roots with links resolved.
     """
 
     advert: Advert
@@ -39,12 +39,12 @@ class DiscoveredTarget:
 
 
 class TargetDiscovery:
-    """Tells of the programs' files, from `start` to `stop`. Made and used on one event loop.
+    """Reports adverts from `start` to `stop`. Create and use it on one event loop.
 
     Args:
-        on_advert: called with what a file says that is new, or was written anew.
-        on_removed: called with the id of a program whose file is gone.
-        kernel: gives the inotify instance to use, where that is the source.
+        on_advert: called with each new or rewritten advert.
+        on_removed: called with the id of a program whose advert was removed or is not trusted.
+        kernel: returns the process's inotify instance, where inotify is the source.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class TargetDiscovery:
         self._pipeline: Pipeline | None = None
         self._lock = asyncio.Lock()
         self._untrusted: dict[str, str] = {}
-        """File → why it is not believed, as it was logged."""
+        """File → why it is not trusted, as it was logged."""
 
     async def start(self) -> None:
-        """Return when all programs that are there have been told."""
+        """Start watching and return when all present adverts have been reported."""
         self._folder = await asyncio.to_thread(targets_folder)
-        # The folder need not be there: then it is waited for.
+        # The folder may not exist yet; the pipeline waits for it.
         scope = Scope([self._folder], include=["/*.json"], exclude=["/*/"], use_gitignore=False)
         pipeline = Pipeline(scope, self._deliver, pacing=_PACING, kernel=self._kernel)
         try:
@@ -77,21 +77,21 @@ class TargetDiscovery:
         await self._read_files(pipeline, await pipeline.files())
 
     async def stop(self) -> None:
-        """Tell nothing more."""
+        """Stop watching."""
         if self._pipeline is not None:
             await self._pipeline.stop()
 
     async def sync(self) -> None:
-        """Return when the programs that were there before the call have been told."""
+        """Return when every advert that existed before the call has been reported, within 2 seconds."""
         if self._pipeline is not None:
             try:
                 async with asyncio.timeout(_SYNC_S):
                     await self._pipeline.sync()
             except TimeoutError:
-                _log.info("it takes long to look for running programs")
+                _log.info("timed out looking for running programs")
 
     async def remove(self, advert: Advert) -> None:
-        """Remove what a program that has ended has left."""
+        """Remove the advert and socket of a program that has ended."""
         if self._pipeline is not None:
             await self._pipeline.run(remove_stale, self._folder, advert)
 
@@ -114,12 +114,12 @@ class TargetDiscovery:
                     self._untrusted.pop(path, None)
                 elif self._untrusted.get(path) != found:
                     self._untrusted[path] = found
-                    _log.warning("a running program is passed over: %s", found)
+                    _log.warning("ignoring a running program: %s", found)
                 self._on_removed(name)
 
 
 def _read(path: str) -> DiscoveredTarget | str | None:
-    """What the file at `path` says, why it can't be believed, or None if it is gone."""
+    """Read an advert: its content, why it is not trusted, or None if it was removed."""
     try:
         advert = read_advert(path)
         return DiscoveredTarget(advert, tuple(map(os.path.realpath, advert.roots)))

@@ -1,4 +1,4 @@
-"""Which programs run under reload at this moment, each asked once: for whoever has no service running."""
+"""Query running programs once, without a service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reloadls.wire import methods
 __all__ = ["QueryResult", "QueriedTarget", "query_targets"]
 
 _ANSWER_S: Final = 2.0
-"""How long, in seconds, a program may take to say how it is."""
+"""Seconds that a program may take to send its status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class QueriedTarget:
     """One program.
 
     Attributes:
-        advert: what its file says.
-        status: what it says itself; ``gone`` if it can't be asked.
-        problem: why it can't be.
+        advert: its advert.
+        status: its status; ``gone`` if it can't be reached.
+        problem: why it can't be reached.
     """
 
     advert: Advert
@@ -47,11 +47,11 @@ class QueriedTarget:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What was found.
+    """The result of a query.
 
     Attributes:
-        targets: the programs, in the order in which they were started.
-        problems: what is there and can't be believed.
+        targets: the programs, in the order of their start.
+        problems: adverts that are not trusted, with the reason.
     """
 
     targets: tuple[QueriedTarget, ...] = ()
@@ -59,11 +59,17 @@ class QueryResult:
 
 
 async def query_targets(roots: Iterable[str] = ()) -> QueryResult:
-    """Ask every program, or only those that these paths concern.
+    """Query the status of running programs.
+
+    Args:
+        roots: only programs whose roots overlap these paths; none given: all programs.
+
+    Returns:
+        The programs, and the adverts that are not trusted.
 
     Raises:
-        Untrusted: somebody else has, or can get at, the folder.
-        OSError: it can't be read.
+        Untrusted: other users can access the folder of the adverts.
+        OSError: the folder can't be read.
     """
     if not targets_supported():
         return QueryResult()
@@ -77,7 +83,7 @@ async def query_targets(roots: Iterable[str] = ()) -> QueryResult:
     real_roots = tuple(map(os.path.realpath, roots))
     if real_roots:
         adverts = [advert for advert in adverts if overlap(real_roots, map(os.path.realpath, advert.roots))]
-    targets = await asyncio.gather(*(_ask(folder, advert) for advert in adverts))
+    targets = await asyncio.gather(*(_query(folder, advert) for advert in adverts))
     found = sorted((one for one in targets if one is not None), key=lambda one: (one.advert.started_at, one.advert.id))
     return QueryResult(tuple(found), tuple(problems))
 
@@ -94,8 +100,8 @@ def _read(files: Iterable[str]) -> tuple[list[Advert], list[str]]:
     return adverts, problems
 
 
-async def _ask(folder: str, advert: Advert) -> QueriedTarget | None:
-    """What a program says of itself; None if it is gone."""
+async def _query(folder: str, advert: Advert) -> QueriedTarget | None:
+    """Query one program; None if it has ended."""
     answered: asyncio.Future[TargetStatus] = asyncio.get_running_loop().create_future()
 
     def on_notification(method: str, params: Any) -> None:
@@ -113,12 +119,12 @@ async def _ask(folder: str, advert: Advert) -> QueriedTarget | None:
         remove_stale(folder, advert)
         return None
     except TimeoutError:
-        problem = f"it does not answer within {_ANSWER_S:g} s"
+        problem = f"no answer within {_ANSWER_S:g} s"
     except OSError as error:
-        problem = f"it can't be reached ({error.strerror or error})"
+        problem = f"unreachable ({error.strerror or error})"
     finally:
         connection.close()
     if answered.done():
         return QueriedTarget(advert, answered.result())
     status = TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state="gone")
-    return QueriedTarget(advert, status, connection.error or problem or "it closed the connection")
+    return QueriedTarget(advert, status, connection.error or problem or "closed the connection")

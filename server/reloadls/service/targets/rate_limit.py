@@ -1,4 +1,4 @@
-"""How much is too much: so much at once, and so much per second in the long run."""
+"""A token bucket: a burst, and an average rate per second."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ __all__ = ["RateLimit"]
 
 
 class RateLimit:
-    """Decides by what it is told; does nothing about it.
+    """Pure decision logic; no side effects.
 
     Args:
-        burst: what may be taken at once.
-        per_second: how fast that fills up again.
+        burst: the most that may be taken at once.
+        per_second: the rate at which the bucket refills.
     """
 
     def __init__(self, *, burst: float, per_second: float) -> None:
@@ -20,11 +20,11 @@ class RateLimit:
         self._at: float | None = None
 
     def take(self, amount: float, now: float) -> bool:
-        """Take `amount` and return whether that was allowed.
+        """Take `amount` and return whether that was within the limit.
 
         Args:
-            amount: how much.
-            now: seconds, of any clock that only goes forward.
+            amount: how much to take.
+            now: the time in seconds, of a monotonic clock.
         """
         since = 0.0 if self._at is None else now - self._at
         self._left = min(self._burst, self._left + since * self._per_second) - amount

@@ -1,4 +1,4 @@
-"""The programs that run under reload, and which client each of them concerns."""
+"""The registry of running programs and of the clients subscribed to them."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["TargetSubscriber", "TargetRegistry", "overlap"]
 
 _MAX_TARGETS: Final = 500
-"""How many programs are known at most."""
+"""The most programs in the registry."""
 _DISCOVERY_S: Final = 3.0
-"""How long, in seconds, whoever asks something of all programs waits until they are known."""
+"""Seconds that a request to all programs waits for discovery."""
 
 _log = logging.getLogger(__name__)
 
 
 class TargetSubscriber(Protocol):
-    """Who is told of the programs that concern it. Called on the event loop; nothing here waits for it."""
+    """Receives updates of the programs in its roots. Called on the event loop; must not block."""
 
     def on_targets(self) -> None:
-        """Something about its programs has changed."""
+        """The set of programs, or the state of one, has changed."""
 
     def on_report(self, report: ReloadReport) -> None:
-        """One of them took up a batch, or failed to."""
+        """A program has reported a reload."""
 
 
 class TargetRegistry:
-    """Looks for programs while anyone wants to know, and is connected to those that concern somebody.
+    """Discovers programs while it has subscribers, and connects to those in a subscriber's roots.
 
-    A program concerns a subscriber if one of its roots lies in one of the subscriber's, or the other way round.
+    A program is in a subscriber's roots if one of its roots lies in one of the subscriber's, or the reverse.
 
-    Whoever pauses, pauses its programs, those included that come later. One that several have paused goes on when the
-    last of them has resumed, or left.
+    A subscriber that pauses also pauses its programs that start later. A program paused by several subscribers resumes
+    when the last of them has resumed or unsubscribed.
 
     Args:
-        kernel: gives the process's inotify instance, where that is the source.
+        kernel: returns the process's inotify instance, where inotify is the source.
     """
 
     def __init__(self, kernel: Callable[[], Kernel]) -> None:
@@ -60,10 +60,15 @@ class TargetRegistry:
         self._targets: dict[str, Target] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # -- who wants to know -------------------------------------------------------------------------------
+    # -- subscribers -------------------------------------------------------------------------------------
 
     async def subscribe(self, subscriber: TargetSubscriber, roots: Iterable[str]) -> None:
-        """`subscriber` is told of the programs of these roots from now on, and no longer of others."""
+        """Subscribe to the programs in `roots`, replacing the subscriber's previous roots.
+
+        Args:
+            subscriber: receives the updates.
+            roots: absolute paths.
+        """
         if not targets_supported():
             return
         real = await asyncio.to_thread(lambda: tuple(map(os.path.realpath, roots)))
@@ -73,14 +78,14 @@ class TargetRegistry:
         await asyncio.shield(self._spawn(self._update_discovery()))
 
     def unsubscribe(self, subscriber: TargetSubscriber) -> None:
-        """`subscriber` is told nothing more; what it has paused goes on."""
+        """Remove a subscriber; programs that it has paused resume."""
         self._pausing.discard(subscriber)
         if self._roots.pop(subscriber, None) is not None:
             self._update_targets()
             self._spawn(self._update_discovery())
 
     async def close(self) -> None:
-        """Everybody leaves."""
+        """Remove all subscribers, disconnect, and stop discovery."""
         self._roots.clear()
         self._pausing.clear()
         self._update_targets()
@@ -88,26 +93,26 @@ class TargetRegistry:
         await asyncio.wait(self._tasks)
 
     async def _update_discovery(self) -> None:
-        """Look for programs if anyone wants to know, and only then."""
+        """Run discovery while there are subscribers, and only then."""
         async with self._lock:
             if self._roots and self._discovery is None:
                 self._discovery = TargetDiscovery(self._on_found, self._on_removed, self._kernel)
                 try:
                     await self._discovery.start()
                 except Exception:
-                    _log.exception("running programs can't be looked for")
+                    _log.exception("the discovery of running programs failed")
                 self._discovered.set()
             elif not self._roots and self._discovery is not None:
                 discovery, self._discovery = self._discovery, None
                 self._discovered.clear()
                 await discovery.stop()
-                for name in list(self._found):  # another client may have come meanwhile, and follows them already
+                for name in list(self._found):  # a new subscriber may already follow them
                     self._on_removed(name)
 
-    # -- which there are ---------------------------------------------------------------------------------
+    # -- programs ----------------------------------------------------------------------------------------
 
     def targets_of(self, subscriber: TargetSubscriber) -> list[Target]:
-        """The programs that concern `subscriber`, in the order in which they were started."""
+        """Return the programs in the subscriber's roots, in the order of their start."""
         roots = self._roots.get(subscriber, ())
         subscribers = (target for name, target in self._targets.items() if overlap(roots, self._found[name].roots))
         return sorted(subscribers, key=lambda target: (target.advert.started_at, target.advert.id))
@@ -116,7 +121,7 @@ class TargetRegistry:
         name = found.advert.id
         before = self._found.get(name)
         if before is None and len(self._found) >= _MAX_TARGETS:
-            _log.warning("process %d is passed over: %d programs are known already", found.advert.pid, _MAX_TARGETS)
+            _log.warning("ignoring process %d: already %d programs", found.advert.pid, _MAX_TARGETS)
             return
         if before is not None and before != found:
             self._on_removed(name)
@@ -131,10 +136,10 @@ class TargetRegistry:
         self._found.pop(name, None)
 
     def _update_targets(self, *, new: bool = False) -> None:
-        """Be connected to the programs that concern somebody, and have those paused that somebody has paused.
+        """Connect to the programs that have subscribers, and pause those that a subscriber has paused.
 
         Args:
-            new: whether a program that there is no connection to yet has begun just now.
+            new: whether a program that is not connected yet has just started.
         """
         for name, found in self._found.items():
             subscribers = {subscriber for subscriber, roots in self._roots.items() if overlap(roots, found.roots)}
@@ -160,7 +165,7 @@ class TargetRegistry:
         for subscriber in self._subscribers_of(name):
             subscriber.on_targets()
 
-    # -- what they tell ----------------------------------------------------------------------------------
+    # -- callbacks of targets ----------------------------------------------------------------------------
 
     def on_target(self, target: Target) -> None:
         """See `TargetOwner.on_target`."""
@@ -180,21 +185,26 @@ class TargetRegistry:
             if self._discovery is not None:
                 self._spawn(self._discovery.remove(target.advert))
 
-    # -- what they are asked -----------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------
 
     async def trigger(self, subscriber: TargetSubscriber, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
-        """What each of the subscriber's programs does with these files; None: with all that it has loaded."""
+        """Make the subscriber's programs reload files, and return their reports.
+
+        Args:
+            subscriber: whose programs.
+            uris: the files; None: all files that differ from what a program has loaded.
+        """
         await self._wait_for_discovery()
         answers = await asyncio.gather(*(target.trigger(uris) for target in self.targets_of(subscriber)))
         return tuple(report for answer in answers for report in answer)
 
     async def pause(self, subscriber: TargetSubscriber) -> None:
-        """Keep the subscriber's programs from taking anything up. Returns when they have said so, or are too slow."""
+        """Pause the subscriber's programs and return when they have confirmed, or timed out."""
         self._pausing.add(subscriber)
         await self._settle_pauses(subscriber)
 
     async def resume(self, subscriber: TargetSubscriber) -> None:
-        """The subscriber wants its programs to go on."""
+        """Resume the subscriber's programs, unless another subscriber keeps them paused."""
         self._pausing.discard(subscriber)
         await self._settle_pauses(subscriber)
 
@@ -203,14 +213,14 @@ class TargetRegistry:
         await asyncio.gather(*(target.settled() for target in self.targets_of(subscriber)))
 
     async def _wait_for_discovery(self) -> None:
-        """Know of every program that was there before the call."""
+        """Return when every program that ran before the call is known."""
         try:
             async with asyncio.timeout(_DISCOVERY_S):
                 await self._discovered.wait()
                 if self._discovery is not None:
                     await self._discovery.sync()
         except TimeoutError:
-            _log.warning("it takes long to look for running programs")
+            _log.warning("timed out looking for running programs")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -220,6 +230,6 @@ class TargetRegistry:
 
 
 def overlap(ours: Iterable[str], theirs: Iterable[str]) -> bool:
-    """Whether one of these paths is, or lies in, one of those, or the other way round."""
+    """Return whether a path of one group equals, contains or lies in a path of the other."""
     others = [prefix_of(path) for path in theirs]
     return any(mine.startswith(other) or other.startswith(mine) for mine in map(prefix_of, ours) for other in others)

@@ -1,4 +1,4 @@
-"""One running program, from when its file is found until it is gone: its state, and what it is asked."""
+"""One running program: connection, retries, state, and requests to it."""
 
 from __future__ import annotations
 
@@ -23,54 +23,54 @@ from reloadls.wire.jsonio import show
 __all__ = ["Target", "TargetOwner"]
 
 ANSWER_S: Final = 10.0
-"""How long, in seconds, a program may take to answer."""
+"""Seconds that a program may take to answer."""
 _PAUSE_S: Final = 3.0
-"""How long, in seconds, whoever pauses waits for a program to say that it does."""
+"""Seconds that a pause waits for the program's confirmation."""
 _RETRIES_S: Final = (0.0, 0.02, 1.0, 5.0, 30.0)
-"""Pauses, in seconds, before each try to connect to a program that is there. Then it is given up."""
+"""Delays, in seconds, before each attempt to connect. After the last one the program is given up."""
 _STABLE_S: Final = 60.0
-"""A connection that held this long, in seconds, is trusted again when it is lost."""
+"""After a connection of this many seconds, the retries start over."""
 
 _log = logging.getLogger(__name__)
 
 
 class TargetOwner(Protocol):
-    """Who is told of it. Called on the event loop."""
+    """Receives the updates of a target. Called on the event loop."""
 
     def on_target(self, target: Target) -> None:
-        """Its status has changed."""
+        """The target's status has changed."""
 
     def on_target_report(self, target: Target, report: ReloadReport) -> None:
-        """It took up a batch, or failed to."""
+        """The target has reported a reload."""
 
     def on_target_ended(self, target: Target) -> None:
-        """It is no more."""
+        """The program has ended."""
 
 
 class Target:
-    """Connected while it is wanted: from `begin` to `end`.
+    """Keeps a connection to one program, from `begin` to `end`.
 
     Args:
-        advert: what its file says.
-        owner: who is told.
-        new: whether the program has begun just now, so that a report it has made already is news.
+        advert: the program's advert.
+        owner: receives the updates.
+        new: whether the program has just started, so that its last report was not sent to anyone yet.
     """
 
     def __init__(self, advert: Advert, owner: TargetOwner, *, new: bool = False) -> None:
         self.advert = advert
         self._pid = advert.pid
-        """What its process is called here, as soon as that is known: the file may come from another PID namespace."""
+        """The process ID in our PID namespace once it is known; the advert may come from another namespace."""
         self.status = TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state="starting")
-        """What it last said of itself; `starting` until it has, `ended` once it is given up."""
+        """Its last status; `starting` before the first one, `gone` once it is given up."""
         self.outstanding = Outstanding()
-        """What of its reports is still to be seen to."""
+        """Its unresolved reports."""
         self._owner = owner
         self._connection: TargetConnection | None = None
         self._ready = asyncio.Event()
-        """Set while it can be asked, and when it is given up."""
+        """Set while it can be queried, and when it is given up."""
         self._given_up = False
         self._report_missed = new
-        """Whether its next status may tell of a report that nobody has been told of."""
+        """Whether its next status may hold a report that the owner has not received."""
         self._paused = False
         self._pausing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +82,7 @@ class Target:
     # -- life --------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Connect; does nothing while that is so already. A program that was given up is tried anew."""
+        """Start connecting; retry a program that was given up. Idempotent while connected."""
         if self._task is not None and not self._given_up:
             return
         if self._task is not None:
@@ -111,7 +111,7 @@ class Target:
         self._owner.on_target_ended(self)
 
     async def _stay_connected(self) -> bool:
-        """Be connected, for as long as that can be done; returns whether that is since the program has ended."""
+        """Stay connected and retry; return True once the program has ended, False if it is given up."""
         tries = iter(_RETRIES_S)
         loop = asyncio.get_running_loop()
         while (pause := next(tries, None)) is not None:
@@ -121,17 +121,17 @@ class Target:
             if error is None:
                 return True
             if error:
-                _log.warning("%s is disconnected: %s", self, error)
+                _log.warning("disconnecting %s: %s", self, error)
                 break
             if loop.time() - begun > _STABLE_S:
                 tries = iter(_RETRIES_S)
         return False
 
     async def _connect(self) -> str | None:
-        """Connect, and stay until that is over.
+        """Connect, and return when the connection has ended.
 
         Returns:
-            What it did wrong, nothing if the connection is just gone, or None if the program is.
+            Why the program was disconnected, "" if the connection was lost, or None if the program has ended.
         """
         connection = TargetConnection(self._on_notification)
         try:
@@ -139,7 +139,7 @@ class Target:
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except (OSError, TimeoutError) as error:
-            _log.info("%s can't be connected to: %s", self, error)
+            _log.info("can't connect to %s: %s", self, error)
             return connection.error or ""
         self._connection = connection
         self._ready.clear()
@@ -155,10 +155,10 @@ class Target:
             death.cancel()
             connection.close()
             self._connection = None
-            self._ready.clear()  # until it can be connected to again, or is given up
+            self._ready.clear()  # until it is connected again, or given up
         return None if death.done() and not death.cancelled() else connection.error or ""
 
-    # -- what it says ------------------------------------------------------------------------------------
+    # -- notifications -----------------------------------------------------------------------------------
 
     def _on_notification(self, method: str, params: object) -> None:
         if method == methods.DID_CHANGE_STATUS:
@@ -190,48 +190,55 @@ class Target:
     def _set_state(self, state: TargetState) -> None:
         self._update(attrs.evolve(self.status, state=state), self.outstanding)
 
-    # -- what it is asked --------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
-        """What it does with these files; if it does not answer, a report that says so."""
+        """Make the program reload files.
+
+        Args:
+            uris: the files; None: all files that differ from what it has loaded.
+
+        Returns:
+            Its reports; one with the status `failed` if it does not answer.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             async with asyncio.timeout(ANSWER_S):
                 return validate_reports(self.advert, await self._answer(uris))
         except TimeoutError:
-            reason = f"it did not answer within {ANSWER_S:g} s"
+            reason = f"no answer within {ANSWER_S:g} s"
         except (RequestRefused, ConnectionLost) as error:
             reason = str(error)
         except (InvalidParams, Mismatch) as error:
-            reason = f"it answered what can't be: {error}"
+            reason = f"invalid response: {error}"
         return (no_answer_report(self.advert, loop.time() - begun, reason),)
 
     async def _answer(self, uris: tuple[str, ...] | None) -> Any:
         await self._ready.wait()
         if self._connection is None:
-            raise ConnectionLost("it can't be reached")
+            raise ConnectionLost("unreachable")
         return await self._connection.request(methods.TRIGGER, make_converter().unstructure(TriggerParams(uris)))
 
     def pause(self, paused: bool) -> None:
-        """It is to take nothing up, or to go on; one that is not connected will be told as soon as it is."""
+        """Pause or resume the program; if it is not connected, once it is."""
         if paused != self._paused:
             self._paused = paused
             self._pausing = self._send_request(methods.PAUSE if paused else methods.RESUME)
 
     async def settled(self) -> None:
-        """Return when it has said that it is paused, or goes on, as last asked; or when that takes too long."""
+        """Return when the program has confirmed the last pause or resume, or timed out."""
         if self._pausing is not None:
             await asyncio.wait({self._pausing}, timeout=_PAUSE_S)
 
     def _send_request(self, method: str) -> asyncio.Task[None] | None:
-        """Send a request at once: one that does not answer yet will do it in turn."""
+        """Send a request without waiting for the answers to earlier ones."""
         if self._connection is None:
             return None
         try:
             return self._spawn(self._on_response(method, self._connection.request(method)))
         except (RequestRefused, ConnectionLost) as error:
-            _log.info("%s could not be sent %s: %s", self, method, error)
+            _log.info("could not send %s to %s: %s", method, self, error)
             return None
 
     async def _on_response(self, method: str, answer: asyncio.Future[Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a running program says, as the wire has it, once it is sure that it can be so."""
+"""Validate the statuses and reports that running programs send."""
 
 from __future__ import annotations
 
@@ -26,46 +26,60 @@ __all__ = ["no_answer_report", "validate_report", "validate_reports", "validate_
 
 @attrs.frozen
 class _Status:
-    """What of a `ReloadStatus` is made use of: the rest may be of another version than ours."""
+    """The part of `ReloadStatus` in use; other fields may come from another version."""
 
     targets: tuple[TargetStatus, ...]
 
 
 def validate_status(advert: Advert, params: object) -> TargetStatus:
-    """What the program at `advert` says of itself in a status.
+    """Validate a program's status.
+
+    Args:
+        advert: the program's advert.
+        params: the params of `reload/didChangeStatus`, as plain data.
 
     Raises:
-        InvalidParams: it is no status.
-        Mismatch: it is that of another program.
+        InvalidParams: not a status.
+        Mismatch: the status of another program.
     """
     status: _Status = structure_params(make_converter(), params, _Status)
     if len(status.targets) != 1:
         raise Mismatch(f"must hold one program, not {len(status.targets)}", field="targets")
     target = status.targets[0]
     if (target.id, target.pid) != (advert.id, advert.pid):
-        raise Mismatch(f"is that of another program ({target.id[:100]!r})", field="targets[0]")
+        raise Mismatch(f"belongs to another program ({target.id[:100]!r})", field="targets[0]")
     report = None if target.last_report is None else _validated(advert, target.last_report)
     return TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state=target.state, last_report=report)
 
 
 def validate_report(advert: Advert, params: object) -> ReloadReport:
-    """What the program at `advert` says that it did; its URIs are spelled as all of ours.
+    """Validate a program's report and normalise its URIs.
+
+    Args:
+        advert: the program's advert.
+        params: the params of `reload/didReload`, as plain data.
 
     Raises:
-        InvalidParams: it is no report.
-        Mismatch: it is that of another program, or can't be so.
+        InvalidParams: not a report.
+        Mismatch: the report of another program, or impossible values.
     """
     return _validated(advert, structure_params(make_converter(), params, ReloadReport))
 
 
 def validate_reports(advert: Advert, result: object) -> tuple[ReloadReport, ...]:
-    """The same of several, as they answer `reload/trigger`."""
+    """Validate the reports in a response to `reload/trigger`; see `validate_report`."""
     reports: Any = structure_params(make_converter(), result, tuple[ReloadReport, ...])
     return tuple(_validated(advert, report) for report in reports)
 
 
 def no_answer_report(advert: Advert, seconds: float, reason: str) -> ReloadReport:
-    """Stands for the report that did not come within `seconds`."""
+    """Return a failed report in place of one that did not arrive.
+
+    Args:
+        advert: the program's advert.
+        seconds: how long the service waited.
+        reason: why there is no report.
+    """
     return ReloadReport(
         target=advert.id,
         clock="",
@@ -78,9 +92,9 @@ def no_answer_report(advert: Advert, seconds: float, reason: str) -> ReloadRepor
 
 def _validated(advert: Advert, report: ReloadReport) -> ReloadReport:
     if report.target != advert.id:
-        raise Mismatch(f"is another program ({report.target[:100]!r})", field="target")
+        raise Mismatch(f"names another program ({report.target[:100]!r})", field="target")
     if not 0 <= report.duration_ms < float("inf"):
-        raise Mismatch(f"can't be {report.duration_ms}", field="durationMs")
+        raise Mismatch(f"must be a finite number of at least 0, not {report.duration_ms}", field="durationMs")
     try:
         datetime.fromisoformat(report.at)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How clients reach the service: the standard streams, TCP, WebSocket, a Unix domain socket."""
+"""The transports of the service: standard streams, TCP, WebSocket, Unix domain socket."""
 
 from .authentication import strip_token
 from .errors import ServeError

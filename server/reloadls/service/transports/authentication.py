@@ -1,4 +1,4 @@
-"""Who may come in: a client that shows the token, where one is needed."""
+"""Authenticate a client by its token, where the transport requires one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _EXPECTED = "what the service's token file holds (see 'reloadls serve --help')"
 
 
 class Authenticator:
-    """One client's way in.
+    """Checks the token of one client.
 
     Args:
-        token: what it must show; None lets everybody in.
-        on_accepted: called once when it has.
-        on_refused: called when what it showed is not good, before it is told.
+        token: the expected token; None accepts every client.
+        on_accepted: called once when the client is authenticated.
+        on_refused: called with the reason when the token is missing or wrong, before the error is sent.
     """
 
     def __init__(
@@ -32,12 +32,16 @@ class Authenticator:
         self.is_authenticated = token is None
 
     def admit(self, params: Any) -> Any:
-        """Check `initializationOptions.token`, and return the params without it. There is one try.
+        """Check `initializationOptions.token`; a client has one attempt.
 
-        The params are as they were received: nothing else is done with them before they are admitted.
+        Args:
+            params: the params of `initialize` as received, before any other processing.
+
+        Returns:
+            The params without the token.
 
         Raises:
-            RequestFailed: it is missing or wrong.
+            RequestFailed: the token is missing or wrong.
         """
         shown, rest = _take_token(params)
         if self.is_authenticated or (not self._failed and self.accepts(shown)):
@@ -48,7 +52,7 @@ class Authenticator:
         raise RequestFailed(f"the token {what}: initializationOptions.token must be {_EXPECTED}")
 
     def accepts(self, shown: object) -> bool:
-        """Return whether this is the token, and open if it is."""
+        """Return whether `shown` is the token, and authenticate the client if it is."""
         if self._token is None or not isinstance(shown, str):
             return False
         if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), self._token):
@@ -60,7 +64,11 @@ class Authenticator:
 
 
 def strip_token(params: Any) -> Any:
-    """Return the params of `initialize` without a token: a client that sends one where none is needed is served."""
+    """Remove the token from the params of `initialize`, for transports that require none.
+
+    Args:
+        params: the params as received.
+    """
     return _take_token(params)[1]
 
 

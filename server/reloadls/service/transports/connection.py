@@ -1,4 +1,4 @@
-"""One client's socket: what comes is handed on, what goes waits its turn, and both within bounds."""
+"""One client's socket, with back-pressure and bounds in both directions."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ _log = logging.getLogger(__name__)
 _HIGH_WATER: Final = 256 * 1024
 """Unsent bytes beyond which `drain` waits."""
 _MAX_UNSENT: Final = 16 * 1024 * 1024
-"""Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
+"""Unsent bytes above which input is paused, so that a client that does not read its replies has to wait."""
 _SLICE: Final = 512
-"""Bytes that are processed at once while there is an allowance: other clients are served between two slices."""
+"""Bytes processed at once while there is an allowance, so that other clients are served in between."""
 _FLUSH_S: Final = 2.0
-"""Seconds that the last messages are given to leave."""
+"""Seconds that sending the last messages may take."""
 _LINGER_S: Final = 0.5
-"""Seconds that the client is given to close its end: to close on unread input may destroy what it has not read yet."""
+"""Seconds that the client may take to close its end: closing on unread input may destroy data in flight to it."""
 
 
 class Connection(asyncio.Protocol):
-    """Carries framed messages; a writer for `SafeProtocol`, and the line of a conversation.
+    """Carries framed messages; a writer for `SafeProtocol` and a `ClientStream`.
 
     Args:
-        name: the client, for the log.
-        drop_after: seconds after which a client that takes nothing of what waits for it is dropped.
+        name: the client's name in the log.
+        drop_after: seconds after which a client that reads none of its pending data is disconnected.
     """
 
     has_frames = False
-    """Whether each `write` is a message in a frame of the transport's own."""
+    """Whether the transport frames each message itself."""
 
     def __init__(self, name: str, *, drop_after: float) -> None:
         self.name = name
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the client sends nothing more, or is gone."""
+        """Done when the client has sent its last byte, or disconnected."""
         self.on_input: Callable[[bytes], None] = lambda _: None
-        """Takes what comes: bytes as they come, or whole messages if there are frames."""
+        """Called with received data: bytes, or whole messages if `has_frames`."""
         self.allowance: int | None = None
-        """Bytes that are received before `on_excess` is called, a slice at a time; None: any number, at once."""
+        """Bytes that are processed, in slices, before `on_excess` is called; None: no limit."""
         self.on_excess: Callable[[], None] = lambda: None
-        self.log_refusal: Callable[[str], None] = lambda reason: _log.warning("%s is refused: %s", name, reason)
+        self.log_refusal: Callable[[str], None] = lambda reason: _log.warning("refusing %s: %s", name, reason)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._input_stopped = False
-        self._received = bytearray()  # received, and waits for its turn
+        self._received = bytearray()  # received, not processed yet
         self._next: asyncio.Handle | None = None
         self._writable = Event()
         self._writable.set()
@@ -67,19 +67,19 @@ class Connection(asyncio.Protocol):
 
     @property
     def pending(self) -> int:
-        """Bytes that are not sent yet."""
+        """The number of unsent bytes."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        """Send one message; never waits, and drops it if the client is gone."""
+        """Send one message without waiting; it is dropped if the client has disconnected."""
         self._send(data)
 
     async def drain(self) -> None:
-        """Wait until there is room for more, or nobody to send it to."""
+        """Wait until more can be written, or the connection is closed."""
         await self._writable.wait()
 
     async def flush(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until everything is sent; return whether it is."""
+        """Wait at most `timeout` seconds until everything is sent; return whether it is."""
         if self._transport is not None and not self.is_closing():
             self._transport.set_write_buffer_limits(high=0)
             with contextlib.suppress(TimeoutError):
@@ -88,11 +88,11 @@ class Connection(asyncio.Protocol):
         return self.pending == 0
 
     def is_closing(self) -> bool:
-        """Return whether nothing is sent any more."""
+        """Return whether the connection is closing or closed."""
         return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
-        """Send nothing more, and forget what is queued."""
+        """Close at once, dropping unsent data."""
         if self._stall_timer is not None:
             self._stall_timer.cancel()
         if self._transport is not None:
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
-            _log.debug("%d bytes dropped: %s is gone", len(data), self.name)
+            _log.debug("dropped %d bytes: %s has disconnected", len(data), self.name)
             return
         self._written += len(data)
         self._transport.write(data)
@@ -112,20 +112,20 @@ class Connection(asyncio.Protocol):
         waiting, now = self.pending, self._loop.time()
         self._stall_timer = None
         if self._stall.is_stalled(self._written - waiting, waiting, now):
-            _log.warning("%s is dropped: it reads nothing while %d bytes wait for it", self.name, waiting)
+            _log.warning("disconnecting %s: it reads nothing while %d bytes are pending", self.name, waiting)
             self.close()
         elif waiting:
             self._stall_timer = self._loop.call_later(self._stall_interval, self._watch_for_stall)
 
-    # -- the end -----------------------------------------------------------------------------------------
+    # -- closing -----------------------------------------------------------------------------------------
 
     def stop_reading(self) -> None:
-        """Take no more input; what still comes is dropped."""
+        """Stop reading; input that still arrives is dropped."""
         self._input_stopped = True
         self._received.clear()
 
     async def close_gracefully(self) -> None:
-        """Send what is still to be sent, within bounds, and close."""
+        """Send pending data, within a time limit, and close."""
         self._send_close()
         sent = await self.flush(_FLUSH_S)
         if sent and self._transport is not None and not self.is_closing():
@@ -136,20 +136,20 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def refuse(self) -> None:
-        """The client may not be here: say so when closing, if there is a way."""
+        """Mark the client as refused, for transports that report it when closing."""
 
     def _send_close(self) -> None:
-        """Tell the client that this is the end, if there is a way."""
+        """Send the closing message, for transports that have one."""
 
     # -- what asyncio calls ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The client is there."""
+        """See `asyncio.BaseProtocol`."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_HIGH_WATER, low=_HIGH_WATER // 2)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """See `asyncio.Protocol`."""
         if self._input_stopped:
             return
         self._received += data
@@ -180,12 +180,12 @@ class Connection(asyncio.Protocol):
         try:
             self._process(data)
         except Exception:
-            _log.exception("%s sent what can't be processed, and is dropped", self.name)
+            _log.exception("internal error in processing input of %s: disconnecting it", self.name)
             self._input_stopped = True
             self.close()
 
     def _control_reading(self) -> None:
-        """Read on, unless something is held, or the client does not read what it is sent."""
+        """Continue reading, unless input is pending or the client does not read its replies."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._next is not None or self.pending > _MAX_UNSENT:
@@ -197,22 +197,22 @@ class Connection(asyncio.Protocol):
         self.on_input(data)
 
     def eof_received(self) -> bool:
-        """The client sends nothing more, but may still read."""
+        """The client has sent its last byte, but may still read. See `asyncio.Protocol`."""
         resolve(self.ended)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone, or was let go."""
-        _log.debug("%s is gone: %s", self.name, exc)
+        """See `asyncio.BaseProtocol`."""
+        _log.debug("%s disconnected: %s", self.name, exc)
         resolve(self._lost)
         resolve(self.ended)
         self.close()
 
     def pause_writing(self) -> None:
-        """More waits than is good."""
+        """See `asyncio.BaseProtocol`."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """The client has taken enough."""
+        """See `asyncio.BaseProtocol`."""
         self._writable.set()
         self._control_reading()

@@ -1,4 +1,4 @@
-"""One client's conversation, from its first byte to its last, whatever it travels on."""
+"""Run one client's conversation from the first byte to the last, over any transport."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from reloadls.protocol import SafeProtocol
 __all__ = ["ClientStream", "converse", "resolve"]
 
 _SETTLE_S: Final = 2.0
-"""Seconds that requests in flight are given when the client or the process goes."""
+"""Seconds that requests in flight may take when the client or the process ends."""
 _END_S: Final = 2.0
-"""Seconds that a session is given to say that it has stopped."""
+"""Seconds that a session may take to send its last status."""
 
 
 class ClientStream(Protocol):
-    """What a conversation needs of its transport."""
+    """The transport of a conversation."""
 
     def is_closing(self) -> bool:
-        """Return whether nothing is sent any more."""
+        """Return whether the stream is closing or closed."""
 
     def stop_reading(self) -> None:
-        """Take no more input."""
+        """Stop reading."""
 
     async def close_gracefully(self) -> None:
-        """Send what is still to be sent, within bounds, and close."""
+        """Send pending data, within a time limit, and close."""
 
 
 async def converse(
@@ -37,17 +37,20 @@ async def converse(
     draining: asyncio.Future[None] | None = None,
     end: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
-    """See a conversation through, and return its exit code.
+    """Run a conversation until it ends.
 
-    It is over with the client's `exit`, with `protocol.stop(code)`, with the end of input and with `draining`.
-    At the latter two what is in flight is given two seconds.
+    It ends with the client's `exit`, `protocol.stop(code)`, the end of input, or `draining`. In the last two cases
+    requests in flight may take two more seconds.
 
     Args:
-        protocol: has its writer already.
-        stream: what it writes to.
-        ended: done when the client sends nothing more, or is gone.
-        draining: done when the process is to end; this does not cancel it. The code is 0 then.
-        end: ends the session; called when draining, while the client can still be told.
+        protocol: the protocol, with its writer set.
+        stream: the transport.
+        ended: done when the client has sent its last byte, or disconnected.
+        draining: done when the process shall end, which gives exit code 0; never cancelled here.
+        end: ends the session; called on draining, while the client can still receive messages.
+
+    Returns:
+        The exit code.
     """
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     protocol.on_exit = lambda _code: resolve(over)
@@ -57,7 +60,7 @@ async def converse(
     try:
         await asyncio.wait({ended, over} | ({draining} if draining else set()), return_when=asyncio.FIRST_COMPLETED)
         if not over.done():
-            # A script may close its end first and read the replies afterwards.
+            # A script may close its end before it reads the replies.
             await protocol.settle(0 if stream.is_closing() else _SETTLE_S)
             if draining is not None and draining.done():
                 if end is not None:
@@ -70,12 +73,12 @@ async def converse(
         protocol.close()
         await stream.close_gracefully()
         if ending is not None:
-            # Whatever it was waiting for, as a client that doesn't read, is gone now.
+            # It can't hang on the client any more: the stream is closed.
             await ending
     return protocol.exit_code or 0
 
 
 def resolve(future: asyncio.Future[None]) -> None:
-    """Make `future` done, if it is not."""
+    """Set the result of `future`, if it is not done."""
     if not future.done():
         future.set_result(None)

@@ -1,4 +1,4 @@
-"""Why the service can't be offered where it was asked for."""
+"""The error of a transport that can't be set up."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ __all__ = ["ServeError"]
 
 
 class ServeError(Exception):
-    """A way of serving can't be used.
+    """The service can't listen as requested.
 
     Args:
-        option: the command line's name for it.
-        value: what was given there.
-        reason: what is wrong, and what is allowed or can be done.
+        option: the command-line option.
+        value: its value.
+        reason: what is wrong, and what is allowed.
     """
 
     def __init__(self, option: str, value: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""A socket that listens where only this machine, or only this user, can reach it."""
+"""Open a listening socket that only this machine, or only this user, can reach."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A listening socket, and its address as clients need it."""
+    """A listening socket and its address, as clients write it."""
 
     socket: socket.socket
     address: str
@@ -34,14 +34,17 @@ class Listening:
 
 @contextlib.contextmanager
 def listen(transport: SocketTransport, address: str) -> Iterator[Listening]:
-    """Listen meanwhile.
+    """Listen while the context is open.
 
     Args:
-        transport: how it is reached.
-        address: `HOST:PORT`, port 0 for any free one; for `socket` a path.
+        transport: the kind of socket.
+        address: `HOST:PORT`, where port 0 is any free port; a path for `socket`.
+
+    Yields:
+        The socket and its address.
 
     Raises:
-        ServeError: the address is none, is not for this machine or user alone, or is taken; or a library is missing.
+        ServeError: the address is invalid, in use, or reachable by others; or a library is missing.
     """
     if transport == "ws" and importlib.util.find_spec("websockets") is None:
         raise ServeError("--ws", address, "needs the library websockets: install reloadls[ws]")
@@ -68,7 +71,7 @@ def _listen_on_port(option: str, value: str) -> socket.socket:
 
 
 def _loopback(option: str, value: str, host: str) -> tuple[socket.AddressFamily, str]:
-    """The address to bind; whoever can't log in here must not reach it."""
+    """Return the address to bind, which only users of this machine can reach."""
     try:
         found = [ipaddress.ip_address(host)] if host != "localhost" else _resolve_localhost()
     except ValueError:
@@ -89,7 +92,7 @@ def _resolve_localhost() -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
 
 def _explain(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "the port is in use; stop what uses it, or take another port (0 for any free one)"
+        return "the port is in use; stop the process that uses it, or choose another port (0: any free one)"
     if error.errno == errno.EACCES:
-        return "the port needs rights that you don't have; take one above 1023, or 0 for any free one"
-    return f"can't be listened on ({os.strerror(error.errno or 0)})"
+        return "the port needs privileges; choose one above 1023, or 0 for any free one"
+    return f"can't listen ({os.strerror(error.errno or 0)})"

@@ -1,4 +1,4 @@
-"""Which refusals are logged: the first of many, and how many there were."""
+"""Log refused clients with a rate limit, and count the suppressed lines."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Final
 __all__ = ["RefusalLog"]
 
 _BURST: Final = 10
-"""Lines that are logged at once."""
+"""The most lines logged in a burst."""
 _EVERY_S: Final = 10.0
-"""Seconds after which one more line is logged."""
+"""Seconds after which one more line may be logged."""
 _log = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs that clients are refused, but not as often as anybody likes to be.
+    """Logs refused clients with a rate limit.
 
     Args:
-        now: the time, in seconds.
+        now: returns the time in seconds, of a monotonic clock.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class RefusalLog:
         self._suppressed = 0
 
     def log(self, name: str, reason: str) -> None:
-        """Log, or count, that `name` is refused."""
+        """Log that client `name` is refused for `reason`, or count it if the limit is reached."""
         now = self._now()
         self._lines = min(_BURST, self._lines + (now - self._last) / _EVERY_S)
         self._last = now
@@ -39,10 +39,10 @@ class RefusalLog:
             return
         self._lines -= 1
         self.end()
-        _log.warning("%s is refused: %s", name, reason)
+        _log.warning("refusing %s: %s", name, reason)
 
     def end(self) -> None:
-        """Log how many were not logged."""
+        """Log the number of suppressed lines."""
         if self._suppressed:
-            _log.warning("%d other clients were refused", self._suppressed)
+            _log.warning("refused %d other clients", self._suppressed)
             self._suppressed = 0

@@ -1,4 +1,4 @@
-"""Any number of clients on a listening socket, each with a server of its own and no way to harm the others."""
+"""Serve any number of clients on a listening socket, each isolated from the others."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _log = logging.getLogger(__name__)
 
 _OUT_OF_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_S: Final = 0.5
-"""Seconds between two tries to take a client while the system has no room for one."""
+"""Seconds between two attempts to accept while the system is out of descriptors or memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may do, and what it may not yet do before it has shown the token."""
+    """Limits of a client, in particular before it is authenticated."""
 
     drop_after: float = 60.0
-    """Seconds that it may take nothing of what waits for it."""
+    """Seconds after which a client that reads none of its pending data is disconnected."""
     token_timeout: float = 10.0
-    """Seconds in which it must have shown the token."""
+    """Seconds until the token must have arrived."""
     token_bytes: int = 64 * 1024
-    """Bytes in which it must have shown the token."""
+    """The most bytes before the token."""
     token_messages: int = 32
-    """Messages, frames included, in which it must have shown the token."""
+    """The most messages before the token, WebSocket frames included."""
     token_clients: int = 64
-    """Clients at a time that have not shown it; of more, the one that is there longest is refused."""
+    """The most unauthenticated clients at a time; beyond that the oldest is refused."""
 
 
 class Server(Protocol):
@@ -48,13 +48,13 @@ class Server(Protocol):
 
     @property
     def protocol(self) -> SafeProtocol:
-        """Its end of the conversation."""
+        """The protocol object of the connection."""
 
     def admit(self) -> None:
-        """Get ready to serve: the client may be here. Called once; before, only the token is looked at."""
+        """Register the handlers. Called once, when the client is authenticated; until then only the token is read."""
 
     async def end(self) -> None:
-        """End its session."""
+        """End the client's session."""
 
 
 async def serve_clients(
@@ -67,16 +67,16 @@ async def serve_clients(
     limits: Limits | None = None,
     on_exhausted: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve whoever connects, until `draining` is done; then see every conversation to its end.
+    """Serve clients until `draining` is done, then wait until every conversation has ended.
 
     Args:
-        listening: a socket that listens; it is closed in the end.
-        make_server: makes a server for one client.
-        draining: done when the process is to end.
-        token: what clients must show; None: nothing.
-        origins: the web pages that may connect, when clients speak WebSocket; None: they don't.
-        limits: what clients may do.
-        on_exhausted: called when a client can't be taken since the system has no room for it, to make some.
+        listening: a listening socket; closed at the end.
+        make_server: creates the server of one client.
+        draining: done when the process shall end.
+        token: the token that clients must send; None: none is required.
+        origins: the allowed origins, if clients speak WebSocket; None: they use LSP framing.
+        limits: the limits of each client.
+        on_exhausted: called when the system is out of descriptors or memory, to free some.
     """
     clients = _Clients(
         make_server, draining, token=token, origins=origins, limits=limits or Limits(), on_exhausted=on_exhausted
@@ -112,7 +112,7 @@ class _Clients:
         self._limits = limits
         self._on_exhausted = on_exhausted
         if origins is not None:
-            # Not when the first client comes: there may be no descriptor left to read a module with.
+            # Not on the first connection: no descriptor may be left to read the module.
             from . import websocket  # noqa: F401, PLC0415
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +120,7 @@ class _Clients:
         self._unauthenticated: dict[_ClientConnection, None] = {}
 
     async def accept(self, listening: socket.socket) -> None:
-        """Take one client after the other."""
+        """Accept clients until cancelled."""
         loop = asyncio.get_running_loop()
         exhausted = False
         while True:
@@ -130,20 +130,20 @@ class _Clients:
                 if listening.fileno() < 0:
                     raise
                 if error.errno in _OUT_OF_RESOURCES and not exhausted:
-                    _log.warning("no room for another client, trying again: %s", error)
+                    _log.warning("can't accept another client, retrying: %s", error)
                     self._on_exhausted()
                 exhausted = exhausted or error.errno in _OUT_OF_RESOURCES
                 await asyncio.sleep(_PAUSE_S)
                 continue
             if exhausted:
-                _log.warning("there is room for clients again")
+                _log.warning("accepting clients again")
                 exhausted = False
             task = asyncio.create_task(self._serve(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait until every conversation is over."""
+        """Wait until every conversation has ended."""
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._refusals.end()
@@ -162,10 +162,10 @@ class _Clients:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: client_connection.connection, client)
         except Exception as error:
             exhausted = isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES
-            _log.warning("%s can't be served: %s", name, error, exc_info=None if exhausted else error)
+            _log.warning("can't serve %s: %s", name, error, exc_info=None if exhausted else error)
             client.close()
             return
-        _log.info("%s is there", name)
+        _log.info("%s connected", name)
         self._limit_unauthenticated(client_connection)
         try:
             await client_connection.run(self._draining)
@@ -173,7 +173,7 @@ class _Clients:
             _log.exception("the conversation with %s failed", name)
         finally:
             self._unauthenticated.pop(client_connection, None)
-        _log.info("%s is gone", name)
+        _log.info("%s disconnected", name)
 
     def _limit_unauthenticated(self, client_connection: _ClientConnection) -> None:
         if client_connection.is_authenticated:
@@ -183,11 +183,11 @@ class _Clients:
         }
         for oldest in list(self._unauthenticated)[: len(self._unauthenticated) - self._limits.token_clients]:
             del self._unauthenticated[oldest]
-            oldest.refuse(f"no token came while more than {self._limits.token_clients} clients had shown none")
+            oldest.refuse(f"sent no token while more than {self._limits.token_clients} clients were unauthenticated")
 
 
 class _ClientConnection:
-    """One client: its connection, its way in, and its server."""
+    """One client: its connection, authentication and server."""
 
     def __init__(
         self,
@@ -213,11 +213,11 @@ class _ClientConnection:
             server.admit()
         else:
             self.connection.allowance = limits.token_bytes
-            self.connection.on_excess = lambda: self.refuse(f"no token came within {limits.token_bytes} bytes")
+            self.connection.on_excess = lambda: self.refuse(f"sent no token within {limits.token_bytes} bytes")
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether it has shown the token, or needs none."""
+        """Whether the client has sent the token, or needs none."""
         return self._authenticator.is_authenticated
 
     def _connect(self, origins: Sequence[str] | None) -> Connection:
@@ -235,17 +235,17 @@ class _ClientConnection:
         return over_frames
 
     def _count(self, received: int) -> None:
-        """Refuse a client that has sent too many messages without the token: each costs more than its bytes."""
+        """Refuse a client that sends too many messages without the token: each costs more than its bytes."""
         most = self._limits.token_messages
         if received > most and not self._authenticator.is_authenticated and self._server.protocol.exit_code is None:
-            self.refuse(f"no token was received within {most} messages")
+            self.refuse(f"sent no token within {most} messages")
 
     def _on_message(self, body: bytes) -> None:
         if self._server.protocol.exit_code is None:  # as `feed` does
             self._server.protocol.receive_body(body)
 
     async def run(self, draining: asyncio.Future[None]) -> None:
-        """See it through."""
+        """Run the conversation and end the session."""
         within = self._limits.token_timeout
         deadline = asyncio.get_running_loop().call_later(within, self._refuse_on_timeout)
         try:
@@ -275,10 +275,10 @@ class _ClientConnection:
 
     def _refuse_on_timeout(self) -> None:
         if not self._authenticator.is_authenticated:
-            self.refuse(f"no token came within {self._limits.token_timeout:g} s")
+            self.refuse(f"sent no token within {self._limits.token_timeout:g} s")
 
     def refuse(self, reason: str) -> None:
-        """Tell it why it may not be here, and end the conversation."""
+        """Send the reason as an error, and end the conversation."""
         error = RequestFailed(reason)
         message = {"code": error.code, "message": error.message, "data": error.data}
         self._server.protocol.send_body(dumps({"jsonrpc": "2.0", "id": None, "error": message}))

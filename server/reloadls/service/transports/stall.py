@@ -1,4 +1,4 @@
-"""When a client has stopped reading for good: bytes wait for it, and for too long it took none of them."""
+"""Decide when a client has stopped reading: data is pending and none was read for too long."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ __all__ = ["StallDetector"]
 
 
 class StallDetector:
-    """Decides by what it is told; does nothing about it.
+    """Pure decision logic; no side effects.
 
     Args:
-        timeout: seconds that a client may take nothing while something waits.
+        timeout: seconds that a client may read nothing while data is pending.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -18,12 +18,12 @@ class StallDetector:
         self._since = 0.0
 
     def is_stalled(self, received: int, waiting: int, now: float) -> bool:
-        """Return whether the client's time is over.
+        """Return whether the client has stalled.
 
         Args:
-            received: bytes it has taken in all.
-            waiting: bytes that wait for it.
-            now: seconds, of any clock that only goes forward.
+            received: the bytes that the client has received in all.
+            waiting: the pending bytes.
+            now: the time in seconds, of a monotonic clock.
         """
         if not waiting or received != self._received:
             self._received, self._since = received, now

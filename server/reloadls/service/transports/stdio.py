@@ -1,8 +1,8 @@
-"""The server over its standard streams, with nothing between a byte and its message but the event loop.
+"""Serve one client on the standard streams.
 
-Descriptors are read and written when the loop says they can be (pygls hops to a thread for each header line).
-A thread pumps the input only where no loop can watch it: regular files, and Windows. While serving, stdin and
-stdout of the process are elsewhere, so that no stray `print` breaks a message and no child process eats one.
+The event loop reads and writes the descriptors directly (pygls uses a thread for each header line). A thread reads the
+input only where no loop can: regular files, and Windows. Meanwhile stdin and stdout of the process are replaced, so
+that a stray `print` can't corrupt a message and a child process can't read one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .descriptors import StdioWriter, open_reader
 __all__ = ["StdioWriter", "serve_stdio"]
 
 _INPUT_STOP: Final = 16 * 1024 * 1024
-"""Unsent bytes beyond which no more input is taken: a client that doesn't read its replies gets to wait."""
+"""Unsent bytes above which input is paused, so that a client that does not read its replies has to wait."""
 _FLUSH_S: Final = 2.0
-"""Seconds that the last messages are given to leave."""
+"""Seconds that sending the last messages may take."""
 
 
 async def serve_stdio(
@@ -37,13 +37,23 @@ async def serve_stdio(
     draining: asyncio.Future[None] | None = None,
     end: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
-    """Serve one client until `exit`, the end of input, or `server.protocol.stop(code)`; return the exit code.
+    """Serve one client until `exit`, the end of input, or `server.protocol.stop(code)`.
 
-    The server is made with `protocol_cls=SafeProtocol`. On return both descriptors are as they were, their
-    blocking mode included. For `draining` and `end` see `converse`.
+    On return both descriptors are restored, including their blocking mode.
+
+    Args:
+        server: a server created with `protocol_cls=SafeProtocol`.
+        stdin_fd: the descriptor to read.
+        stdout_fd: the descriptor to write.
+        draining: see `converse`.
+        end: see `converse`.
+
+    Returns:
+        The exit code.
 
     Raises:
         OSError: a descriptor is not open.
+        TypeError: the server has another protocol.
     """
     protocol = server.protocol
     if not isinstance(protocol, SafeProtocol):
@@ -55,7 +65,7 @@ async def serve_stdio(
 
 
 class _StdioStream:
-    """Both descriptors, as the line of a conversation."""
+    """Both descriptors as one `ClientStream`."""
 
     def __init__(self, protocol: SafeProtocol, source: int, sink: int, on_end: Callable[[], None]) -> None:
         writer = self._writer = StdioWriter(sink, on_lost=on_end)
@@ -76,7 +86,7 @@ class _StdioStream:
 
 @contextlib.contextmanager
 def _claimed(stdin_fd: int, stdout_fd: int) -> Iterator[tuple[int, int]]:
-    """Give copies of both descriptors; meanwhile 0 is the null device, and 1 is stderr."""
+    """Yield copies of both descriptors; meanwhile 0 is the null device and 1 is stderr."""
     with contextlib.ExitStack() as stack:
         source, sink = (_copy(stack, fd) for fd in (stdin_fd, stdout_fd))
         null = os.open(os.devnull, os.O_RDWR)
@@ -111,6 +121,6 @@ def _is_open(fd: int) -> bool:
 
 
 def _flush_stdout() -> None:
-    # A process may have no stdout object (pythonw), or one whose other end is gone.
+    # A process may have no stdout object (pythonw), or one whose reader has closed.
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""A Unix domain socket that only its owner can reach.
+"""Listen on a Unix domain socket that only its owner can reach.
 
-The folder decides who can: on some systems a socket's own mode is not looked at.
+The folder controls access: some systems ignore the mode of the socket itself.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ _OPTION: Final = "--socket"
 
 @contextlib.contextmanager
 def listen_on_path(path: str, backlog: int) -> Iterator[tuple[socket.socket, str]]:
-    """Listen meanwhile; give the socket and its absolute path. In the end the file is removed.
+    """Listen while the context is open, then remove the file.
+
+    Args:
+        path: the path of the socket.
+        backlog: see listen(2).
+
+    Yields:
+        The socket and its absolute path.
 
     Raises:
-        ServeError: others can get at the folder, the path is taken or too long, or there are no such sockets here.
+        ServeError: the folder is accessible to others, the path is in use or too long, or the system has no sockets.
     """
     if not hasattr(socket, "AF_UNIX"):
-        raise ServeError(_OPTION, path, "there are no Unix domain sockets here; use --tcp")
+        raise ServeError(_OPTION, path, "this system has no Unix domain sockets; use --tcp")
     try:
         folder = _private_folder(path)
         address = os.path.join(folder, os.path.basename(path))
@@ -48,7 +55,7 @@ def listen_on_path(path: str, backlog: int) -> Iterator[tuple[socket.socket, str
 
 
 def _private_folder(path: str) -> str:
-    """The real folder of `path`, made if it is missing, once it is sure that only its owner can enter it."""
+    """Return the real folder of `path`, created if missing, after checking that only its owner can enter it."""
     if not os.path.basename(path) or "\0" in path:
         raise ServeError(_OPTION, path, "must be the path of a file")
     folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
@@ -58,22 +65,22 @@ def _private_folder(path: str) -> str:
             os.chmod(folder, 0o700)  # a umask may have taken rights from the owner
         except FileNotFoundError:
             above = os.path.dirname(folder)
-            raise ServeError(_OPTION, path, f"the folder {above!r} does not exist; make it first") from None
+            raise ServeError(_OPTION, path, f"the folder {above!r} does not exist; create it first") from None
     status = os.stat(folder)
     if not stat.S_ISDIR(status.st_mode):
-        raise ServeError(_OPTION, path, f"{folder!r} is no folder")
+        raise ServeError(_OPTION, path, f"{folder!r} is not a folder")
     if status.st_uid != os.geteuid():
-        raise ServeError(_OPTION, path, f"the folder {folder!r} belongs to somebody else; choose one of yours")
+        raise ServeError(_OPTION, path, f"the folder {folder!r} belongs to another user; choose one that you own")
     if status.st_mode & 0o077:
         mode = stat.S_IMODE(status.st_mode)
-        reason = f"others can enter the folder {folder!r} (mode {mode:04o}); choose one that only you can (chmod 700)"
-        raise ServeError(_OPTION, path, f"{reason}, or one that is not there yet: it is made so")
+        reason = f"the folder {folder!r} is accessible to other users (mode {mode:04o}); chmod 700 it"
+        raise ServeError(_OPTION, path, f"{reason}, or choose a new folder, which is created private")
     return folder
 
 
 @contextlib.contextmanager
 def _lock(folder: str) -> Iterator[None]:
-    """Meanwhile no other service looks for a place in that folder: two would take each other's for left over."""
+    """Lock the folder: two services starting at once would each take the other's socket for a stale one."""
     import fcntl  # noqa: PLC0415 - not on Windows
 
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -85,18 +92,18 @@ def _lock(folder: str) -> Iterator[None]:
 
 
 def _remove_stale_socket(path: str, address: str) -> None:
-    """Remove a socket that nobody listens on any more."""
+    """Remove a stale socket, on which no process listens."""
     try:
         mode = os.lstat(address).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ServeError(_OPTION, path, "is there already and is no socket; choose another path, or delete it")
+        raise ServeError(_OPTION, path, "exists and is not a socket; choose another path, or delete it")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         outcome = probe.connect_ex(address)
     if outcome != errno.ECONNREFUSED:
-        raise ServeError(_OPTION, path, "already served by another process; connect to that, or choose another path")
+        raise ServeError(_OPTION, path, "already in use by another process; connect to it, or choose another path")
     os.unlink(address)
 
 

@@ -1,6 +1,6 @@
-"""A client that speaks WebSocket: one JSON-RPC message in each, without a header.
+"""A WebSocket client: one JSON-RPC message per WebSocket message, without a header.
 
-The handshake and the frames are those of the library `websockets`, which does no I/O here.
+The library `websockets` parses the handshake and the frames; it does no I/O here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class WebSocketConnection(Connection):
     Args:
         name: see `Connection`.
         drop_after: see `Connection`.
-        origins: the web pages that may connect; a request that comes from none is taken.
-        on_bearer: told the token in an `Authorization` header; returns whether it is good.
+        origins: the allowed origins; a request without an origin is accepted.
+        on_bearer: called with the token of an `Authorization` header; returns whether it is valid.
     """
 
     has_frames = True
@@ -49,22 +49,22 @@ class WebSocketConnection(Connection):
             origins=allowed, max_size=MAX_BODY, logger=_quiet, select_subprotocol=_first_offered
         )
         self.close_code = CloseCode.NORMAL_CLOSURE
-        """How the connection is closed."""
+        """The close code that is sent."""
         self._on_bearer = on_bearer
         self.on_frames: Callable[[int], None] = lambda _: None
-        """Called with the number of frames received so far, before the last of them is acted on."""
+        """Called with the number of frames received so far, before the last one is processed."""
         self._frame_count = 0
         self._parts: list[bytes] = []
         self._accepted = False
 
     def write(self, data: bytes) -> None:
-        """Send one message; never waits, and drops it if the client is gone."""
+        """Send one message without waiting; it is dropped if the client has disconnected."""
         if self._frames.state is State.OPEN:
             self._frames.send_text(data)
             self._send_frames()
 
     def refuse(self) -> None:
-        """The client may not be here; the connection ends with 1008."""
+        """Close with code 1008 (policy violation)."""
         self.close_code = CloseCode.POLICY_VIOLATION
 
     def _send_close(self) -> None:
@@ -93,7 +93,7 @@ class WebSocketConnection(Connection):
             return response
         given = request.headers.get_all("Authorization")
         if given and not self._is_authorized(given):
-            return self._frames.reject(HTTPStatus.UNAUTHORIZED, "The Authorization header holds no good token.\n")
+            return self._frames.reject(HTTPStatus.UNAUTHORIZED, "The Authorization header holds no valid token.\n")
         self._accepted = True
         return response
 
@@ -114,12 +114,12 @@ class WebSocketConnection(Connection):
 
 
 def _first_offered(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Browsers end a connection whose server chooses none of the subprotocols that they offer."""
+    """Browsers close a connection if the server chooses none of the subprotocols they offer."""
     return offered[0] if offered else None
 
 
 _quiet = logging.getLogger("reloadls.websocket")
-# What the library would log is every frame with what is in it, the token of `initialize` too.
+# The library would log the content of every frame, the token of `initialize` included.
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 _quiet.setLevel(logging.CRITICAL)
