@@ -110,7 +110,7 @@ async def test_when_watching_can_not_begin_every_request_is_answered_all_the_sam
         shown = await client.wait_for("window/showMessage")
         assert "no luck" in shown["message"]
         for method in ("sync", "since", "pause", "resume", "refreshPaths", "trigger"):
-            with pytest.raises(RpcError, match="could not begin") as caught:
+            with pytest.raises(RpcError, match="could not start") as caught:
                 await client.request(f"reload/{method}")
             assert caught.value.code == -32803
         assert (await client.request("reload/status"))["state"] == "stopped"

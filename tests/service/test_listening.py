@@ -85,7 +85,7 @@ class TestPaths:
         assert not path.exists()
 
     def test_only_its_last_part(self, tmp_path: Path) -> None:
-        assert "does not exist; make it first" in refusal("socket", tmp_path / "a" / "b" / "socket")
+        assert "does not exist; create it first" in refusal("socket", tmp_path / "a" / "b" / "socket")
         assert not (tmp_path / "a").exists()
 
     @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o755, 0o710, 0o701])
@@ -93,20 +93,20 @@ class TestPaths:
         folder = tmp_path / "open"
         folder.mkdir()
         folder.chmod(mode)
-        assert f"others can enter the folder '{folder}' (mode {mode:04o})" in refusal("socket", folder / "socket")
+        assert f"the folder '{folder}' is accessible to other users (mode {mode:04o})" in refusal("socket", folder / "socket")
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a folder away")
     def test_so_is_somebody_elses(self, tmp_path: Path) -> None:
         folder = tmp_path / "theirs"
         folder.mkdir(mode=0o700)
         os.chown(folder, 12345, 12345)
-        assert "belongs to somebody else" in refusal("socket", folder / "socket")
+        assert "belongs to another user" in refusal("socket", folder / "socket")
 
     def test_a_link_counts_as_where_it_leads(self, tmp_path: Path) -> None:
         (tmp_path / "open").mkdir(mode=0o755)
         (tmp_path / "open").chmod(0o755)
         (tmp_path / "link").symlink_to("open")
-        assert "others can enter" in refusal("socket", tmp_path / "link" / "socket")
+        assert "accessible to other users" in refusal("socket", tmp_path / "link" / "socket")
 
     def test_what_is_there_and_no_socket_stays(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
@@ -122,7 +122,7 @@ class TestPaths:
     def test_a_live_one_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "s" / "socket"
         with listen("socket", os.fspath(path)) as listening:
-            assert "already served by another process" in refusal("socket", path)
+            assert "already in use by another process" in refusal("socket", path)
             assert path.exists()
             listening.socket.close()
             with listen("socket", os.fspath(path)):
@@ -144,7 +144,7 @@ class TestPaths:
         async with Service.start("socket", folder=folder) as service, service.session(tmp_path) as client:
             await client.request("reload/sync")
             done = finish("serve", "--socket", service.address)
-            assert (done.returncode, "already served" in done.stderr) == (2, True)
+            assert (done.returncode, "already in use" in done.stderr) == (2, True)
             await client.request("reload/sync")
 
     async def test_two_that_start_at_once_do_not_take_each_other_for_left_over(self, tmp_path: Path) -> None:

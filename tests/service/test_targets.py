@@ -307,7 +307,7 @@ async def test_what_needs_a_restart_is_a_warning_with_its_reason(tmp_path: Path,
         await until_shown(client, path)
         (warning,) = shown(client)[to_uri(os.fspath(path))]
         assert (warning["severity"], warning["code"]) == (2, "restartRequired")
-        assert warning["message"] == f"app.py must be restarted to take this up: {reason}"
+        assert warning["message"] == f"restart app.py to apply this change: {reason}"
         await target.reports(modules=[module(other), module(path, "restartRequired", reason=f"as before: {reason}")])
         await until_states(client, {target.pid: "live"})
         assert shown(client)[to_uri(os.fspath(path))] == [warning], "still to be restarted"

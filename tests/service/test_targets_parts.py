@@ -118,12 +118,12 @@ def test_what_stays_outstanding(reports: list[ReloadReport], left: list[ReloadRe
         (C, [("c", 2, "error", "bad")]),
         (report("failed", "a", "b"), [("a", 0, "error", "bad")]),
         (NOWHERE, []),
-        (NEEDS, [("a", 0, "warning", "app must be restarted to take this up: this change can't be made live")]),
+        (NEEDS, [("a", 0, "warning", "restart app to apply this change: this change can't be applied live")]),
         (
             report("restartRequired", "a", "b", error_in="b"),
             [
-                ("a", 0, "warning", "app must be restarted to take this up: bad"),
-                ("b", 2, "warning", "app must be restarted to take this up: bad"),
+                ("a", 0, "warning", "restart app to apply this change: bad"),
+                ("b", 2, "warning", "restart app to apply this change: bad"),
             ],
         ),
         (report("reloaded", "a"), []),

@@ -154,7 +154,7 @@ async def test_what_needs_a_restart_is_a_warning(project: Path, runtime: Path) -
         await until_shown(client, views)
         (warning,) = shown(client)[to_uri(os.fspath(views))]
         assert (warning["severity"], warning["code"]) == (2, "restartRequired")
-        assert warning["message"].startswith("app.py must be restarted to take this up: ")
+        assert warning["message"].startswith("restart app.py to apply this change: ")
         assert await program.says_again() == "one"
         views.write_text(SLOTS.format("'a'", "three"))
         await program.until_says("three")

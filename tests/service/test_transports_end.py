@@ -72,7 +72,7 @@ async def test_what_is_in_flight_is_finished(tmp_path: Path, transport: Transpor
     async with holding(transport, tmp_path) as (process, client):
         reply = await hold(client, tmp_path / "hold")
         os.kill(process.pid, number)
-        await process.wait_for_stderr("no more clients are taken")
+        await process.wait_for_stderr("accepting no more clients")
         (tmp_path / "hold").unlink()
         assert await process.wait() == 0
         await client.wait_until(reply.done, "a reply")
@@ -97,7 +97,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path, transport: Transp
     async with holding(transport, tmp_path) as (process, client):
         await hold(client, tmp_path / "hold")
         os.kill(process.pid, signal.SIGTERM)
-        await process.wait_for_stderr("no more clients are taken")
+        await process.wait_for_stderr("accepting no more clients")
         os.kill(process.pid, signal.SIGTERM)
         assert await process.wait() == 128 + signal.SIGTERM
 
@@ -152,7 +152,7 @@ sys.exit(main(["serve", "--state", *sys.argv[1:]]))
             assert isinstance(client.peer, ProcessPeer)
             os.kill(client.peer.pid, signal.SIGTERM)
             assert await client.peer.wait() == 128 + signal.SIGTERM
-            assert "has not ended within 0.3 s" in client.peer.stderr
+            assert "not finished 0.3 s after the signal" in client.peer.stderr
         return
     async with Service.start(transport, command=command) as service, service.session(tmp_path):
         os.kill(service.process.pid, signal.SIGTERM)
