@@ -111,7 +111,7 @@ class TestPaths:
     def test_what_is_there_and_no_socket_stays(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
         (tmp_path / "file").write_text("precious")
-        assert "is no socket" in refusal("socket", tmp_path / "file")
+        assert "is not a socket" in refusal("socket", tmp_path / "file")
         assert (tmp_path / "file").read_text() == "precious"
 
     @pytest.mark.parametrize("name", ["x" * 120, "", "a\0b"])
