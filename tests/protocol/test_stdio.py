@@ -16,8 +16,8 @@ import pytest
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
+from reloadls.base.descriptors import DescriptorWriter, LoopReader, ThreadReader
 from reloadls.protocol import ClientProtocol, StatusParams, SyncParams, frame, make_converter
-from reloadls.service.transports.descriptors import StdioWriter, _LoopReader, _ThreadReader
 from reloadls.service.transports.stdio import serve_stdio
 from tests.support.clients import RawClient, RecordingClient, RpcError, ServerGoneError
 
@@ -260,7 +260,7 @@ async def test_a_slow_reader_is_not_waited_for_and_loses_nothing() -> None:
         await loop.sock_recv(client, 65536)
         protocol = server.safe
         writer = protocol.writer
-        assert isinstance(writer, StdioWriter)
+        assert isinstance(writer, DescriptorWriter)
         for number in range(200):
             protocol.send_raw("test/raw", {"number": number, "text": "x" * 10_000})
         assert writer.pending > 256 * 1024
@@ -277,19 +277,23 @@ async def test_a_slow_reader_is_not_waited_for_and_loses_nothing() -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("open_reader", [_LoopReader, _ThreadReader])
-async def test_input_waits_while_the_output_is_full(open_reader: type[_LoopReader | _ThreadReader]) -> None:
+@pytest.mark.parametrize("open_reader", [LoopReader, ThreadReader])
+async def test_a_paused_reader_reads_nothing_until_it_resumes(open_reader: type[LoopReader | ThreadReader]) -> None:
     source, far = os.pipe()
     fed: asyncio.Queue[bytes] = asyncio.Queue()
-    full = True
-    reader = open_reader(source, fed.put_nowait, lambda: fed.put_nowait(b"end"), lambda: full)
+
+    def feed(data: bytes) -> None:
+        fed.put_nowait(data)
+        if data == b"a":
+            reader.pause()
+
+    reader = open_reader(source, feed, lambda: fed.put_nowait(b"end"))
     os.write(far, b"a")
     assert await asyncio.wait_for(fed.get(), 10) == b"a"
     os.write(far, b"b")
     for _ in range(20):
         await asyncio.sleep(0)
     assert fed.empty()
-    full = False
     reader.resume()
     os.close(far)
     assert [await asyncio.wait_for(fed.get(), 10) for _ in range(2)] == [b"b", b"end"]
@@ -300,7 +304,7 @@ async def test_input_waits_while_the_output_is_full(open_reader: type[_LoopReade
 async def test_a_writer_whose_reader_is_gone_drops_what_comes() -> None:
     near, far = os.pipe()
     lost: list[bool] = []
-    writer = StdioWriter(far, on_lost=lambda: lost.append(True))
+    writer = DescriptorWriter(far, on_lost=lambda: lost.append(True))
     writer.write(b"x" * 1_000_000)
     assert writer.pending > 0
     assert not await writer.flush(0)

@@ -56,14 +56,14 @@ def test_a_server_that_takes_it_up() -> None:
     code, said = check("register", "read")
     assert code == 0
     assert said.startswith("The server registers for:\n  **/*.conf\n  *.x in file:///no/such/folder\n")
-    assert "Edited on disk: check.conf\n  told to the server after " in said
+    assert "Edited on disk: check.conf\n  sent to the server after " in said
     assert "textDocument/publishDiagnostics from the server after " in said
 
 
 def test_a_server_that_does_nothing_with_it() -> None:
     code, said = check("register")
     assert code == 1
-    assert "no sign of it from the server within 5 s" in said
+    assert "no reaction of the server within 5 s" in said
 
 
 def test_a_server_that_registers_for_nothing() -> None:
@@ -79,7 +79,7 @@ def test_a_server_that_registers_once_a_file_is_open(language: str) -> None:
     code, said = check(language, "read")
     assert code == 0
     assert said.startswith("The server registers for:\n  **/*.conf\n")
-    assert "Edited on disk: check.conf, check.weird\n  told to the server after " in said
+    assert "Edited on disk: check.conf, check.weird\n  sent to the server after " in said
 
 
 @pytest.mark.parametrize(("name", "language"), [("a b.weird", "weird"), ("main.weird", "weird")])
@@ -88,7 +88,7 @@ def test_a_file_of_the_users_choice(tmp_path: Path, name: str, language: str) ->
     file.write_bytes(b"\xff text\r\n")
     code, said = check(language, "read", options=("--check-file", str(file)))
     assert code == 0
-    assert f"Edited on disk: {name}\n  told to the server after " in said and "  read by the server after " in said
+    assert f"Edited on disk: {name}\n  sent to the server after " in said and "  read by the server after " in said
     assert file.read_bytes() == b"\xff text\r\n" and list(tmp_path.iterdir()) == [file]
 
 
@@ -101,6 +101,6 @@ def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
 
 def test_a_server_that_ends(tmp_path: Path) -> None:
     done = finish("proxy", "--check", "--", sys.executable, "-c", "raise SystemExit(3)")
-    assert (done.returncode, done.stderr) == (1, "reloadls proxy: the server has ended with code 3\n")
+    assert (done.returncode, done.stderr) == (1, "reloadls proxy: the server has exited with code 3\n")
     done = finish("proxy", "--check", "--", "no-such-server")
     assert done.returncode == 127

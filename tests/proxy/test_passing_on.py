@@ -205,7 +205,7 @@ async def test_what_we_fail_at_goes_on_as_it_came() -> None:
     for outlet in (to_server, to_editor):
         end, sink = os.pipe()
         ends.append(end)
-        await outlet.open(sink)
+        outlet.open(sink)
     session = ProxySession(Settings(on_registered=fail), to_server, to_editor)
     session.from_editor(frame(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}'))
     entry = {"id": "w", "method": "workspace/didChangeWatchedFiles", "registerOptions": {"watchers": []}}
@@ -231,4 +231,4 @@ async def test_noise_of_the_server_reaches_the_editor(tmp_path: Path) -> None:
         client._take = got.extend  # type: ignore[method-assign, assignment]
         client.send_json({"method": "test/write", "params": noise})
         await client.wait_until(lambda: bytes(got) == b"Starting up\n", "the line")
-        await client.peer.wait_for_stderr("no message")
+        await client.peer.wait_for_stderr("outside of any message")

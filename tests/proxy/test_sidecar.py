@@ -80,7 +80,7 @@ async def test_its_death_is_told_and_harms_nobody(tmp_path: Path) -> None:
         server = await both.server_pid()
         [service] = [child for child in psutil.Process(both.peer.pid).children() if child.pid != server]
         service.kill()
-        await both.peer.wait_for_stderr("the service beside the server has ended")
+        await both.peer.wait_for_stderr("the reloadls service has ended")
         with pytest.raises(Exception, match="has ended"):
             await both.client.request("reload/status")
         assert await both.client.request("test/echo", [1]) == [1]
@@ -159,7 +159,7 @@ async def sidecar(program: str) -> AsyncIterator[Editor]:
     """Start one whose service is this program."""
     source, sink = os.pipe()
     to_editor = Outlet()
-    await to_editor.open(sink)
+    to_editor.open(sink)
     started = await ReloadSidecar.start(to_editor, (sys.executable, "-u", "-c", program))
     try:
         yield Editor(started, source)
@@ -185,7 +185,7 @@ sys.stdin.read()
     async with sidecar(program) as editor:
         got = await editor.gets()
         assert got["method"] == "answered"
-        assert (got["params"]["id"], got["params"]["error"]["message"]) == (1, "the client can do nothing")
+        assert (got["params"]["id"], got["params"]["error"]["message"]) == (1, "the client supports no requests")
 
 
 async def test_a_service_that_takes_nothing_is_given_up() -> None:

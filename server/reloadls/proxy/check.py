@@ -1,4 +1,4 @@
-"""What does a server ask to be told of, and how fast does it take it up? `reloadls proxy --check`."""
+"""Test which files a server registers, and how fast it reacts to an edit: `reloadls proxy --check`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["check_main"]
 
 _START_S: Final = 30.0
 _QUIET_S: Final = 1.0
-"""Seconds without a word after which a server is taken to have finished what it was doing."""
+"""Seconds without a message after which a server counts as idle."""
 _REACT_S: Final = 5.0
 _SAMPLES: Final = 8
 _SHOWN: Final = 20
@@ -49,9 +49,9 @@ _SCENARIOS: Final = (
 """(language, file that is opened, its text, file that is edited on disk, its text, its new text)."""
 
 _LATE_S: Final = 15.0
-"""Seconds that a server is given to register after a file of the user's choice was opened."""
+"""Seconds that a server may take to register after the user's file was opened."""
 _COPY: Final = "reloadls_check"
-"""What the copy of the user's file is called that is opened; the other one keeps its name, and is edited."""
+"""The name of the copy of the user's file that is opened; the copy that is edited keeps the name."""
 _LONGEST: Final = 1 << 20
 _LANGUAGES: Final = {
     ".c": "c", ".cc": "cpp", ".clj": "clojure", ".cpp": "cpp", ".cs": "csharp", ".css": "css", ".dart": "dart",
@@ -62,12 +62,12 @@ _LANGUAGES: Final = {
     ".tf": "terraform", ".toml": "toml", ".ts": "typescript", ".tsx": "typescriptreact", ".vue": "vue",
     ".xml": "xml", ".yaml": "yaml", ".yml": "yaml", ".zig": "zig",
 }  # fmt: skip
-"""The end of a file's name → LSP's name of its language."""
+"""File name extension → LSP language identifier."""
 
 
 @dataclass
 class _Findings:
-    """What the server registered, and what became of an edit, in seconds after it."""
+    """The server's registrations, and its reactions to the edit, in seconds after it."""
 
     globs: list[Glob] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -82,14 +82,17 @@ class _Findings:
 
 
 def check_main(options: ProxyOptions, file: str | None = None) -> int:
-    """Print what the server registers and what it makes of an edit; return 0 if it took it up, 1 if not.
+    """Print what the server registers and how it reacts to an edit.
 
     Args:
-        options: what to start, and how.
-        file: a file of the server's language; a copy of it is opened, and another one edited.
+        options: the server's command and the proxy's settings.
+        file: a file of the server's language; one copy of it is opened, another one edited. None: sample files.
+
+    Returns:
+        The exit code: 0 if the server reacted to the edit, 1 if not, 127 if it could not be started.
 
     Raises:
-        OSError: that file can't be read.
+        OSError: the file can't be read.
     """
     start_log(options.log_file)
     file_given = None if file is None else (os.path.basename(file), _read(file))
@@ -132,7 +135,7 @@ async def _check(options: ProxyOptions, findings: _Findings, file_given: tuple[s
 
 
 class _Trial:
-    """Opens files of the server's language, for which many servers wait before they register."""
+    """Opens files of the server's language: many servers register only then."""
 
     def __init__(self, editor: Editor, folder: str, findings: _Findings) -> None:
         self._editor = editor
@@ -141,7 +144,7 @@ class _Trial:
         self._opened: set[str] = set()
 
     async def prepare(self) -> dict[str, str]:
-        """Path → new text of what is to be edited: a file that another, open one depends on; else one file per glob."""
+        """Return path → new text of the edits: of a file that an open file imports; else of one file per glob."""
         if not self._findings.lines:
             for language, opened, text, *_ in _SCENARIOS:
                 await self._open(opened, language, text)
@@ -157,7 +160,7 @@ class _Trial:
         return dict.fromkeys(_samples(self._folder, self._findings.globs), "")
 
     async def prepare_for(self, name: str, text: str) -> dict[str, str]:
-        """The same, for a file of the user's choice."""
+        """Return the edits for the user's file."""
         path = os.path.join(self._folder, name)
         _write(path, text)
         end = os.path.splitext(name)[1]
@@ -200,7 +203,7 @@ async def _run_trial(editor: Editor, edits: dict[str, str], findings: _Findings)
 
 @contextlib.contextmanager
 def _noting_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
-    """Meanwhile note when somebody opens one of `paths` after the server was told, where the system can say that."""
+    """Note when a process opens one of `paths` after the server was notified, on systems that report it."""
     try:
         calls = InotifyCalls()
         fd = calls.open()
@@ -228,7 +231,7 @@ def _noting_opens(paths: Iterable[str], findings: _Findings) -> Iterator[None]:
 def _report(findings: _Findings) -> Iterator[str]:
     if not findings.lines:
         yield "The server registers for no files."
-        yield "If it can be told of changes nevertheless, name them with --watch GLOB."
+        yield "If it handles changes nevertheless, name the files with --watch GLOB."
     else:
         yield "The server registers for:"
         lines = list(dict.fromkeys(findings.lines))
@@ -239,15 +242,15 @@ def _report(findings: _Findings) -> Iterator[str]:
         return
     yield f"Edited on disk: {', '.join(findings.edited)}"
     if findings.notified is None:
-        yield "The server was told of nothing."
+        yield "The server was not notified."
         return
-    yield f"  told to the server after {_ms(findings.notified)}"
+    yield f"  sent to the server after {_ms(findings.notified)}"
     if findings.opened is not None:
         yield f"  read by the server after {_ms(findings.opened)}"
     if findings.reaction is not None:
         yield f"  {findings.reaction[1]} from the server after {_ms(findings.reaction[0])}"
     if findings.opened is None and findings.reaction is None:
-        yield f"  no sign of it from the server within {_REACT_S:.0f} s"
+        yield f"  no reaction of the server within {_REACT_S:.0f} s"
 
 
 def _ms(seconds: float) -> str:
@@ -255,7 +258,7 @@ def _ms(seconds: float) -> str:
 
 
 def _write_scenarios(made: str) -> str:
-    """Write what the scenes need into a folder; its real path."""
+    """Write the files of the scenarios into a folder, and return its real path."""
     folder = os.path.realpath(made)
     for _, opened, text, edited, before, _ in _SCENARIOS:
         _write(os.path.join(folder, opened), text)
@@ -264,13 +267,13 @@ def _write_scenarios(made: str) -> str:
 
 
 def _samples(folder: str, globs: Iterable[Glob]) -> list[str]:
-    """A new file in `folder` for each of some `globs`."""
+    """Return paths of new files in `folder`, one for each of the first globs."""
     samples = [path for path in dict.fromkeys(map(_sample, globs)) if path.startswith(prefix_of(folder))]
     return [path for path in samples if not os.path.exists(path)][:_SAMPLES]
 
 
 def _sample(glob: Glob) -> str:
-    """A path that `glob` matches."""
+    """Return a path that `glob` matches."""
     names = [re.sub(r"\[!?(.)[^]]*\]", r"\1", name) for name in glob.rest if name != "**"]
     return os.path.join(glob.root, *(name.replace("*", "check").replace("?", "x") for name in names))
 

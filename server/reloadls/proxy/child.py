@@ -1,4 +1,4 @@
-"""How does the server come and go? A child process that never outlives us."""
+"""Start the server as a child process that does not outlive the proxy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ __all__ = ["StartError", "Child", "end_like", "start"]
 
 
 class StartError(Exception):
-    """The command can't be started; the message says which, and why."""
+    """The command can't be started; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """The server's process, and our ends of its pipes.
+    """The server's process and our ends of its pipes.
 
     Attributes:
-        stdin: what is written here, it reads.
-        stdout: here comes what it writes.
+        process: the process.
+        stdin: the descriptor that writes to its standard input.
+        stdout: the descriptor that reads its standard output.
     """
 
     process: asyncio.subprocess.Process
@@ -32,18 +33,22 @@ class Child:
     stdout: int
 
     def send_signal(self, number: int) -> None:
-        """Pass a signal on."""
+        """Forward a signal."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
 
 async def start(command: Sequence[str], *, own_group: bool = False) -> Child:
-    """Start the server. Its standard error is ours, and so is its process group, unless it gets its own.
+    """Start the server. It inherits standard error.
 
-    On Linux the kernel kills it when we die, however that happens; elsewhere the end of its input has to do.
+    On Linux the kernel kills it when this process dies; elsewhere it must exit at the end of its input.
+
+    Args:
+        command: the command and its arguments.
+        own_group: whether it gets its own process group instead of ours.
 
     Raises:
-        StartError: there is no such command, or it can't be run.
+        StartError: the command does not exist, or can't be run.
     """
     theirs_in, ours_in = os.pipe()
     ours_out, theirs_out = os.pipe()
@@ -67,9 +72,12 @@ async def start(command: Sequence[str], *, own_group: bool = False) -> Child:
 
 
 def end_like(code: int) -> int:
-    """The exit code for a server that ended with `code`; does not return if a signal ended it.
+    """Return the exit code for a server that exited with `code`; after a signal, raise it in this process.
 
-    Whoever watches us sees that signal, too.
+    The parent process then sees the same signal.
+
+    Args:
+        code: the exit code, or the negative number of the signal.
     """
     if code >= 0:
         return code
@@ -77,7 +85,7 @@ def end_like(code: int) -> int:
     with contextlib.suppress(ImportError, OSError, ValueError, RuntimeError):
         import resource  # noqa: PLC0415 - POSIX only
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # there is nothing to learn from our own core
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # our own core dump would be useless
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

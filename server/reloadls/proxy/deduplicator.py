@@ -1,4 +1,4 @@
-"""Was that said already? The editor tells some changes itself, and the server is to hear of each once."""
+"""Send each change to the server once: the editor reports some changes, too."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _Stamp = tuple[int, int, int] | None
 
 
 class Deduplicator:
-    """What the server was told lately, and by whom.
+    """The changes sent to the server lately, and who reported them.
 
-    Two tellings are of one change if the file has not changed in between, which its stamp says: so of two changes
-    in quick succession, one told by the editor and one by us, neither is lost.
+    Two reports are of one change if the file's stamp is the same. So of two changes in quick succession, one reported
+    by the editor and one by the proxy, neither is lost.
 
     Args:
-        within: seconds for which a telling is remembered. The same told later is meant.
+        within: seconds for which a report is remembered; a later report is a new change.
     """
 
     def __init__(self, within: float) -> None:
@@ -28,15 +28,19 @@ class Deduplicator:
         self._reported: OrderedDict[tuple[str, bool], tuple[_Stamp, float]] = OrderedDict()
 
     def is_new(self, path: str, gone: bool, by_editor: bool, now: float) -> bool:
-        """Whether the server is to be told that `path` has changed, or is gone; if so, that is remembered.
+        """Return whether the server must receive this change; if so, remember it. Reads the file's stamp.
 
-        Looks at the file, since what has changed again is news.
+        Args:
+            path: the file.
+            gone: whether it was deleted.
+            by_editor: whether the editor reported the change.
+            now: the time in seconds, of a monotonic clock.
         """
         stamp = _stamp(path)
         other = self._reported.get((path, not by_editor))
         self._reported.pop((path, by_editor), None)
         self._forget(now)
-        if (stamp is None) != gone:  # it has changed again already, and that will be told, too
+        if (stamp is None) != gone:  # it has changed again, which will be reported, too
             return True
         if other is not None and other[0] == stamp and now - other[1] <= self._within:
             return False
@@ -44,7 +48,7 @@ class Deduplicator:
         return True
 
     def was_reported(self, path: str) -> bool:
-        """Whether the editor has told of `path` lately."""
+        """Return whether the editor has reported `path` lately."""
         return (path, True) in self._reported
 
     def _forget(self, now: float) -> None:

@@ -1,6 +1,6 @@
-"""What is wrong with a file, by the server and by our own service together? The last to publish would win otherwise.
+"""Merge the diagnostics of the server and of the reloadls service: an editor shows only the last ones published.
 
-The server's publications go on as they came, except for files of which the service says something, too. Pure.
+The server's diagnostics pass unchanged, except for files that have diagnostics of the service, too. Pure.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _Json = dict[str, Any]
 
 
 class Diagnostics:
-    """What both have published last, per file.
+    """The last diagnostics of both, by file.
 
     Args:
-        kept: so many bytes of the server's publications are remembered; beyond that the oldest are forgotten, and
-            what the service says of such a file then stands alone until the server publishes again.
+        kept: the most bytes of the server's diagnostics to remember. Beyond that the oldest are dropped; such a file
+            shows only the service's diagnostics until the server publishes again.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
@@ -34,7 +34,15 @@ class Diagnostics:
         self._service: dict[str, tuple[str, list[Any]]] = {}
 
     def from_server(self, message: _Json, body: bytes) -> _Json | None:
-        """The server has published `message`, which came as `body`: what the editor is to get instead; None if that."""
+        """Remember diagnostics of the server.
+
+        Args:
+            message: the parsed notification.
+            body: the same as bytes.
+
+        Returns:
+            The notification for the editor; None if `message` passes unchanged.
+        """
         params = _params(message)
         if params is None:
             return None
@@ -45,7 +53,7 @@ class Diagnostics:
         return message | {"params": params | {"diagnostics": params["diagnostics"] + self._service[file][1]}}
 
     def from_service(self, message: _Json) -> _Json:
-        """The service has published `message`: what the editor is to get instead."""
+        """Remember diagnostics of the service, and return the notification for the editor."""
         params = _params(message)
         if params is None:
             return message
@@ -57,12 +65,12 @@ class Diagnostics:
         return self._merged(file, params["uri"])
 
     def service_ended(self) -> list[_Json]:
-        """The service is no more: what the editor is to get, so that it shows what the server says."""
+        """Forget the service's diagnostics, and return the notifications that restore the server's."""
         published, self._service = self._service, {}
         return [self._merged(file, uri) for file, (uri, _) in published.items()]
 
     def _merged(self, file: str, uri: str) -> _Json:
-        """Without a version: an editor with a newer one would pass the service's part over, too."""
+        """Merge both, without a version: an editor with a newer one would ignore the service's part, too."""
         theirs = _params(rewrite.parse(self._server.get(file, b"")) or {}) or {"uri": uri, "diagnostics": []}
         theirs.pop("version", None)
         params = theirs | {"diagnostics": theirs["diagnostics"] + self._service.get(file, (uri, []))[1]}
@@ -84,7 +92,7 @@ def _params(message: _Json) -> _Json | None:
 
 
 def _file(uri: str) -> str:
-    """The same for every spelling of one file's URI."""
+    """Return the same key for every spelling of a file's URI."""
     try:
         return "file:" + from_uri(uri)
     except ValueError:

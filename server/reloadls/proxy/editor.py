@@ -1,4 +1,4 @@
-"""A small editor without file watching, for trying a server out behind the proxy."""
+"""A minimal editor without file watching, for testing a server behind the proxy."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _CAPABILITIES: Final = {
 
 
 class ServerEnded(Exception):
-    """The server has ended while something was expected of it."""
+    """The server has exited before it answered."""
 
 
 class Editor:
-    """The client's side of one connection. Answers the server's requests with nothing.
+    """The client's side of one connection. Answers the server's requests with empty results.
 
     Attributes:
-        on_message: called with the method of whatever the server says.
+        on_message: called with the method of each message from the server.
     """
 
     def __init__(self) -> None:
@@ -48,19 +48,22 @@ class Editor:
     @classmethod
     @contextlib.asynccontextmanager
     async def start(cls, options: ProxyOptions) -> AsyncIterator[Editor]:
-        """An editor, the proxy and the server; all are gone in the end.
+        """Start an editor, the proxy and the server; all of them end with the context.
+
+        Args:
+            options: the server's command and the proxy's settings.
 
         Raises:
             StartError: the server can't be started.
-            ServerEnded: it has ended by itself.
+            ServerEnded: the server has exited.
         """
         editor = cls()
         source, ours_out = os.pipe()
         ours_in, sink = os.pipe()
         editor._proxy = proxy = asyncio.create_task(run_proxy(options, source, sink))
         inlet = Inlet(editor._on_data, lambda: None)
-        await inlet.open(ours_in)
-        await editor._outlet.open(ours_out)
+        inlet.open(ours_in)
+        editor._outlet.open(ours_out)
         try:
             yield editor
         finally:
@@ -70,12 +73,12 @@ class Editor:
                 editor.send({"method": "exit"})
             editor._outlet.close()
             await asyncio.wait({proxy}, timeout=_CLOSE_S)
-            if not proxy.done():  # a server that does not leave goes with us
+            if not proxy.done():  # a server that does not exit ends with us
                 proxy.cancel()
             inlet.close()
 
     async def initialize(self, folder: str, *, within: float) -> None:
-        """Do the handshake, for one workspace folder."""
+        """Send `initialize` and `initialized` for one workspace folder; `within` is in seconds."""
         uri = to_uri(folder)
         params = {
             "processId": os.getpid(),
@@ -87,7 +90,17 @@ class Editor:
         self.send({"method": "initialized", "params": {}})
 
     async def request(self, method: str, params: Any, *, within: float) -> Any:
-        """Send a request and return the answer, which must come within so many seconds."""
+        """Send a request and return its result.
+
+        Args:
+            method: the method.
+            params: the params; None leaves them out.
+            within: the timeout in seconds.
+
+        Raises:
+            TimeoutError: no response arrived in time.
+            ServerEnded: the server has exited.
+        """
         self._count += 1
         answer = self._responses[self._count] = asyncio.get_running_loop().create_future()
         self.send({"id": self._count, "method": method} | ({} if params is None else {"params": params}))
@@ -101,7 +114,7 @@ class Editor:
         self._outlet.write(framed(rewrite.encode({"jsonrpc": "2.0", **message})))
 
     async def wait_until_quiet(self, seconds: float, *, within: float) -> None:
-        """Return when the server has had nothing to say for so many seconds."""
+        """Return when the server has sent nothing for `seconds`, or after `within` seconds."""
         last = time.monotonic()
 
         def on_message(_: str) -> None:
@@ -113,13 +126,13 @@ class Editor:
         self.on_message = lambda _: None
 
     async def wait_until(self, condition: Callable[[], bool], *, within: float) -> None:
-        """Return when `condition` holds, or the time is over."""
+        """Return when `condition` holds, or after `within` seconds."""
         end = time.monotonic() + within
         while not condition() and time.monotonic() < end:
             if self._proxy is not None and self._proxy.done():
                 code = self._proxy.result()
                 how = f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
-                raise ServerEnded(f"the server has ended {how}")
+                raise ServerEnded(f"the server has exited {how}")
             await asyncio.sleep(_STEP_S)
 
     def _on_data(self, data: bytes) -> None:

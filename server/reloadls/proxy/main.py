@@ -1,4 +1,4 @@
-"""A whole proxy process, from its first line to its exit code."""
+"""Run a proxy process: server, streams, signals, exit code."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 from reloadls.base.logs import SafeFormatter
 from reloadls.base.text import shown
 from reloadls.proxy.child import Child, StartError, end_like, start
-from reloadls.proxy.duplex import open_both
-from reloadls.proxy.pipes import Inlet, Outlet
+from reloadls.proxy.pipes import Inlet, Outlet, open_both
 from reloadls.proxy.session import ProxySession
 from reloadls.proxy.settings import Settings
 
@@ -28,32 +27,38 @@ __all__ = ["NOT_STARTED", "ProxyOptions", "proxy_main", "run_proxy", "start_log"
 
 NOT_STARTED: Final = 127
 _DRAIN_S: Final = 0.5
-"""How long a dead server's output is read on, in seconds, if somebody else holds it open."""
+"""Seconds that the output of an exited server is still read, if another process holds it open."""
 _FLUSH_S: Final = 10.0
-"""How long, in seconds, the editor is given to take the last messages."""
+"""Seconds that the editor may take to read the last messages."""
 _DESERTED_S: Final = 3.0
-"""How long, in seconds, a server may go on after the editor has gone; and then again after it was told to end."""
+"""Seconds that a server may keep running after the editor has closed, and after each signal."""
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _log = logging.getLogger("reloadls.proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyOptions:
-    """What to start, and how to stand in front of it."""
+    """Options of a proxy process."""
 
     command: tuple[str, ...]
     settings: Settings = field(default_factory=Settings)
     reload: bool = False
-    """Whether the editor gets `reload/*` of our own service on the same connection."""
+    """Whether to offer `reload/*` of a reloadls service on the same connection."""
     log_file: str | None = None
 
 
 def proxy_main(options: ProxyOptions) -> int:
-    """Stand in front of the server until it has ended, and return its exit code; 127 if it can't be started."""
+    """Run the proxy until the server has exited.
+
+    Args:
+        options: the server's command and the proxy's settings.
+
+    Returns:
+        The server's exit code; 127 if it can't be started.
+    """
     start_log(options.log_file)
     try:
-        with _own_streams() as (source, sink):
-            code = asyncio.run(run_proxy(options, source, sink))
+        code = asyncio.run(run_proxy(options, *_claim_streams()))
     except StartError as refusal:
         sys.stderr.write(f"reloadls proxy: {shown(str(refusal))}\n")
         return NOT_STARTED
@@ -61,14 +66,18 @@ def proxy_main(options: ProxyOptions) -> int:
 
 
 async def run_proxy(options: ProxyOptions, source: int, sink: int) -> int:
-    """Start the server and stand between it and the editor until it has ended; return what asyncio calls its code.
+    """Start the server, and pass messages between it and the editor until it has exited.
 
     Args:
-        options: what to start, and how.
-        source, sink: descriptors from which the editor's bytes come, and to which the server's go; both are closed.
+        options: the server's command and the proxy's settings.
+        source: the descriptor of the editor's bytes; closed at the end.
+        sink: the descriptor for the server's bytes; closed at the end.
+
+    Returns:
+        The server's exit code; -N after signal N.
 
     Raises:
-        StartError: it can't be started.
+        StartError: the server can't be started.
     """
     child = await start(options.command)
     to_server, to_editor = Outlet(), Outlet()
@@ -79,9 +88,9 @@ async def run_proxy(options: ProxyOptions, source: int, sink: int) -> int:
     _connect_back_pressure(from_editor, to_server)
     _connect_back_pressure(from_server, to_editor)
     with _signals_to(child):
-        await to_server.open(child.stdin)
-        await open_both(from_editor, source, to_editor, sink)
-        await from_server.open(child.stdout)
+        to_server.open(child.stdin)
+        open_both(from_editor, source, to_editor, sink)
+        from_server.open(child.stdout)
         watchdog = asyncio.create_task(_end_deserted_server(child, from_editor, to_server, to_editor))
         code = await child.process.wait()
         watchdog.cancel()
@@ -107,18 +116,18 @@ async def _start_sidecar(to_editor: Outlet) -> ReloadSidecar:
 
 
 async def _end_deserted_server(child: Child, from_editor: Inlet, to_server: Outlet, to_editor: Outlet) -> None:
-    """End a server that goes on though nobody hears it any more, nor says anything that it takes."""
+    """End a server that keeps running after the editor has closed both directions."""
     await to_editor.lost.wait()
     while not (await _within(from_editor.ended, _DESERTED_S) or to_server.full):
         pass
     for name in ("SIGTERM", "SIGKILL"):
         await asyncio.sleep(_DESERTED_S)
-        _log.warning("the editor has gone, and the server goes on: %s", name)
+        _log.warning("the editor has closed, but the server is still running: sending %s", name)
         child.send_signal(getattr(signal, name, signal.SIGTERM))
 
 
 def _connect_back_pressure(inlet: Inlet, outlet: Outlet) -> None:
-    """`inlet` is read as fast as `outlet` takes it, and closed when nobody is there to take it."""
+    """Read `inlet` as fast as `outlet` is written, and close it when the reader of `outlet` has closed."""
     feed = inlet.feed
 
     def feed_and_pause(data: bytes) -> None:
@@ -132,7 +141,7 @@ def _connect_back_pressure(inlet: Inlet, outlet: Outlet) -> None:
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether `event` comes within so many seconds."""
+    """Return whether `event` is set within `seconds`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -141,7 +150,7 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
 
 @contextlib.contextmanager
 def _signals_to(child: Child) -> Iterator[None]:
-    """Meanwhile what would end us is passed on to the server, whose end is ours."""
+    """Forward terminating signals to the server; the proxy exits when the server does."""
     loop = asyncio.get_running_loop()
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     handled = []
@@ -156,32 +165,18 @@ def _signals_to(child: Child) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-@contextlib.contextmanager
-def _own_streams() -> Iterator[tuple[int, int]]:
-    """Give copies of descriptors 0 and 1; from now on 0 is the null device and 1 is stderr, which nothing harms."""
+def _claim_streams() -> tuple[int, int]:
+    """Return copies of descriptors 0 and 1; from now on 0 is the null device and 1 is stderr."""
     source, sink = os.dup(0), os.dup(1)
-    blocking = [os.get_blocking(fd) for fd in (0, 1)] if os.name != "nt" else []
-    keep = [os.dup(fd) for fd in (0, 1)] if _shared() else []
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(2, 1)
     os.close(null)
-    try:
-        yield source, sink
-    finally:
-        for fd, was in zip(keep, blocking, strict=False):
-            with contextlib.suppress(OSError):
-                os.set_blocking(fd, was)
-            os.close(fd)
-
-
-def _shared() -> bool:
-    """Whether our streams are a terminal, which others go on using after us."""
-    return os.name != "nt" and (os.isatty(0) or os.isatty(1))
+    return source, sink
 
 
 class _NonBlockingStderr(logging.Handler):
-    """Writes lines to standard error, but none that would have to wait: an editor may never read it."""
+    """Writes to standard error, dropping lines that would block: an editor may never read it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler`."""
@@ -192,7 +187,11 @@ class _NonBlockingStderr(logging.Handler):
 
 
 def start_log(log_file: str | None) -> None:
-    """Log warnings to standard error, or more to a file."""
+    """Log warnings to standard error, or informational messages, too, to a file.
+
+    Args:
+        log_file: the file; None: standard error.
+    """
     handler = _NonBlockingStderr() if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
     handler.setFormatter(SafeFormatter("%(asctime)s reloadls proxy %(levelname)s: %(message)s"))
     logger = logging.getLogger("reloadls")

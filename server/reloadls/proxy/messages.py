@@ -1,7 +1,7 @@
-"""Where does a message begin and end? Bytes to whole messages, without losing or changing one byte.
+"""Split a byte stream into messages, without losing or changing one byte.
 
-Unlike `protocol.framing`, which must understand what comes, this must above all pass it on: what can't be read is
-handed out as it came, as `Noise`, and reading goes on at the next thing that looks like a header.
+Unlike `wire.framing`, which must understand its input, this must pass it on: unreadable bytes are returned unchanged,
+as `Noise`, and reading continues at the next header.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal
 __all__ = ["HELD", "Message", "MessageStream", "Noise", "Part", "Piece", "framed", "message_of"]
 
 HELD: Final = 8 * 1024 * 1024
-"""Bodies up to so many bytes are handed out whole; larger ones in parts, as they come, and are never looked into."""
+"""Bodies up to this many bytes are returned whole; larger ones in parts, which are not parsed."""
 
 _MAX_HEADER: Final = 8 * 1024
 _HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:")
@@ -24,7 +24,7 @@ _LENGTH = re.compile(rb"content-length[ \t]*:[ \t]*([0-9]{1,18})\s*\Z", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One whole message as it came, with its header; the body begins at `start`."""
+    """One whole message as received, with its header; the body begins at `start`."""
 
     raw: bytes
     start: int
@@ -37,7 +37,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some bytes of a message that is too large to be held; `last` says whether they are its last ones."""
+    """A part of a message that is too large to hold; `last` marks the last part."""
 
     raw: bytes
     last: bool
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Bytes that belong to no message."""
+    """Bytes outside of any message."""
 
     raw: bytes
 
@@ -54,34 +54,36 @@ Piece = Message | Part | Noise
 
 
 def framed(body: bytes) -> bytes:
-    """`body` with its header before it."""
+    """Return `body` with a header."""
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def message_of(body: bytes) -> Message:
-    """The message that has this body."""
+    """Return a message with this body."""
     raw = framed(body)
     return Message(raw, len(raw) - len(body))
 
 
 class MessageStream:
-    """Takes what arrives, in pieces of any size, and gives what is complete; all that is given, put together, is all
-    that was taken.
+    """Returns complete messages from input in chunks of any size. Its output, joined, equals its input.
 
-    It holds no more than one header and one body of `held` bytes.
+    It buffers at most one header and one body.
+
+    Args:
+        held: the largest body, in bytes, that is returned whole.
     """
 
     def __init__(self, held: int = HELD) -> None:
         self._held = held
         self._state: Literal["header", "body", "parts", "plain"] = "header"
         self._rest = bytearray()
-        self._pos = 0  # up to where `_rest` is given out
-        self._line = 0  # where the header line begins that is read next
+        self._pos = 0  # up to where `_rest` was returned
+        self._line = 0  # where the next header line begins
         self._length: int | None = None
-        self._left = 0  # bytes of a message given in parts that are still to come
+        self._left = 0  # missing bytes of a message that is returned in parts
 
     def feed(self, data: bytes) -> list[Piece]:
-        """Take the next bytes and return what can be given out now."""
+        """Add bytes and return the pieces that are complete."""
         if self._state in ("plain", "parts") and not self._rest:
             if self._state == "plain":
                 return [Part(data, True)]
@@ -95,7 +97,7 @@ class MessageStream:
         return pieces
 
     def end(self) -> bytes:
-        """All that is held: no more is to come, or nobody cares about messages any longer."""
+        """Return the buffered bytes and start anew: the input has ended."""
         held = bytes(self._rest)
         self._rest.clear()
         self._pos = self._line = 0
@@ -103,7 +105,7 @@ class MessageStream:
         return held
 
     def give_up(self) -> bytes:
-        """From now on everything is given out as it comes; what is held is returned."""
+        """Return the buffered bytes; from now on return input unchanged, without splitting it."""
         held = self.end()
         self._state = "plain"
         return held
@@ -123,12 +125,12 @@ class MessageStream:
                 return noise
         if self._state == "parts":
             return self._next_part()
-        if self._state == "plain":  # somebody gave up meanwhile
+        if self._state == "plain":  # `give_up` was called meanwhile
             return None
         return self._whole()
 
     def _read_header(self) -> Noise | None:
-        """Read lines up to the one that ends the header; give out what can't be part of one."""
+        """Read lines up to the end of the header; return bytes that can't belong to one."""
         while (end := self._rest.find(b"\n", self._line)) >= 0:
             line = bytes(self._rest[self._line : end + 1])
             if not line.strip():

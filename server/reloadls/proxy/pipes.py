@@ -1,4 +1,4 @@
-"""How do bytes come and go? Descriptors on an event loop, with back-pressure, and nothing kept beyond a bound."""
+"""The two ends of a connection as the proxy uses them: bytes in and bytes out, with back-pressure."""
 
 from __future__ import annotations
 
@@ -6,187 +6,166 @@ import asyncio
 import contextlib
 import os
 import stat
-import threading
 from collections.abc import Callable
-from typing import Final, Protocol
 
-__all__ = ["HIGH_WATER", "Inlet", "Outlet", "Reading"]
+from reloadls.base.descriptors import DescriptorReader, DescriptorWriter, HangupWatch, open_reader
 
-_CHUNK: Final = 256 * 1024
-HIGH_WATER: Final = 256 * 1024
-"""Unsent bytes beyond which no more is taken in."""
+__all__ = ["Inlet", "Outlet", "open_both"]
 
 
-class Reading(Protocol):
-    """What an inlet needs of its transport."""
-
-    def pause_reading(self) -> None:
-        """Take nothing for now."""
-
-    def resume_reading(self) -> None:
-        """Go on."""
-
-    def close(self) -> None:
-        """Read no more; `Inlet.connection_lost` is called."""
-
-
-class Inlet(asyncio.Protocol):
-    """One descriptor being read; owned, and closed in the end.
+class Inlet:
+    """Reads a descriptor that it owns.
 
     Args:
-        feed: called with what arrives.
-        on_end: called once, when nothing more will come.
+        feed: called with the bytes that arrive.
+        on_end: called once, when no more input will arrive.
     """
 
     def __init__(self, feed: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self.feed = feed
-        self._on_end = on_end
-        self._transport: Reading | None = None
-        self._fd = -1
+        self.on_end = on_end
         self.ended = asyncio.Event()
+        """Set at the end of input."""
+        self._reader: DescriptorReader | None = None
+        self._fd = -1
 
-    async def open(self, fd: int) -> None:
-        """Begin to read."""
-        loop = asyncio.get_running_loop()
+    def open(self, fd: int) -> None:
+        """Start reading `fd`, which is closed at the end."""
         self._fd = fd
-        if not _is_waited_for(fd):
-            self._transport = _ThreadReader(os.dup(fd), self)
-            return
-        file = os.fdopen(fd, "rb", buffering=0, closefd=False)
-        self._transport = (await loop.connect_read_pipe(lambda: self, file))[0]
-
-    def use(self, transport: Reading, fd: int) -> None:
-        """Have `transport` read; `fd` is closed in the end."""
-        self._transport, self._fd = transport, fd
+        self._reader = open_reader(fd, lambda data: self.feed(data), self._end)
 
     def pause(self) -> None:
-        """Take nothing for now."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        """Stop reading until `resume`."""
+        if self._reader is not None:
+            self._reader.pause()
 
     def resume(self) -> None:
-        """Go on."""
-        if self._transport is not None and not self.ended.is_set():
-            self._transport.resume_reading()
+        """Continue reading."""
+        if self._reader is not None:
+            self._reader.resume()
 
     def close(self) -> None:
-        """Read no more, so that whoever writes is told."""
-        if self._transport is not None:
-            self._transport.close()
+        """Stop reading and close the descriptor, which the writer notices."""
+        if self._reader is not None:
+            self._reader.close()
+            asyncio.get_running_loop().call_soon(self._end)
 
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
-        self.feed(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.BaseProtocol`."""
+    def _end(self) -> None:
         if not self.ended.is_set():
             self.ended.set()
             with contextlib.suppress(OSError):
                 os.close(self._fd)
-            self._on_end()
+            self.on_end()
 
 
-class Outlet(asyncio.BaseProtocol):
-    """One descriptor being written to; owned, and closed in the end.
+class Outlet:
+    """Writes a descriptor that it owns.
 
     Attributes:
         on_room: called when it is no longer `full`.
-        on_lost: called when its reader has gone.
-        lost: set when it is closed, or has lost its reader.
+        on_lost: called when it is closed, or its reader has closed.
+        lost: set at that time.
     """
 
     def __init__(self) -> None:
-        self._transport: asyncio.WriteTransport | None = None
+        self._writer: DescriptorWriter | None = None
+        self._hangup: HangupWatch | None = None
         self._fd = -1
         self._free = asyncio.Event()
         self._free.set()
-        self._mid_message = self.full = False
-        self._closing = False
+        self._mid_message = self._closing = False
         self.lost = asyncio.Event()
         self.on_room: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
 
-    async def open(self, fd: int) -> None:
-        """Begin to write."""
-        loop = asyncio.get_running_loop()
-        file = os.fdopen(fd, "wb", buffering=0, closefd=False)
-        try:
-            self._transport = (await loop.connect_write_pipe(lambda: self, file))[0]
-            self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
-        except (ValueError, NotImplementedError):  # a regular file takes what it is given
-            pass
+    def open(self, fd: int, *, watch: bool = True) -> None:
+        """Start writing.
+
+        Args:
+            fd: the descriptor, which is closed at the end.
+            watch: whether to notice that the reader closes while nothing is written.
+        """
         self._fd = fd
+        self._writer = DescriptorWriter(fd, on_lost=self._end)
+        self._writer.on_room = self._on_room
+        self._writer.on_empty = self._on_empty
+        if watch:
+            self.watch_for_hangup()
 
-    def use(self, transport: asyncio.WriteTransport, fd: int) -> None:
-        """Have `transport` write; `fd` is closed in the end."""
-        self._transport, self._fd = transport, fd
+    def watch_for_hangup(self) -> None:
+        """Notice from now on that the reader closes while nothing is written."""
+        if not self.lost.is_set() and self._hangup is None:
+            self._hangup = HangupWatch(self._fd, self._end)
 
-    def write(self, data: bytes, *, mid_message: bool = False) -> None:
-        """Send bytes; `mid_message` says that they end within a message, into which nothing may be put."""
-        if self.lost.is_set() or self._closing:
-            return
-        if self._transport is not None:
-            self._transport.write(data)
-        else:
-            self._write_all(data)
-        self._mid_message = mid_message
-        self._settle()
+    @property
+    def full(self) -> bool:
+        """Whether so much is unsent that no more should be read."""
+        return self._writer is not None and self._writer.full
 
     @property
     def busy(self) -> bool:
-        """Whether a message of our own would have to wait."""
+        """Whether `room` would wait."""
         return not self._free.is_set()
 
     @property
     def backlog(self) -> int:
-        """How many bytes are still to be sent."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        """The number of unsent bytes."""
+        return 0 if self._writer is None else self._writer.pending
+
+    def write(self, data: bytes, *, mid_message: bool = False) -> None:
+        """Send bytes.
+
+        Args:
+            data: the bytes.
+            mid_message: whether they end within a message, into which no other may be written.
+        """
+        if self._writer is None or self.lost.is_set() or self._closing:
+            return
+        self._writer.write(data)
+        self._mid_message = mid_message and not self.lost.is_set()
+        self._settle()
 
     async def room(self) -> None:
-        """Return when there is room for a whole message, between two others; it is to be written at once."""
+        """Return when a whole message can be written, between two others; the caller writes it at once."""
         while not self._free.is_set():
             await self._free.wait()
 
     async def inject(self, data: bytes) -> None:
-        """Send a whole message when there is room for it."""
+        """Send a whole message as soon as there is room for it."""
         await self.room()
         self.write(data)
 
     def close(self) -> None:
-        """Send what is still to be sent, then close."""
-        if self._closing:
-            return
-        self._closing = True
-        if self._transport is not None:
-            self._transport.close()
-        else:
-            self.connection_lost(None)
+        """Close once everything is sent."""
+        if not self._closing:
+            self._closing = True
+            self._on_empty()
 
     def abort(self) -> None:
-        """Close at once."""
-        if self._transport is not None and not self.lost.is_set():
-            self._transport.abort()
+        """Close at once, dropping unsent data."""
+        if self._writer is not None and not self.lost.is_set():
+            self._writer.close()
+            asyncio.get_running_loop().call_soon(self._end)
 
-    def pause_writing(self) -> None:
-        """See `asyncio.BaseProtocol`."""
-        self.full = True
-        self._settle()
-
-    def resume_writing(self) -> None:
-        """See `asyncio.BaseProtocol`."""
-        self.full = False
+    def _on_room(self) -> None:
         self._settle()
         self.on_room()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.BaseProtocol`."""
+    def _on_empty(self) -> None:
+        if self._closing and not self.backlog:
+            asyncio.get_running_loop().call_soon(self._end)
+
+    def _end(self) -> None:
         if self.lost.is_set():
             return
         self.lost.set()
+        if self._hangup is not None:
+            self._hangup.cancel()
+        if self._writer is not None:
+            self._writer.close()
         with contextlib.suppress(OSError):
             os.close(self._fd)
-        self.full = self._mid_message = False
+        self._mid_message = False
         self._settle()
         self.on_lost()
         self.on_room()
@@ -197,62 +176,29 @@ class Outlet(asyncio.BaseProtocol):
         else:
             self._free.set()
 
-    def _write_all(self, data: bytes) -> None:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except OSError:
-            self.connection_lost(None)
+
+def open_both(inlet: Inlet, source: int, outlet: Outlet, sink: int) -> None:
+    """Start reading and writing the editor's descriptors, which may be one socket, as inetd and some editors make them.
+
+    Args:
+        inlet: reads `source`.
+        source: the descriptor of the input.
+        outlet: writes `sink`.
+        sink: the descriptor of the output.
+    """
+    shared = _is_one_socket(source, sink)
+    if shared:  # its input would be taken for a hang-up: watch for that only after the end of input
+        on_end = inlet.on_end
+
+        def end() -> None:
+            on_end()
+            outlet.watch_for_hangup()
+
+        inlet.on_end = end
+    outlet.open(sink, watch=not shared)
+    inlet.open(source)
 
 
-def _is_waited_for(fd: int) -> bool:
-    """Whether an event loop can wait for what comes from there: not from a file, or the null device."""
-    mode = os.fstat(fd).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(fd)
-
-
-class _ThreadReader:
-    """Reads in a thread what the loop can't watch, one chunk ahead at most."""
-
-    def __init__(self, fd: int, protocol: Inlet) -> None:
-        self._protocol = protocol
-        self._loop = asyncio.get_running_loop()
-        self._go = threading.Event()
-        self._go.set()
-        self._closed = False
-        threading.Thread(target=self._pump, args=(fd,), name="reloadls-input", daemon=True).start()
-
-    def pause_reading(self) -> None:
-        self._go.clear()
-
-    def resume_reading(self) -> None:
-        self._go.set()
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._go.set()
-            self._loop.call_soon(self._protocol.connection_lost, None)
-
-    def _pump(self, fd: int) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-            while not self._closed:
-                self._go.wait()
-                taken = threading.Event()
-                try:
-                    data = os.read(fd, _CHUNK)
-                except OSError:
-                    data = b""
-                self._loop.call_soon_threadsafe(self._take, data, taken)
-                if not data:
-                    break
-                taken.wait()
-        os.close(fd)
-
-    def _take(self, data: bytes, taken: threading.Event) -> None:
-        if data and not self._closed:
-            self._protocol.data_received(data)
-        elif not data:
-            self.close()
-        taken.set()
+def _is_one_socket(one: int, other: int) -> bool:
+    first, second = os.fstat(one), os.fstat(other)
+    return stat.S_ISSOCK(first.st_mode) and (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)

@@ -1,4 +1,4 @@
-"""What is changed in a message? Pure: messages as plain JSON values in, what is to be done with them out."""
+"""Rewrite single messages: pure functions of plain JSON values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNREGISTER: Final = "client/unregisterCapability"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One registration of watchers: its id, and the watchers as the server sent them."""
+    """One registration: its id, and its watchers as the server sent them."""
 
     id: str
     watchers: tuple[Any, ...]
@@ -48,12 +48,12 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A request of the server, taken apart.
+    """A request of the server, split into the proxy's part and the client's.
 
     Attributes:
-        ours: what of it is about watching.
-        gone: the ids of what is no longer wanted.
-        others: the request with what the client is to see of it; None if that is nothing.
+        ours: the registrations of watchers.
+        gone: the ids of removed registrations of watchers.
+        others: the request for the client; None if nothing is left for it.
     """
 
     ours: tuple[Registered, ...] = ()
@@ -62,7 +62,7 @@ class Split:
 
 
 def parse(body: bytes) -> Json | None:
-    """The JSON object that `body` is; None for anything else."""
+    """Return the JSON object in `body`; None for anything else."""
     try:
         value = json.loads(body, parse_float=_number, parse_constant=_number)
     except (ValueError, RecursionError):
@@ -71,47 +71,47 @@ def parse(body: bytes) -> Json | None:
 
 
 def _number(text: str) -> float:
-    """A number that can be written again; what is not one makes the message one that is passed on as it is."""
+    """Parse a number; refuse one that can't be encoded again, so that the message passes unchanged."""
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} can't be written again")
+        raise ValueError(f"{text} can't be encoded again")
     return number
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """The message as JSON text. In ASCII, so that a lone surrogate goes on as the escape that it came as."""
+    """Return the message as JSON text, in ASCII: a lone surrogate stays the escape that it was."""
     return json.dumps(message, separators=(",", ":")).encode("ascii")
 
 
 def is_id(value: object) -> bool:
-    """Whether a request may have this as its id."""
+    """Return whether `value` is a valid request id."""
     return isinstance(value, (str, int)) and not isinstance(value, bool)
 
 
 def success(id: Any) -> Json:
-    """The answer that all is well."""
+    """Return a response with the result null."""
     return {"jsonrpc": "2.0", "id": id, "result": None}
 
 
 def failure(id: Any, message: str) -> Json:
-    """The answer that it could not be done."""
+    """Return an error response (RequestFailed)."""
     return {"jsonrpc": "2.0", "id": id, "error": {"code": -32803, "message": message}}
 
 
 def warning(text: str) -> Json:
-    """The notification that shows `text` to the user."""
+    """Return the notification that shows `text` to the user as a warning."""
     return {"jsonrpc": "2.0", "method": "window/showMessage", "params": {"type": 2, "message": text}}
 
 
 def watches_already(initialize: Json) -> bool:
-    """Whether the client offers to watch files for whoever registers."""
+    """Return whether the client supports registrations of file watchers."""
     return (
         _at(initialize, "params", "capabilities", "workspace", "didChangeWatchedFiles", "dynamicRegistration") is True
     )
 
 
 def offer_watching(initialize: Json) -> Json:
-    """`initialize` in the name of a client that watches, with all else as it was."""
+    """Return `initialize` with the capability to watch files added."""
     params = _object(initialize.get("params"))
     capabilities = _object(params.get("capabilities"))
     workspace = _object(capabilities.get("workspace"))
@@ -122,14 +122,14 @@ def offer_watching(initialize: Json) -> Json:
 
 
 def stale_pulls(initialize: Json) -> bool:
-    """Whether the client pulls diagnostics but can't be asked to pull them again, as Neovim 0.11 does."""
+    """Return whether the client pulls diagnostics but can't refresh them, as Neovim 0.11."""
     capabilities = _at(initialize, "params", "capabilities")
     pulls = isinstance(_at(capabilities, "textDocument", "diagnostic"), dict)
     return pulls and _at(capabilities, "workspace", "diagnostics", "refreshSupport") is not True
 
 
 def without_pulling(initialize: Json) -> Json:
-    """`initialize` in the name of a client to which diagnostics must be sent, with all else as it was."""
+    """Return `initialize` without the capability to pull diagnostics, so that the server publishes them."""
     params = _object(initialize.get("params"))
     capabilities = _object(params.get("capabilities"))
     documents: Json = {"publishDiagnostics": {}} | _object(capabilities.get("textDocument"))
@@ -138,9 +138,9 @@ def without_pulling(initialize: Json) -> Json:
 
 
 def only_pushed(answer: Json) -> Json | None:
-    """The answer to `initialize` without the offer to pull diagnostics, which would show each twice; None without it.
+    """Return the response to `initialize` without `diagnosticProvider`, which would show diagnostics twice.
 
-    Servers offer that to every client, those that can't pull included.
+    Servers announce it to every client, including those that can't pull. None if the response does not hold it.
     """
     result = _object(answer.get("result"))
     capabilities = _object(result.get("capabilities"))
@@ -150,7 +150,7 @@ def only_pushed(answer: Json) -> Json | None:
 
 
 def folders_of(initialize: Json) -> list[str]:
-    """The workspace folders' URIs, or, of an older client, its root's URI or path."""
+    """Return the URIs of the workspace folders or, of an older client, the URI or path of its root."""
     params = _object(initialize.get("params"))
     folders = params.get("workspaceFolders")
     if isinstance(folders, list) and (uris := uris_of(folders)):
@@ -160,20 +160,20 @@ def folders_of(initialize: Json) -> list[str]:
 
 
 def uris_of(folders: Any) -> list[str]:
-    """The URIs in a list of workspace folders."""
+    """Return the URIs in a list of workspace folders."""
     if not isinstance(folders, list):
         return []
     return [folder["uri"] for folder in folders if isinstance(folder, dict) and isinstance(folder.get("uri"), str)]
 
 
 def document_of(notification: Json) -> str | None:
-    """The URI of the document that it is about."""
+    """Return the URI of the notification's text document."""
     uri = _at(notification, "params", "textDocument", "uri")
     return uri if isinstance(uri, str) else None
 
 
 def split_registration(request: Json) -> Split:
-    """What of `client/registerCapability` is about watching, and what the client is to see."""
+    """Split `client/registerCapability` into registrations of watchers and the request for the client."""
     entries = _at(request, "params", "registrations")
     if not isinstance(entries, list):
         return Split(others=request)
@@ -183,8 +183,8 @@ def split_registration(request: Json) -> Split:
 
 
 def split_unregistration(request: Json, known: Iterable[str]) -> Split:
-    """What of `client/unregisterCapability` is about a `known` registration, and what the client is to see."""
-    # The specification's own spelling of the field is the first one.
+    """Split `client/unregisterCapability` into `known` registrations and the request for the client."""
+    # The first one is the specification's spelling of the field.
     name = next((name for name in ("unregisterations", "unregistrations") if _at(request, "params", name)), None)
     entries = _at(request, "params", name) if name else None
     if name is None or not isinstance(entries, list):

@@ -1,4 +1,4 @@
-"""What stands between an editor and a server: every message goes on as it came, but for what the proxy is for."""
+"""Pass messages between an editor and a server, and handle those about file watching."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["ProxySession"]
 
 _NOISE_LINES: Final = 20
-"""How many lines the log gets about bytes that belong to no message."""
+"""The most log lines about bytes outside of any message."""
 _log = logging.getLogger("reloadls.proxy")
 
 
 class ProxySession:
-    """One editor and one server.
-
-    Its two ways are `from_editor` and `from_server`: each is given what arrives, and passes it on.
+    """One editor and one server: `from_editor` and `from_server` receive bytes and pass them on.
 
     Args:
-        settings: how watching is supplied.
-        to_server, to_editor: where messages of our own go.
-        sidecar: our own service, if the editor is to have that on the same connection.
+        settings: the settings of the proxy.
+        to_server: the connection to the server.
+        to_editor: the connection to the editor.
+        sidecar: the reloadls service on the same connection, if there is one.
     """
 
     def __init__(
@@ -47,31 +46,31 @@ class ProxySession:
         self._state: Literal["new", "supplying", "watched"] = "new"
         self._initialized = False
         self._push_only_id: Any = None
-        """The id of an `initialize` in which the offer to pull diagnostics was left out."""
+        """The id of an `initialize` from which the capability to pull diagnostics was removed."""
         self._ours: Counter[str] = Counter()
         self._split_requests: dict[Any, tuple[rewrite.Registered, ...]] = {}
         self._noise_count = 0
 
-    # -- the two ways --------------------------------------------------------------------------------------
+    # -- the two directions --------------------------------------------------------------------------------
 
     def from_editor(self, data: bytes) -> None:
-        """Pass on what came from the editor."""
+        """Pass on bytes from the editor."""
         self._pass_on("the editor", data)
 
     def from_server(self, data: bytes) -> None:
-        """Pass on what came from the server."""
+        """Pass on bytes from the server."""
         self._pass_on("the server", data)
 
     def on_editor_closed(self) -> None:
-        """Pass on what is left of an unfinished message, and then the end."""
+        """Pass on the rest of an unfinished message, then close the server's input."""
         self._end("the editor")
 
     def on_server_closed(self) -> None:
-        """The same the other way."""
+        """Pass on the rest of an unfinished message, then close the editor's input."""
         self._end("the server")
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         await self._worker.stop()
 
     def _pass_on(self, who: str, data: bytes) -> None:
@@ -95,17 +94,17 @@ class ProxySession:
     def _end(self, who: str) -> None:
         direction = self._directions[who]
         if rest := direction.stream.end():
-            _log.warning("%s left in the middle of a message", who)
+            _log.warning("%s disconnected in the middle of a message", who)
             direction.outlet.write(rest)
         direction.outlet.close()
 
     def _log_noise(self, who: str, noise: Noise) -> None:
         self._noise_count += 1
         if self._noise_count <= _NOISE_LINES and noise.raw.strip():
-            more = "; no more such lines follow" if self._noise_count == _NOISE_LINES else ""
-            _log.warning("%s sent what is no message, passed on as it is: %.80r%s", who, noise.raw, more)
+            more = "; further ones are not logged" if self._noise_count == _NOISE_LINES else ""
+            _log.warning("%s sent bytes outside of any message, passing them on: %.80r%s", who, noise.raw, more)
 
-    # -- what the editor says ------------------------------------------------------------------------------
+    # -- messages of the editor ----------------------------------------------------------------------------
 
     def _editor_message(self, message: Message) -> bytes:
         raw = message.raw
@@ -136,7 +135,7 @@ class ProxySession:
         if self._sidecar is not None:
             self._sidecar.on_initialize(request)
         if rewrite.watches_already(request) and not (self._settings.always or self._settings.globs):
-            _log.info("the client watches files by itself: everything is passed on as it is (--always changes that)")
+            _log.info("the client watches files itself: passing everything on unchanged (--always changes that)")
             self._state = "watched"
             return message.raw
         self._state = "supplying"
@@ -148,7 +147,7 @@ class ProxySession:
         return framed(rewrite.encode(rewrite.offer_watching(request)))
 
     def _on_handshake(self, message: Message) -> bytes | None:
-        """What the server is to get of a repeated `initialize`, as after a refusal; None if it is none."""
+        """Return the bytes for the server if this is a repeated `initialize`, as after an error; else None."""
         method = _method(message)
         if method == "initialized" and not self._initialized:
             self._initialized = True
@@ -156,7 +155,7 @@ class ProxySession:
         return self._on_initialize(message) if method == "initialize" else None
 
     def _on_opened(self, message: Message) -> None:
-        """Note how the editor spells the file's URI."""
+        """Note the editor's spelling of the file's URI."""
         notification = rewrite.parse(message.body)
         if notification is not None and notification.get("method") == "textDocument/didOpen":
             uri = rewrite.document_of(notification)
@@ -176,7 +175,7 @@ class ProxySession:
         new = self._worker.only_new(changes)
         if len(new) == len(changes):
             return message.raw
-        _log.info("%d changes that the editor tells were told already", len(changes) - len(new))
+        _log.info("dropped %d changes of the editor: already sent", len(changes) - len(new))
         return framed(rewrite.encode(notification | {"params": params | {"changes": new}})) if new else b""
 
     def _on_folders(self, message: Message) -> None:
@@ -191,7 +190,7 @@ class ProxySession:
         self._worker.submit(RegistrationChange(added=added, removed=removed))
 
     def _on_response(self, message: Message) -> None:
-        """If the client refuses what was left of a request of which we took a part, the server has none of it."""
+        """Drop the proxy's part of a registration if the client refuses its own part."""
         answer = rewrite.parse(message.body)
         if answer is None or "method" in answer or not rewrite.is_id(answer.get("id")):
             return
@@ -200,7 +199,7 @@ class ProxySession:
             self._worker.submit(RegistrationChange(refused=refused))
             self._ours -= Counter(registered.id for registered in refused)
 
-    # -- what the server says ------------------------------------------------------------------------------
+    # -- messages of the server ----------------------------------------------------------------------------
 
     def _server_message(self, message: Message) -> bytes:
         if self._state == "supplying" and b"egisterCapability" in message.raw:
@@ -212,7 +211,7 @@ class ProxySession:
         return message.raw if self._sidecar is None else self._sidecar.rewrite_answer(message)
 
     def _on_initialize_response(self, message: Message) -> Message:
-        """What the editor is to get of an answer to `initialize`."""
+        """Return the message for the editor in place of a response to `initialize`."""
         answer = rewrite.parse(message.body)
         if answer is None or "method" in answer or answer.get("id") != self._push_only_id:
             return message
@@ -221,7 +220,7 @@ class ProxySession:
         return message if changed is None else message_of(rewrite.encode(changed))
 
     def _on_registration(self, message: Message) -> bytes | None:
-        """What the editor is to get of a request about watching; None if it is none."""
+        """Return the bytes for the editor if this is a request about watching; else None."""
         request = rewrite.parse(message.body)
         if request is None or not rewrite.is_id(request.get("id")):
             return None
@@ -244,7 +243,7 @@ class ProxySession:
 
 
 class _Direction:
-    """One direction: what has come of it, where it goes, and who looks at its messages."""
+    """One direction: its input, its output, and the handler of its messages."""
 
     def __init__(self, outlet: Outlet, handle: Callable[[Message], bytes]) -> None:
         self.stream = MessageStream()
@@ -254,11 +253,11 @@ class _Direction:
 
 
 def _handle(direction: _Direction, message: Message) -> bytes:
-    """What goes on for `message`: itself, if there is anything about it that we can't do."""
+    """Handle a message; if the handler fails, pass the message on unchanged."""
     try:
         return direction.handle(message)
     except Exception:
-        _log.exception("a message is passed on as it is: %.200r", message.raw)
+        _log.exception("internal error: passing a message on unchanged: %.200r", message.raw)
         return message.raw
 
 

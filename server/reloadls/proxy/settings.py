@@ -1,4 +1,4 @@
-"""What has to be watched for a server, and how: the settings of the proxy, and each order that changes it."""
+"""The settings of the proxy, and changes of what is watched for a server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["RegistrationChange", "Settings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How watching is supplied.
+    """Settings of the proxy.
 
     Attributes:
-        debounce: quiet time before changes are told, in seconds.
-        always: whether to do it for a client that watches by itself, too.
-        globs: what is watched without being registered, whatever the client does.
-        keep_pull: whether a client that pulls diagnostics, but can't be asked to pull them again, still pulls.
-        own: the paths of files that we write: telling of them would make us write again.
-        on_registered: called with each registration that is taken up here.
-        on_notified: called when the server has been told of changes.
+        debounce: quiet time before changes are sent, in seconds.
+        always: whether to watch for a client that watches files itself, too.
+        globs: globs to watch without a registration, whatever the client does.
+        keep_pull: whether a client that pulls diagnostics, but can't refresh them, still pulls.
+        own: paths of files that the proxy writes, such as its log; their changes are ignored.
+        on_registered: called with each registration that the proxy handles.
+        on_notified: called when changes were sent to the server.
     """
 
     debounce: float = 0.05
@@ -36,14 +36,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationChange:
-    """What changes about watching; then, if `answers`, request `id` is answered.
+    """A change of what is watched.
 
     Attributes:
-        add: new registrations; one with an id that exists adds to it.
+        add: new registrations; one with an existing id adds to it.
         remove: ids that the server unregisters.
-        refused: registrations that the client has refused after all.
-        folders: the workspace folders, if all of them are replaced.
-        added, removed: workspace folders that come and go.
+        refused: registrations that the client has refused.
+        folders: the new workspace folders, if all of them are replaced.
+        added: workspace folders that were added.
+        removed: workspace folders that were removed.
+        answers: whether to answer request `id` once the change is applied.
+        id: the id of that request.
     """
 
     add: tuple[rewrite.Registered, ...] = ()

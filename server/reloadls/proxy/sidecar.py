@@ -1,9 +1,8 @@
-"""Our own service on the same connection: `reload/*` for the editor, beside what the language server offers.
+"""A reloadls service on the editor's connection to a language server: `reload/*` for the editor.
 
-It is a `reloadls serve` process of its own, so that neither can hold the other up. The editor's requests that are for
-it go there and nowhere else, and its answers carry the editor's own ids. It is told of a client that can do nothing,
-and so asks nothing: there are no ids of its own that could collide with the language server's. What both say is wrong
-with a file is shown together.
+The service is a separate `reloadls serve` process, so that neither server blocks the other. The editor's `reload/*`
+requests go to it only, and its responses carry the editor's ids. It sees a client without capabilities, so it sends no
+requests whose ids could collide with the language server's. The diagnostics of both are merged.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = ["BACKLOG", "SERVICE", "ReloadSidecar"]
 
 SERVICE: Final = (sys.executable, "-m", "reloadls", "serve", "--stdio")
 BACKLOG: Final = 16 * 1024 * 1024
-"""Bytes that wait for a service which takes nothing, beyond which it is given up."""
+"""Unsent bytes above which a service that reads nothing is given up."""
 _INITIALIZE_ID: Final = "reloadls/initialize"
 _SHARED: Final = {
     "initialized",
@@ -39,17 +38,17 @@ _SHARED: Final = {
     "workspace/didDeleteFiles",
     "workspace/didRenameFiles",
 }
-"""What both are told."""
+"""Notifications that both receive."""
 _MARKERS: Final = (b"reload", b"cancelRequest", *(method.rpartition("/")[2].encode() for method in sorted(_SHARED)))
-"""What is looked for before a message is parsed."""
+"""Only messages that contain one of these are parsed."""
 _MAX_MESSAGE: Final = 1 << 30
-"""Messages of our own are held whole, however large: all files of a workspace may be in one."""
+"""The largest message of the service, in bytes: one may list all files of a workspace."""
 _END_S: Final = 2.0
 _log = logging.getLogger("reloadls.proxy")
 
 
 class ReloadSidecar:
-    """The service's process, and what the editor and it have to say to each other."""
+    """The service's process, and the messages between it and the editor."""
 
     def __init__(self, child: Child, to_editor: Outlet) -> None:
         self._child = child
@@ -69,17 +68,21 @@ class ReloadSidecar:
     async def start(cls, to_editor: Outlet, command: Sequence[str] = SERVICE) -> ReloadSidecar:
         """Start the service.
 
+        Args:
+            to_editor: the connection to the editor.
+            command: the service's command.
+
         Raises:
-            StartError: that is not possible.
+            StartError: the command can't be started.
         """
-        # In a group of its own, since Ctrl-C is for the server: this one ends when that has.
+        # In its own process group: Ctrl-C is for the server, and the service ends after the server.
         sidecar = cls(await start(command, own_group=True), to_editor)
-        await sidecar._outlet.open(sidecar._child.stdin)
-        await sidecar._inlet.open(sidecar._child.stdout)
+        sidecar._outlet.open(sidecar._child.stdin)
+        sidecar._inlet.open(sidecar._child.stdout)
         return sidecar
 
     async def stop(self) -> None:
-        """End it."""
+        """End the service."""
         self._ended = True
         if self._sender is not None:
             self._sender.cancel()
@@ -94,7 +97,7 @@ class ReloadSidecar:
         self._inlet.close()
 
     def on_initialize(self, request: dict[str, Any]) -> None:
-        """The editor says hello: so it is to the service, too."""
+        """Initialize the service with the folders and options of the editor's `initialize`."""
         given = request.get("params")
         params = given if isinstance(given, dict) else {}
         options = params.get("initializationOptions")
@@ -110,12 +113,12 @@ class ReloadSidecar:
         }
         again = self._initialized
         self._initialize_id, self._initialized = request.get("id"), True
-        if again:  # the server refused the first one; the service did not
+        if again:  # the server refused the first one, the service did not
             return
         self._send({"jsonrpc": "2.0", "id": _INITIALIZE_ID, "method": "initialize", "params": initialize})
 
     def is_for_service(self, message: Message) -> bool:
-        """Whether a message of the editor's is for the service alone; what is for both is passed on, too."""
+        """Return whether a message of the editor is for the service only. Send it to the service if it needs it."""
         if not any(mark in message.raw for mark in _MARKERS):
             return False
         parsed = rewrite.parse(message.body) or {}
@@ -132,7 +135,7 @@ class ReloadSidecar:
         return True
 
     def rewrite_answer(self, message: Message) -> bytes:
-        """A message of the server's, with what the service can do, or what it says of the same file, added."""
+        """Add the service's capabilities or diagnostics to a message of the server, and return its bytes."""
         if b"publishDiagnostics" in message.raw:
             return self._merge_diagnostics(message)
         if self._initialize_id is None or b'"result"' not in message.raw:
@@ -146,7 +149,7 @@ class ReloadSidecar:
             return message.raw
         return framed(rewrite.encode(answer | {"result": result | {"capabilities": _offered(result)}}))
 
-    # -- what the editor and the server say ------------------------------------------------------------------
+    # -- messages of the editor and the server ---------------------------------------------------------------
 
     def _is_service_method(self, method: str, params: Any) -> bool:
         about = params if isinstance(params, dict) else {}
@@ -155,7 +158,7 @@ class ReloadSidecar:
         return method in REQUESTS or (method == "workspace/executeCommand" and str(about.get("command")) in COMMANDS)
 
     def _note_request(self, id: Any) -> bool:
-        """Note a request, and whether there is somebody to ask."""
+        """Note a pending request; return False, after an error response, if the service has ended."""
         if self._ended:
             self._refuse(id)
         elif rewrite.is_id(id):
@@ -169,15 +172,15 @@ class ReloadSidecar:
         together = self._diagnostics.from_server(published, message.body)
         return message.raw if together is None else framed(rewrite.encode(together))
 
-    # -- what the service says -------------------------------------------------------------------------------
+    # -- messages of the service -----------------------------------------------------------------------------
 
     def _from_service(self, data: bytes) -> None:
         for piece in self._stream.feed(data):
             message = rewrite.parse(piece.body) if isinstance(piece, Message) else None
             if message is None or message.get("id") == _INITIALIZE_ID:
                 continue
-            if "method" in message and "id" in message:  # it may ask nothing: the answer would go to the server
-                self._send(rewrite.failure(message["id"], "the client can do nothing"))
+            if "method" in message and "id" in message:  # the editor's response would go to the server
+                self._send(rewrite.failure(message["id"], "the client supports no requests"))
             elif message.get("method") == PUBLISH:
                 self._post(lambda message=message: self._merged(message))  # type: ignore[misc]
             else:
@@ -190,7 +193,7 @@ class ReloadSidecar:
 
     def _on_ended(self) -> None:
         if not self._ended:
-            _log.warning("the service beside the server has ended")
+            _log.warning("the reloadls service has ended")
         self._ended = True
         for id in self._pending:
             self._refuse(id)
@@ -206,9 +209,12 @@ class ReloadSidecar:
             self._post(lambda: answer)
 
     def _post(self, make: Callable[[], bytes]) -> None:
-        """Tell the editor what is made when it is told, between two of the server's messages.
+        """Send the result of `make` to the editor, between two messages of the server.
 
-        The service is not read on meanwhile.
+        Reading from the service pauses meanwhile.
+
+        Args:
+            make: called when the message is sent, so that it uses the latest state.
         """
         if not self._queue and not self._to_editor.busy:
             self._to_editor.write(make())
@@ -216,7 +222,7 @@ class ReloadSidecar:
         self._queue.append(make)
         if len(self._queue) == 1:
             self._inlet.pause()
-            self._sender = asyncio.create_task(self._send_queued(), name="reloadls-proxy-beside")
+            self._sender = asyncio.create_task(self._send_queued(), name="reloadls-proxy-sidecar")
 
     async def _send_queued(self) -> None:
         while self._queue:
@@ -229,12 +235,12 @@ class ReloadSidecar:
         self._send_bytes(framed(rewrite.encode(message)))
 
     def _send_bytes(self, data: bytes) -> None:
-        """Tell the service. One that takes nothing for good is given up: nobody waits for it."""
+        """Send bytes to the service, and give it up if it does not read them."""
         if self._ended:
             return
         self._outlet.write(data)
         if self._outlet.backlog > BACKLOG:
-            _log.warning("the service beside the server takes nothing")
+            _log.warning("giving up the reloadls service: it reads nothing while %d bytes are pending", BACKLOG)
             self._outlet.abort()
             self._kill()
 
@@ -244,7 +250,7 @@ class ReloadSidecar:
 
 
 def _offered(result: dict[str, Any]) -> dict[str, Any]:
-    """The server's capabilities, and the service's."""
+    """Return the server's capabilities with those of the service added."""
     capabilities = _object(result.get("capabilities"))
     experimental = _object(capabilities.get("experimental")) | {"reload": reload_capability()}
     commands = _object(capabilities.get("executeCommandProvider"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import select
 import stat
 from collections.abc import Iterable
 
+from reloadls.base.descriptors import write_all
 from reloadls.base.worker_thread import Worker
 
 __all__ = ["Output", "leads_to_own_output"]
@@ -82,15 +82,6 @@ def _write_lines(fd: int, lines: Iterable[str]) -> None:
     for line in lines:
         chunk += line.encode("utf-8", "backslashreplace")
         if len(chunk) >= _CHUNK:
-            _write_all(fd, chunk)
+            write_all(fd, chunk)
             chunk.clear()
-    _write_all(fd, chunk)
-
-
-def _write_all(fd: int, data: bytes | bytearray) -> None:
-    left = bytes(data)
-    while left:
-        try:
-            left = left[os.write(fd, left) :]
-        except BlockingIOError:  # whoever shares the descriptor has made it non-blocking
-            select.select([], [fd], [])
+    write_all(fd, chunk)

@@ -1,1 +1,1 @@
-"""What a language server asked to have watched: its globs, their folders, and what changed there."""
+"""Watch the files that a language server registers: globs, registrations, and the watcher."""

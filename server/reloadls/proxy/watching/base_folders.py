@@ -1,12 +1,12 @@
-"""Where does a watcher's glob pattern begin? Pure, but for asking which folders exist.
+"""Split a watcher's glob pattern into a base folder and the pattern below it. Reads the disk for folders only.
 
-Servers paste paths in front of their patterns: a workspace folder, as a path or as a URI. A name of such a path stands
-for itself even if it reads like a pattern (`/home/me/[old] x/**`). A path is taken for pasted up to the end of a
-workspace folder, or up to a folder of just that name on disk.
+Servers put paths in front of their patterns: a workspace folder, as a path or as a URI. A name in such a path is literal
+even if it looks like a pattern (`/home/me/[old] x/**`). The literal part reaches to the end of a workspace folder, or to
+a folder of exactly that name on disk.
 
-A pattern that is text never leads to watching a tree above the workspace, since VS Code matches text within the
-workspace only: of `/home/**/*.py` and `../**` what lies in the workspace folders is watched. What names a file or a
-single folder outside (`/home/me/*.toml`) is, and a relative pattern may have its base anywhere.
+A pattern that is text never makes the proxy watch a tree above the workspace, since VS Code matches text within the
+workspace only: of `/home/**/*.py` and `../**`, the part in the workspace folders is watched. A pattern that names a file
+or a single folder outside (`/home/me/*.toml`) is watched, and a relative pattern may have its base anywhere.
 """
 
 from __future__ import annotations
@@ -30,28 +30,30 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?=/)")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\])")
 _SPECIAL = re.compile(r"[*?\[\]{},]")
 _ALL_OF_BASE: Final = {"", "*", "**", "**/*"}
-"""What a server asks for in a base that is a file."""
+"""Patterns that match a base that is a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A pattern in two parts: `base`, a path that stands for itself, and the pattern's names below it."""
+    """A pattern in two parts: `base`, a literal path, and the names of the pattern below it."""
 
     base: str
     names: tuple[str, ...]
 
 
 def base_folders(pattern: Any, folders: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """(base, pattern below it) for each place that a watcher's `globPattern` speaks of, and what is wrong with others.
-
-    A base is an absolute path that stands for itself; it is the place if the pattern is empty.
+    """Split a watcher's `globPattern` into base folders and patterns.
 
     Args:
         pattern: as the server sent it.
-        folders: the workspace folders' paths.
+        folders: the paths of the workspace folders.
+
+    Returns:
+        (base, pattern) for each reading, and messages for the readings that match nothing. A base is an absolute path
+        without wildcards; an empty pattern means the base itself.
 
     Raises:
-        ValueError: nothing of it can be understood.
+        ValueError: the pattern is invalid.
     """
     workspace = [_slashed(folder) for folder in folders]
     if isinstance(pattern, str):
@@ -66,9 +68,9 @@ def base_folders(pattern: Any, folders: Sequence[str]) -> tuple[list[tuple[str, 
 
 
 def _refuse_nul(*texts: str) -> None:
-    """No file can be called so, and to look for one fails."""
+    """Refuse names that no file can have: system calls fail on them."""
     if any("\0" in text for text in texts):
-        raise ValueError(f"{MATCHES_NOTHING}: no name holds a NUL")
+        raise ValueError(f"{MATCHES_NOTHING}: no name contains a NUL")
 
 
 def _each(starts: Iterator[_Start], folders: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -89,7 +91,7 @@ def _each(starts: Iterator[_Start], folders: Sequence[str]) -> tuple[list[tuple[
 
 
 def _starts(text: str, folders: Sequence[str]) -> Iterator[_Start]:
-    """Each reading of a pattern that is text."""
+    """Yield each reading of a pattern that is text."""
     if not text.strip("/"):
         raise ValueError(MATCHES_NOTHING)
     if _SCHEME.match(text):
@@ -97,7 +99,7 @@ def _starts(text: str, folders: Sequence[str]) -> Iterator[_Start]:
     elif os.path.isabs(text):
         yield from _pasted(text, folders)
     elif os.name != "nt" and _DRIVE.match(text):
-        raise ValueError(f"{MATCHES_NOTHING}: it names a drive of Windows")
+        raise ValueError(f"{MATCHES_NOTHING}: it names a Windows drive")
     elif text.startswith("{") and any(map(_is_absolute, alternatives(text))):
         for choice in alternatives(text):
             yield from _starts(choice, folders)
@@ -118,7 +120,7 @@ def _pasted(text: str, folders: Sequence[str]) -> Iterator[_Start]:
 
 
 def _uri(text: str, folders: Sequence[str]) -> _Start:
-    """The reading of a `file:` URI with wildcards in it; what is percent-encoded stands for itself."""
+    """Return the reading of a `file:` URI with wildcards; percent-encoded characters are literal."""
     scheme, _, rest = text.partition(":")
     host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
     if scheme.lower() != "file" or host.lower() not in ("", "localhost"):
@@ -135,7 +137,7 @@ def _uri(text: str, folders: Sequence[str]) -> _Start:
 
 
 def _after_folder(plain: Sequence[str], names: Sequence[str], folders: Sequence[str]) -> _Start | None:
-    """`names` after the workspace folder with which their `plain` spelling, a drive first, begins; None without one."""
+    """Return `names` after the workspace folder that `plain`, a drive first, begins with; None without one."""
     for folder in sorted({*folders, *(_slashed(os.path.realpath(folder)) for folder in folders)}, key=len)[::-1]:
         drive, path = os.path.splitdrive(folder)
         its = (drive, *_names(path))
@@ -145,7 +147,7 @@ def _after_folder(plain: Sequence[str], names: Sequence[str], folders: Sequence[
 
 
 def _readings(start: _Start) -> Iterator[_Start]:
-    """`start` as a pattern, and with the folders that have just such a name standing for themselves."""
+    """Yield `start` as a pattern, and with existing folders of exactly such names as literals."""
     at = _pasted_names(start)
     if at:
         yield _Start(_joined(start.base, start.names[:at]), start.names[at:])
@@ -153,7 +155,7 @@ def _readings(start: _Start) -> Iterator[_Start]:
 
 
 def _pasted_names(start: _Start) -> int:
-    """How many names, the last of which reads like a pattern, are folders on disk."""
+    """Return how many names are folders on disk, up to the last one that looks like a pattern."""
     found, path = 0, start.base
     for at, name in enumerate(start.names[:-1]):
         path = _joined(path, (name,))
@@ -199,7 +201,7 @@ def _base_path(base: str) -> str:
 
 
 def _resolved(start: _Start) -> _Start:
-    """`start` without `.` and `..`, and with leading names that stand for themselves as part of its base."""
+    """Return `start` without `.` and `..`, with leading literal names moved to its base."""
     base, rest = start.base, list[str]()
     for name in start.names:
         if name in ("", "."):
@@ -217,11 +219,11 @@ def _resolved(start: _Start) -> _Start:
 
 
 def _within(start: _Start, original: str, folders: Sequence[str]) -> list[tuple[str, str]]:
-    """`start` if it may be watched there, else what of it lies in the workspace.
+    """Return `start` if it may be watched there, else its part in the workspace.
 
     Args:
-        start: without `..`.
-        original: where it began before those were resolved.
+        start: the pattern without `..`.
+        original: its base before `..` was resolved.
         folders: the workspace folders.
     """
     if not start.names and (start.base in folders or os.path.isdir(start.base)):
@@ -239,12 +241,12 @@ def _within(start: _Start, original: str, folders: Sequence[str]) -> list[tuple[
         for names in _below(start.names, _names(folder[len(start.base.rstrip("/")) :]))
     ]
     if not inside:
-        raise ValueError(f"{MATCHES_NOTHING} in the workspace, and would take watching above it")
+        raise ValueError(f"{MATCHES_NOTHING} in the workspace, and would require watching above it")
     return inside
 
 
 def _below(pattern: tuple[str, ...], path: Sequence[str]) -> list[tuple[str, ...]]:
-    """What is left of `pattern`'s names after those of `path` have been matched; more than one with `**`."""
+    """Return the rests of `pattern` after the names of `path` have matched; several if it contains `**`."""
     tests = {name: re.compile(expression(name), FLAGS) for name in pattern if name != "**"}
     left = {0}  # how many names have been matched
     for name in path:
@@ -284,12 +286,12 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _decoded(name: str) -> str:
-    """A percent-encoded name as it is on disk."""
+    """Return a percent-encoded name as it is on disk."""
     return os.fsdecode(unquote_to_bytes(os.fsencode(name)))
 
 
 def _as_pattern(name: str) -> str:
-    """A percent-encoded name as a pattern, in which what was encoded stands for itself."""
+    """Return a percent-encoded name as a pattern, in which encoded characters are literal."""
     pieces = re.split(r"((?:%[0-9A-Fa-f]{2})+)", name)
     return "".join(
         _SPECIAL.sub(lambda found: f"[{found[0]}]", _decoded(piece)) if at % 2 else piece

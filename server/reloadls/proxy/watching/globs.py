@@ -1,8 +1,8 @@
-"""What does a pattern match? The glob grammar of the Language Server Protocol, as regular expressions.
+"""Compile the glob patterns of the Language Server Protocol to regular expressions.
 
 `*` is any number of characters of one name, `?` one of them, `**` as a whole name any number of names, none included,
 `{a,b}` either, `[a-z]` one of a range and `[!a-z]` one outside of it. Nothing is an escape. What is opened and never
-closed stands for itself. The expressions can't backtrack without bound (`watch.wildcards`).
+closed is literal. The expressions can't backtrack without bound (`watch.scope.wildcards`).
 https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/#pattern
 """
 
@@ -18,15 +18,15 @@ from reloadls.watch.scope.wildcards import expression as of_tokens
 __all__ = ["alternatives", "expression", "is_wild", "literal_folders"]
 
 _ALTERNATIVES: Final = 256
-"""How many patterns one is taken apart into at most."""
+"""The most patterns that braces expand to."""
 _CHARACTERS: Final = 1 << 16
-"""How long those may be together."""
+"""The most characters of those patterns together."""
 _DEPTH: Final = 32
-"""How deep braces may be nested."""
+"""The deepest nesting of braces."""
 _WILD = re.compile(r"[*?\[{]")
 _NAME: Final = "[^/]"
 _BELOW: Final = "(?:/.*)?"
-"""What ends a pattern with `/**`: the folder itself, too."""
+"""The end of a pattern with `/**`, which matches the folder itself, too."""
 
 _Piece = str | list["_Sequence"]
 _Sequence = list[_Piece]
@@ -34,12 +34,12 @@ _Sequence = list[_Piece]
 
 
 def is_wild(text: str) -> bool:
-    """Whether `text` may match anything but itself."""
+    """Return whether `text` contains wildcards."""
     return _WILD.search(text) is not None
 
 
 def literal_folders(pattern: str) -> tuple[str, str]:
-    """(the leading names that stand for themselves, the rest), without the `/` between them.
+    """Split a pattern into (leading literal names, rest), without the `/` between them.
 
     >>> literal_folders("/a/b/**/*.py")
     ('/a/b', '**/*.py')
@@ -50,7 +50,10 @@ def literal_folders(pattern: str) -> tuple[str, str]:
 
 
 def alternatives(pattern: str) -> list[str]:
-    """`pattern` once for each choice that its braces leave; as it is, if those would be too many.
+    """Expand the braces of a pattern; return it unchanged if that gives too many patterns.
+
+    Args:
+        pattern: the glob pattern.
 
     Raises:
         ValueError: it is too long, or its braces are nested too deep.
@@ -59,7 +62,10 @@ def alternatives(pattern: str) -> list[str]:
 
 
 def expression(pattern: str) -> str:
-    """The regular expression, for `re.fullmatch` with `re.DOTALL`, that matches what `pattern` does.
+    """Return the regular expression of a pattern, for `re.fullmatch` with `re.DOTALL`.
+
+    Args:
+        pattern: the glob pattern.
 
     Raises:
         ValueError: it is too long, its braces are nested too deep, or they leave too many choices.
@@ -105,7 +111,7 @@ def _parsed(pattern: str) -> _Sequence:
 
 
 def _pairs(pattern: str) -> dict[int, int]:
-    """Where a brace opens → where it closes."""
+    """Return the position of each opening brace → that of the closing one."""
     pairs: dict[int, int] = {}
     opened: list[int] = []
     at = 0
@@ -131,7 +137,7 @@ def _refuse_deep(pairs: dict[int, int]) -> None:
 
 
 def _expanded(pieces: _Sequence) -> list[str] | None:
-    """Each text that the choices leave; None if those are too many."""
+    """Return each text that the choices give; None if there are too many."""
     found = [""]
     for piece in pieces:
         if sum(map(len, found)) > _CHARACTERS:
@@ -154,7 +160,7 @@ class _OneWidth(str):
 
 
 def _one_width(choices: list[_Sequence]) -> _OneWidth:
-    """Choices that are all as wide as each other, and so can't lead to backtracking.
+    """Return an expression for choices of equal width, which can't backtrack.
 
     Raises:
         ValueError: they are not.
@@ -169,7 +175,7 @@ def _one_width(choices: list[_Sequence]) -> _OneWidth:
 
 
 def _class_end(pattern: str, begin: int) -> int | None:
-    """The end of the `[…]` that begins there; None if it has none in its name."""
+    """Return the end of the `[…]` that begins at `begin`; None if it does not end within the name."""
     at = begin + 1 + (pattern[begin + 1 : begin + 2] in ("!", "^"))
     end = pattern.find("]", at + 1)  # a `]` right at the beginning is one of the characters
     return None if end < 0 or "/" in pattern[begin:end] else end + 1
@@ -179,7 +185,7 @@ def _class_end(pattern: str, begin: int) -> int | None:
 
 
 def _tokens(parts: Iterable[str]) -> list[str]:
-    """What `watch.wildcards` takes, of a pattern without choices in braces but those of one width."""
+    """Return the tokens for `watch.scope.wildcards`, of a pattern whose braces are expanded or of one width."""
     tokens: list[str] = []
     for part in parts:
         if isinstance(part, _OneWidth):
@@ -193,7 +199,7 @@ def _tokens(parts: Iterable[str]) -> list[str]:
 
 
 def _token(text: str, at: int, *, begins: bool) -> tuple[str, int]:
-    """The token for what stands at `at`, and where it ends; `begins`: whether a name begins there."""
+    """Return the token at `at` and its end; `begins`: whether a name begins there."""
     char = text[at]
     if begins and text.startswith("**", at):
         if len(text) == at + 2:

@@ -1,11 +1,10 @@
-"""What must be watched for all that a server has registered, and which changes does it want?
+"""Decide what to watch for the registrations of a server, and which changes to send.
 
 A glob is watched from its longest literal folder on. One that names a file is watched through that file, one whose
 rest is a single name (`/home/me/*.toml`) by its folder alone, any other by the tree. What the watch core leaves out
-everywhere (`node_modules`, `.venv`, `.git`, caches) stays left out for a glob that merely reaches there, as
-`**/*.ts` does: VS Code leaves it out, too, and a server that wants every file of its dependencies says so. It says so
-by naming the folder, in front of the first wildcard or after it (`**/node_modules/*/package.json`), or by naming
-such files (`**/*.pyc`); that is then watched.
+everywhere (`node_modules`, `.venv`, `.git`, caches) stays excluded for a glob that merely reaches there, such as
+`**/*.ts`: VS Code excludes it, too. A glob includes it by naming the folder, before or after the first wildcard
+(`**/node_modules/*/package.json`), or by naming such files (`**/*.pyc`).
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ KINDS: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 4
 _TYPES: Final = (1, 2, 3)
 _ALL: Final = 7
 _NAMES: Final = 64
-"""Beyond so many patterns of names, every file is looked at instead."""
+"""Above this many name patterns, every file is watched instead."""
 _BUILT_IN = Patterns(BUILT_IN_EXCLUDES)
 _NEVER: Final = "(?!)"
-"""What no character matches, as of the class `[z-a]`."""
+"""An expression that never matches, as for the class `[z-a]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """One pattern of a watcher, without choices in braces as far as that goes.
+    """One pattern of a watcher, with braces expanded where possible.
 
     Attributes:
-        base: an absolute path that stands for itself.
-        pattern: below `base`; if it is empty, `base` is what is meant.
-        kinds: which changes are wanted.
+        base: an absolute path without wildcards.
+        pattern: the pattern below `base`; if it is empty, the glob matches `base` itself.
+        kinds: the bits of the wanted changes; see `KINDS`.
     """
 
     base: str
@@ -52,28 +51,31 @@ class Glob:
 
     @property
     def regex(self) -> str:
-        """Matches the absolute paths that are meant, with `/` between names."""
+        """The regular expression of the matching absolute paths, with `/` between names."""
         base = re.escape(self.base.rstrip("/"))
         return f"{base}/{expression(self.pattern)}" if self.pattern else base
 
     @property
     def root(self) -> str:
-        """The path from which on it must be watched."""
+        """The path to watch."""
         return os.path.normpath(os.path.join(self.base, literal_folders(self.pattern)[0]))
 
     @property
     def rest(self) -> list[str]:
-        """The names after `root`; none if the glob names one path."""
+        """The names after `root`; empty if the glob names one path."""
         rest = literal_folders(self.pattern)[1]
         return rest.split("/") if rest else []
 
 
 def read_watchers(watchers: Iterable[Any], folders: Sequence[str]) -> tuple[list[Glob], list[str]]:
-    """The globs that a registration's watchers stand for, and what can't be understood of them.
+    """Parse the watchers of a registration.
 
     Args:
         watchers: as the server sent them.
-        folders: the workspace folders' paths.
+        folders: the paths of the workspace folders.
+
+    Returns:
+        The globs, and a message for each watcher that is ignored.
     """
     globs: list[Glob] = []
     problems: list[str] = []
@@ -83,12 +85,12 @@ def read_watchers(watchers: Iterable[Any], folders: Sequence[str]) -> tuple[list
         except (ValueError, RecursionError, re.error) as error:
             found, wrong = [], [str(error)]
         globs += found
-        problems += [f"a watcher is passed over: {error} ({shown_watcher(watcher):.200})" for error in wrong]
+        problems += [f"ignoring a watcher: {error} ({shown_watcher(watcher):.200})" for error in wrong]
     return globs, problems
 
 
 def shown_watcher(watcher: Any) -> str:
-    """A watcher as people read it."""
+    """Return a watcher as text for people."""
     glob = watcher.get("globPattern") if isinstance(watcher, dict) else watcher
     if isinstance(glob, dict):
         base = glob.get("baseUri")
@@ -98,7 +100,7 @@ def shown_watcher(watcher: Any) -> str:
 
 def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], list[str]]:
     if not isinstance(watcher, dict):
-        raise ValueError("it is no object")
+        raise ValueError("not an object")
     kinds = watcher.get("kind")
     kinds = kinds & _ALL if isinstance(kinds, int) else _ALL
     if not kinds:
@@ -110,19 +112,19 @@ def _read_watcher(watcher: Any, folders: Sequence[str]) -> tuple[list[Glob], lis
         if _NEVER in glob.regex:
             problems.append(MATCHES_NOTHING)
         elif glob.root == os.path.dirname(glob.root):
-            problems.append("it would take watching the whole file system")
+            problems.append("it would require watching the whole file system")
         else:
-            os.fsencode(glob.root)  # may hold half a character
+            os.fsencode(glob.root)  # raises for a lone surrogate
             re.compile(glob.regex)
             globs.append(glob)
     return globs, problems
 
 
 class RegisteredWatches:
-    """All globs that are registered now.
+    """All registered globs.
 
     Attributes:
-        scopes: what to watch, one scope or two: trees, and folders without what is below them.
+        scopes: one scope for trees, and one for folders without their subfolders; none if empty.
     """
 
     def __init__(self, globs: Iterable[Glob]) -> None:
@@ -137,7 +139,7 @@ class RegisteredWatches:
         self.scopes = self._scopes()
 
     def wants(self, path: str, kind: ChangeType) -> bool:
-        """Whether the server wants to be told of this change."""
+        """Return whether the server has registered for this change."""
         if os.sep != "/":
             path = path.replace(os.sep, "/")
         bit = KINDS[kind]
@@ -145,7 +147,7 @@ class RegisteredWatches:
 
     @property
     def roots(self) -> list[str]:
-        """Every root that is watched."""
+        """The roots of all scopes."""
         return [root for scope in self.scopes for root in scope.roots]
 
     def _scopes(self) -> tuple[Scope, ...]:
@@ -172,7 +174,7 @@ class RegisteredWatches:
 
 
 def _merged(roots: Iterable[str], above: Sequence[str], excluded: Patterns) -> list[str]:
-    """`roots` without those that are watched with another of them."""
+    """Return `roots` without those that another of them covers."""
     kept: list[str] = list(above)
     for root in sorted(dict.fromkeys(roots), key=len):
         if not any(_covers(other, root, excluded) for other in kept):
@@ -181,7 +183,7 @@ def _merged(roots: Iterable[str], above: Sequence[str], excluded: Patterns) -> l
 
 
 def _covers(tree: str, root: str, excluded: Patterns) -> bool:
-    """Whether watching `tree` watches `root`, too: it lies below it, and nothing on the way is left out."""
+    """Return whether watching `tree` includes `root`: it lies below, and nothing in between is excluded."""
     if tree == root:
         return True
     prefix = prefix_of(tree)
@@ -195,9 +197,9 @@ def _covers(tree: str, root: str, excluded: Patterns) -> bool:
 
 
 def _names(globs: Iterable[Glob]) -> tuple[str, ...]:
-    """gitignore patterns of the names that `globs` can match; none if that may be any.
+    """Return gitignore patterns of the names that `globs` can match; none if any name can match.
 
-    It is only to spare looking at files nobody asked for: what is told is decided by `RegisteredWatches.wants`.
+    They only save work: `RegisteredWatches.wants` decides what is sent.
     """
     names: dict[str, None] = {}
     for glob in globs:
@@ -209,12 +211,12 @@ def _names(globs: Iterable[Glob]) -> tuple[str, ...]:
 
 
 def _quoted(name: str) -> str:
-    """A name as a glob that matches just that."""
+    """Return a glob that matches exactly this name."""
     return re.sub(r"[*?\[{]", lambda found: f"[{found[0]}]", name)
 
 
 def _reincluded(glob: Glob) -> Iterable[str]:
-    """The patterns that let in again what `glob` names, but the core leaves out."""
+    """Return the patterns that include again what `glob` names, but the core excludes."""
     for at, name in enumerate(glob.rest):
         if not name.replace("*", ""):
             continue

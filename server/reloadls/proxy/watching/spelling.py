@@ -1,4 +1,4 @@
-"""Which path does a URI mean, and how does the editor spell a file's URI? Imports the protocol's URIs."""
+"""Map paths to the editor's spelling of their URIs, and workspace folders to paths."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _log = logging.getLogger("reloadls.proxy")
 
 
 class Spelling:
-    """The URIs that the editor spells in another way than `to_uri`; beyond 10,000 the oldest are forgotten."""
+    """The URIs that the editor spells differently from `to_uri`; beyond 10,000 the oldest are dropped."""
 
     def __init__(self) -> None:
         self._uris: OrderedDict[str, str] = OrderedDict()
 
     def note(self, uri: str) -> None:
-        """The editor has named a file by this URI; the last spelling counts."""
+        """Note a URI that the editor used; the last spelling of a file counts."""
         try:
             path = from_uri(uri)
             usual = to_uri(path)
@@ -38,12 +38,16 @@ class Spelling:
             self._uris.popitem(last=False)
 
     def of(self, path: str) -> str | None:
-        """The editor's spelling; None if it has named no such file, or spells it as we do."""
+        """Return the editor's spelling of a path; None if it is unknown, or the same as `to_uri`."""
         return self._uris.get(path)
 
 
 def folder_paths(folders: Iterable[str]) -> list[str]:
-    """The paths of folders given as URIs or absolute paths, each once; what is neither is logged and left out."""
+    """Return the distinct paths of folders; invalid ones are logged and ignored.
+
+    Args:
+        folders: URIs or absolute paths.
+    """
     paths: dict[str, None] = {}
     for folder in folders:
         try:
@@ -52,7 +56,7 @@ def folder_paths(folders: Iterable[str]) -> list[str]:
                 raise ValueError("must be an absolute path or a file:// URI")
             os.fsencode(path)
         except ValueError as error:
-            _log.warning("a workspace folder can't be watched: %.200r %s", folder, error)
+            _log.warning("ignoring a workspace folder: %.200r %s", folder, error)
             continue
         paths[os.path.normpath(path).replace("//", "/", 1)] = None
     return list(paths)

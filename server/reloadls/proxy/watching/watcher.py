@@ -1,4 +1,4 @@
-"""What has changed of all that the server has registered? Imports the watch core; see `proxy/__init__.py`."""
+"""Watch everything that the server has registered. Imports the watch core; see `proxy/__init__.py`."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from reloadls.wire.uris import from_uri, to_uri
 __all__ = ["CHUNK", "RegistrationWatcher"]
 
 CHUNK: Final = 5000
-"""Changes in one message."""
+"""The most changes in one message."""
 _LARGE: Final = 500
-"""More changes than this are made into messages off the event loop."""
+"""Above this many changes, matching and encoding run on another thread."""
 _WINDOW_S: Final = 1.0
-"""For so long, at least, what the editor and we tell is taken for the same."""
+"""The least time, in seconds, in which reports of the editor and the proxy count as one change."""
 _STOP_S: Final = 0.5
-"""How long a look at the disk is waited for in the end; it harms nobody afterwards."""
+"""Seconds that `stop` waits for a running comparison; one that runs longer does no harm."""
 _MAX_WARNED: Final = 1000
-"""How many problems are known not to be warned of again."""
+"""The most problems remembered, so that each is reported once."""
 _CODES: Final[dict[ChangeType, int]] = {"created": 1, "modified": 2, "deleted": 3}
 _NAMES: Final[dict[int, ChangeType]] = {code: name for name, code in _CODES.items()}
 _log = logging.getLogger("reloadls.proxy")
@@ -45,12 +45,12 @@ class RegistrationWatcher:
     """Watches what is registered, from the first registration to `stop`.
 
     Args:
-        notify: awaited with each message for the server, encoded; the next comparison waits for it.
-        warn: called with what can't be watched as the server asked for it, each once.
+        notify: awaited with each encoded message for the server; the next comparison waits for it.
+        warn: called with problems of registrations; each problem is reported once.
         folders: the workspace folders, as URIs or paths.
-        debounce: quiet time before changes are told, in seconds.
-        extra: globs that are watched without having been registered.
-        own: paths that are never told.
+        debounce: quiet time before changes are sent, in seconds.
+        extra: globs to watch without a registration.
+        own: paths whose changes are ignored.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class RegistrationWatcher:
 
     @property
     def roots(self) -> list[str]:
-        """Every path from which on something is watched."""
+        """The roots of all watches."""
         return self._watches.roots
 
     def update(self, change: RegistrationChange) -> None:
-        """Registrations or folders have changed; `apply` makes it so."""
+        """Note changed registrations or folders; `apply` applies them."""
         for gone in change.remove:
             self._registered.pop(gone, None)
         for registered in change.refused:
@@ -98,16 +98,16 @@ class RegistrationWatcher:
         self._folders = list(dict.fromkeys([*kept, *folder_paths(change.added)]))
 
     def note_spelling(self, uri: str) -> None:
-        """Use this spelling of a file's URI from now on."""
+        """Note the editor's spelling of a file's URI."""
         self._spelling.note(uri)
 
     async def apply(self) -> None:
-        """Watch what is registered now; returns when that works.
+        """Watch what is registered now, and return when watching works.
 
-        What is there already is not told, and no change of what was registered before is lost.
+        Existing files are not reported. No change of files that were registered before is lost.
 
         Raises:
-            OSError: it can't be watched.
+            OSError: the files can't be watched.
         """
         self._watches, problems = await asyncio.to_thread(self._read)
         new = [problem for problem in dict.fromkeys(problems) if problem not in self._warned]
@@ -118,11 +118,11 @@ class RegistrationWatcher:
         _log.info("watching %s", ", ".join(self.roots) or "nothing")
 
     def only_new(self, changes: list[Any]) -> list[Any]:
-        """Of the changes that the editor tells, those that the server has not been told of by us."""
+        """Return those of the editor's changes that were not sent to the server yet."""
         return [change for change in changes if self._is_new(change)]
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         pipelines, self._pipelines = list(self._pipelines.values()), {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
@@ -131,7 +131,7 @@ class RegistrationWatcher:
     # -- what is watched ---------------------------------------------------------------------------------
 
     def _add(self, registered: Registered) -> None:
-        """An id that exists keeps its watchers, too, as in VS Code, until it is unregistered."""
+        """Add a registration. As in VS Code, an existing id keeps its watchers, too, until it is unregistered."""
         self._registered.setdefault(registered.id, Counter())[json.dumps(registered.watchers)] += 1
 
     def _read(self) -> tuple[RegisteredWatches, list[str]]:
@@ -165,7 +165,7 @@ class RegistrationWatcher:
                 _log.warning("%s", problem.message)
         self._problems = frozenset(status.problems)
 
-    # -- telling -----------------------------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------------------
 
     async def _deliver(self, flush: Flush) -> None:
         for at in range(0, len(flush.changes), CHUNK):
@@ -189,7 +189,7 @@ class RegistrationWatcher:
                 await self._notify(body)
 
     def _is_new(self, change: Any) -> bool:
-        """Whether the server has not heard of what the editor tells here; what can't be understood is news."""
+        """Return whether a change of the editor is new to the server; one that can't be read counts as new."""
         if not isinstance(change, dict) or not isinstance(change.get("uri"), str):
             return True
         kind = _NAMES.get(change.get("type", 0)) if isinstance(change.get("type"), int) else None

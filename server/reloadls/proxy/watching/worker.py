@@ -1,4 +1,4 @@
-"""What is to be done about watching, one thing after another, beside the traffic."""
+"""Apply changes of registrations one after another, without blocking the messages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["RegistrationWorker"]
 
 _SHOWN: Final = 3
-"""How many warnings the user is shown; all are logged."""
+"""The most warnings shown to the user; all are logged."""
 _log = logging.getLogger("reloadls.proxy")
 
 
 class RegistrationWorker:
-    """Watches what it is ordered to, and tells the server.
+    """Applies registrations, answers them, and sends changes to the server.
 
     Args:
-        settings: how that is done.
-        to_server: where its messages go.
-        to_editor: where the user is warned.
+        settings: the settings of the proxy.
+        to_server: the connection to the server.
+        to_editor: the connection to the editor, for warnings.
     """
 
     def __init__(self, settings: Settings, to_server: Outlet, to_editor: Outlet) -> None:
@@ -46,22 +46,22 @@ class RegistrationWorker:
         self._spellings: list[str] = []
 
     def start(self, folders: Sequence[str]) -> None:
-        """Get ready to take orders, for these workspace folders; if that was done already, only replace them."""
+        """Start the worker for these workspace folders; if it runs already, replace the folders."""
         if self._task is not None:
             self.submit(RegistrationChange(folders=tuple(folders)))
             return
-        self._task = asyncio.create_task(self._run(tuple(folders)), name="reloadls-proxy-orders")
+        self._task = asyncio.create_task(self._run(tuple(folders)), name="reloadls-proxy-registrations")
         if self._settings.globs:
             self.submit(RegistrationChange())
 
     def submit(self, change: RegistrationChange) -> None:
-        """Have something done some time soon."""
+        """Queue a change."""
         for registered in change.add:
             self._settings.on_registered(registered)
         self._changes.put_nowait(change)
 
     def only_new(self, changes: list[Any]) -> list[Any]:
-        """Of the changes that the editor tells, those that the server has not been told of by us."""
+        """Return those of the editor's changes that the proxy has not sent to the server yet."""
         return changes if self._watcher is None else self._watcher.only_new(changes)
 
     def on_initialized(self) -> None:
@@ -69,18 +69,18 @@ class RegistrationWorker:
         self._initialized.set()
 
     def note_spelling(self, uri: str) -> None:
-        """Use this spelling of a file's URI, which is the editor's."""
+        """Note the editor's spelling of a file's URI."""
         if self._watcher is None:
             self._spellings.append(uri)
         else:
             self._watcher.note_spelling(uri)
 
     def mute(self) -> None:
-        """Tell of no more changes; orders are still answered."""
+        """Send no more changes. Registrations are still answered."""
         self._muted = True
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self.mute()
         if self._task is not None:
             self._task.cancel()
@@ -91,7 +91,7 @@ class RegistrationWorker:
             await self._watcher.stop()
 
     async def _run(self, folders: tuple[str, ...]) -> None:
-        """Do what is ordered, several orders at once if they are there; then answer each."""
+        """Apply queued changes, all that are queued at once, then answer each."""
         loading = asyncio.create_task(asyncio.to_thread(_watcher_class))
         while True:
             batch = [await self._changes.get()]
@@ -127,7 +127,7 @@ class RegistrationWorker:
             self._settings.on_notified()
 
     def _warn(self, problems: list[str]) -> None:
-        """Log what can't be watched, and show the first to the user; the editor is not waited for."""
+        """Log what can't be watched, and show the first problem to the user without waiting for the editor."""
         for problem in problems:
             _log.warning("%s", problem)
         self._shown += 1

@@ -16,14 +16,14 @@ from typing import Final
 
 from pygls.lsp.server import LanguageServer
 
+from reloadls.base.descriptors import DescriptorWriter, open_reader
 from reloadls.protocol import SafeProtocol
 
 from .conversation import converse, resolve
-from .descriptors import StdioWriter, open_reader
 
-__all__ = ["StdioWriter", "serve_stdio"]
+__all__ = ["serve_stdio"]
 
-_INPUT_STOP: Final = 16 * 1024 * 1024
+_MAX_UNSENT: Final = 16 * 1024 * 1024
 """Unsent bytes above which input is paused, so that a client that does not read its replies has to wait."""
 _FLUSH_S: Final = 2.0
 """Seconds that sending the last messages may take."""
@@ -68,10 +68,16 @@ class _StdioStream:
     """Both descriptors as one `ClientStream`."""
 
     def __init__(self, protocol: SafeProtocol, source: int, sink: int, on_end: Callable[[], None]) -> None:
-        writer = self._writer = StdioWriter(sink, on_lost=on_end)
-        protocol.set_writer(writer)
-        self._reader = open_reader(source, protocol.feed, on_end, is_full=lambda: writer.pending > _INPUT_STOP)
-        writer.on_room = self._reader.resume
+        self._protocol = protocol
+        self._writer = DescriptorWriter(sink, on_lost=on_end)
+        protocol.set_writer(self._writer)
+        self._reader = open_reader(source, self._feed, on_end)
+        self._writer.on_room = self._reader.resume
+
+    def _feed(self, data: bytes) -> None:
+        self._protocol.feed(data)
+        if self._writer.pending > _MAX_UNSENT:
+            self._reader.pause()
 
     def is_closing(self) -> bool:
         return self._writer.is_closing()
