@@ -1,5 +1,5 @@
 // Written by `python -m reloadls.protocol.typescript`; do not edit.
-// The wire's shapes, as `server/reloadls/protocol` defines them. A field that equals its default may be left out.
+// The wire's shapes, as `server/reloadls/protocol` defines them. A field that equals its default may be omitted.
 
 export type Backend = "native" | "polling";
 
@@ -23,7 +23,7 @@ export type NoteCode = "stillRunning" | "stillHeld" | "notUndone" | "later" | "n
 
 export type ReportStatus = "reloaded" | "unchanged" | "restartRequired" | "restarted" | "failed";
 
-/** What to watch and how; durations in milliseconds. */
+/** What to watch, and how. Durations in milliseconds. */
 export interface Options {
   /**
    * Files or folders, as given: absolute, `file://`, or relative to the first workspace folder. null: the workspace
@@ -47,21 +47,21 @@ export interface Options {
   readonly watchedFiles?: boolean;
 }
 
-/** `reload/status`: whether to give figures, too. */
+/** `reload/status`: whether to include metrics. */
 export interface StatusParams {
   readonly metrics?: boolean;
 }
 
-/** One path that is watched, or would be if it could. */
+/** One path to watch. */
 export interface RootStatus {
   readonly uri: string;
   readonly kind: RootKind;
   readonly state: RootState;
-  /** How many files in it are in scope now. */
+  /** The number of its files in scope. */
   readonly files: number;
 }
 
-/** What became of one module. */
+/** The result for one module. */
 export interface ModuleReport {
   /** Its dotted name. */
   readonly name: string;
@@ -69,15 +69,15 @@ export interface ModuleReport {
   readonly status: ModuleStatus;
   /** The qualified names that now run new code. */
   readonly changed?: readonly string[];
-  /** Why it could not be done live, where it couldn't. */
+  /** Why it could not be applied live, if so. */
   readonly reason?: string | null;
 }
 
-/** What became of the program's live sessions. */
+/** The program's live sessions after the reload. */
 export interface SessionCounts {
-  /** On the new code now. */
+  /** Sessions on the new code. */
   readonly rebound?: number;
-  /** Still on the old code, to follow at a safe point. */
+  /** Sessions still on the old code, which follow at a safe point. */
   readonly pinned?: number;
   readonly failed?: number;
 }
@@ -98,13 +98,13 @@ export interface Range {
   readonly end: Position;
 }
 
-/** The exception that made the program take the batch back. */
+/** The exception that made the program roll the batch back. */
 export interface ReportError {
   /** The class of the exception. */
   readonly type: string;
   readonly message: string;
   readonly uri?: string | null;
-  /** Where in that file; LSP positions, from 0. */
+  /** The position in that file; LSP positions, from 0. */
   readonly range?: Range | null;
   readonly traceback?: string | null;
 }
@@ -117,23 +117,22 @@ export interface Note {
    * process. notFollowed: the file is loaded, but edits of it are not applied.
    */
   readonly code: NoteCode;
-  /** A sentence for people: what is not live, and why. */
+  /** A sentence for people: what was not applied, and why. */
   readonly message: string;
   readonly uri?: string | null;
-  /** Where in that file; LSP positions, from 0. */
+  /** The position in that file; LSP positions, from 0. */
   readonly range?: Range | null;
-  /** The qualified name of what it is about. */
+  /** The qualified name of the object concerned. */
   readonly name?: string | null;
 }
 
-/** What one running program did with one batch. */
+/** The result of one batch in one running program. */
 export interface ReloadReport {
   /** The `TargetStatus.id` of the program. */
   readonly target: string;
   /**
-   * The batch's position among those that this program took up. A program watches by itself and may know of a
-   * change before the service has told it, so this is no clock of `reload/didChange`, and only comparable for one
-   * program.
+   * The batch's position among those that this program applied. A program watches its files itself, so this is not
+   * a clock of `reload/didChange`, and it is only comparable within one program.
    */
   readonly clock: string;
   readonly at: string;
@@ -142,13 +141,13 @@ export interface ReloadReport {
   readonly modules?: readonly ModuleReport[];
   readonly sessions?: SessionCounts;
   readonly error?: ReportError | null;
-  /** What falls short of a fresh start. */
+  /** Differences from a fresh start. */
   readonly notes?: readonly Note[];
 }
 
-/** One running program that takes batches up. */
+/** One running program under hot reload. */
 export interface TargetStatus {
-  /** Its own as long as it runs. Several processes of one program are several targets. */
+  /** Unique while it runs. Each process of a program is a target of its own. */
   readonly id: string;
   /** The script or module that was run. */
   readonly name: string;
@@ -157,42 +156,42 @@ export interface TargetStatus {
   readonly lastReport?: ReloadReport | null;
 }
 
-/** Something that keeps the service from doing all it was asked; it works on otherwise. */
+/** A problem that limits the service, which otherwise keeps working. */
 export interface Problem {
   readonly code: ProblemCode;
   readonly message: string;
-  /** Where, if it is about a path. */
+  /** The path concerned, if any. */
   readonly uri?: string | null;
 }
 
-/** From a batch's last change to its being told, in milliseconds, of the last thousand batches. */
+/** The delay from a batch's last change to its sending, in milliseconds, over the last thousand batches. */
 export interface Lag {
   readonly p50: number;
   readonly p99: number;
 }
 
-/** How the service does, for who operates it; the watching is that which this client shares with others. */
+/** Metrics for operators; the watching figures include all clients that share this subscription. */
 export interface Metrics {
-  /** How many hints have come since watching began. */
+  /** Hints received since watching started. */
   readonly hints: number;
-  /** How many batches were told. */
+  /** Batches sent. */
   readonly batches: number;
-  /** Why the disk was compared -> how often. */
+  /** Cause of a comparison with the disk -> number of comparisons. */
   readonly reconciles: Readonly<Record<string, number>>;
-  /** How often the kernel's queue of events was full. */
+  /** Overflows of the kernel's event queue. */
   readonly overflows: number;
-  /** How many folders the kernel watches for the whole process; null where it is not asked one by one. */
+  /** Kernel watches of the whole process; null where folders are not watched one by one. */
   readonly watches: number | null;
-  /** How many it would. */
+  /** The kernel's limit of watches. */
   readonly watchLimit: number | null;
   readonly lagMs: Lag;
-  /** How many clients the process has. */
+  /** Clients of the process. */
   readonly sessions: number;
-  /** What the process holds in memory. */
+  /** Resident memory of the process. */
   readonly memoryBytes: number | null;
 }
 
-/** How the service is: what it watches and how, who listens, and what is wrong. */
+/** The state of the service: roots, running programs, and problems. */
 export interface ReloadStatus {
   readonly state: ServiceState;
   readonly backend: Backend;
@@ -202,17 +201,17 @@ export interface ReloadStatus {
   readonly clock: string;
   readonly targets?: readonly TargetStatus[];
   readonly problems?: readonly Problem[];
-  /** Only where it was asked for. */
+  /** Only if requested. */
   readonly metrics?: Metrics | null;
 }
 
-/** `reload/refreshPaths`: new paths to watch, or the same ones looked up again. */
+/** `reload/refreshPaths`: new paths to watch, or none to resolve the current ones again. */
 export interface RefreshPathsParams {
-  /** As the option `paths`; absent: look the present ones up again. */
+  /** As the option `paths`; absent: resolve the current ones again. */
   readonly paths?: readonly string[] | null;
 }
 
-/** What is watched after `reload/refreshPaths`, and which roots came and went (URIs). */
+/** The roots after `reload/refreshPaths`, and those that were added and removed (URIs). */
 export interface RefreshPathsResult {
   readonly roots: readonly RootStatus[];
   readonly added: readonly string[];
@@ -225,12 +224,12 @@ export interface SyncParams {
   readonly timeoutMs?: number;
 }
 
-/** The state of which everything has been sent. */
+/** The clock up to which everything was sent. */
 export interface SyncResult {
   readonly clock: string;
 }
 
-/** `reload/since`: the state to compare with; absent: everything. */
+/** `reload/since`: the clock to compare with; absent: list every file. */
 export interface SinceParams {
   readonly clock?: string | null;
 }
@@ -243,17 +242,17 @@ export interface Change {
   readonly renamedFrom?: string | null;
 }
 
-/** What differs between the state asked about and `clock`. */
+/** The changes between the requested clock and `clock`. */
 export interface SinceResult {
   readonly clock: string;
   readonly fresh: boolean;
   readonly changes: readonly Change[];
 }
 
-/** The params of a method that takes none: absent, null or an empty object. */
+/** The params of a method without params: absent, null or an empty object. */
 export type NoParams = Readonly<Record<string, never>>;
 
-/** `reload/trigger`: the files to take up now, changed or not; absent: all that programs have loaded. */
+/** `reload/trigger`: the files to reload now, changed or not; absent: all that programs have loaded. */
 export interface TriggerParams {
   readonly uris?: readonly string[] | null;
 }
@@ -272,7 +271,7 @@ export interface ChangeBatch {
   readonly partial?: boolean;
 }
 
-/** What an option is where it is not set. */
+/** The default of each option. */
 export const optionDefaults: Required<Options> = {
   paths: null,
   include: [],

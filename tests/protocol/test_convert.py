@@ -57,7 +57,7 @@ def check(cls: Any, raw: object, field: str, reason: str) -> None:
         (SyncParams, {"timeout_ms": 1}, "timeout_ms", "is not a known field"),
         (SyncParams, [1], "", "must be an object, not [1]"),
         (SyncParams, "x", "", "must be an object"),
-        (NoParams, {"a": 1}, "a", "is not a known field; there are none"),
+        (NoParams, {"a": 1}, "a", "is not a known field; none are known"),
         (RefreshPathsParams, {"paths": "oops"}, "paths", 'must be an array, not "oops"'),
         (RefreshPathsParams, {"paths": {}}, "paths", "must be an array, not {}"),
         (RefreshPathsParams, {"paths": ["a", 1]}, "paths[1]", "must be a string, not 1"),

@@ -186,7 +186,7 @@ def test_keys_of_json_rpc_within_params_are_params(wire: Wire) -> None:
     [
         ("reload/sync", {"timeoutMs": "1"}, "timeoutMs", 'must be an integer, not "1"'),
         ("reload/sync", {"timeout": 1}, "timeout", 'is not a known field; did you mean "timeoutMs"?'),
-        ("reload/status", {"a": 1}, "a", "is not a known field; there are metrics"),
+        ("reload/status", {"a": 1}, "a", "is not a known field; must be one of metrics"),
         ("reload/since", {"clock": "bad"}, "clock", "must be one of ours"),
         ("reload/refreshPaths", {"paths": "oops"}, "paths", 'must be an array, not "oops"'),
         ("workspace/executeCommand", {"command": 5}, "command", "must be a string, not 5"),

@@ -148,7 +148,7 @@ def test_the_life_of_a_connection() -> None:
             assert (refusal.code if refusal else None) == code, method
 
     expect("new", 1, initialize=None, other=-32002, shutdown=-32002)
-    assert not life.takes_notification("other") and life.takes_notification(EXIT)
+    assert not life.accepts_notification("other") and life.accepts_notification(EXIT)
     life.began(INITIALIZE)
     expect("starting", 1, initialize=-32600, other=-32002)
     life.ended(INITIALIZE, succeeded=False)
@@ -156,7 +156,7 @@ def test_the_life_of_a_connection() -> None:
     life.began(INITIALIZE)
     life.ended(INITIALIZE, succeeded=True)
     expect("running", 1, initialize=-32600, other=None, shutdown=None)
-    assert life.takes_notification("other")
+    assert life.accepts_notification("other")
     life.began(SHUTDOWN)
     expect("shutdown", 0, initialize=-32600, other=-32600, shutdown=-32600)
-    assert not life.takes_notification("other") and life.takes_notification(EXIT)
+    assert not life.accepts_notification("other") and life.accepts_notification(EXIT)

@@ -60,7 +60,7 @@ def test_every_field_can_be_set() -> None:
         ({"paths": ["a\0"]}, "without NUL"),
         ({"include": {"a": 1}}, 'include must be an array of strings, not {"a": 1}'),
         ({"debounceMS": 5}, 'debounceMS is not a known field; did you mean "debounceMs"?'),
-        ({"zzzzzz": 5}, "zzzzzz is not a known field; there are paths,"),
+        ({"zzzzzz": 5}, "zzzzzz is not a known field; must be one of paths,"),
         ({"debounceMs": "x" * 500}, "…"),
     ],
 )

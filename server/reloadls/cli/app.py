@@ -22,7 +22,7 @@ from reloadls.terminal.endings import (
     open_standard_streams,
     print_error,
 )
-from reloadls.terminal.text import fault_text, shown
+from reloadls.terminal.text import error_text, shown
 
 from .arguments import bad_argument
 from .demo import demo
@@ -55,7 +55,7 @@ def run_command_line(args: list[str]) -> int:
         if (message := _usage_error(exc)) is not None:
             print_error(message, as_json=as_json, hint=_hint(args))
             return USAGE
-        print_error(fault_text(exc), as_json=as_json)
+        print_error(error_text(exc), as_json=as_json)
         return FAILED
     finally:
         close_stdout()

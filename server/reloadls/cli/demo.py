@@ -1,4 +1,4 @@
-"""`reloadls demo`: the service and hot reload at work, and the proof that nothing is lost."""
+"""`reloadls demo`: show the service and hot reload, and check that no change is lost."""
 
 from __future__ import annotations
 

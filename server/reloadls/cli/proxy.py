@@ -1,4 +1,4 @@
-"""`reloadls proxy`: a language server, with file watching added."""
+"""`reloadls proxy`: add file watching to a language server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reloadls serve`: the service, for one client on the standard streams, or for any number on a socket."""
+"""`reloadls serve`: run the service for one client on stdio, or for any number on a socket."""
 
 from __future__ import annotations
 

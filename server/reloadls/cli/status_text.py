@@ -1,4 +1,4 @@
-"""What `reloadls status` prints of one program, for people."""
+"""The lines of `reloadls status` about one program."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _UNITS: Final = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def program_text(target: QueriedTarget, folder: str, *, colour: bool, now: datetime | None = None) -> str:
-    """A few lines about one program.
+    """Return the lines about one program.
 
     Args:
-        target: what was found out.
+        target: the result of the query.
         folder: paths below it are shown relative to it.
         colour: whether escape sequences may be used.
-        now: the present time, if it is not to be looked up.
+        now: the current time; None: read the clock.
     """
     now = now or datetime.now(UTC)
     advert, status = target.advert, target.status
@@ -53,7 +53,7 @@ def program_text(target: QueriedTarget, folder: str, *, colour: bool, now: datet
 
 
 def ago(at: str, now: datetime) -> str:
-    """How long before `now` the ISO 8601 time `at` was."""
+    """Return the time from `at` (ISO 8601) to `now`, as text."""
     then = datetime.fromisoformat(at)
     seconds = (now - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()
     for size, unit in _UNITS:

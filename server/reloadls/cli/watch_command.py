@@ -1,4 +1,4 @@
-"""The command of `reloadls watch -- COMMAND`: started, stopped and started again, in a process group of its own."""
+"""Start, stop and restart the command of `reloadls watch -- COMMAND`, in its own process group."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _OWN_GROUP: Final[dict[str, Any]] = {"process_group": 0} if _POSIX else {"creati
 
 @dataclass(frozen=True, kw_only=True)
 class CommandPlan:
-    """What to run, and how.
+    """The command and its options.
 
     Attributes:
         argv: the command and its arguments; no shell reads them.
         on_busy: what a change does while the command runs.
-        stop_signal: what the command's process group is sent to end.
+        stop_signal: the signal that ends the command's process group.
         stop_timeout: how long the group may take to end before it is killed, in seconds.
         clear: whether the terminal is cleared before each run.
-        roots: what is watched, absolute: stands for the changed paths where they are too many for the environment.
+        roots: the watched paths, absolute; they replace the changed paths if those exceed the environment's limit.
     """
 
     argv: Sequence[str]
@@ -65,7 +65,7 @@ class Command:
     Args:
         plan: what to run.
         out: stdout, to clear the terminal.
-        err: stderr, where the runs are said.
+        err: stderr, for a line about each run.
         folder: paths below it are shown relative to it.
     """
 
@@ -79,12 +79,12 @@ class Command:
         self._hurry = asyncio.Event()
         self._run: _Run | None = None
         self.exit_code = 0
-        """Of the last run that ended of itself, as a shell gives it; 127 or 126 if it could not be started."""
+        """The exit code of the last run that ended by itself, as in a shell; 127 or 126 if it could not be started."""
         self.started = False
         """Whether any run could be started."""
 
     async def work(self) -> None:
-        """Run the command until `finish` was called and the last run has ended, or its first start has failed."""
+        """Run the command until `finish` was called and the last run has ended, or the first start has failed."""
         changed: tuple[str, ...] = ()
         while True:
             await self._start(changed)
@@ -102,24 +102,24 @@ class Command:
             await _first(self._wanted.wait(), self._finishing.wait())
             if not self._wanted.is_set():
                 return
-            await self._stop()  # what the command left behind
+            await self._stop()  # processes that the command left running
             changed = tuple(self._changed)
             self._changed.clear()
             self._wanted.clear()
 
     def change(self, paths: Iterable[str]) -> None:
-        """These have changed: the command runs, as `on_busy` says."""
+        """Run the command for changed paths, as `on_busy` defines."""
         if self._plan.on_busy == "ignore" and self._run is not None and not self._run.ended.is_set():
             return
         self._changed.update(dict.fromkeys(paths))
         self._wanted.set()
 
     def finish(self) -> None:
-        """No more changes come: `work` returns as soon as those that came are seen to."""
+        """Make `work` return once all changes so far are handled."""
         self._finishing.set()
 
     async def end(self) -> bool:
-        """End the command and what it left behind; whether it was running. `exit_code` is then what it made of that."""
+        """End the command's process group; return whether the command was running. Sets `exit_code` in that case."""
         run = self._run
         running = run is not None and not run.ended.is_set()
         await self._stop()
@@ -128,7 +128,7 @@ class Command:
         return running
 
     def hurry(self) -> None:
-        """Kill what is being ended, without waiting any longer."""
+        """Kill the process group instead of waiting for it."""
         self._hurry.set()
 
     async def _start(self, changed: Sequence[str]) -> None:
@@ -146,7 +146,7 @@ class Command:
             await self._say(f"can't run {shown(self._plan.argv[0])}: {reason}")
 
     async def _stop(self) -> None:
-        """End the group: asked first, then killed."""
+        """Send the stop signal, and kill the group after the timeout."""
         run = self._run
         if run is None or run.gone():
             return
@@ -181,7 +181,7 @@ class Command:
 
 
 class _Run:
-    """One run. Its process stays unreaped until its group is ended: so long the group's number is nobody else's.
+    """One run. Its process stays unreaped until its group has ended, so that the group's number is not reused.
 
     Raises:
         OSError: it can't be started.
@@ -190,7 +190,7 @@ class _Run:
 
     def __init__(self, argv: Sequence[str], environment: dict[str, str]) -> None:
         self.ended = asyncio.Event()
-        """Whether the process that was started (not all of its group) has ended."""
+        """Set when the started process (not all of its group) has ended."""
         self.code = 0
         """Its exit code; -N if signal N ended it."""
         self._loop = asyncio.get_running_loop()
@@ -211,10 +211,10 @@ class _Run:
                 return
             os.killpg(self._process.pid, number)
             if number != _KILL:
-                os.killpg(self._process.pid, signal.SIGCONT)  # what is stopped does not end
+                os.killpg(self._process.pid, signal.SIGCONT)  # a stopped process does not handle the signal
 
     def gone(self) -> bool:
-        """Whether nothing is left of the group."""
+        """Return whether no process of the group is left."""
         if not self.ended.is_set():
             return False
         if not _POSIX:
@@ -222,14 +222,14 @@ class _Run:
         self._process.returncode = self.code  # reaped here
         try:
             while os.waitpid(-self._process.pid, os.WNOHANG)[0]:
-                pass  # its orphans too, where we are the first process of a container
+                pass  # its orphans, too, where we are the first process of a container
         except ChildProcessError:
             pass
         try:
             os.killpg(self._process.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:  # its user is another now
+        except PermissionError:  # it runs as another user now
             return False
         return False
 

@@ -1,4 +1,4 @@
-"""Watching until it is enough: changes go to stdout, problems to stderr, and nothing is lost on the way."""
+"""Run `reloadls watch`: changes go to stdout, problems to stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from reloadls.terminal.endings import FAILED, OK, print_error
 from reloadls.terminal.output import Output, leads_to_own_output
 from reloadls.terminal.signals import on_closed_pipe, on_ending_signal
-from reloadls.terminal.text import fault_text, shown, wants_colour, working_folder
+from reloadls.terminal.text import error_text, shown, wants_colour, working_folder
 from reloadls.terminal.watch_lines import HumanLines, JsonLines, header, status_lines
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
@@ -28,9 +28,9 @@ from .watch_command import Command, CommandPlan
 __all__ = ["Plan", "run_watch"]
 
 _LEAVE_S: Final = 1.0
-"""Seconds that the last lines are given to leave."""
+"""Seconds that writing the last lines may take."""
 _STOP_S: Final = 2.0
-"""Seconds that the watcher is given to end what it is reading."""
+"""Seconds that the watcher may take to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ async def run_watch(plan: Plan) -> int:
     failure = watch.failure or (None if work.cancelled() else work.exception())
     if failure is None or isinstance(failure, BrokenPipeError):
         return code
-    print_error(fault_text(failure), as_json=plan.as_json)
+    print_error(error_text(failure), as_json=plan.as_json)
     return FAILED
 
 
@@ -83,13 +83,13 @@ class _Watch:
         self._left = plan.max_events
         self._problems: tuple[Problem, ...] = ()
         self._command = None if plan.command is None else Command(plan.command, out, err, self._folder)
-        self._told_to_end = False
+        self._ending = False
 
     def end(self) -> None:
-        """Somebody wants it to end, a second time at once."""
-        if self._told_to_end and self._command is not None:
+        """End after a signal or a closed pipe; a second call kills the command."""
+        if self._ending and self._command is not None:
             self._command.hurry()
-        self._told_to_end = True
+        self._ending = True
         self.ended.set()
 
     async def end_command(self) -> int:
@@ -97,22 +97,22 @@ class _Watch:
         if self._command is None:
             return OK
         running = await self._command.end()
-        return self._command.exit_code if running or not self._told_to_end else OK
+        return self._command.exit_code if running or not self._ending else OK
 
     async def run(self) -> None:
-        """Watch until `ended`, or the time is over."""
+        """Watch until `ended` is set, or until the timeout."""
         pipeline = Pipeline(self._plan.scope, self._deliver, pacing=self._plan.pacing, on_status=self._on_status)
         try:
             await pipeline.start()
             line = header(pipeline.status, self._folder, endless=sys.stderr.isatty())
             if self._command is None:
                 self._err.post(line)
-            else:  # before what the command says itself
+            else:  # before the output of the command
                 with contextlib.suppress(OSError):
                     await self._err.write([line])
             if self._json is not None:
                 files = await pipeline.files()
-                # Told before this line: in `files` already. After it: on top of them, once they are written.
+                # Changes delivered before this line are in `files`; later ones are written after the list.
                 self._listed = True
                 listed = (path for path in sorted(files) if not leads_to_own_output(path))
                 await self._out.write(map(self._json.snapshot, listed))
@@ -165,7 +165,7 @@ class _Watch:
 
 
 class _LogHandler(logging.Handler):
-    """Passes warnings on as single lines, without tracebacks."""
+    """Prints warnings as single lines, without tracebacks."""
 
     def __init__(self, err: Output) -> None:
         super().__init__(logging.WARNING)

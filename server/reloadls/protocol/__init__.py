@@ -1,8 +1,7 @@
-"""The wire: message shapes, one strict converter, method names, URIs, and the safe endpoint.
+"""The protocol: message classes, one strict converter, and the safe JSON-RPC endpoint.
 
-The only place where what clients see is defined. Imports `watch` at most, and nothing above.
-
-What is taken from here is imported when it is first asked for: URIs and framing are wanted where pygls is not.
+The only place that defines what clients receive. Names are imported on first use: some callers need URIs or framing
+without pygls.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from reloadls.wire.jsonio import dumps
     from reloadls.wire.uris import from_uri, one_spelling, to_uri
 
-    from .changes import encode_change_batch, encode_watched_files
     from .convert import explain, make_converter, paths_from, structure_params
     from .endpoint import SafeProtocol
     from .errors import (
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
         TriggerParams,
     )
     from .options import OptionProblem, Options, parse_options
-    from .outbound import Encoded, encode_notification
+    from .outbound import Encoded, encode_change_batch, encode_notification, encode_watched_files
     from .report import ModuleReport, Note, NoteCode, ReloadReport, ReportError, SessionCounts
 
 __all__ = [
@@ -105,7 +103,7 @@ __all__ = [
     "paths_from",
     "structure_params",
     "to_uri",
-    # failures
+    # errors
     "ConnectionLost",
     "InternalFault",
     "InvalidParams",
@@ -118,7 +116,6 @@ __all__ = [
 ]
 
 _HOME: Final = {
-    "changes": ("encode_change_batch", "encode_watched_files"),
     "convert": ("explain", "make_converter", "paths_from", "structure_params"),
     "endpoint": ("SafeProtocol",),
     "errors": (
@@ -155,11 +152,11 @@ _HOME: Final = {
         "TriggerParams",
     ),
     "options": ("OptionProblem", "Options", "parse_options"),
-    "outbound": ("Encoded", "encode_notification"),
+    "outbound": ("Encoded", "encode_change_batch", "encode_notification", "encode_watched_files"),
     "report": ("ModuleReport", "Note", "NoteCode", "ReloadReport", "ReportError", "SessionCounts"),
     "reloadls.wire.uris": ("from_uri", "one_spelling", "to_uri"),
 }
-"""Module → what is taken from it."""
+"""Module → the names imported from it."""
 _MODULES: Final = {name: module for module, names in _HOME.items() for name in names}
 
 

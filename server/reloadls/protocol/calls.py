@@ -1,6 +1,6 @@
-"""The requests that were taken and not yet answered, and how a handler of any kind is run to its result.
+"""Requests in flight, and running handlers of every kind to their result.
 
-Kept apart from the requests we sent ourselves: both sides choose their ids freely, and they may be equal.
+Our own requests are kept separately: both peers choose their ids freely, so two may be equal.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["Call", "Calls", "run_handler"]
 
 Handler = Callable[..., Any]
 Step = tuple[Handler, tuple[Any, ...] | None, dict[str, Any] | None]
-"""What pygls's generator handlers yield: another handler to run, and its arguments."""
+"""What pygls's generator handlers yield: a handler to run and its arguments."""
 Steps = Generator[Step, Any, Any]
 
 
 class Call:
-    """One request on its way to its one reply."""
+    """One request in flight."""
 
     def __init__(self, msg_id: MessageId, method: str) -> None:
         self.id = msg_id
@@ -34,7 +34,7 @@ class Call:
 
 
 class Calls:
-    """The calls in flight. A call that was closed once can't be closed again: hence exactly one reply."""
+    """The calls in flight. A call can be closed only once, so each request gets exactly one reply."""
 
     def __init__(self) -> None:
         self._open: dict[MessageId, Call] = {}
@@ -50,12 +50,12 @@ class Calls:
         return self._open.get(msg_id)
 
     def open(self, msg_id: MessageId, method: str) -> Call:
-        """Enter a call; its id must not be in flight."""
+        """Add a call; its id must not be in flight."""
         call = self._open[msg_id] = Call(msg_id, method)
         return call
 
     def close(self, call: Call) -> bool:
-        """Take a call out and return whether it was still to be answered."""
+        """Remove a call and return whether it was still open."""
         if self._open.get(call.id) is not call:
             return False
         del self._open[call.id]
@@ -63,19 +63,28 @@ class Calls:
 
     @property
     def pending(self) -> set[asyncio.Future[Any]]:
-        """The work of the calls in flight."""
+        """The futures of the calls in flight."""
         return {call.work for call in self._open.values() if call.work is not None}
 
 
 def run_handler(
     handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], pool: Callable[[], Executor]
 ) -> Any | asyncio.Future[Any]:
-    """Run a plain, async, generator or thread handler, and return its result or the future of it.
+    """Run a plain, async, generator or thread handler.
 
-    What can be done at once is done at once, so that messages take effect in the order they came.
+    Work that needs no waiting runs at once, so that messages take effect in the order of their arrival.
+
+    Args:
+        handler: the handler.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        pool: returns the executor for thread handlers.
+
+    Returns:
+        The result, or a future of it.
     """
     if is_thread_function(handler):  # type: ignore[no-untyped-call]  # pygls has no types here
-        # Back to the loop with the result: nothing else may touch the endpoint from a thread.
+        # The result returns to the loop: only the loop's thread may use the endpoint.
         return asyncio.wrap_future(pool().submit(handler, *args, **kwargs))
     result = handler(*args, **kwargs)
     if inspect.isgenerator(result):
@@ -87,7 +96,7 @@ def run_handler(
 
 
 def _run_steps(gen: Steps, advance: Callable[[], Step], pool: Callable[[], Executor]) -> Any:
-    """Go on with a generator handler until it ends (its result) or must wait (a future of its result)."""
+    """Run a generator handler until it ends (returns its result) or must wait (returns a future of it)."""
     while True:
         try:
             handler, args, kwargs = advance()
@@ -114,6 +123,6 @@ def _run_later(gen: Steps, pending: asyncio.Future[Any], pool: Callable[[], Exec
         return await outcome if isinstance(outcome, asyncio.Future) else outcome
 
     task = asyncio.ensure_future(finish())
-    # A task cancelled before its first step never gets to pass that on.
+    # A task that is cancelled before its first step can't cancel `pending` itself.
     task.add_done_callback(lambda done: pending.cancel() if done.cancelled() else None)
     return task

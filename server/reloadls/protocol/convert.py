@@ -1,8 +1,8 @@
-"""The one converter between plain JSON data and typed messages: strict inwards, sparse outwards.
+"""Convert between plain JSON data and message classes: strict when reading, sparse when writing.
 
-Inwards nothing is coerced ("oops" is no list of letters, True no integer, 5 no string): LSP's own types and
-ours are held to the same rules, and every refusal can be told by field and reason (`explain`).
-Outwards a field equal to its default is left out, except where LSP wants its null or we want it always.
+Reading coerces nothing ("oops" is not a list of letters, True not an integer, 5 not a string), for LSP's types and ours
+alike, and every error names field and reason (`explain`). Writing omits a field that equals its default, except where
+LSP requires its null or the field is marked `always`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _MAX_UNKNOWN_CAPABILITIES: Final = 100
 
 _MAX_PROCESS_ID: Final = 2**31 - 1
 _OPTIONAL: Final = frozenset({"trace", "clientInfo", "locale", "workDoneToken"})
-"""What of `initialize` is dropped if it can't be used: nothing depends on it."""
+"""Fields of `initialize` that are dropped if they are invalid: nothing depends on them."""
 _OF_EVERY_REQUEST: Final = frozenset({"workDoneToken", "partialResultToken", "_meta"})
-"""Params that a client may add to any request."""
+"""Params that every request may have."""
 
 Hook = Callable[[Any, Any], Any]
 
@@ -52,7 +52,7 @@ _SCALARS: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
 
 @lru_cache(maxsize=1)
 def make_converter() -> Converter:
-    """Return the converter that all endpoints of the process share: it holds no state, but costs to build."""
+    """Return the converter of all endpoints of the process: it holds no state, but is expensive to build."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]  # pygls has no types here
     converter.register_unstructure_hook_factory(attrs.has, lambda cls: _unstructure_hook(cls, converter))
     converter.register_structure_hook_factory(attrs.has, lambda cls: _object_hook(cls, converter))
@@ -65,10 +65,15 @@ def make_converter() -> Converter:
 
 
 def structure_params(converter: Converter, params: object, cls: Any) -> Any:
-    """Return params as `cls`; absent ones (None) count as an empty object.
+    """Convert params to `cls`; None counts as an empty object.
+
+    Args:
+        converter: the converter.
+        params: plain data.
+        cls: the class of the params.
 
     Raises:
-        InvalidParams: naming the first field that doesn't fit.
+        InvalidParams: names the first invalid field.
     """
     try:
         return converter.structure({} if params is None else params, cls)
@@ -77,15 +82,19 @@ def structure_params(converter: Converter, params: object, cls: Any) -> Any:
 
 
 def structure_initialize(converter: Converter, params: object) -> InitializeParams:
-    """Return the params of `initialize`, without the capabilities that this LSP version doesn't know.
+    """Convert the params of `initialize`, dropping capabilities that this LSP version does not know.
 
-    Editors are ahead of the specification in what they announce; neither that nor what only describes the client
-    (its name, its trace level, its folders' names) must keep it out.
+    Editors announce capabilities ahead of the specification. Neither those nor fields that only describe the client
+    (its name, trace level, folder names) may make `initialize` fail.
+
+    Args:
+        converter: the converter.
+        params: plain data.
 
     Raises:
-        InvalidParams: something else than a capability is wrong.
+        InvalidParams: a field other than a capability is invalid.
     """
-    params = _mended(copy.deepcopy(params))
+    params = _normalized(copy.deepcopy(params))
     for _ in range(_MAX_UNKNOWN_CAPABILITIES):
         try:
             return converter.structure({} if params is None else params, InitializeParams)
@@ -97,23 +106,23 @@ def structure_initialize(converter: Converter, params: object) -> InitializePara
             if path[:1] != ["capabilities"] or len(path) < 2 or not _drop(params, path):
                 raise InvalidParams(*explain(exc)) from exc
             _log.info("ignoring a client capability: %s %s", explain(exc)[0], reason)
-    raise InvalidParams("capabilities", "holds too much that LSP doesn't know")
+    raise InvalidParams("capabilities", "holds too many fields that LSP does not know")
 
 
-def _mended(params: Any) -> Any:
-    """Return the params of `initialize` with a process id and folder names that can be used."""
+def _normalized(params: Any) -> Any:
+    """Return the params of `initialize` with a usable process ID and usable folder names."""
     if not isinstance(params, dict):
         return params
     number = params.get("processId")
-    # A number of more than 64 bits may have become a float.
+    # JSON parsers turn a number of more than 64 bits into a float.
     if isinstance(number, int | float) and not isinstance(number, bool) and not 0 < number <= _MAX_PROCESS_ID:
-        _log.info("ignoring the process id %s", show(number))
+        _log.info("ignoring the process ID %s", show(number))
         params["processId"] = None
-    elif isinstance(number, float) and number.is_integer():  # what Lua makes of it
+    elif isinstance(number, float) and number.is_integer():  # as Lua encodes integers
         params["processId"] = int(number)
     if "capabilities" in params and params["capabilities"] is None:
         params["capabilities"] = {}
-    if params.get("workspaceFolders") == {}:  # what Emacs Lisp makes of an empty array
+    if params.get("workspaceFolders") == {}:  # as Emacs Lisp encodes an empty array
         params["workspaceFolders"] = []
     folders = params.get("workspaceFolders")
     for folder in folders if isinstance(folders, list) else ():
@@ -123,7 +132,7 @@ def _mended(params: Any) -> Any:
 
 
 def _drop(data: Any, path: list[Step]) -> bool:
-    """Take the last part of a path that is there out of the data."""
+    """Remove the last existing part of a path from the data."""
     for step in path[:-1]:
         inner = data[step]
         if not isinstance(inner, dict | list):
@@ -145,7 +154,7 @@ def _unstructure_hook(cls: Any, converter: Converter) -> Callable[[Any], Any]:
         )
         for field in attrs.fields(cls)
     }
-    # cattrs types its overrides by position, which a dict of them can't show.
+    # cattrs types its overrides by position, which a dict can't express.
     return make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
 
 
@@ -161,7 +170,7 @@ def _object_hook(cls: Any, converter: Converter) -> Hook:
     strict = cls in PARAMS_TYPES
 
     def hook(value: Any, _cls: Any) -> Any:
-        if value == []:  # what Lua, PHP and Emacs Lisp make of an empty object
+        if value == []:  # as Lua, PHP and Emacs Lisp encode an empty object
             value = {}
         if not isinstance(value, dict):
             raise Mismatch(f"must be an object, not {show(value)}")
@@ -191,10 +200,10 @@ def _array_hook(cls: Any, converter: Converter) -> Hook:
 
 def _scalar_hook(allowed: tuple[type, ...], name: str) -> Hook:
     def hook(value: Any, cls: Any) -> Any:
-        # cattrs dispatches by base class, and LSP's enumerations are strings and integers too.
+        # cattrs dispatches by base class, and LSP's enumerations are strings and integers, too.
         if _is_enum(cls):
             return _enum_hook(cls)(value, cls)
-        # By exact type: a bool is an int in Python, not in JSON.
+        # By exact type: a bool is an int in Python, but not in JSON.
         if type(value) not in allowed:
             raise Mismatch(f"must be {name}, not {show(value)}")
         return value
@@ -238,10 +247,14 @@ def _one_of(values: collections.abc.Sequence[object], value: object) -> str:
 
 
 def paths_from(uris: tuple[str, ...] | list[str], *, field: str) -> list[str]:
-    """Return the paths of a list of URIs that came in the params field `field`.
+    """Return the paths of file URIs.
+
+    Args:
+        uris: the URIs.
+        field: the params field that holds them, for errors.
 
     Raises:
-        InvalidParams: naming the first one that is no file URI.
+        InvalidParams: names the first URI that is not a file URI.
     """
     paths = []
     for index, uri in enumerate(uris):

@@ -1,7 +1,7 @@
-"""One end of a connection, safe against anything the other end sends.
+"""The protocol of a server, robust against any input from the client.
 
-pygls keeps what it is good at (features, commands, the workspace, LSP's own handlers); `Inbound` and
-`Outbound` take over where it leaves requests unanswered; here are the LSP requests that our contract adds to.
+pygls provides features, commands, the workspace and LSP's own handlers. `Inbound` and `Outbound` replace its reading
+and writing, which leave some requests unanswered. This module extends LSP requests by our contract.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class SafeProtocol(Inbound):
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Answer with pygls's capabilities, and ours beside them."""
+        """Answer with the capabilities of pygls and ours."""
         _check_root(params.root_uri)
         result = yield from super().lsp_initialize(params)
         capabilities = result.capabilities
@@ -50,12 +50,12 @@ class SafeProtocol(Inbound):
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Generator[Any, Any, Any]:
-        """Run one of our commands as the request it stands for, and any other as pygls does."""
+        """Run one of our commands as the request it stands for; leave other commands to pygls."""
         method = methods.COMMANDS.get(params.command)
         if method is None or method not in self.fm.features:
             if params.command not in self.fm.commands:
                 hint = did_you_mean(params.command, self._command_names())
-                raise InvalidParams("command", f"names no command: {show(params.command)}; {hint}")
+                raise InvalidParams("command", f"must name a command, not {show(params.command)}; {hint}")
             return (yield from self._execute_other(params))
         arguments = params.arguments or ()
         if len(arguments) > 1:
@@ -69,7 +69,7 @@ class SafeProtocol(Inbound):
         except JsonRpcInvalidParams as exc:
             if exc.data is not None:
                 raise
-            raise InvalidParams("arguments", f"don't fit the command: {exc.message}") from exc
+            raise InvalidParams("arguments", f"do not fit the command: {exc.message}") from exc
 
     def _command_names(self) -> list[str]:
         ours = [command for command, method in methods.COMMANDS.items() if method in self.fm.features]
@@ -77,7 +77,7 @@ class SafeProtocol(Inbound):
 
     @lsp_method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)
     def lsp_work_done_progress_cancel(self, params: types.WorkDoneProgressCancelParams) -> Generator[Any, Any, None]:
-        """Cancel what a token names, if there is such a thing."""
+        """Cancel the progress of a token; unknown tokens are ignored."""
         if not isinstance(params.token, int | str):
             raise InvalidParams("token", f"must be a string or an integer, not {show(params.token)}")
         if params.token in self.progress.tokens:
@@ -85,7 +85,7 @@ class SafeProtocol(Inbound):
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
-        """Answer what is still in flight, before the answer to this."""
+        """Answer the requests in flight, then this one."""
         if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
             yield handler, args, None
         self._cancel_all("the server is shutting down", but=self.msg_id)

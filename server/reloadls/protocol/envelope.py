@@ -1,7 +1,7 @@
-"""What a JSON value that arrived is: a request, a notification, a response, or none of them and why.
+"""Classify a received JSON value: request, notification, response, or malformed.
 
-Decides by JSON-RPC 2.0 (sections 4 to 6) and LSP's base protocol, and does nothing about it. Batches are not
-part of LSP. A response is never answered, however bad it is, or two peers could go on for ever.
+Pure decision logic by JSON-RPC 2.0 (sections 4 to 6) and LSP's base protocol, which has no batches. A response is never
+answered, however malformed, or two peers could answer each other forever.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MessageId = int | str
 
 _VERSION: Final = "2.0"
 _MAX_ID: Final = 2**63
-"""Beyond this, JSON libraries round an integer, and the reply would carry another id."""
+"""JSON libraries round larger integers, so that the reply would carry another id."""
 
 
 @frozen
 class Request:
-    """Wants exactly one reply. `params` is an object, an array, or None when absent or null."""
+    """Requires exactly one reply. `params` is an object, an array, or None if absent or null."""
 
     id: MessageId
     method: str
@@ -35,7 +35,7 @@ class Request:
 
 @frozen
 class Notification:
-    """Wants no reply."""
+    """Requires no reply."""
 
     method: str
     params: Any
@@ -43,7 +43,7 @@ class Notification:
 
 @frozen
 class Response:
-    """Answers a request of ours; `id` is None when the peer could not tell which."""
+    """Answers one of our requests; `id` is None if the peer could not read it."""
 
     id: MessageId | None
     result: Any
@@ -52,7 +52,7 @@ class Response:
 
 @frozen
 class Malformed:
-    """Not a message. To be answered with the id, as far as it can be told."""
+    """Not a valid message. The error reply carries the id if it is readable."""
 
     id: MessageId | None
     error: InvalidRequest
@@ -62,16 +62,21 @@ Incoming = Request | Notification | Response | Malformed
 
 
 def classify(message: object, awaited: Container[MessageId] = ()) -> Incoming:
-    """Return what a JSON value is. `awaited` holds the ids of our own requests that have no response yet."""
+    """Classify a JSON value.
+
+    Args:
+        message: the value.
+        awaited: the ids of our own requests without a response.
+    """
     if isinstance(message, list):
-        return _malformed(None, "an array is no message: LSP has no batches")
+        return _malformed(None, "a message must be an object, not an array: LSP has no batches")
     if not isinstance(message, dict):
         return _malformed(None, f"a message must be an object, not {show(message)}")
     if "method" in message:
         return _classify_call(message)
     msg_id = _readable_id(message.get("id"))
     if "result" in message or "error" in message or (msg_id is not None and msg_id in awaited):
-        # Some clients leave `result` out where it would be null.
+        # Some clients omit a `result` that is null.
         return Response(msg_id, message.get("result"), message.get("error"))
     return _malformed(msg_id, "a message must have a method, a result or an error")
 

@@ -1,20 +1,20 @@
-"""Every failure that this package can put on the wire.
+"""The errors that this package can send.
 
     pygls.exceptions.JsonRpcException
-    ├── JsonRpcParseError ── UnreadableMessage       -32700  the bytes are no JSON message
-    ├── JsonRpcInvalidRequest ── InvalidRequest      -32600  JSON, but not a request we can take now
+    ├── JsonRpcParseError ── UnreadableMessage       -32700  not a JSON message
+    ├── JsonRpcInvalidRequest ── InvalidRequest      -32600  JSON, but not a valid request in this state
     ├── JsonRpcMethodNotFound ── UnknownMethod       -32601
     ├── JsonRpcInvalidParams ── InvalidParams        -32602  data: {field, reason}
     ├── JsonRpcServerNotInitialized ── NotInitialized -32002
     ├── JsonRpcRequestCancelled ── RequestCancelled  -32800
     ├── RequestFailed                                -32803  data: {uri?, reason}
-    └── JsonRpcInternalError ── InternalFault        -32603  a fault of ours; the traceback goes to the log
+    └── JsonRpcInternalError ── InternalFault        -32603  internal error; the traceback goes to the log
     ConnectionError
-    └── ConnectionLost                               the peer went away before it answered
+    └── ConnectionLost                               the peer disconnected before it answered
     ValueError
-    └── Mismatch                                     a value doesn't fit its field; becomes InvalidParams
+    └── Mismatch                                     a value does not fit its field; becomes InvalidParams
 
-A handler raises any of the first group, and the client gets exactly that code, message and data.
+A handler may raise any of the first group; the client receives exactly that code, message and data.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ __all__ = [
 
 
 class UnreadableMessage(JsonRpcParseError):
-    """What came is not a JSON message: a broken header, bad JSON, or over the size limit."""
+    """The input is not a JSON message: invalid header, invalid JSON, or over the size limit."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the message can't be read: {reason}")
 
 
 class InvalidRequest(JsonRpcInvalidRequest):
-    """What came is JSON but no request that can be taken in the present state."""
+    """The message is JSON, but not a valid request in the current state."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
 
 
 class UnknownMethod(JsonRpcMethodNotFound):
-    """Nobody here handles that method."""
+    """The method has no handler."""
 
     def __init__(self, method: str) -> None:
         super().__init__(f"unknown method {method!r}")
@@ -67,7 +67,7 @@ class UnknownMethod(JsonRpcMethodNotFound):
 
 
 class InvalidParams(JsonRpcInvalidParams):
-    """A parameter is not what the method takes.
+    """A parameter is invalid.
 
     `field` is the path to it as the client wrote it (`textDocument.uri`, `paths[2]`; empty for the params
     as a whole), `reason` completes the sentence that begins with it ("must be a string, not 5").
@@ -80,21 +80,21 @@ class InvalidParams(JsonRpcInvalidParams):
 
 
 class NotInitialized(JsonRpcServerNotInitialized):
-    """A request came before `initialize` was answered."""
+    """A request arrived before `initialize` was answered."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"{method!r} came before 'initialize' was answered")
+        super().__init__(f"{method!r} arrived before 'initialize' was answered")
 
 
 class RequestCancelled(JsonRpcRequestCancelled):
-    """The client took the request back, or the server is going away."""
+    """The client cancelled the request, or the connection is ending."""
 
     def __init__(self, reason: str = "the request was cancelled") -> None:
         super().__init__(reason)
 
 
 class RequestFailed(JsonRpcException):
-    """The request was understood but could not be done (LSP's RequestFailed); `uri` says where."""
+    """The request is valid but failed (LSP's RequestFailed); `uri` names the file, if any."""
 
     CODE = -32803
     MESSAGE = "Request Failed"
@@ -107,18 +107,18 @@ class RequestFailed(JsonRpcException):
 
 
 class InternalFault(JsonRpcInternalError):
-    """A fault of ours. Names the method and the exception; the traceback stays in the log."""
+    """An internal error. Names the method and the exception; the traceback stays in the log."""
 
     def __init__(self, method: str, cause: BaseException) -> None:
         super().__init__(f"{method!r} failed: {type(cause).__name__}: {_first_line(cause)}")
 
 
 class ConnectionLost(ConnectionError):
-    """The peer went away before it answered a request of ours."""
+    """The peer disconnected before it answered one of our requests."""
 
 
 class Mismatch(ValueError):
-    """A value is not what its field takes; `reason` completes "<field> …".
+    """A value does not fit its field; `reason` completes "<field> …".
 
     `field` is set, as spelt on the wire, where the raiser sees the object around the field.
     """

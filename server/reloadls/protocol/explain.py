@@ -1,4 +1,4 @@
-"""A converter's error as (field, reason): which field is wrong, as its sender spells it, and why."""
+"""Convert a converter's error to (field, reason), with the field as its sender spells it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _LSP_RANGE = re.compile(r"\w+\.(\w+) (should be in range \S+), but was (.*)\.", 
 
 
 def explain(exc: BaseException) -> tuple[str, str]:
-    """Return the first offending field (`textDocument.uri`, `paths[2]`, or empty for the whole) and why."""
+    """Return the first invalid field (`textDocument.uri`, `paths[2]`, or empty for the whole) and the reason."""
     path, reason = locate(exc)
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix("."), reason
 
 
 def locate(exc: BaseException) -> tuple[list[Step], str]:
-    """Return the path to the first offending field, as steps, and what is wrong with it."""
+    """Return the path to the first invalid field, as steps, and the reason."""
     path: list[Step] = []
     while isinstance(exc, ClassValidationError | IterableValidationError):
         exc = exc.exceptions[0]
@@ -46,10 +46,10 @@ def locate(exc: BaseException) -> tuple[list[Step], str]:
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return the known name that is most like an unknown one, or all of them, as a part of a sentence."""
+    """Return a hint: the known name most similar to `name`, or all known names."""
     if close := get_close_matches(name, known, 1):
         return f'did you mean "{close[0]}"?'
-    return f"there are {', '.join(known)}" if known else "there are none"
+    return f"must be one of {', '.join(known)}" if known else "none are known"
 
 
 def camel(name: str) -> str:
@@ -83,5 +83,5 @@ def _reason(exc: BaseException) -> tuple[str, str]:
         case RecursionError():
             return "", "is nested too deeply"
         case _:
-            # lsprotocol tells unions apart by looking into them, and stumbles over what is none of them.
+            # lsprotocol distinguishes unions by their content, and fails on values of another type.
             return "", f"has the wrong shape ({show(str(exc)[:80])})"

@@ -1,6 +1,6 @@
-"""The receiving half of an endpoint: every request that comes in gets exactly one reply, whatever it is.
+"""The receiving half of an endpoint: every request gets exactly one reply.
 
-It does no I/O: a transport feeds it bytes, and learns from `on_exit` when it is over.
+It does no I/O: a transport feeds it bytes and is notified of the end by `on_exit`.
 """
 
 from __future__ import annotations
@@ -45,40 +45,40 @@ _SHUTDOWN_S: Final = 5.0
 
 
 class Inbound(Outbound):
-    """A pygls protocol whose reading, dispatch and bookkeeping leave nothing unanswered."""
+    """A pygls protocol whose reading and dispatch leave no request unanswered."""
 
     def __init__(self, server: LanguageServer, converter: Converter) -> None:
         self._calls = Calls()
         self._lifecycle = Lifecycle()
         self._framer = Framer()
         self._garbled = False
-        self._notices: set[asyncio.Future[Any]] = set()
+        self._notification_tasks: set[asyncio.Future[Any]] = set()
         self.exit_code: int | None = None
         self.on_exit: Callable[[int], None] | None = None
         self.received = 0
-        """How many messages have been received, those that can't be read included."""
+        """The number of received messages, including unreadable ones."""
         self.on_received: Callable[[int], None] = lambda _: None
-        """Called with `received` before each message is acted on; it is ignored if `stop` is called meanwhile."""
+        """Called with `received` before each message is processed; the message is ignored if it calls `stop`."""
         self.admit: Callable[[Any], Any] = lambda params: params
-        """Called with the params of `initialize` as they were received, before anything else is done with them; returns
-        those to use, or raises `JsonRpcException` to refuse the client. A transport sets it."""
+        """Called with the params of `initialize` as received, before any other processing. Returns the params to use,
+        or raises `JsonRpcException` to refuse the client. Set by the transport."""
         super().__init__(server, converter)
 
     # What a transport calls
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of a framed stream and act on the messages they complete."""
+        """Process the next bytes of a framed stream."""
         for event in self._framer.feed(data):
             if self.exit_code is not None:
                 return
             if isinstance(event, Frame):
                 self.receive_body(event.body)
-            elif self._may_take_one():
+            elif self._count_message():
                 self._on_framing_error(event)
 
     def receive_body(self, body: bytes) -> None:
-        """Act on one message, a UTF-8 JSON text, from a transport that has its own frames."""
-        if not self._may_take_one():
+        """Process one message, a UTF-8 JSON text, from a transport with its own frames."""
+        if not self._count_message():
             return
         try:
             message = loads(body)
@@ -89,14 +89,14 @@ class Inbound(Outbound):
         self._garbled = False
         self.receive(message)
 
-    def _may_take_one(self) -> bool:
-        """Count one message, or what should have been one; returns whether it is acted on."""
+    def _count_message(self) -> bool:
+        """Count one message, readable or not, and return whether to process it."""
         self.received += 1
         self.on_received(self.received)
         return self.exit_code is None
 
     def receive(self, message: object) -> None:
-        """Act on one message, as plain JSON data."""
+        """Process one message, as plain JSON data."""
         match classify(message, self._request_futures):
             case Request() as request:
                 self._on_request(request)
@@ -108,13 +108,14 @@ class Inbound(Outbound):
                 self._send_error(msg_id, error)
 
     def end_of_input(self) -> None:
-        """Note that the client will send nothing more."""
+        """Handle the end of input."""
         self.stop()
 
     def stop(self, code: int | None = None) -> None:
-        """End the connection with an exit code, by default LSP's: 0 after `shutdown`, else 1.
+        """End the connection; also for signals and the exit of the parent process. Only the first call counts.
 
-        The first call counts. Also for signals, and the death of the parent process.
+        Args:
+            code: the exit code; None: 0 after `shutdown`, else 1, as in LSP.
         """
         if self.exit_code is not None:
             return
@@ -123,24 +124,24 @@ class Inbound(Outbound):
             self.on_exit(self.exit_code)
 
     async def settle(self, timeout: float) -> None:
-        """Let the requests in flight finish for `timeout` seconds, and answer the others as cancelled."""
+        """Wait at most `timeout` seconds for the requests in flight, then answer the rest as cancelled."""
         if pending := self._calls.pending:
             await asyncio.wait(pending, timeout=timeout)
-            await asyncio.sleep(0)  # the replies are sent in callbacks of what has just finished
+            await asyncio.sleep(0)  # callbacks of the finished futures send the replies
         self._cancel_all("the connection is ending")
 
     def close(self) -> None:
-        """Answer what is in flight as cancelled, and send nothing from then on; see `detach`."""
+        """Answer the requests in flight as cancelled, then send nothing more; see `detach`."""
         self._cancel_all("the connection is closed")
         self.detach()
-        for notice in list(self._notices):
-            notice.cancel()
+        for task in list(self._notification_tasks):
+            task.cancel()
 
     # Dispatch
 
     def _on_framing_error(self, event: FramingError) -> None:
         if event.kind == "garbage" and self._garbled:
-            return  # the rest of a message that was already answered as unreadable
+            return  # the rest of a message that was answered as unreadable
         self._send_error(None, UnreadableMessage(event.reason))
 
     def _on_request(self, request: Request) -> None:
@@ -150,7 +151,7 @@ class Inbound(Outbound):
             self._send_error(request.id, error)
             return
         except Exception as exc:
-            _log.exception("request %r could not be taken", request.method)
+            _log.exception("request %r could not be processed", request.method)
             self._send_error(request.id, InternalFault(request.method, exc))
             return
         call = self._calls.open(request.id, request.method)
@@ -234,16 +235,16 @@ class Inbound(Outbound):
 
     def _on_notification(self, notification: Notification) -> None:
         method = notification.method
-        if not self._lifecycle.takes_notification(method):
-            _log.debug("notification %r is out of place and dropped", method)
+        if not self._lifecycle.accepts_notification(method):
+            _log.debug("ignoring notification %r in this state", method)
         elif method == types.CANCEL_REQUEST:
             self._on_cancel(notification.params)
         elif method == types.EXIT and (work := self._shutting_down()) is not None:
-            # The answer to `shutdown` comes first, within a bound.
-            work.add_done_callback(lambda _: self._take_notification(notification))
+            # The answer to `shutdown` comes first, within a time limit.
+            work.add_done_callback(lambda _: self._run_notification(notification))
             work.get_loop().call_later(_SHUTDOWN_S, self.stop)
         else:
-            self._take_notification(notification)
+            self._run_notification(notification)
 
     def _shutting_down(self) -> asyncio.Future[Any] | None:
         return next((call.work for call in self._calls if call.method == types.SHUTDOWN), None)
@@ -251,13 +252,13 @@ class Inbound(Outbound):
     def _on_cancel(self, params: Any) -> None:
         msg_id = params.get("id") if isinstance(params, dict) else None
         call = self._calls.get(msg_id) if isinstance(msg_id, int | str) else None
-        # The two that change the connection's state are not taken back half-way.
+        # These two change the connection's state and can't be undone half-way.
         if call is None or call.method in (types.INITIALIZE, types.SHUTDOWN):
-            _log.debug("nothing to cancel for %s", show(params))
+            _log.debug("ignoring a cancellation of %s: not in flight", show(params))
         else:
             self._cancel(call, "the client cancelled the request")
 
-    def _take_notification(self, notification: Notification) -> None:
+    def _run_notification(self, notification: Notification) -> None:
         method = notification.method
         try:
             handler = self._get_handler(method)
@@ -265,33 +266,37 @@ class Inbound(Outbound):
             context = contextvars.copy_context()
             outcome = context.run(run_handler, handler, (params,), {}, lambda: self._server.thread_pool)
         except UnknownMethod:
-            _log.log(logging.DEBUG if method.startswith("$/") else logging.INFO, "nobody handles %r", method)
+            _log.log(
+                logging.DEBUG if method.startswith("$/") else logging.INFO,
+                "ignoring notification %r: no handler",
+                method,
+            )
         except InvalidParams as exc:
-            _log.warning("notification %r is not taken: %s", method, exc)
+            _log.warning("ignoring notification %r: %s", method, exc)
         except JsonRpcException as exc:
-            _log.warning("notification %r is not taken: %s", method, exc.message)
+            _log.warning("ignoring notification %r: %s", method, exc.message)
         except (Exception, asyncio.CancelledError):
             _log.exception("notification %r failed", method)
         else:
             if isinstance(outcome, asyncio.Future):
-                self._notices.add(outcome)
-                outcome.add_done_callback(partial(self._on_notice_done, method))
+                self._notification_tasks.add(outcome)
+                outcome.add_done_callback(partial(self._on_notification_done, method))
 
-    def _on_notice_done(self, method: str, work: asyncio.Future[Any]) -> None:
-        self._notices.discard(work)
+    def _on_notification_done(self, method: str, work: asyncio.Future[Any]) -> None:
+        self._notification_tasks.discard(work)
         if work.cancelled() or (exc := work.exception()) is None:
             return
         if isinstance(exc, JsonRpcException):
-            _log.warning("notification %r is not taken: %s", method, exc.message)
+            _log.warning("ignoring notification %r: %s", method, exc.message)
         else:
             _log.error("notification %r failed", method, exc_info=exc)
 
     # What pygls's own transports and clients call
 
     def structure_message(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Leave objects as they are: params are given their types once the method is known."""
+        """Return the object unchanged: params are converted once the method is known."""
         return data
 
     def handle_message(self, message: Any) -> None:
-        """Act on one message."""
+        """Process one message."""
         self.receive(message)

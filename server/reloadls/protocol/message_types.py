@@ -1,7 +1,6 @@
-"""Which Python type a method's messages have: lsprotocol's for LSP, `messages` for ours.
+"""Map methods to message classes: lsprotocol's for LSP, those of `messages` for ours.
 
-`MessageTypes` gives pygls, client or server, the classes of whole messages that it asks for; the endpoint
-needs only the types of params and results.
+`MessageTypes` gives pygls the classes of whole messages; the endpoint itself needs the types of params and results.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["ClientProtocol", "MessageTypes", "params_type", "result_type"]
 
 
 def params_type(method: str) -> Any | None:
-    """Return the type of a method's params; None where it takes none, or is unknown."""
+    """Return the type of a method's params; None if it has none, or is unknown."""
     if method in REQUEST_TYPES:
         return REQUEST_TYPES[method][0]
     if method in NOTIFICATION_TYPES:
@@ -39,14 +38,14 @@ def _response_field(method: str) -> Any | None:
 
 
 def result_type(method: str) -> Any | None:
-    """Return the type of a request's result; None where it is unknown."""
+    """Return the type of a request's result; None if it is unknown."""
     return REQUEST_TYPES[method][1] if method in REQUEST_TYPES else _response_field(method)
 
 
 class MessageTypes(LanguageServerProtocol):
-    """Teaches pygls the `reload/` methods beside LSP's own."""
+    """Adds the `reload/` methods to those of pygls."""
 
-    # pygls caches these per instance in a cache of the class, which keeps every connection alive.
+    # pygls caches these per instance in a cache of the class, which would keep every connection alive.
     def get_message_type(  # type: ignore[override]  # a plain method is what the cache wraps
         self, method: str
     ) -> type[Any] | None:
@@ -61,7 +60,7 @@ class MessageTypes(LanguageServerProtocol):
 
 
 class ClientProtocol(MessageTypes):
-    """For pygls's client: `BaseLanguageClient(…, protocol_cls=ClientProtocol)` gets our messages typed."""
+    """For clients: `BaseLanguageClient(…, protocol_cls=ClientProtocol)` receives typed `reload/` messages."""
 
 
 def _message_class(method: str, name: str, **types: Any) -> type[Any]:

@@ -1,8 +1,8 @@
-"""The shapes of the wire: what each method's params and result hold.
+"""The message classes: params and result of each method.
 
 These classes are the one definition of the project's additions to LSP; the extension's TypeScript types are
 generated from them. Names are snake_case here and camelCase on the wire (`convert`). A field whose value is
-its default is left out on the wire, unless it is declared with `always`. URIs are `file://` URIs (`uris`),
+its default is omitted on the wire, unless it is declared with `always`. URIs are `file://` URIs (`uris`),
 times are ISO 8601 UTC with milliseconds, clocks are opaque strings.
 """
 
@@ -57,8 +57,8 @@ Backend = Literal["native", "polling"]
 RootKind = Literal["file", "directory"]
 RootState = Literal["watching", "missing", "denied", "timedOut", "polling"]
 TargetState = Literal["starting", "live", "paused", "restarting", "failed", "gone"]
-"""`starting`: it has not said anything yet. `failed`: its last report did, and it runs on with the code it had. `gone`:
-it runs, but can't be asked any more. One that has ended is not told of."""
+"""`starting`: it has sent no status yet. `failed`: its last reload failed, and it runs the previous code. `gone`: it
+runs, but can't be reached. A program that has ended is not listed."""
 ProblemCode = Literal[
     "badOption", "missingPath", "permissionDenied", "unreadable", "timedOut", "tooManyFiles", "watchLimit",
     "backendFailed", "undecodable", "unusableFolder", "badPattern", "stateFailed",
@@ -96,21 +96,21 @@ class ChangeBatch:
 
 @frozen(kw_only=True)
 class RootStatus:
-    """One path that is watched, or would be if it could."""
+    """One path to watch."""
 
     uri: str
     kind: RootKind
     state: RootState
     files: int
-    """How many files in it are in scope now."""
+    """The number of its files in scope."""
 
 
 @frozen(kw_only=True)
 class TargetStatus:
-    """One running program that takes batches up."""
+    """One running program under hot reload."""
 
     id: str
-    """Its own as long as it runs. Several processes of one program are several targets."""
+    """Unique while it runs. Each process of a program is a target of its own."""
     name: str
     """The script or module that was run."""
     pid: int
@@ -120,17 +120,17 @@ class TargetStatus:
 
 @frozen(kw_only=True)
 class Problem:
-    """Something that keeps the service from doing all it was asked; it works on otherwise."""
+    """A problem that limits the service, which otherwise keeps working."""
 
     code: ProblemCode
     message: str
     uri: str | None = None
-    """Where, if it is about a path."""
+    """The path concerned, if any."""
 
 
 @frozen(kw_only=True)
 class Lag:
-    """From a batch's last change to its being told, in milliseconds, of the last thousand batches."""
+    """The delay from a batch's last change to its sending, in milliseconds, over the last thousand batches."""
 
     p50: float
     p99: float
@@ -138,30 +138,30 @@ class Lag:
 
 @frozen(kw_only=True)
 class Metrics:
-    """How the service does, for who operates it; the watching is that which this client shares with others."""
+    """Metrics for operators; the watching figures include all clients that share this subscription."""
 
     hints: int
-    """How many hints have come since watching began."""
+    """Hints received since watching started."""
     batches: int
-    """How many batches were told."""
+    """Batches sent."""
     reconciles: dict[str, int]
-    """Why the disk was compared -> how often."""
+    """Cause of a comparison with the disk -> number of comparisons."""
     overflows: int
-    """How often the kernel's queue of events was full."""
+    """Overflows of the kernel's event queue."""
     watches: int | None
-    """How many folders the kernel watches for the whole process; None where it is not asked one by one."""
+    """Kernel watches of the whole process; None where folders are not watched one by one."""
     watch_limit: int | None
-    """How many it would."""
+    """The kernel's limit of watches."""
     lag_ms: Lag
     sessions: int
-    """How many clients the process has."""
+    """Clients of the process."""
     memory_bytes: int | None
-    """What the process holds in memory."""
+    """Resident memory of the process."""
 
 
 @frozen(kw_only=True)
 class ReloadStatus:
-    """How the service is: what it watches and how, who listens, and what is wrong."""
+    """The state of the service: roots, running programs, and problems."""
 
     state: ServiceState
     backend: Backend
@@ -172,32 +172,32 @@ class ReloadStatus:
     targets: tuple[TargetStatus, ...] = field(default=(), metadata=_ALWAYS)
     problems: tuple[Problem, ...] = field(default=(), metadata=_ALWAYS)
     metrics: Metrics | None = None
-    """Only where it was asked for."""
+    """Only if requested."""
 
 
 @frozen
 class StatusParams:
-    """`reload/status`: whether to give figures, too."""
+    """`reload/status`: whether to include metrics."""
 
     metrics: bool = False
 
 
 @frozen
 class NoParams:
-    """The params of a method that takes none: absent, null or an empty object."""
+    """The params of a method without params: absent, null or an empty object."""
 
 
 @frozen
 class RefreshPathsParams:
-    """`reload/refreshPaths`: new paths to watch, or the same ones looked up again."""
+    """`reload/refreshPaths`: new paths to watch, or none to resolve the current ones again."""
 
     paths: tuple[str, ...] | None = None
-    """As the option `paths`; absent: look the present ones up again."""
+    """As the option `paths`; absent: resolve the current ones again."""
 
 
 @frozen(kw_only=True)
 class RefreshPathsResult:
-    """What is watched after `reload/refreshPaths`, and which roots came and went (URIs)."""
+    """The roots after `reload/refreshPaths`, and those that were added and removed (URIs)."""
 
     roots: tuple[RootStatus, ...]
     added: tuple[str, ...]
@@ -219,23 +219,23 @@ class SyncParams:
 
 @frozen
 class SyncResult:
-    """The state of which everything has been sent."""
+    """The clock up to which everything was sent."""
 
     clock: str
 
 
 @frozen
 class SinceParams:
-    """`reload/since`: the state to compare with; absent: everything."""
+    """`reload/since`: the clock to compare with; absent: list every file."""
 
     clock: str | None = None
 
 
 @frozen(kw_only=True)
 class SinceResult:
-    """What differs between the state asked about and `clock`.
+    """The changes between the requested clock and `clock`.
 
-    With `fresh` that state is unknown, and `changes` holds every file in scope as `created`.
+    With `fresh`, the requested clock is unknown and `changes` holds every file in scope as `created`.
     """
 
     clock: str
@@ -245,7 +245,7 @@ class SinceResult:
 
 @frozen
 class TriggerParams:
-    """`reload/trigger`: the files to take up now, changed or not; absent: all that programs have loaded."""
+    """`reload/trigger`: the files to reload now, changed or not; absent: all that programs have loaded."""
 
     uris: tuple[str, ...] | None = None
 
@@ -273,4 +273,4 @@ NOTIFICATION_TYPES: Final[Mapping[str, type]] = MappingProxyType(
 """Notification -> params."""
 
 PARAMS_TYPES: Final = frozenset(params for params, _ in REQUEST_TYPES.values())
-"""What clients send us; here an unknown field is an error, as it is most often a misspelt one."""
+"""The params that clients send. Unknown fields in them are errors, since most are misspelt."""

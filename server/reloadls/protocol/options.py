@@ -1,4 +1,4 @@
-"""The options a client sets, read so that no mistake in them ever stops the server."""
+"""Parse a client's options; mistakes in them are reported and never stop the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OptionProblem", "Options", "parse_options"]
 
 @frozen(kw_only=True)
 class Options:
-    """What to watch and how; durations in milliseconds."""
+    """What to watch, and how. Durations in milliseconds."""
 
     paths: tuple[str, ...] | None = None
     """Files or folders, as given: absolute, `file://`, or relative to the first workspace folder.
@@ -48,21 +48,27 @@ _LONGEST_NAME: Final = 100
 
 @frozen
 class OptionProblem:
-    """One option that could not be used; `message` names the field, the value and what is allowed."""
+    """One invalid option; `message` names the field, the value and what is allowed."""
 
     field: str
     message: str
 
 
 def parse_options(raw: object, previous: Options | None = None) -> tuple[Options, list[OptionProblem]]:
-    """Read what a client sent as options. Never raises.
+    """Parse the options that a client sent. Never raises.
 
-    A field that is absent keeps its value in `previous` (without one: its default), null means the default,
-    and so does a bad value, which also gives a problem. `maxWaitMs` follows `debounceMs` upwards by itself
-    unless it was sent too.
+    An absent field keeps its value in `previous`. Null means the default; so does an invalid value, which also gives a
+    problem. `maxWaitMs` is raised to `debounceMs` automatically unless it was sent, too.
+
+    Args:
+        raw: plain data.
+        previous: the current options; None: the defaults.
+
+    Returns:
+        The options, and the invalid ones.
     """
     options = previous or Options()
-    if raw is None or raw == []:  # what Lua, PHP and Emacs Lisp make of an empty object
+    if raw is None or raw == []:  # as Lua, PHP and Emacs Lisp encode an empty object
         return options, []
     if not isinstance(raw, Mapping):
         return options, [OptionProblem("", f"the options must be an object, not {show(raw)}")]

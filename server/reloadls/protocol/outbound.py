@@ -1,6 +1,6 @@
-"""The sending half of an endpoint: replies, notifications, our own requests and what comes back for them.
+"""The sending half of an endpoint: replies, notifications, our own requests and their responses.
 
-One write per message, never from another thread than the loop's, and nothing at all once the peer is gone.
+One write per message, only on the loop's thread, and nothing once the peer has disconnected.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pygls.exceptions import JsonRpcException
 
@@ -25,14 +25,25 @@ from .convert import explain
 from .envelope import MessageId, Response
 from .errors import ConnectionLost
 from .message_types import MessageTypes, result_type
+from .messages import Change, ChangeBatch
 
 if TYPE_CHECKING:
     from cattrs import Converter
     from pygls.lsp.server import LanguageServer
 
-__all__ = ["Encoded", "Outbound", "encode_notification", "encode_result"]
+__all__ = [
+    "Encoded",
+    "Outbound",
+    "encode_change_batch",
+    "encode_changes",
+    "encode_notification",
+    "encode_result",
+    "encode_watched_files",
+]
 
 _log = logging.getLogger(__name__)
+# LSP's FileChangeType
+_FILE_CHANGE_TYPES: Final = {"created": 1, "modified": 2, "deleted": 3}
 
 
 class Outbound(MessageTypes):
@@ -46,7 +57,7 @@ class Outbound(MessageTypes):
         super().__init__(server, converter)
 
     def set_writer(self, writer: Any, include_headers: bool = True) -> None:
-        """Set where messages go: `writer.write(bytes)`; no headers if it has frames of its own."""
+        """Set the writer of messages, called as `writer.write(bytes)`; no headers if it has its own frames."""
         super().set_writer(writer, include_headers)
         with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
@@ -54,21 +65,21 @@ class Outbound(MessageTypes):
         self._detached = False
 
     def detach(self) -> None:
-        """Send nothing from now on; what waits for a response fails with `ConnectionLost`."""
+        """Send nothing from now on; pending requests fail with `ConnectionLost`."""
         self._detached = True
         for msg_id in list(self._request_futures):
-            self._resolve(msg_id, ConnectionLost("the client went away before it answered"))
+            self._resolve(msg_id, ConnectionLost("the client disconnected before it answered"))
 
     def notify(self, method: str, params: Any | None = None) -> None:
         """Send a notification; `params` is a message class, or plain data."""
         self.send_raw(method, self._plain(params))
 
     def send_raw(self, method: str, params: Any | None = None) -> None:
-        """Send a notification whose params are plain data already: the fast way for large ones."""
+        """Send a notification whose params are plain data: fast for large ones."""
         self.send_body(encode_notification(method, params))
 
     def send_body(self, body: bytes) -> None:
-        """Send an encoded message: one that goes to many clients is encoded once (`encode_notification`)."""
+        """Send an encoded message; see `encode_notification` for one that goes to many clients."""
         self._write(body)
 
     def send_request(
@@ -78,7 +89,17 @@ class Outbound(MessageTypes):
         callback: Callable[[Any], None] | None = None,
         msg_id: MessageId | None = None,
     ) -> Future[Any]:
-        """Send a request; the future has its typed result, a `JsonRpcException` or `ConnectionLost`."""
+        """Send a request.
+
+        Args:
+            method: the method.
+            params: a message class or plain data.
+            callback: called with the result.
+            msg_id: the id; None creates one.
+
+        Returns:
+            A future of the typed result; it raises `JsonRpcException` or `ConnectionLost`.
+        """
         msg_id = str(uuid.uuid4()) if msg_id is None else msg_id
         message = {"jsonrpc": self.VERSION, "id": msg_id, "method": method}
         if params is not None:
@@ -91,12 +112,12 @@ class Outbound(MessageTypes):
         self._result_types[msg_id] = result_type(method)
         self._write(body)
         if self._detached:
-            self._resolve(msg_id, ConnectionLost("the client is gone"))
+            self._resolve(msg_id, ConnectionLost("the client has disconnected"))
         return future
 
     def _on_response(self, response: Response) -> None:
         if response.id is None or response.id not in self._request_futures:
-            _log.warning("a response to nothing we asked: id %s %s", show(response.id), show(response.error))
+            _log.warning("ignoring a response to no request: id %s %s", show(response.id), show(response.error))
             return
         cls = self._result_types.get(response.id)
         outcome: Any
@@ -107,7 +128,7 @@ class Outbound(MessageTypes):
                 outcome = response.result if cls is None else self._converter.structure(response.result, cls)
             except Exception as exc:
                 field, reason = explain(exc)
-                outcome = JsonRpcException(f"the result that came is not usable: {field} {reason}")
+                outcome = JsonRpcException(f"invalid result: {field} {reason}")
         self._resolve(response.id, outcome)
 
     def _resolve(self, msg_id: MessageId, outcome: Any) -> None:
@@ -115,7 +136,7 @@ class Outbound(MessageTypes):
         self._result_types.pop(msg_id, None)
         if future is None:
             return
-        with suppress(InvalidStateError):  # whoever asked has stopped waiting
+        with suppress(InvalidStateError):  # the caller has stopped waiting
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)
             else:
@@ -135,7 +156,7 @@ class Outbound(MessageTypes):
         self._write(encoded)
 
     def _send_data(self, data: Any) -> None:
-        # pygls's own way of sending, kept working for what still uses it.
+        # pygls's own method, for the parts of it that still use it.
         self._write(self._encode(self._plain(data)))
 
     def _plain(self, value: Any) -> Any:
@@ -151,12 +172,12 @@ class Outbound(MessageTypes):
             return
         writer = self.writer
         if writer is None or self._detached:
-            _log.debug("nobody to send %d bytes to", len(body))
+            _log.debug("dropped %d bytes: no client", len(body))
             return
         try:
             pending = writer.write(frame(body) if self._include_headers else body)
         except (OSError, RuntimeError) as exc:
-            _log.debug("the client is gone: %s", exc)
+            _log.debug("the client has disconnected: %s", exc)
             self.detach()
             return
         if inspect.isawaitable(pending):
@@ -169,12 +190,12 @@ class Outbound(MessageTypes):
     def _on_written(self, write: asyncio.Future[Any]) -> None:
         self._writes.discard(write)
         if not write.cancelled() and (exc := write.exception()):
-            _log.debug("the client is gone: %s", exc)
+            _log.debug("the client has disconnected: %s", exc)
             self.detach()
 
 
 def encode_notification(method: str, params: Any | None = None) -> bytes:
-    """Return the body of a notification whose params are plain data."""
+    """Encode a notification whose params are plain data."""
     message = {"jsonrpc": "2.0", "method": method}
     if params is not None:
         message["params"] = params
@@ -183,16 +204,46 @@ def encode_notification(method: str, params: Any | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A result that is JSON text already: a large one can be encoded on another thread."""
+    """A result as JSON text: a large one can be encoded on another thread."""
 
     body: bytes
 
 
 def encode_result(msg_id: MessageId, result: Any) -> bytes:
-    """Return the body of a response; `result` is plain data, or `Encoded`."""
+    """Encode a response; `result` is plain data or `Encoded`."""
     if isinstance(result, Encoded):
         return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (dumps(msg_id), result.body)
     return dumps({"jsonrpc": "2.0", "id": msg_id, "result": result})
+
+
+def encode_change_batch(batch: ChangeBatch) -> dict[str, Any]:
+    """Return the params of `reload/didChange`, as the converter would, but faster: batches may be large."""
+    params: dict[str, Any] = {
+        "clock": batch.clock,
+        "since": batch.since,
+        "at": batch.at,
+        "cause": batch.cause,
+        "changes": encode_changes(batch.changes),
+    }
+    if batch.partial:
+        params["partial"] = True
+    return params
+
+
+def encode_changes(changes: tuple[Change, ...]) -> list[dict[str, Any]]:
+    """Return changes as plain data."""
+    return [
+        {"uri": change.uri, "type": change.type}
+        if change.renamed_from is None
+        else {"uri": change.uri, "type": change.type, "renamedFrom": change.renamed_from}
+        for change in changes
+    ]
+
+
+def encode_watched_files(batch: ChangeBatch) -> dict[str, Any]:
+    """Return the params of `workspace/didChangeWatchedFiles` for the same files in the same order."""
+    types = _FILE_CHANGE_TYPES
+    return {"changes": [{"uri": change.uri, "type": types[change.type]} for change in batch.changes]}
 
 
 def _remote_error(error: Any) -> JsonRpcException:
@@ -208,7 +259,7 @@ def _remote_error(error: Any) -> JsonRpcException:
 
 def _call_back(callback: Callable[[Any], None], done: Future[Any]) -> None:
     if done.cancelled() or done.exception() is not None:
-        _log.debug("no result to call back with")
+        _log.debug("no result: not calling the callback")
         return
     try:
         callback(done.result())

@@ -1,4 +1,4 @@
-"""What a running program did with a batch, as it is told to clients."""
+"""The report of a running program about a batch, as clients receive it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ALWAYS: Final = {"always": True}
 
 @frozen(kw_only=True)
 class ModuleReport:
-    """What became of one module."""
+    """The result for one module."""
 
     name: str
     """Its dotted name."""
@@ -36,30 +36,30 @@ class ModuleReport:
     changed: tuple[str, ...] = field(default=(), metadata=_ALWAYS)
     """The qualified names that now run new code."""
     reason: str | None = None
-    """Why it could not be done live, where it couldn't."""
+    """Why it could not be applied live, if so."""
 
 
 @frozen(kw_only=True)
 class SessionCounts:
-    """What became of the program's live sessions."""
+    """The program's live sessions after the reload."""
 
     rebound: int = field(default=0, metadata=_ALWAYS)
-    """On the new code now."""
+    """Sessions on the new code."""
     pinned: int = field(default=0, metadata=_ALWAYS)
-    """Still on the old code, to follow at a safe point."""
+    """Sessions still on the old code, which follow at a safe point."""
     failed: int = field(default=0, metadata=_ALWAYS)
 
 
 @frozen(kw_only=True)
 class ReportError:
-    """The exception that made the program take the batch back."""
+    """The exception that made the program roll the batch back."""
 
     type: str
     """The class of the exception."""
     message: str
     uri: str | None = None
     range: Range | None = None
-    """Where in that file; LSP positions, from 0."""
+    """The position in that file; LSP positions, from 0."""
     traceback: str | None = None
 
 
@@ -72,23 +72,23 @@ class Note:
     or removed statement remains. later: it takes effect with the next call of a factory or the next process.
     notFollowed: the file is loaded, but edits of it are not applied."""
     message: str
-    """A sentence for people: what is not live, and why."""
+    """A sentence for people: what was not applied, and why."""
     uri: str | None = None
     range: Range | None = None
-    """Where in that file; LSP positions, from 0."""
+    """The position in that file; LSP positions, from 0."""
     name: str | None = None
-    """The qualified name of what it is about."""
+    """The qualified name of the object concerned."""
 
 
 @frozen(kw_only=True)
 class ReloadReport:
-    """What one running program did with one batch."""
+    """The result of one batch in one running program."""
 
     target: str
     """The `TargetStatus.id` of the program."""
     clock: str
-    """The batch's position among those that this program took up. A program watches by itself and may know of a change
-    before the service has told it, so this is no clock of `reload/didChange`, and only comparable for one program."""
+    """The batch's position among those that this program applied. A program watches its files itself, so this is not a
+    clock of `reload/didChange`, and it is only comparable within one program."""
     at: str
     duration_ms: float
     status: ReportStatus
@@ -96,4 +96,4 @@ class ReloadReport:
     sessions: SessionCounts = field(factory=SessionCounts, metadata=_ALWAYS)
     error: ReportError | None = None
     notes: tuple[Note, ...] = ()
-    """What falls short of a fresh start."""
+    """Differences from a fresh start."""

@@ -1,9 +1,9 @@
-"""How TypeScript sees the wire: declarations written from the attrs classes, for the editor extension.
+"""Generate TypeScript declarations from the message classes, for the editor extension.
 
     python -m reloadls.protocol.typescript FILE            # writes FILE
     python -m reloadls.protocol.typescript --check FILE    # exit code 1 if FILE is not what would be written
 
-A field that may be left out on the wire is optional there; documentation is taken over from the docstrings.
+A field that may be omitted on the wire is optional there; comments come from the docstrings.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["declarations", "main"]
 _WIDTH: Final = 116
 _HEAD: Final = """\
 // Written by `python -m reloadls.protocol.typescript`; do not edit.
-// The wire's shapes, as `server/reloadls/protocol` defines them. A field that equals its default may be left out.
+// The wire's shapes, as `server/reloadls/protocol` defines them. A field that equals its default may be omitted.
 """
 _SCALARS: Final[Mapping[object, str]] = {str: "string", int: "number", float: "number", bool: "boolean"}
 _Names = Mapping[object, str]
@@ -51,7 +51,11 @@ def declarations() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the file that the command line names; return the exit code."""
+    """Write or check a file, and return the exit code.
+
+    Args:
+        arguments: the command-line arguments; None: those of the process.
+    """
     parser = argparse.ArgumentParser(prog="python -m reloadls.protocol.typescript", description=declarations.__doc__)
     parser.add_argument("file", type=Path, help="the TypeScript file")
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
@@ -62,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if given.file.is_file() and given.file.read_text(encoding="utf-8") == text:
         return 0
-    sys.stderr.write(f"{given.file} is not what the protocol says; write it: {parser.prog} {given.file}\n")
+    sys.stderr.write(f"{given.file} is out of date; run: {parser.prog} {given.file}\n")
     return 1
 
 
@@ -73,7 +77,7 @@ def _roots() -> Iterator[Any]:
 
 
 def _closure(types: Iterable[Any]) -> Iterator[type[Any]]:
-    """The attrs classes that these types are made of, each once, what is needed first."""
+    """Yield the attrs classes that these types consist of, each once, dependencies first."""
     seen: set[type[Any]] = set()
 
     def visit(cls: Any) -> Iterator[type[Any]]:
@@ -92,7 +96,7 @@ def _closure(types: Iterable[Any]) -> Iterator[type[Any]]:
 
 
 def _literal_names() -> dict[object, str]:
-    """The named sets of strings, so that they keep their names; the first name counts."""
+    """Return the named literal types, so that they keep their names; the first name counts."""
     named: dict[object, str] = {}
     for module in (messages, report):
         for name in module.__all__:
@@ -139,7 +143,7 @@ def _interface(cls: type[Any], names: _Names) -> str:
 
 
 def _summary(cls: type[Any]) -> str:
-    """What the class says of itself; of LSP's own classes, which say a lot, the first sentence."""
+    """Return the docstring of a class; of LSP's classes, which have long ones, the first sentence."""
     document = cls.__doc__ or ""
     return document if cls.__module__.startswith("reloadls.") else document.split(". ")[0].split(".\n")[0] + "."
 
@@ -155,7 +159,7 @@ def _comment(document: str | None, indent: str) -> list[str]:
 
 
 def _field_documents(cls: type[Any]) -> dict[str, str]:
-    """What the strings below the fields of a class say."""
+    """Return the docstrings below the fields of a class."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(tree, ast.ClassDef)
     found: dict[str, str] = {}
@@ -170,7 +174,7 @@ def _field_documents(cls: type[Any]) -> dict[str, str]:
 def _option_defaults() -> str:
     values = {camel(name): value for name, value in attrs.asdict(Options(), recurse=False).items()}
     lines = [f"  {name}: {json.dumps(value)}," for name, value in values.items()]
-    head = "/** What an option is where it is not set. */\nexport const optionDefaults: Required<Options> = {"
+    head = "/** The default of each option. */\nexport const optionDefaults: Required<Options> = {"
     return "\n".join([head, *lines, "};\n"])
 
 

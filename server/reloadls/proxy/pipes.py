@@ -32,7 +32,7 @@ class Inlet:
     def open(self, fd: int) -> None:
         """Start reading `fd`, which is closed at the end."""
         self._fd = fd
-        self._reader = open_reader(fd, lambda data: self.feed(data), self._end)
+        self._reader = open_reader(fd, self._on_data, self._end)
 
     def pause(self) -> None:
         """Stop reading until `resume`."""
@@ -49,6 +49,9 @@ class Inlet:
         if self._reader is not None:
             self._reader.close()
             asyncio.get_running_loop().call_soon(self._end)
+
+    def _on_data(self, data: bytes) -> None:
+        self.feed(data)  # which may be replaced meanwhile
 
     def _end(self) -> None:
         if not self.ended.is_set():

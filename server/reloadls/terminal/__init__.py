@@ -1,1 +1,1 @@
-"""What the commands share: exit codes, safe text, lines and output that never blocks."""
+"""Shared by the commands: exit codes, safe text, output lines, and output that never blocks the loop."""

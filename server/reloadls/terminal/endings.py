@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, SIGTERM, closed pipes, and errors for people and programs."""
+"""End a command: exit codes, SIGTERM, closed pipes, and error messages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def print_error(message: str, *, as_json: bool, hint: str = "") -> None:
 
 
 def open_standard_streams() -> None:
-    """Open descriptors 0 to 2 if they are closed: a file opened later must never get one of their numbers."""
+    """Open descriptors 0 to 2 if they are closed, so that no other file gets one of these numbers."""
     for fd in range(3):
         try:
             os.fstat(fd)

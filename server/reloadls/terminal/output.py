@@ -1,4 +1,4 @@
-"""Writing to a descriptor without ever holding up the event loop."""
+"""Write lines to a descriptor without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _CHUNK = 64 * 1024
 
 
 class Output:
-    """One descriptor, written to on a thread of its own, in order.
+    """Writes to a descriptor on its own thread, in order and unbuffered.
 
-    Nothing is kept back: when `write` returns, the reader can have it.
+    Args:
+        fd: the descriptor.
+        name: the name of the thread.
     """
 
     def __init__(self, fd: int, name: str) -> None:
@@ -28,22 +30,25 @@ class Output:
         self._posted: set[asyncio.Task[None]] = set()
 
     async def write(self, lines: Iterable[str]) -> None:
-        """Write whole lines and return when they are out of our hands.
+        """Write whole lines and return when the system has accepted them.
+
+        Args:
+            lines: the lines, with line ends.
 
         Raises:
-            BrokenPipeError: nobody reads any more.
-            OSError: it can't be written to, as a full disk.
+            BrokenPipeError: the reader has closed its end.
+            OSError: the descriptor can't be written, for example since the disk is full.
         """
         await self._worker.run(_write_lines, self._fd, lines)
 
     def post(self, line: str) -> None:
-        """Write a line some time soon; if it can't be, it is lost."""
+        """Queue a line; it is dropped if it can't be written."""
         task = asyncio.create_task(self._post(line))
         self._posted.add(task)
         task.add_done_callback(self._posted.discard)
 
     async def close(self, within: float) -> None:
-        """Give what is still to be written `within` seconds to leave."""
+        """Wait at most `within` seconds until everything queued is written."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._worker.stop()
@@ -54,13 +59,13 @@ class Output:
 
 
 def leads_to_own_output(path: str) -> bool:
-    """Whether `path` is the file that our standard output or error goes to: what we write there is no news."""
+    """Return whether standard output or error is redirected to `path`: our own writes are not reported."""
     for fd in (1, 2):
         try:
             mine = os.fstat(fd)
             if not stat.S_ISREG(mine.st_mode):
                 continue
-            # Its name first, where the system says it: no other path is looked at.
+            # Compare the name first, where the system reports it: this saves a stat of other paths.
             if os.path.basename(_name_of(fd) or path) == os.path.basename(path) and os.path.samestat(
                 mine, os.stat(path)
             ):

@@ -1,4 +1,4 @@
-"""What ends a command that waits on an event loop: a signal, or a pipe without a reader."""
+"""Notify a command on an event loop of terminating signals and closed pipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How names and messages are printed: nothing in them can move the cursor, colour the screen or reverse the text."""
+"""Format names and messages so that nothing in them controls the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from reloadls.base.text import shown
 
-__all__ = ["fault_text", "json_line", "quoted", "relative", "shown", "unicode_path", "wants_colour", "working_folder"]
+__all__ = ["error_text", "json_line", "quoted", "relative", "shown", "unicode_path", "wants_colour", "working_folder"]
 
 
 def quoted(text: str) -> str:
@@ -32,8 +32,8 @@ def json_line(value: object) -> str:
     return json.dumps(value).replace("\x7f", r"\u007f") + "\n"
 
 
-def fault_text(exc: BaseException) -> str:
-    """The message for an error, for people."""
+def error_text(exc: BaseException) -> str:
+    """Return the message of an error, for people."""
     if isinstance(exc, OSError) and exc.strerror:
         where = f" {shown(os.fsdecode(exc.filename))}" if isinstance(exc.filename, str | bytes) else " the output"
         return f"can't use{where}: {exc.strerror}"
@@ -41,7 +41,7 @@ def fault_text(exc: BaseException) -> str:
 
 
 def working_folder() -> str:
-    """The folder that the user is in; "" if it was deleted, so that paths are shown whole."""
+    """Return the working directory; "" if it was deleted, so that paths are shown as absolute."""
     try:
         return os.getcwd()
     except OSError:
@@ -49,5 +49,5 @@ def working_folder() -> str:
 
 
 def wants_colour() -> bool:
-    """Whether the output may be coloured: only on a terminal, and not if asked not to be (https://no-color.org)."""
+    """Return whether to colour the output: only on a terminal, and not with NO_COLOR (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,4 +1,4 @@
-"""What `reloadls watch` prints: changes, existing files and problems, one per line."""
+"""The output lines of `reloadls watch`: changes, existing files and problems."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class JsonLines:
     """Lines for programs: JSON objects."""
 
     def __init__(self) -> None:
-        # It costs as much as all the rest together, since it comes with the whole protocol; people don't need it.
+        # Only JSON output needs URIs.
         from reloadls.wire.uris import to_uri  # noqa: PLC0415
 
         self._to_uri = to_uri
@@ -63,7 +63,7 @@ class JsonLines:
         return json_line({"type": "snapshot", "path": unicode_path(path), "uri": self._to_uri(path)})
 
     def ready(self) -> str:
-        """What was there has been listed: from here on there are changes."""
+        """All existing files are listed; changes follow."""
         return json_line({"type": "ready"})
 
     def change(self, change: FileChange, at: datetime) -> str:
@@ -76,7 +76,7 @@ class JsonLines:
 
 
 def header(status: WatchStatus, folder: str, *, endless: bool) -> str:
-    """What is watched, in one line."""
+    """Return what is watched, in one line."""
     files = sum(root.files for root in status.roots)
     names = ["this folder" if root.path == folder else shown(relative(root.path, folder)) for root in status.roots]
     more = f" and {len(names) - _NAMED_ROOTS} more" if len(names) > _NAMED_ROOTS else ""
@@ -86,12 +86,12 @@ def header(status: WatchStatus, folder: str, *, endless: bool) -> str:
 
 
 def backend_text(backend: str) -> str:
-    """What watches, for people."""
+    """Return the name of the backend, for people."""
     return "native notifications" if backend == "native" else backend
 
 
 def status_lines(before: Sequence[Problem], now: Sequence[Problem], folder: str) -> Iterable[str]:
-    """What has become wrong, and what has become right again."""
+    """Yield a line for each new problem and for each one that is resolved."""
     for problem in now:
         if problem not in before:
             yield f"reloadls: {_problem(problem, folder)}\n"

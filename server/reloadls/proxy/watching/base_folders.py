@@ -1,12 +1,12 @@
 """Split a watcher's glob pattern into a base folder and the pattern below it. Reads the disk for folders only.
 
-Servers put paths in front of their patterns: a workspace folder, as a path or as a URI. A name in such a path is literal
-even if it looks like a pattern (`/home/me/[old] x/**`). The literal part reaches to the end of a workspace folder, or to
-a folder of exactly that name on disk.
+Servers put paths in front of their patterns: a workspace folder, as a path or as a URI. A name in such a path is
+literal even if it looks like a pattern (`/home/me/[old] x/**`). The literal part reaches to the end of a workspace
+folder, or to a folder of exactly that name on disk.
 
 A pattern that is text never makes the proxy watch a tree above the workspace, since VS Code matches text within the
-workspace only: of `/home/**/*.py` and `../**`, the part in the workspace folders is watched. A pattern that names a file
-or a single folder outside (`/home/me/*.toml`) is watched, and a relative pattern may have its base anywhere.
+workspace only: of `/home/**/*.py` and `../**`, the part in the workspace folders is watched. A pattern that names a
+file or a single folder outside (`/home/me/*.toml`) is watched, and a relative pattern may have its base anywhere.
 """
 
 from __future__ import annotations

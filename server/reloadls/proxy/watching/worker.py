@@ -65,7 +65,7 @@ class RegistrationWorker:
         return changes if self._watcher is None else self._watcher.only_new(changes)
 
     def on_initialized(self) -> None:
-        """`on_initialized` has gone through: the server can be notified from now on."""
+        """Note that `initialized` was passed on: the server accepts notifications from now on."""
         self._initialized.set()
 
     def note_spelling(self, uri: str) -> None:
