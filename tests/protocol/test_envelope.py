@@ -10,6 +10,7 @@ from lsprotocol.types import EXIT, INITIALIZE, SHUTDOWN
 from reloadls.protocol.envelope import Malformed, Notification, Request, Response, classify
 from reloadls.protocol.lifecycle import Lifecycle, Phase
 from reloadls.wire import jsonio
+from reloadls.wire.text import show
 
 V = {"jsonrpc": "2.0"}
 
@@ -135,7 +136,7 @@ def test_a_circular_value_is_a_value_error() -> None:
 
 @pytest.mark.parametrize("value", ["x" * 1000, "\ud800", {1}, [[1]] * 100])
 def test_a_shown_value_is_short_and_can_be_sent(value: object) -> None:
-    assert len(jsonio.show(value).encode()) <= 70
+    assert len(show(value).encode()) <= 70
 
 
 def test_the_life_of_a_connection() -> None:

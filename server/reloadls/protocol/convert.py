@@ -22,7 +22,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from lsprotocol.types import InitializeParams, is_special_property
 from pygls.protocol import default_converter
 
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 from reloadls.wire.uris import from_uri
 
 from .errors import InvalidParams, Mismatch

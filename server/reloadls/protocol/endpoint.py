@@ -15,7 +15,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from pygls.protocol import lsp_method
 
 from reloadls.wire import methods
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 from .errors import InvalidParams
 from .explain import did_you_mean

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 from .errors import InvalidRequest
 

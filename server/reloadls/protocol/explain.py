@@ -14,7 +14,7 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 from .errors import Mismatch
 

@@ -16,7 +16,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from reloadls.wire.framing import Frame, Framer, FramingError
-from reloadls.wire.jsonio import loads, show
+from reloadls.wire.jsonio import loads
+from reloadls.wire.text import show
 
 from .calls import Call, Calls, run_handler
 from .convert import structure_initialize, structure_params

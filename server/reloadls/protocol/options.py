@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 from .errors import Mismatch
 from .explain import camel, did_you_mean

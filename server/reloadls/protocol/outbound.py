@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pygls.exceptions import JsonRpcException
 
 from reloadls.wire.framing import frame
-from reloadls.wire.jsonio import dumps, show
+from reloadls.wire.jsonio import dumps
+from reloadls.wire.text import show
 
 from .convert import explain
 from .envelope import MessageId, Response

@@ -13,7 +13,7 @@ from reloadls.watch.discovery import working_folder
 from reloadls.watch.scope.patterns import check_pattern
 from reloadls.watch.scope.scope import Scope
 from reloadls.watch.scope.wildcards import LONGEST_PATTERN
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 __all__ = ["ResolvedScope", "changed_folders", "folders_of", "encodable", "scope_of"]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
-from attrs import frozen
-
-from .jsonio import show
+from .text import show
 
 __all__ = ["MAX_BODY", "Frame", "Framer", "FramingError", "frame"]
 
@@ -25,29 +25,35 @@ _MAX_HEADER: Final = 8 * 1024
 """The largest header block that is accepted, in bytes; also how far back to search for a header inside a body."""
 
 _LENGTH_LINE: Final = rb"content-length[ \t]*:[ \t]*[0-9]+[ \t]*\r?\n"
-_LENGTH_START = re.compile(rb"content-length[ \t]*(?::[ \t]*[0-9]*[ \t]*\r?\n?\r?)?", re.IGNORECASE)
+_LENGTH_START: Final = rb"(?i)content-length[ \t]*(?::[ \t]*[0-9]*[ \t]*\r?\n?\r?)?"
 _TAIL: Final = 64
 _WORD_OVERLAP: Final = len(b"content-length") - 1
-_BLANK = re.compile(rb"\n\r?\n")
+_BLANK: Final = rb"\n\r?\n"
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_CHARSET = re.compile(rb";[ \t]*charset[ \t]*=[ \t]*\"?([^\";\s]*)", re.IGNORECASE)
-_NAME = re.compile(_TOKEN)
-_UNFINISHED = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*(:.*)?\r?", re.DOTALL)
-_NEXT_LENGTH = re.compile(_LENGTH_LINE, re.IGNORECASE)
-_GLUED = re.compile(rb"[^-](content-length)$", re.IGNORECASE)
-_LENGTH_WORD = re.compile(rb"content-length", re.IGNORECASE)
-_HEADER_LINE = re.compile(_TOKEN + rb":")
-_TYPE_LINE = re.compile(rb"content-type[ \t]*:[^\n]*\n\Z", re.IGNORECASE)
+_CHARSET: Final = rb"(?i);[ \t]*charset[ \t]*=[ \t]*\"?([^\";\s]*)"
+_NAME: Final = _TOKEN
+_UNFINISHED: Final = rb"(?s)[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*(:.*)?\r?"
+_NEXT_LENGTH: Final = rb"(?i)" + _LENGTH_LINE
+_GLUED: Final = rb"(?i)[^-](content-length)$"
+_LENGTH_WORD: Final = rb"(?i)content-length"
+_HEADER_LINE: Final = _TOKEN + rb":"
+_TYPE_LINE: Final = rb"(?i)content-type[ \t]*:[^\n]*\n\Z"
 
 
-@frozen
+@cache
+def _pattern(pattern: bytes) -> re.Pattern[bytes]:
+    """Compile a pattern on first use: running programs import this module at their start."""
+    return re.compile(pattern)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One message's body, complete according to its length."""
 
     body: bytes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FramingError:
     """Input between messages that can't be parsed and is dropped.
 
@@ -115,11 +121,11 @@ class Framer:
             return self._end_header()
         name, colon, value = line.partition(b":")
         name = name.rstrip()
-        if glued := _GLUED.search(name):
+        if glued := _pattern(_GLUED).search(name):
             # A short length left the end of the last body on this line: `…}Content-Length: 5`.
             self._pos += glued.start(1)
-            return self._lose("garbage", f"bytes that belong to no message: {_quote(name)}")
-        if not colon or not _NAME.fullmatch(name):
+            return self._lose("garbage", f"bytes outside of any message: {_quote(name)}")
+        if not colon or not _pattern(_NAME).fullmatch(name):
             kind: Literal["header", "garbage"] = "garbage" if self._messages else "header"
             return self._lose(kind, f"no header, but {_quote(line)}")
         self._pos = end + 1
@@ -128,7 +134,7 @@ class Framer:
         return self._take_length(value.strip()) if name.lower() == b"content-length" else None
 
     def _check_charset(self, value: bytes) -> None:
-        charset = _CHARSET.search(value)
+        charset = _pattern(_CHARSET).search(value)
         if charset is not None and charset[1].lower() not in (b"utf-8", b"utf8"):
             self._refused = FramingError("header", f"charset must be utf-8, not {_quote(charset[1])}")
 
@@ -138,7 +144,7 @@ class Framer:
         if self._header_size + size > _MAX_HEADER:
             return self._lose("header", f"a header of more than {_MAX_HEADER} bytes")
         start = bytes(self._rest[self._pos :])
-        if not _UNFINISHED.fullmatch(start):
+        if not _pattern(_UNFINISHED).fullmatch(start):
             kind: Literal["header", "garbage"] = "garbage" if self._messages else "header"
             return self._lose(kind, f"no header, but {_quote(start)}")
         return None
@@ -185,7 +191,7 @@ class Framer:
         yet.
         """
         while self._word >= 0 or self._find_word(limit):
-            blank = _BLANK.search(self._rest, max(self._word, self._scanned - 2), limit)
+            blank = _pattern(_BLANK).search(self._rest, max(self._word, self._scanned - 2), limit)
             if blank is None:
                 break
             begin, end = max(self._word, blank.end() - _MAX_HEADER), blank.end()
@@ -196,7 +202,7 @@ class Framer:
         return None
 
     def _find_word(self, limit: int) -> bool:
-        word = _LENGTH_WORD.search(self._rest, max(self._pos, self._scanned - _WORD_OVERLAP), limit)
+        word = _pattern(_LENGTH_WORD).search(self._rest, max(self._pos, self._scanned - _WORD_OVERLAP), limit)
         self._word = -1 if word is None else word.start()
         return word is not None
 
@@ -204,7 +210,7 @@ class Framer:
         """Return the start of the header whose Content-Length is at `start`: a Content-Type may precede it."""
         begin = max(self._pos, start - _MAX_HEADER)
         above = max(begin, self._rest.rfind(b"\n", begin, max(begin, start - 1)) + 1)
-        line = _TYPE_LINE.search(bytes(self._rest[above:start]))
+        line = _pattern(_TYPE_LINE).search(bytes(self._rest[above:start]))
         return start if line is None else above + line.start()
 
     def _lose(self, kind: Literal["header", "size", "garbage"], reason: str) -> FramingError:
@@ -212,7 +218,7 @@ class Framer:
         return FramingError(kind, reason)
 
     def _find_header(self) -> None:
-        match = _NEXT_LENGTH.search(self._rest, self._pos)
+        match = _pattern(_NEXT_LENGTH).search(self._rest, self._pos)
         if match is not None:
             self._pos, self._state = match.start(), "header"
         elif len(self._rest) - self._pos > 256:
@@ -228,16 +234,16 @@ def _find_length_line(block: bytes) -> int | None:
     """
     end = block.rfind(b"\n", 0, -1)  # of the last line before the blank one
     begin = block.rfind(b"\n", 0, end) + 1
-    while begin > 0 and _HEADER_LINE.match(block, begin, end):
+    while begin > 0 and _pattern(_HEADER_LINE).match(block, begin, end):
         begin = block.rfind(b"\n", 0, begin - 1) + 1
-    line = _NEXT_LENGTH.search(block, begin)
+    line = _pattern(_NEXT_LENGTH).search(block, begin)
     return None if line is None else line.start()
 
 
 def _next_header_size(tail: bytes) -> int:
     """Return how many bytes at the end of a body belong to the next header."""
     extra = tail[tail.rfind(b"}") + 1 :]
-    unfinished = b"content-length".startswith(extra.lower()) or _LENGTH_START.fullmatch(extra)
+    unfinished = b"content-length".startswith(extra.lower()) or _pattern(_LENGTH_START).fullmatch(extra)
     return len(extra) if extra and len(extra) < len(tail) and unfinished else 0
 
 

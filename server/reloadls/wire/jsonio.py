@@ -14,7 +14,7 @@ try:
 except ImportError:  # the `speed` extra is not installed
     orjson = None  # type: ignore[assignment]  # a module or None, decided once here
 
-__all__ = ["dumps", "loads", "show"]
+__all__ = ["dumps", "loads"]
 
 
 def loads(body: bytes) -> Any:
@@ -51,32 +51,6 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
     except RecursionError:
         raise ValueError("the value is nested too deeply") from None
-
-
-def show(value: object, limit: int = 60) -> str:
-    """Return a value as JSON, cut to `limit` characters, for use in an error message."""
-    try:
-        text = _start(value, limit)
-    except (TypeError, ValueError, RecursionError):
-        text = f"a {type(value).__name__}"
-    # The error message itself must be encodable, whatever it quotes.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _start(value: object, limit: int) -> str:
-    """Return the first characters of a value as JSON, some more than `limit`, without encoding all of it."""
-    if isinstance(value, str):
-        return json.dumps(value[: limit + 1], ensure_ascii=False)
-    text = ""
-    for piece in _ENCODER.iterencode(value):
-        text += piece[: limit + 1]
-        if len(text) > limit:
-            break
-    return text
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from .jsonio import show
+from .text import show
 
 __all__ = ["from_uri", "one_spelling", "to_uri"]
 

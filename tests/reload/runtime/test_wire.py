@@ -76,7 +76,7 @@ def test_messages_are_assembled_from_any_chunks() -> None:
     "data",
     [
         b"Content-Length: x\r\n\r\n",
-        b"\r\n\r\n",
+        b"X: y\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"x" * 9000,
         b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1),

@@ -14,7 +14,8 @@ from typing import Any, Final
 from reloadls.protocol import ConnectionLost, Frame, Framer, dumps, frame
 from reloadls.protocol.envelope import Malformed, Notification, Request, Response, classify
 from reloadls.service.targets.rate_limit import RateLimit
-from reloadls.wire.jsonio import loads, show
+from reloadls.wire.jsonio import loads
+from reloadls.wire.text import show
 
 __all__ = ["RequestRefused", "TargetConnection"]
 

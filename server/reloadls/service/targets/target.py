@@ -18,7 +18,7 @@ from reloadls.service.targets.connection import RequestRefused, TargetConnection
 from reloadls.service.targets.diagnostics import Outstanding
 from reloadls.service.targets.validation import no_answer_report, validate_report, validate_reports, validate_status
 from reloadls.wire import methods
-from reloadls.wire.jsonio import show
+from reloadls.wire.text import show
 
 __all__ = ["Target", "TargetOwner"]
 

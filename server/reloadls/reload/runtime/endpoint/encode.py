@@ -8,99 +8,47 @@ from __future__ import annotations
 import json
 import os
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
 
 from reloadls.reload.report import ModuleReport, Note, ReloadReport, ReportError, SourceLocation
+from reloadls.wire import framing
+from reloadls.wire.uris import from_uri, to_uri
 
 __all__ = ["MAX_BODY", "InvalidMessage", "Framer", "frame", "from_uri", "report_to_wire", "to_uri"]
 
 MAX_BODY: Final = 1024 * 1024
 """The maximum size of a message, in bytes."""
-_MAX_HEADER: Final = 8 * 1024
 
 
 Json = dict[str, Any]
 
 
 class InvalidMessage(Exception):
-    """The bytes are not a valid message; the rest of the stream can't be parsed."""
+    """The peer sent an invalid message; nothing after it can be trusted."""
 
 
 def frame(message: Json) -> bytes:
-    """Return the message with its header, ready to send."""
-    body = json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    """Return a message with its header."""
+    return framing.frame(json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode())
 
 
 class Framer:
-    """Splits a stream of bytes into message bodies."""
+    """Splits a byte stream into the bodies of messages."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._framer = framing.Framer(MAX_BODY)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the bodies that `data` completes.
 
         Raises:
-            InvalidMessage: the header is invalid, or the message is too long.
+            InvalidMessage: the stream is damaged, or a message is too large.
         """
-        self._rest += data
         bodies = []
-        while (body := self._next()) is not None:
-            bodies.append(body)
+        for event in self._framer.feed(data):
+            if not isinstance(event, framing.Frame):
+                raise InvalidMessage(event.reason)
+            bodies.append(event.body)
         return bodies
-
-    def _next(self) -> bytes | None:
-        end = self._rest.find(b"\r\n\r\n")
-        if end > _MAX_HEADER or (end < 0 and len(self._rest) > _MAX_HEADER):
-            raise InvalidMessage(f"header too long: more than {_MAX_HEADER} bytes")
-        if end < 0:
-            return None
-        start, length = end + 4, _length(bytes(self._rest[:end]))
-        if len(self._rest) < start + length:
-            return None
-        body = bytes(self._rest[start : start + length])
-        del self._rest[: start + length]
-        return body
-
-
-def _length(header: bytes) -> int:
-    for line in header.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        digits = value.strip()
-        if not colon:
-            break
-        if name.strip().lower() == b"content-length" and digits.isdigit():
-            if len(digits) > 9 or int(digits) > MAX_BODY:
-                raise InvalidMessage(f"message too long: more than {MAX_BODY} bytes")
-            return int(digits)
-    raise InvalidMessage("header without Content-Length")
-
-
-def to_uri(path: str) -> str:
-    """Return the `file://` URI of an absolute path, encoded as the service encodes it."""
-    return "file://" + quote(os.fsencode(path), safe="/~")
-
-
-def from_uri(uri: str) -> str:
-    """Return the path of a `file://` URI.
-
-    Raises:
-        ValueError: it is not a `file://` URI of a local path.
-    """
-    head, rest = uri[:7].lower(), uri[7:]
-    if head != "file://" or "?" in rest or "#" in rest:
-        raise ValueError("must be a file:// URI")
-    host, slash, path = rest.partition("/")
-    if host.lower() not in ("", "localhost") or not slash:
-        raise ValueError("must name a file on this machine")
-    try:
-        raw = unquote_to_bytes("/" + path)
-    except UnicodeEncodeError:
-        raise ValueError("must be Unicode text") from None
-    if b"\0" in raw:
-        raise ValueError("must not contain NUL")
-    return os.fsdecode(raw)
 
 
 def report_to_wire(report: ReloadReport) -> Json:
@@ -128,7 +76,7 @@ def report_to_wire(report: ReloadReport) -> Json:
 def _module(module: ModuleReport) -> Json:
     encoded: Json = {
         "name": _text(module.name),
-        "uri": to_uri(module.path),
+        "uri": _uri(module.path),
         "status": module.status,
         "changed": [_text(name) for name in module.changed],
     }
@@ -138,7 +86,7 @@ def _module(module: ModuleReport) -> Json:
 def _note(note: Note) -> Json:
     encoded: Json = {"code": note.code, "message": _text(note.message)}
     if note.location is not None:
-        encoded["uri"] = to_uri(note.location.path)
+        encoded["uri"] = _uri(note.location.path)
         encoded["range"] = _range(note.location)
     return encoded if note.name is None else {**encoded, "name": _text(note.name)}
 
@@ -146,7 +94,7 @@ def _note(note: Note) -> Json:
 def _error(error: ReportError) -> Json:
     encoded: Json = {"type": _text(error.type), "message": _text(error.message)}
     if error.location is not None:
-        encoded["uri"] = to_uri(error.location.path)
+        encoded["uri"] = _uri(error.location.path)
         encoded["range"] = _range(error.location)
     if error.traceback is not None:
         encoded["traceback"] = _text(error.traceback)
@@ -183,3 +131,8 @@ def _units(line: str, column: int) -> int:
 def _text(text: str) -> str:
     """Return text that every JSON reader accepts: lone surrogates, as in names that are not UTF-8, become `?`."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _uri(path: str) -> str:
+    """Return the URI of a source file, whose name need not be an absolute path, as for `<string>`."""
+    return to_uri(os.path.abspath(path))

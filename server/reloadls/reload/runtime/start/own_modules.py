@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_all"]
 
-_PARTS = ("base", "watch", "reload")
-_WITH_EFFECTS = ("__main__", "auto")
+_PARTS = ("base", "watch", "wire", "reload")
+_WITH_EFFECTS = ("__main__", "auto", "jsonio")
 _LATE = (
     "concurrent.futures.thread",
     "encodings.idna",
