@@ -6,6 +6,8 @@ import json
 import logging
 from typing import Any, Protocol
 
+from reloadls.wire import methods
+
 from .encode import from_uri
 
 __all__ = ["RequestHandler", "RequestFailed", "handle"]
@@ -92,14 +94,14 @@ async def _result(method: str, params: Any, handler: RequestHandler, client: obj
     if method not in _FIELDS:
         raise LookupError(method)
     checked = _checked(params, _FIELDS[method])
-    if method == "reload/trigger":
+    if method == methods.TRIGGER:
         return await handler.trigger(_paths(checked.get("uris")))
     if method == "reload/follow":
         roots, files = (_paths(checked.get(name), name) or [] for name in ("roots", "files"))
         return await handler.follow(client, roots, files)
-    if method == "reload/pause":
+    if method == methods.PAUSE:
         handler.pause(client)
-    elif method == "reload/resume":
+    elif method == methods.RESUME:
         handler.resume()
     elif method == "reload/restart":
         handler.restart()
@@ -107,11 +109,11 @@ async def _result(method: str, params: Any, handler: RequestHandler, client: obj
 
 
 _FIELDS: dict[str, frozenset[str]] = {
-    "reload/status": frozenset({"metrics"}),
-    "reload/trigger": frozenset({"uris"}),
+    methods.STATUS: frozenset({"metrics"}),
+    methods.TRIGGER: frozenset({"uris"}),
     "reload/follow": frozenset({"roots", "files"}),
-    "reload/pause": frozenset(),
-    "reload/resume": frozenset(),
+    methods.PAUSE: frozenset(),
+    methods.RESUME: frozenset(),
     "reload/restart": frozenset(),
 }
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from reloadls.base.peer import peer_credentials
 
+from reloadls.wire import methods
+
 from .encode import MAX_BODY, Framer, InvalidMessage, frame
 from .requests import RequestHandler, handle
 
@@ -134,7 +136,7 @@ class _Client(asyncio.Protocol):
         self._transport = transport
         self._clients.add(self)
         params = self._handler.status()
-        self.send(frame({"jsonrpc": "2.0", "method": "reload/didChangeStatus", "params": params}))
+        self.send(frame({"jsonrpc": "2.0", "method": methods.DID_CHANGE_STATUS, "params": params}))
 
     def data_received(self, data: bytes) -> None:
         """Parse and handle what the client sent."""

@@ -23,6 +23,7 @@ from reloadls.reload.runtime.watching.other_reloader import CHILD_VARIABLES, oth
 from reloadls.reload.runtime.watching.watcher import SourceWatcher
 from reloadls.watch.change import FileChange, collapse_changes
 from reloadls.watch.flush import Pacing
+from reloadls.wire import methods
 
 from .console import followed_line, print_line
 from .pin import Pins
@@ -286,7 +287,7 @@ class Updater:
         if restarts:
             self._state = "restarting"
         self._on_report(report)
-        self._notify("reload/didReload", report_to_wire(report))
+        self._notify(methods.DID_RELOAD, report_to_wire(report))
         self._notify_status()
         if self._supervision is not None:
             if restarts:
@@ -381,7 +382,7 @@ class Updater:
         status = self.status()
         if status != self._last_status:
             self._last_status = status
-            self._notify("reload/didChangeStatus", status)
+            self._notify(methods.DID_CHANGE_STATUS, status)
 
     # -- requests, see `RequestHandler`
 
