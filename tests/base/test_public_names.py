@@ -49,7 +49,7 @@ def _lines() -> Iterator[str]:
                         yield f"    {member}"
 
 
-def test_the_public_api_is_what_was_said() -> None:
+def test_the_public_api_is_as_listed() -> None:
     found = "\n".join(_lines()) + "\n"
     if os.environ.get("RELOADLS_TEST_WRITE_API"):
         _EXPECTED.write_text(found)

@@ -180,7 +180,7 @@ def test_an_interrupted_second_act_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_without_fastapi_it_says_in_one_line_how_to_get_it(
+def test_without_fastapi_one_line_says_how_to_install_it(
     as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("reloadls.demo.live.main._NEEDS", ("no_such_library",))
@@ -240,7 +240,7 @@ async def test_a_session_that_begins_anew_is_noticed() -> None:
     assert "had 2, and has 1" in counts.first_fault
 
 
-async def test_another_process_is_told_from_a_lost_session() -> None:
+async def test_another_process_is_distinguished_from_a_lost_session() -> None:
     answers = [http(json.dumps({"pid": pid, "count": 1})) for pid in itertools.islice(itertools.count(1), 10)]
     counts = await answering([each for answer in answers for each in (answer, http("{}"))], 8)
     assert (counts.lost, counts.broken) == (0, 0)

@@ -133,7 +133,7 @@ async def test_names_can_not_harm_a_terminal(tmp_path: Path, runtime: Path) -> N
         assert json.loads(done.stdout)[0]["name"] == "app.py" or json.loads(done.stdout)[0]["name"] == evil
 
 
-async def test_what_needs_a_restart_is_said_and_is_no_failure(tmp_path: Path, runtime: Path) -> None:
+async def test_a_required_restart_is_reported_and_is_not_a_failure(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target:
         needs = module(tmp_path / "a.py", status="restartRequired", reason="User has other __slots__")
         await target.reports(status="restartRequired", modules=[needs])
@@ -143,7 +143,7 @@ async def test_what_needs_a_restart_is_said_and_is_no_failure(tmp_path: Path, ru
         assert "\n    a.py: needs a restart: User has other __slots__\n" in done.stdout
 
 
-async def test_what_still_waits_is_said(tmp_path: Path, runtime: Path) -> None:
+async def test_modules_that_still_wait_are_reported(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target:
         waits = module(tmp_path / "b.py", status="rolledBack", reason="as before: SyntaxError: invalid syntax")
         await target.reports(modules=[module(tmp_path / "a.py"), waits])
@@ -152,7 +152,7 @@ async def test_what_still_waits_is_said(tmp_path: Path, runtime: Path) -> None:
         assert done.stdout.endswith(" 1.5 ms: a\n    b.py: not applied: as before: SyntaxError: invalid syntax\n")
 
 
-async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime: Path) -> None:
+async def test_a_program_that_does_not_answer_delays_no_other(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as good, ScriptedTarget.start(runtime, tmp_path) as stuck:
         stuck.freeze()
         done = await status(runtime)
@@ -164,7 +164,7 @@ async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime:
         assert states == {good.pid: "live", stuck.pid: "gone"}
 
 
-async def test_one_that_says_what_can_not_be_is_said_to(tmp_path: Path, runtime: Path) -> None:
+async def test_a_program_that_sends_invalid_messages_is_reported(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path, place={"pid": 1}) as target:
         done = await status(runtime)
         assert done.returncode == 0

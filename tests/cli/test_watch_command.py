@@ -77,7 +77,7 @@ def test_runs_at_the_start_and_after_each_batch_with_what_changed(src: Path) -> 
     assert sorted(line.strip("<>") for line in running.out[2:4]) == [f"{src}/a", f"{src}/b"]
 
 
-def test_says_what_it_runs_and_how_it_ended(src: Path) -> None:
+def test_prints_what_it_runs_and_how_it_ended(src: Path) -> None:
     with start("watch", os.fspath(src), *_shell("exit 3"), cwd=src) as running:
         running.until(lambda: len(running.err) == 3, "end")
         (src / "a").unlink()
@@ -152,7 +152,7 @@ def test_the_signal_can_be_chosen(src: Path, tmp_path: Path) -> None:
     assert Path(f"{log}.ended").read_text() == str(int(signal.SIGINT))
 
 
-def test_what_does_not_end_is_killed_and_this_is_said(src: Path, tmp_path: Path) -> None:
+def test_a_command_that_does_not_end_is_killed_and_reported(src: Path, tmp_path: Path) -> None:
     command, log = _server(tmp_path, "stubborn")
     with start("watch", os.fspath(src), "--stop-timeout", "0.2", "--", *command) as running:
         _up(running, 1)
@@ -271,7 +271,7 @@ def test_the_command_reads_nothing_of_our_input(src: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "end\n")
 
 
-def test_output_that_goes_into_the_watched_folder_is_no_change(src: Path) -> None:
+def test_output_into_the_watched_folder_is_not_reported(src: Path) -> None:
     with open(src / "out", "w", encoding="utf-8") as out:
         done = finish("watch", os.fspath(src), "--json", "--timeout", "1.5", "--debounce-ms", "5", stdout=out)
     lines = (src / "out").read_text().splitlines()

@@ -64,7 +64,7 @@ def test_a_signal_ends_it(tmp_path: Path, number: signal.Signals, json: tuple[st
         check_clean_end(running)
 
 
-def test_a_signal_ends_it_though_nobody_reads(tmp_path: Path) -> None:
+def test_a_signal_ends_it_without_a_reader(tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / f"{'long' * 30}{number}").touch()
     with start("watch", os.fspath(tmp_path), "--json", reads=False) as running:
@@ -118,7 +118,7 @@ def test_without_standard_output_nothing_else_is_written_to(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_an_error_that_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -46,7 +46,7 @@ def test_the_snapshot_is_sorted_and_comes_first(tmp_path: Path) -> None:
     assert lines[3] == {"type": "modified", "path": f"{tmp_path}/b.py", "uri": (tmp_path / "b.py").as_uri()}
 
 
-def test_a_renamed_file_is_told_with_its_old_uri(tmp_path: Path) -> None:
+def test_a_renamed_file_is_reported_with_its_old_uri(tmp_path: Path) -> None:
     (tmp_path / "old.py").write_text("1")
     with start("watch", "--json", cwd=tmp_path) as running:
         running.until_watching()

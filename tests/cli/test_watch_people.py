@@ -18,7 +18,7 @@ from tests.cli.running import environment, finish, start, until
 _LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3}  (created |modified|deleted )  (.*)")
 
 
-def test_says_what_is_watched_then_each_change(tmp_path: Path) -> None:
+def test_prints_what_is_watched_then_each_change(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.py").touch()
     elsewhere = tmp_path / "elsewhere"
@@ -36,7 +36,7 @@ def test_says_what_is_watched_then_each_change(tmp_path: Path) -> None:
     assert told == [("modified", "a.py"), ("created ", f"{elsewhere}/b.py"), ("deleted ", "a.py")]
 
 
-def test_a_renamed_file_is_told_with_its_old_name(tmp_path: Path) -> None:
+def test_a_renamed_file_is_reported_with_its_old_name(tmp_path: Path) -> None:
     (tmp_path / "old\x1b.py").write_text("1")
     with start("watch", cwd=tmp_path) as running:
         running.until_watching()

@@ -289,7 +289,7 @@ def test_the_end_of_input_gives_the_code_too(wire: Wire, first: str | None, code
     assert wire.protocol.exit_code == code
 
 
-async def test_an_id_in_flight_is_not_taken_twice(wire: Wire) -> None:
+async def test_an_id_in_flight_is_not_accepted_twice(wire: Wire) -> None:
     assert wire.send({**V, "id": 1, "method": "test/wait"}) == []
     (reply,) = wire.send({**V, "id": 1, "method": "test/wait"})
     check_error(reply, -32600, text="in flight")
@@ -432,7 +432,7 @@ async def test_a_message_from_another_thread_is_sent_from_the_loop() -> None:
     assert written_in == [threading.current_thread()]
 
 
-def test_after_the_client_is_gone_nothing_is_raised(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_the_client_disconnects_nothing_is_raised(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     pending = wire.protocol.send_request("workspace/workspaceFolders")
     wire.broken = True
     wire.protocol.notify("test/raw", {})

@@ -62,7 +62,7 @@ def test_params_may_be_absent() -> None:
         ({**V, "method": "m", "params": 0}, None),
     ],
 )
-def test_what_is_no_message_is_answered_with_the_id_if_there_is_one(message: object, msg_id: object) -> None:
+def test_an_invalid_message_is_answered_with_its_id_if_readable(message: object, msg_id: object) -> None:
     check(message, Malformed, id=msg_id)
 
 

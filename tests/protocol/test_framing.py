@@ -85,7 +85,7 @@ def test_a_message_over_the_limit_is_skipped_without_being_kept(length: object) 
     check(header(length) + b"z" * 1001 + FA + FB, "size", A, B)
 
 
-def test_a_message_at_the_limit_is_taken() -> None:
+def test_a_message_at_the_limit_is_accepted() -> None:
     check(frame(b"z" * 1000) + FA, b"z" * 1000, A)
 
 

@@ -93,7 +93,7 @@ async def test_replies_larger_than_a_pipe_come_whole_and_in_order() -> None:
         assert [arrived.message["id"] for arrived in client.messages] == [1, 2, 3, 4, 5]
 
 
-async def test_a_large_request_is_taken() -> None:
+async def test_a_large_request_is_accepted() -> None:
     async with recording() as client:
         await client.initialize()
         text = "é" * 3_000_000
@@ -125,7 +125,7 @@ def test_a_script_gets_the_replies_it_is_still_waiting_for() -> None:
     assert b'"id":5,"result":true' in run(frame(INITIALIZE) + frame(thread)).stdout
 
 
-def test_what_is_said_before_exit_arrives_whole() -> None:
+def test_messages_before_exit_arrive_completely() -> None:
     big = b'{"jsonrpc":"2.0","id":5,"method":"test/big","params":{"size":5000000}}'
     assert run(frame(INITIALIZE) + frame(big) + frame(SHUTDOWN) + frame(EXIT)).stdout.count(b"x") >= 5_000_000
 
@@ -155,7 +155,7 @@ async def test_a_client_that_stops_reading_ends_the_server() -> None:
     process.stdin.close()
 
 
-async def test_the_client_tells_why_a_server_is_gone() -> None:
+async def test_the_client_reports_why_a_server_ended() -> None:
     code = "import sys; sys.stdin.buffer.read(5); print('my last words', file=sys.stderr)"
     async with RecordingClient.start(sys.executable, "-c", code) as client:
         with pytest.raises(ServerGoneError, match="reply to initialize"):
@@ -229,7 +229,7 @@ async def test_pyglss_own_client_gets_our_messages_typed() -> None:
 
 
 @posix_only
-async def test_a_client_that_has_said_all_still_gets_its_replies() -> None:
+async def test_a_client_that_closed_its_input_still_gets_its_replies() -> None:
     loop = asyncio.get_running_loop()
     async with served() as (client, task, server):
         await loop.sock_sendall(client, frame(INITIALIZE) + frame(b'{"jsonrpc":"2.0","id":5,"method":"test/wait"}'))
@@ -301,7 +301,7 @@ async def test_a_paused_reader_reads_nothing_until_it_resumes(open_reader: type[
 
 
 @posix_only
-async def test_a_writer_whose_reader_is_gone_drops_what_comes() -> None:
+async def test_a_writer_without_a_reader_drops_messages() -> None:
     near, far = os.pipe()
     lost: list[bool] = []
     writer = DescriptorWriter(far, on_lost=lambda: lost.append(True))

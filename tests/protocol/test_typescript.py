@@ -23,7 +23,7 @@ def test_the_file_in_the_extension_is_up_to_date() -> None:
     )
 
 
-def test_a_file_that_differs_is_told_and_mended(tmp_path: Path) -> None:
+def test_a_file_that_differs_is_reported_and_rewritten(tmp_path: Path) -> None:
     file = tmp_path / "protocol.ts"
     file.write_text(declarations().replace("renamedFrom", "movedFrom"), encoding="utf-8")
     checked = subprocess.run([*COMMAND, "--check", file], capture_output=True, text=True, check=False)

@@ -52,7 +52,7 @@ def check(*words: str, options: tuple[str, ...] = ()) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_server_that_takes_it_up() -> None:
+def test_a_server_that_reacts_to_the_edit() -> None:
     code, said = check("register", "read")
     assert code == 0
     assert said.startswith("The server registers for:\n  **/*.conf\n  *.x in file:///no/such/folder\n")
@@ -93,7 +93,7 @@ def test_a_file_of_the_users_choice(tmp_path: Path, name: str, language: str) ->
 
 
 @pytest.mark.parametrize("name", ["missing.go", "."])
-def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
+def test_a_check_file_that_is_not_a_file(tmp_path: Path, name: str) -> None:
     done = finish("proxy", "--check-file", name, "--", "true", cwd=tmp_path)
     assert done.returncode == 2
     assert f"Invalid value for '--check-file': '{name}' is not a file." in done.stderr

@@ -51,7 +51,7 @@ def test_neither_clears_the_others() -> None:
     assert shown.server() == []
 
 
-def test_other_files_are_nobodys_business() -> None:
+def test_other_files_are_ignored() -> None:
     shown = Shown()
     shown.service("failed")
     message = published("type", uri="file:///w/other.py")
@@ -66,7 +66,7 @@ def test_the_same_file_by_another_spelling() -> None:
     assert shown.server("type", uri="file:///w/a+b.py") == ["type", "failed"]
 
 
-def test_what_else_the_server_says_stays_but_for_a_version_that_may_be_old() -> None:
+def test_other_diagnostics_of_the_server_stay_without_their_version() -> None:
     shown = Shown()
     shown.server("type", version=3, more=[1])
     shown.service("failed")

@@ -145,7 +145,7 @@ def test_roots(patterns: list[str], trees: list[str], single: list[str]) -> None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="these are POSIX paths")
-def test_what_the_core_leaves_out_is_taken_back_only_for_whoever_names_it() -> None:
+def test_excluded_names_are_included_only_for_globs_that_name_them() -> None:
     def back(*patterns: str) -> tuple[str, ...]:
         return watch(*patterns).scopes[0].exclude
 

@@ -54,7 +54,7 @@ async def test_one_request_may_register_one_id_twice(tmp_path: Path) -> None:
         await both.told(("a.py", CREATED), ("a.md", CREATED))
 
 
-async def test_what_the_client_refuses_under_an_id_takes_nothing_else_of_it(tmp_path: Path) -> None:
+async def test_a_refusal_of_the_client_removes_only_that_registration(tmp_path: Path) -> None:
     def refuse(params: Any) -> None:
         raise ValueError("no")
 

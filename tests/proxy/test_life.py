@@ -96,13 +96,13 @@ def test_the_servers_end_of_output_reaches_the_editor() -> None:
         assert proxy.wait(DEADLINE_S) == 0
 
 
-def test_the_last_words_of_a_server_come_through() -> None:
+def test_the_last_output_of_a_server_is_passed_on() -> None:
     program = "import os; os.write(1, b'x' * 60000); os._exit(9)"
     done = subprocess.run([*PROXY, "--", sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert (done.returncode, len(done.stdout)) == (9, 60000)
 
 
-def test_a_grandchild_that_keeps_the_pipes_open_keeps_nobody() -> None:
+def test_a_grandchild_that_keeps_the_pipes_open_does_not_keep_the_proxy() -> None:
     program = (
         "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])\n"
         "sys.stdin.readline(); sys.exit(4)"
@@ -129,7 +129,7 @@ def test_killing_the_server_ends_the_proxy() -> None:
         assert proxy.stdout is not None and proxy.stdout.read() == b""
 
 
-def test_an_editor_that_vanishes_takes_the_server_with_it() -> None:
+def test_the_server_ends_with_a_killed_editor() -> None:
     """The editor is killed: its ends of both pipes close."""
     program = (
         "import subprocess, sys\n"
@@ -193,7 +193,7 @@ def test_an_editor_that_never_reads_stderr_holds_nothing_up() -> None:
 
 
 @pytest.mark.parametrize("command", [["no-such-server"], ["/"], [os.devnull, "--stdio"]])
-def test_what_cant_be_started_is_said(command: list[str]) -> None:
+def test_a_command_that_cant_be_started_is_reported(command: list[str]) -> None:
     done = subprocess.run([*PROXY, "--", *command], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 127
     assert done.stderr.startswith(f"reloadls proxy: can't start {command[0]!r}: ")
@@ -272,7 +272,7 @@ def test_on_one_socket_an_editor_that_sends_nothing_more_still_reads() -> None:
         assert process.wait(DEADLINE_S) == 0
 
 
-def test_on_one_socket_an_editor_that_has_gone_is_noticed() -> None:
+def test_on_one_socket_an_editor_that_disconnects_is_noticed() -> None:
     with on_one_socket(*PROXY, "--", sys.executable, "-c", DEAF) as (process, ours):
         assert _said(ours, b"up")
         ours.close()

@@ -22,7 +22,7 @@ def servers() -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
-async def test_with_the_proxy_an_edit_on_disk_is_taken_up(tmp_path: Path, server: Server) -> None:
+async def test_with_the_proxy_an_edit_on_disk_is_noticed(tmp_path: Path, server: Server) -> None:
     assert (await edit_on_disk(server, tmp_path, proxy=PROXY, within=REACT_S)).took is not None
 
 

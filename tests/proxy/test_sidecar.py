@@ -33,7 +33,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("offers", [False, True])
-async def test_both_are_there(tmp_path: Path, offers: bool) -> None:
+async def test_both_capabilities_are_announced(tmp_path: Path, offers: bool) -> None:
     quoted = "client/registerCapability"  # a message may speak of what it is not
     watched = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": offers}}}
     async with between(tmp_path, "--reload") as both:
@@ -73,7 +73,7 @@ async def test_it_ends_with_the_server(tmp_path: Path) -> None:
         assert not any(process.is_running() for process in below)
 
 
-async def test_its_death_is_told_and_harms_nobody(tmp_path: Path) -> None:
+async def test_its_death_is_reported_and_harms_no_other(tmp_path: Path) -> None:
     async with between(tmp_path, "--reload") as both:
         await both.initialize()
         await both.client.request("reload/status")
@@ -188,7 +188,7 @@ sys.stdin.read()
         assert (got["params"]["id"], got["params"]["error"]["message"]) == (1, "the client supports no requests")
 
 
-async def test_a_service_that_takes_nothing_is_given_up() -> None:
+async def test_a_service_that_reads_nothing_is_given_up() -> None:
     async with sidecar("import time; time.sleep(600)") as editor:
         assert editor.says("reload/status", id=1)
         assert not editor.says("textDocument/didSave", params="x" * (BACKLOG + 200_000))
@@ -199,12 +199,12 @@ async def test_a_service_that_takes_nothing_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("method", [["reload"], {"reload": 1}, None, 5])
-async def test_methods_that_are_none(method: Any) -> None:
+async def test_invalid_methods(method: Any) -> None:
     async with sidecar("import sys; sys.stdin.read()") as editor:
         assert not editor.says(method, params="reload")
 
 
-async def test_a_cancelled_request_of_the_services_is_no_business_of_the_servers() -> None:
+async def test_a_cancelled_request_to_the_service_does_not_reach_the_server() -> None:
     async with sidecar("import sys; sys.stdin.read()") as editor:
         assert editor.says("reload/sync", id="a")
         assert editor.says("$/cancelRequest", params={"id": "a"})

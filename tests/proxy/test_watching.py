@@ -19,7 +19,7 @@ HEAVY = {"pygls", "lsprotocol", "cattrs", "attrs", "sqlite3"}
 OFFERS = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}}
 
 
-async def test_the_server_hears_that_the_client_watches_and_all_else_is_as_it_was(tmp_path: Path) -> None:
+async def test_the_server_sees_a_client_that_watches_and_all_else_unchanged(tmp_path: Path) -> None:
     capabilities = {
         "workspace": {"applyEdit": True, "didChangeWatchedFiles": {"dynamicRegistration": False}},
         "x": [1.5],
@@ -42,7 +42,7 @@ async def test_a_client_that_watches_is_left_alone_unless_always(tmp_path: Path,
         assert bool(asked) != bool(options)
 
 
-async def test_changes_are_told_once_with_their_kind(tmp_path: Path) -> None:
+async def test_changes_are_reported_once_with_their_kind(tmp_path: Path) -> None:
     (tmp_path / "old.py").touch()
     (tmp_path / "gone.py").touch()
     async with between(tmp_path) as both:
@@ -131,7 +131,7 @@ async def test_the_kinds_mask(tmp_path: Path) -> None:
         await both.told(("there.d", DELETED), ("there.all", DELETED))
 
 
-async def test_a_second_registration_tells_nothing_that_was_there(tmp_path: Path) -> None:
+async def test_a_second_registration_reports_no_existing_files(tmp_path: Path) -> None:
     for name in ("a.py", "a.js"):
         (tmp_path / name).touch()
     async with between(tmp_path) as both:
@@ -151,7 +151,7 @@ async def test_a_second_registration_tells_nothing_that_was_there(tmp_path: Path
         await both.told(("d.md", CREATED))
 
 
-async def test_what_is_left_out_everywhere_is_watched_for_whoever_names_it(tmp_path: Path) -> None:
+async def test_excluded_folders_are_watched_if_a_glob_names_them(tmp_path: Path) -> None:
     async with between(tmp_path) as both:
         await both.initialize()
         await both.register("**/*.ts", "**/node_modules/*/package.json", f"{tmp_path}/.venv/lib/**/*.py", "**/*.pyc")
@@ -216,7 +216,7 @@ async def test_what_the_client_refuses_of_a_mixed_request_is_not_watched(tmp_pat
         await both.told(("a.md", CREATED))
 
 
-async def test_the_editors_own_telling_is_not_doubled(tmp_path: Path) -> None:
+async def test_a_change_that_the_editor_reports_is_not_sent_twice(tmp_path: Path) -> None:
     async with between(tmp_path, "--debounce-ms", "300") as both:
         await both.initialize()
         await both.register("**/*.py")
@@ -230,7 +230,7 @@ async def test_the_editors_own_telling_is_not_doubled(tmp_path: Path) -> None:
         await both.told(("c.txt", CREATED))
 
 
-async def test_a_second_change_is_told_although_the_editor_told_the_first(tmp_path: Path) -> None:
+async def test_a_second_change_is_sent_although_the_editor_reported_the_first(tmp_path: Path) -> None:
     async with between(tmp_path, "--debounce-ms", "300") as both:
         await both.initialize()
         await both.register("**/*.py")
@@ -283,7 +283,7 @@ async def test_watchers_that_make_no_sense_do_not_keep_others_out(tmp_path: Path
 
 
 @pytest.mark.parametrize("capabilities", [{}, OFFERS])
-async def test_a_glob_that_nobody_registered(tmp_path: Path, capabilities: Any) -> None:
+async def test_a_glob_without_a_registration(tmp_path: Path, capabilities: Any) -> None:
     async with between(tmp_path, "--watch", "**/*.{yml,yaml}") as both:
         await both.initialize(capabilities)
         await both.register(id="empty")
@@ -291,7 +291,7 @@ async def test_a_glob_that_nobody_registered(tmp_path: Path, capabilities: Any) 
         await both.told(("a.yaml", CREATED))
 
 
-async def test_our_own_log_is_not_told(tmp_path: Path) -> None:
+async def test_our_own_log_is_not_reported(tmp_path: Path) -> None:
     """Each line about it would be a change, and so another line."""
     (tmp_path / "log").touch()
     (tmp_path / "link").symlink_to("log")
@@ -305,7 +305,7 @@ async def test_our_own_log_is_not_told(tmp_path: Path) -> None:
         assert len((tmp_path / "log").read_text().splitlines()) == 3
 
 
-async def test_after_shutdown_nothing_is_told_but_everything_answered(tmp_path: Path) -> None:
+async def test_after_shutdown_nothing_is_sent_but_everything_is_answered(tmp_path: Path) -> None:
     async with between(tmp_path) as both, between(tmp_path) as other:
         for each in (both, other):
             await each.initialize()

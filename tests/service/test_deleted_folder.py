@@ -49,7 +49,7 @@ async def check_changes(client: RecordingClient, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", [each for each in TRANSPORTS if each != "stdio"])
-async def test_a_service_started_there(transport: Transport, folder: Path, tmp_path: Path) -> None:
+async def test_a_running_service_on_the_socket(transport: Transport, folder: Path, tmp_path: Path) -> None:
     command = [*deleted_first(tmp_path / "gone"), _SCRIPT, "serve"]
     async with (
         Service.start(transport, command=command, folder=tmp_path) as service,
@@ -58,7 +58,7 @@ async def test_a_service_started_there(transport: Transport, folder: Path, tmp_p
         await check_changes(client, folder)
 
 
-async def test_a_service_left_there(folder: Path, tmp_path: Path) -> None:
+async def test_a_stale_socket_of_a_service(folder: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     command = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", os.fspath(gone), _SCRIPT, "serve"]
@@ -73,7 +73,7 @@ async def test_a_service_left_there(folder: Path, tmp_path: Path) -> None:
             ]
 
 
-async def test_over_stdio_without_a_folder_it_says_so(folder: Path, tmp_path: Path) -> None:
+async def test_over_stdio_without_a_folder_it_is_reported(folder: Path, tmp_path: Path) -> None:
     command = [*deleted_first(tmp_path / "gone"), _SCRIPT, "serve", "--stdio"]
     async with RecordingClient.start(*command) as client:
         await client.initialize(hello([], {"paths": ["relative", os.fspath(folder)]}))
@@ -83,7 +83,7 @@ async def test_over_stdio_without_a_folder_it_says_so(folder: Path, tmp_path: Pa
         await check_changes(client, folder)
 
 
-async def test_without_any_path_nothing_is_watched_and_it_says_so(tmp_path: Path) -> None:
+async def test_without_any_path_nothing_is_watched_and_it_is_reported(tmp_path: Path) -> None:
     command = [*deleted_first(tmp_path / "gone"), _SCRIPT, "serve", "--stdio"]
     async with RecordingClient.start(*command) as client:
         await client.initialize(hello([], {}))

@@ -69,7 +69,7 @@ async def test_exit_right_behind_shutdown_leaves_it_its_answer(tmp_path: Path) -
         assert answer.done() and answer.result() is None
 
 
-async def test_a_client_that_reads_nothing_is_no_obstacle_to_ending(tmp_path: Path) -> None:
+async def test_a_client_that_reads_nothing_does_not_delay_the_end(tmp_path: Path) -> None:
     read, write = os.pipe()
     process = await asyncio.create_subprocess_exec(*SERVE, stdin=asyncio.subprocess.PIPE, stdout=write)
     os.close(write)

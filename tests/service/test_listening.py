@@ -52,7 +52,7 @@ class TestPorts:
     @pytest.mark.parametrize(
         "address", ["", "7000", ":7000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "::1:5", "h:65536"]
     )
-    def test_what_is_no_address(self, address: str) -> None:
+    def test_invalid_addresses(self, address: str) -> None:
         assert "must be HOST:PORT" in refusal("tcp", address)
 
     def test_a_port_in_use(self) -> None:
@@ -96,7 +96,7 @@ class TestPaths:
         assert f"'{folder}' is accessible to other users (mode {mode:04o})" in refusal("socket", folder / "socket")
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a folder away")
-    def test_so_is_somebody_elses(self, tmp_path: Path) -> None:
+    def test_another_users_folder_is_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "theirs"
         folder.mkdir(mode=0o700)
         os.chown(folder, 12345, 12345)
@@ -108,7 +108,7 @@ class TestPaths:
         (tmp_path / "link").symlink_to("open")
         assert "accessible to other users" in refusal("socket", tmp_path / "link" / "socket")
 
-    def test_what_is_there_and_no_socket_stays(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_socket_stays(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
         (tmp_path / "file").write_text("precious")
         assert "is not a socket" in refusal("socket", tmp_path / "file")
@@ -147,7 +147,7 @@ class TestPaths:
             assert (done.returncode, "already in use" in done.stderr) == (2, True)
             await client.request("reload/sync")
 
-    async def test_two_that_start_at_once_do_not_take_each_other_for_left_over(self, tmp_path: Path) -> None:
+    async def test_two_that_start_at_once_do_not_remove_each_others_socket(self, tmp_path: Path) -> None:
         path = tmp_path / "s" / "socket"
         argv = [os.fsdecode(part) for part in command("serve", "--socket", os.fspath(path))]
         peers = [await ProcessPeer.start(argv, environment(), None) for _ in range(3)]

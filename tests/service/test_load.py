@@ -33,7 +33,7 @@ async def storm(root: Path, script: str) -> None:
     assert await process.wait() == 0
 
 
-async def test_a_storm_is_told_whole_and_requests_are_answered_in_the_middle(tmp_path: Path) -> None:
+async def test_a_storm_is_reported_completely_and_requests_are_answered_meanwhile(tmp_path: Path) -> None:
     folders(tmp_path)
     async with serving(tmp_path, debounceMs=50, maxWaitMs=200) as client:
         picture = Picture(client)
@@ -52,7 +52,7 @@ async def test_a_storm_is_told_whole_and_requests_are_answered_in_the_middle(tmp
             assert picture.files == set(state_of(os.fspath(tmp_path)))
 
 
-async def test_what_happens_while_the_process_stands_still_is_told(tmp_path: Path) -> None:
+async def test_changes_while_the_process_is_stopped_are_reported(tmp_path: Path) -> None:
     folders(tmp_path)
     async with serving(tmp_path, debounceMs=50) as client:
         picture = Picture(client)
@@ -114,7 +114,7 @@ class _Gate:
         return await self._stdout.read(size)
 
 
-async def test_a_busy_tree_is_told_of_at_least_every_max_wait(tmp_path: Path) -> None:
+async def test_a_busy_tree_is_reported_at_least_every_max_wait(tmp_path: Path) -> None:
     """Every change waits `maxWaitMs` at most; a generous bound on top is for a busy machine."""
     async with serving(tmp_path, debounceMs=200, maxWaitMs=500) as client:
         written: dict[str, float] = {}

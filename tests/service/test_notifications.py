@@ -98,7 +98,7 @@ class TestChanges:
             assert len({part["clock"] for part in parts}) == 1
             assert len(client.received("workspace/didChangeWatchedFiles")) == 3
 
-    async def test_a_save_told_by_the_editor_is_looked_at_at_once(self, tmp_path: Path) -> None:
+    async def test_a_save_reported_by_the_editor_is_compared_at_once(self, tmp_path: Path) -> None:
         async with serving(tmp_path, debounceMs=60_000) as client:
             (tmp_path / "a.py").write_text("1")
             client.notify("textDocument/didSave", {"textDocument": {"uri": uri(tmp_path / "a.py")}})
@@ -114,7 +114,7 @@ class TestChanges:
             ("workspace/didRenameFiles", {"files": [{"oldUri": "URI", "newUri": "file:///nowhere"}]}),
         ],
     )
-    async def test_what_the_client_says_of_files_is_a_hint(self, tmp_path: Path, method: str, params: Json) -> None:
+    async def test_file_notifications_of_the_client_are_hints(self, tmp_path: Path, method: str, params: Json) -> None:
         # Polling this rarely gives no hint of its own within the test.
         async with serving(tmp_path, debounceMs=20, forcePolling=True, pollDelayMs=60_000) as client:
             (tmp_path / "a").touch()
@@ -122,7 +122,7 @@ class TestChanges:
             client.notify(method, json.loads(text))
             assert changes(await client.wait_for("reload/didChange")) == {"a": "created"}
 
-    async def test_a_hint_that_is_no_file_harms_nothing(self, tmp_path: Path) -> None:
+    async def test_a_hint_that_is_not_a_file_is_ignored(self, tmp_path: Path) -> None:
         async with serving(tmp_path, debounceMs=20) as client:
             client.notify("textDocument/didSave", {"textDocument": {"uri": "untitled:Untitled-1"}})
             client.notify("textDocument/didSave", {"textDocument": {"uri": "file:///outside/of/it"}})
@@ -175,7 +175,7 @@ class TestSince:
 
 class TestRefreshPaths:
     @over_every_transport
-    async def test_tells_which_roots_came_and_went(self, tmp_path: Path, transport: Transport) -> None:
+    async def test_reports_which_roots_came_and_went(self, tmp_path: Path, transport: Transport) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()
         two.mkdir()
@@ -209,7 +209,7 @@ class TestRefreshPaths:
             answer = await client.request("reload/refreshPaths", {"paths": ["sub"]})
             assert [root["uri"] for root in answer["roots"]] == [uri(tmp_path / "sub")]
 
-    async def test_a_missing_path_is_a_state_and_is_watched_once_it_is_there(self, tmp_path: Path) -> None:
+    async def test_a_missing_path_is_a_state_and_is_watched_once_it_exists(self, tmp_path: Path) -> None:
         async with serving(tmp_path / "later", debounceMs=20) as client:
             status = await client.request("reload/status")
             assert [root["state"] for root in status["roots"]] == ["missing"]
@@ -298,7 +298,7 @@ class TestOptions:
             ("debounce", 5, "debounceMs"),
         ],
     )
-    async def test_a_bad_one_is_said_and_does_not_stop_the_server(
+    async def test_a_bad_option_is_reported_and_does_not_stop_the_server(
         self, tmp_path: Path, option: str, value: object, says: str
     ) -> None:
         options: dict[str, Any] = {option: value}
@@ -384,7 +384,7 @@ class TestOptions:
 
 
 class TestRequests:
-    async def test_initialize_says_what_there_is(self, tmp_path: Path) -> None:
+    async def test_initialize_announces_the_capabilities(self, tmp_path: Path) -> None:
         async with RecordingClient.start(*SERVE) as client:
             capabilities = (await client.initialize(hello([tmp_path], {})))["capabilities"]
             reload = capabilities["experimental"]["reload"]
@@ -429,7 +429,7 @@ class TestRequests:
             for name in ("status", "refreshPaths", "sync", "since", "pause", "resume", "trigger"):
                 assert await client.request("workspace/executeCommand", {"command": f"reloadls.{name}"}) is not None
 
-    async def test_a_sync_that_is_out_of_time_says_so(self, tmp_path: Path) -> None:
+    async def test_a_sync_that_times_out_reports_it(self, tmp_path: Path) -> None:
         async with serving(tmp_path) as client:
             error = await refused(client, "reload/sync", {"timeoutMs": 0})
             assert (error.code, "0 ms" in error.message) == (-32803, True)

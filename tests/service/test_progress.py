@@ -73,7 +73,7 @@ async def test_it_begins_goes_on_and_ends(peer: Peer) -> None:
     assert peer.told[-1] == "end 1,234 files"
 
 
-async def test_a_client_that_refuses_is_told_nothing(peer: Peer) -> None:
+async def test_a_client_that_refuses_progress_receives_none(peer: Peer) -> None:
     scan = ScanProgress(peer, lambda: 1)
     scan.on_scan(True)
     await peer.news.wait()
@@ -83,7 +83,7 @@ async def test_a_client_that_refuses_is_told_nothing(peer: Peer) -> None:
     assert peer.told == []
 
 
-async def test_a_short_scan_is_not_worth_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_short_scan_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PATIENCE_S", 3600)
     peer = Peer()
     scan = ScanProgress(peer, lambda: 1)

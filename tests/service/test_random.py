@@ -178,7 +178,7 @@ class CrowdTeller(ClientTeller):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.timeout(1500)
-def test_what_a_client_was_told_equals_what_is_there(source: str, tmp_path: Path) -> None:
+def test_what_a_client_received_equals_the_disk(source: str, tmp_path: Path) -> None:
     teller = ClientTeller().start(os.fspath(tmp_path), source)
     try:
         check(teller.move_to)

@@ -83,7 +83,7 @@ async def test_a_client_that_comes_back_misses_nothing(tmp_path: Path) -> None:
     assert mirror.fresh == 1, "the first answer is the only one that had to be whole"
 
 
-async def test_who_comes_first_is_told_what_happened_meanwhile(tmp_path: Path) -> None:
+async def test_the_first_client_receives_what_happened_meanwhile(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     for name in ("stays", "goes", "changes"):
@@ -169,7 +169,7 @@ async def test_two_processes_of_one_folder_both_watch(tmp_path: Path) -> None:
             assert len(client.received("reload/didChange")) == 1
 
 
-async def test_a_clock_holds_while_nobody_listens(tmp_path: Path) -> None:
+async def test_a_clock_stays_valid_without_clients(tmp_path: Path) -> None:
     root, mirror = tmp_path / "root", Mirror()
     root.mkdir()
     async with Service.start("socket", "--no-state") as service:

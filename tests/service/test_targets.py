@@ -57,7 +57,7 @@ async def test_programs_are_found_as_they_come_and_go(tmp_path: Path, runtime: P
         await until_states(client, {})
 
 
-async def test_the_folder_need_not_be_there(tmp_path: Path, runtime: Path) -> None:
+async def test_the_folder_need_not_exist(tmp_path: Path, runtime: Path) -> None:
     async with serving(tmp_path) as client:
         assert await client.request("reload/trigger") == []
         assert list(runtime.iterdir()) == []
@@ -67,7 +67,7 @@ async def test_the_folder_need_not_be_there(tmp_path: Path, runtime: Path) -> No
         assert client.peer.stderr == ""
 
 
-async def test_a_killed_program_is_gone_and_what_it_left_is_removed(tmp_path: Path, runtime: Path) -> None:
+async def test_the_files_of_a_killed_program_are_removed(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target, serving(tmp_path) as client:
         await until_states(client, {target.pid: "live"})
         await target.reports(**failure(tmp_path / "a.py"))
@@ -92,7 +92,7 @@ async def test_what_a_dead_program_left_behind_is_removed(tmp_path: Path, runtim
     assert list(made_targets_folder(runtime).iterdir()) == []
 
 
-async def test_a_program_that_begins_and_ends_while_nobody_asks_leaves_the_service_in_peace(
+async def test_a_program_that_starts_and_ends_without_clients_does_not_disturb_the_service(
     tmp_path: Path, runtime: Path
 ) -> None:
     async with serving(tmp_path) as client, ScriptedTarget.start(runtime, tmp_path) as target:
@@ -231,7 +231,7 @@ async def test_a_uri_is_spelled_as_in_the_batches(tmp_path: Path, runtime: Path)
         assert report["modules"][0]["uri"] == to_uri(f"{tmp_path}/a+(b).py") != plain
 
 
-async def test_a_failure_that_was_there_before_the_client_is_shown(tmp_path: Path, runtime: Path) -> None:
+async def test_a_failure_from_before_the_client_is_shown(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target:
         await target.reports(**failure(tmp_path / "a.py"))
         async with serving(tmp_path) as client:
@@ -249,7 +249,7 @@ async def test_a_report_made_while_the_connection_was_lost_is_passed_on(tmp_path
         assert len(client.received("reload/didReload")) <= 2
 
 
-async def test_a_failure_is_over_when_the_edit_is_taken_back(tmp_path: Path, runtime: Path) -> None:
+async def test_a_failure_is_resolved_when_the_edit_is_reverted(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target, serving(tmp_path) as client:
         await until_states(client, {target.pid: "live"})
         await target.reports(**failure(tmp_path / "a.py"))

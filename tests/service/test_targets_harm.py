@@ -130,7 +130,7 @@ async def test_programs_that_say_what_can_not_be_are_dropped(tmp_path: Path, run
             assert liar.count("connected") == 1
 
 
-async def test_what_it_says_that_nobody_knows_is_passed_over(tmp_path: Path, runtime: Path) -> None:
+async def test_unknown_fields_and_methods_are_ignored(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target, serving(tmp_path) as client:
         await until_states(client, {target.pid: "live"})
         await target.obey(tell="reload/somethingNew", params={"a": 1})
@@ -191,7 +191,7 @@ class Owner:
                 await self._news.wait()
 
 
-async def test_reports_do_not_pile_up_for_a_client_that_takes_none(tmp_path: Path, runtime: Path) -> None:
+async def test_reports_do_not_pile_up_for_a_client_that_reads_none(tmp_path: Path, runtime: Path) -> None:
     client = SlowClient()
     told = ClientTargets(client, TargetRegistry(WatchHub().kernel), lambda: None)
     told.set_roots((os.fspath(tmp_path),))
@@ -300,7 +300,7 @@ def was_called(server: socket.socket) -> bool:
 
 @pytest.mark.parametrize("folders", ["reloadls", "reloadls/targets"])
 @pytest.mark.parametrize("mode", [0o755, 0o770, 0o702])
-async def test_a_folder_that_others_can_enter_is_not_believed(
+async def test_a_folder_that_others_can_enter_is_not_trusted(
     tmp_path: Path, runtime: Path, folders: str, mode: int
 ) -> None:
     folder = made_targets_folder(runtime)
@@ -342,7 +342,7 @@ async def test_what_is_not_the_users_own_file_is_not_believed(tmp_path: Path, ru
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs the right to give files away")
 @pytest.mark.parametrize("path", ["reloadls", "reloadls/targets", "reloadls/targets/1.json", "reloadls/targets/1.sock"])
-async def test_what_belongs_to_somebody_else_is_not_believed(tmp_path: Path, runtime: Path, path: str) -> None:
+async def test_what_belongs_to_another_user_is_not_trusted(tmp_path: Path, runtime: Path, path: str) -> None:
     folder = made_targets_folder(runtime)
     with listening(folder) as server:
         os.chown(runtime / path, 12345, 12345)

@@ -85,7 +85,7 @@ async def test_it_goes_on_when_the_last_who_paused_it_has_resumed(
 
 @on_sockets
 @pytest.mark.parametrize("how", ["shutdown", "exit", "cut off"])
-async def test_it_goes_on_when_the_session_that_paused_it_is_gone(
+async def test_it_resumes_when_the_session_that_paused_it_ends(
     tmp_path: Path, runtime: Path, transport: Transport, how: str
 ) -> None:
     async with (
@@ -106,7 +106,7 @@ async def test_it_goes_on_when_the_session_that_paused_it_is_gone(
 
 
 @pytest.mark.parametrize("number", [9, 15])
-async def test_it_goes_on_when_the_service_is_gone(tmp_path: Path, runtime: Path, number: int) -> None:
+async def test_it_continues_when_the_service_has_ended(tmp_path: Path, runtime: Path, number: int) -> None:
     """A pause belongs to the connection on which it was asked for, as locks do to their holder."""
     async with ScriptedTarget.start(runtime, tmp_path) as target, serving(tmp_path) as client:
         await until_states(client, {target.pid: "live"})
@@ -128,7 +128,7 @@ async def test_it_stays_paused_over_a_lost_connection(tmp_path: Path, runtime: P
         assert target_states(status) == {target.pid: "live"}
 
 
-async def test_whoever_turns_away_from_a_program_lets_it_go_on(tmp_path: Path, runtime: Path) -> None:
+async def test_a_client_that_changes_its_roots_resumes_the_programs_it_paused(tmp_path: Path, runtime: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
@@ -139,7 +139,7 @@ async def test_whoever_turns_away_from_a_program_lets_it_go_on(tmp_path: Path, r
         await target.until(lambda: asked(target) == ["pause", "resume"], "resume")
 
 
-async def test_one_that_does_not_answer_holds_nobody_up(tmp_path: Path, runtime: Path) -> None:
+async def test_a_program_that_does_not_answer_delays_no_other(tmp_path: Path, runtime: Path) -> None:
     async with ScriptedTarget.start(runtime, tmp_path) as target, serving(tmp_path) as client:
         await until_states(client, {target.pid: "live"})
         target.freeze()

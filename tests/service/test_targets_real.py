@@ -81,7 +81,7 @@ async def test_a_save_goes_live_and_a_bad_one_is_shown_at_its_line(
         await until_states(client, {program.pid: "live"})
 
 
-async def test_an_edit_taken_back_is_shown_no_more(project: Path, runtime: Path) -> None:
+async def test_a_reverted_edit_is_no_longer_shown(project: Path, runtime: Path) -> None:
     views = project / "views.py"
     async with serving(project) as client, running(project) as program:
         await until_states(client, {program.pid: "live"})
@@ -118,7 +118,7 @@ async def test_a_pause_ends_with_the_service(project: Path, runtime: Path) -> No
         await program.until_says("two")
 
 
-async def test_a_trigger_takes_files_up(project: Path, runtime: Path) -> None:
+async def test_a_trigger_reloads_files(project: Path, runtime: Path) -> None:
     async with serving(project) as client, running(project) as program:
         await until_states(client, {program.pid: "live"})
         uri = to_uri(os.fspath(project / "views.py"))

@@ -43,12 +43,12 @@ class TestFile:
         path = os.fspath(tmp_path / "token")
         assert read_or_make_token(path) == read_or_make_token(path)
 
-    def test_one_of_your_own_is_taken(self, tmp_path: Path) -> None:
+    def test_a_token_of_your_own_is_accepted(self, tmp_path: Path) -> None:
         path = self.file(tmp_path, "  my-own-token-of-mine\n\n")
         assert read_or_make_token(os.fspath(path)) == "my-own-token-of-mine"
 
     @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
-    def test_one_that_others_may_use_is_refused(self, tmp_path: Path, mode: int) -> None:
+    def test_a_token_file_that_others_can_read_is_refused(self, tmp_path: Path, mode: int) -> None:
         path = self.file(tmp_path, "secret", mode)
         assert f"mode {mode:04o}" in self.refusal(path)
         assert "secret" not in self.refusal(path)
@@ -66,7 +66,7 @@ class TestFile:
             assert "at least 16" in self.refusal(path)
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
-    def test_somebody_elses_is_refused(self, tmp_path: Path) -> None:
+    def test_another_users_token_file_is_refused(self, tmp_path: Path) -> None:
         path = self.file(tmp_path, "secret")
         os.chown(path, 12345, 12345)
         assert "belongs to another user" in self.refusal(path)
@@ -90,7 +90,7 @@ class TestFile:
 
     @pytest.mark.parametrize("before", [None, "short", "x" * 20])
     @pytest.mark.parametrize("mode", [0o600, 0o666])
-    def test_a_new_one_takes_the_place_of_any(self, tmp_path: Path, before: str | None, mode: int) -> None:
+    def test_a_new_token_replaces_any(self, tmp_path: Path, before: str | None, mode: int) -> None:
         path = tmp_path / "token" if before is None else self.file(tmp_path, before, mode)
         printed = []
         for _ in range(2):
@@ -182,7 +182,7 @@ class TestInitialize:
             assert service.token not in said + service.process.stderr
 
     @pytest.mark.parametrize("transport", ["stdio", "socket"])
-    async def test_where_none_is_needed_it_is_passed_over(self, tmp_path: Path, transport: Transport) -> None:
+    async def test_a_token_that_is_not_needed_is_ignored(self, tmp_path: Path, transport: Transport) -> None:
         async with serving(tmp_path, transport=transport, token="anything") as client:
             assert (await client.request("reload/status")).get("problems", []) == []
 
@@ -250,7 +250,7 @@ class TestBefore:
             assert [reply["id"] for reply in await client.take(2)] == [1, 2]
 
     @with_tokens
-    async def test_one_that_says_nothing_is_let_go(self, transport: Transport) -> None:
+    async def test_a_client_that_sends_nothing_is_disconnected(self, transport: Transport) -> None:
         async with in_this_process(transport, Limits(token_timeout=0.05)) as address:
             host, _, port = address.partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
@@ -273,9 +273,7 @@ class TestBefore:
                     await client.request("reload/sync")
 
     @with_tokens
-    async def test_of_too_many_those_that_are_there_longest_are_refused(
-        self, transport: Transport, tmp_path: Path
-    ) -> None:
+    async def test_of_too_many_clients_the_oldest_are_refused(self, transport: Transport, tmp_path: Path) -> None:
         """So that clients which never show it can't keep out those that do."""
         async with in_this_process(transport, Limits(token_clients=3)) as address, contextlib.AsyncExitStack() as stack:
             host, _, port = address.partition(":")

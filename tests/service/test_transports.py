@@ -134,7 +134,7 @@ async def test_a_broken_header_is_answered_and_the_stream_goes_on(tmp_path: Path
 
 
 @on_streams
-async def test_a_client_that_has_said_all_still_gets_its_replies(tmp_path: Path, transport: Transport) -> None:
+async def test_a_client_that_closed_its_input_still_gets_its_replies(tmp_path: Path, transport: Transport) -> None:
     async with Service.start(transport) as service, service.client(RawClient) as client:
         client.send_json({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": service.hello(tmp_path)})
         client.send_json({"jsonrpc": "2.0", "method": "initialized", "params": {}})
@@ -184,7 +184,7 @@ class TestWebSocket:
                 assert client.peer.connection.close_code == 1009
             await goes_on(other, tmp_path, "a")
 
-    async def test_what_is_no_websocket_is_told_so(self) -> None:
+    async def test_a_client_without_websocket_is_answered(self) -> None:
         async with Service.start("ws") as service:
             reader, writer = await service.streams()
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -200,7 +200,7 @@ class TestWebSocket:
 
 class TestSlowReaders:
     @on_sockets
-    async def test_one_that_stalls_for_good_is_dropped_and_nobody_else_notices(
+    async def test_a_client_that_stalls_is_disconnected_and_no_other(
         self, tmp_path: Path, transport: Transport
     ) -> None:
         for number in range(2000):
@@ -254,7 +254,7 @@ async def mute(service: Service, hello: Json) -> AsyncIterator[None]:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs ulimit")
 @on_sockets
-async def test_it_goes_on_once_there_are_descriptors_again(tmp_path: Path, transport: Transport) -> None:
+async def test_it_continues_once_descriptors_are_available(tmp_path: Path, transport: Transport) -> None:
     few = ("sh", "-c", 'ulimit -n 40; exec "$@"', "sh", *COMMAND)
     async with Service.start(transport, command=few) as service:
         held = [await service.streams() for _ in range(60)]

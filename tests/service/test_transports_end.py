@@ -103,7 +103,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path, transport: Transp
 
 
 @pytest.mark.parametrize("transport", ON_SOCKETS)
-async def test_nobody_is_taken_any_more_and_everybody_is_told(tmp_path: Path, transport: Transport) -> None:
+async def test_no_client_is_accepted_any_more_and_all_are_notified(tmp_path: Path, transport: Transport) -> None:
     async with Service.start(transport, "--log-level", "info", command=HOLD) as service:
         async with service.session(tmp_path) as one, service.session(tmp_path) as two:
             await hold(one, tmp_path / "hold")
@@ -120,7 +120,7 @@ async def test_nobody_is_taken_any_more_and_everybody_is_told(tmp_path: Path, tr
 
 
 @pytest.mark.parametrize("transport", ON_SOCKETS)
-async def test_a_client_that_reads_nothing_is_no_obstacle(tmp_path: Path, transport: Transport) -> None:
+async def test_a_client_that_reads_nothing_delays_only_itself(tmp_path: Path, transport: Transport) -> None:
     async with Service.start(transport, command=HOLD) as service:
         writers = [(await service.streams())[1] for _ in range(3)]
         for writer in writers:

@@ -70,7 +70,7 @@ class _Settings:
     problems: tuple[tuple[str, str], ...]
 
     def subscription(self, source: SourceName) -> Subscription:
-        """What the hub is asked for; `source` is used unless polling is asked for."""
+        """Return the subscription for the hub; `source` applies unless the client asks for polling."""
         options = self.options
         times = (options.debounce_ms / 1000, options.max_wait_ms / 1000, options.poll_delay_ms / 1000)
         use: SourceName = "polling" if options.force_polling else source
