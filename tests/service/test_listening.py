@@ -64,7 +64,7 @@ class TestPorts:
         done = finish("serve", "--tcp", "0.0.0.0:7000")
         assert (done.returncode, done.stdout) == (2, "")
         message, hint = done.stderr.splitlines()
-        assert message.startswith("reloadls: --tcp '0.0.0.0:7000': must be a loopback address")
+        assert message.startswith("reloadls: Invalid value for '--tcp': '0.0.0.0:7000' must be a loopback address")
         assert hint == "Try 'reloadls serve --help'."
 
     def test_without_the_library_it_says_what_to_install(self) -> None:

@@ -398,4 +398,4 @@ async def test_an_answer_that_can_not_be_is_reported_as_failed(tmp_path: Path, r
     async with ScriptedTarget.start(runtime, tmp_path, answers=answers) as target, serving(tmp_path) as client:
         (report,) = await client.request("reload/trigger")
         assert (report["target"], report["status"]) == (target.id, "failed")
-        assert "can't be" in report["error"]["message"]
+        assert "invalid response" in report["error"]["message"]
