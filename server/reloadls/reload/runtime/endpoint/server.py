@@ -11,7 +11,6 @@ import sys
 from typing import Any, Final
 
 from reloadls.base.peer import peer_credentials
-
 from reloadls.wire import methods
 
 from .encode import MAX_BODY, Framer, InvalidMessage, frame
