@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from reloadls.base.peer import peer_credentials
 from reloadls.reload.runtime.endpoint.server import _is_ours
-from reloadls.service.targets.connection import _peer_credentials
 from tests.support.clients import RecordingClient
 from tests.support.peers import ProcessPeer, StreamPeer
 from tests.support.service import COMMAND, hello
@@ -165,7 +165,7 @@ def test_who_reaches_a_programs_socket_all_the_same_is_asked_of_the_kernel(home:
             connection, _ = listener.accept()
             with connection:
                 assert _is_ours(connection) is let_in
-                seen = _peer_credentials(connection)
+                seen = peer_credentials(connection)
                 assert seen is not None
                 assert seen[1] == user
                 assert seen[0] == other.pid

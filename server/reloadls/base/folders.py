@@ -31,7 +31,7 @@ def access_problem(status: os.stat_result, rights: int) -> str | None:
         rights: the permission bits that it must not have, such as 0o077.
     """
     if status.st_uid != os.geteuid():
-        return f"owned by user {status.st_uid}, not {os.geteuid()}"
+        return f"belongs to user {status.st_uid}, not to user {os.geteuid()}"
     if status.st_mode & rights:
         return f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o})"
     return None

@@ -113,7 +113,7 @@ def test_a_folder_owned_by_another_user_is_refused(folder: Path) -> None:
         os.chown(theirs, 12345, 12345)
         with program(folder, env={"XDG_RUNTIME_DIR": str(runtime)}) as running:
             line = running.until_stderr("editors can't connect to this program")
-            assert f"{theirs}: owned by user 12345, not 0" in line
+            assert f"{theirs}: belongs to user 12345, not to user 0" in line
             running.write(word=_WORD.format("two"))
             running.until_output("two")  # it continues without a socket
         assert list(theirs.iterdir()) == []

@@ -17,7 +17,7 @@ from typing import Final
 
 from attrs import Attribute, field, frozen
 
-from reloadls.base.folders import runtime_folder
+from reloadls.base.folders import access_problem, runtime_folder
 from reloadls.protocol import make_converter
 from reloadls.protocol.errors import Mismatch
 from reloadls.protocol.explain import explain
@@ -126,7 +126,7 @@ def check_folders(folder: str) -> None:
     """
     for path in (os.path.dirname(folder), folder):
         status = os.lstat(path)
-        reason = _distrust(status, 0o077)
+        reason = access_problem(status, 0o077)
         if not stat.S_ISDIR(status.st_mode):
             reason = "not a folder"
         if reason is not None:
@@ -193,7 +193,7 @@ def _read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        reason = _distrust(status, 0o022)
+        reason = access_problem(status, 0o022)
         if not stat.S_ISREG(status.st_mode):
             reason = "not a regular file"
         if reason is not None:
@@ -209,16 +209,8 @@ def _check_listening(path: str) -> None:
         status, folder = os.lstat(path), os.lstat(os.path.dirname(path))
     except OSError:
         return  # the connection attempt reports it
-    reason = _distrust(status, 0) or _distrust(folder, 0o077)
+    reason = access_problem(status, 0) or access_problem(folder, 0o077)
     if not stat.S_ISSOCK(status.st_mode):
         reason = "not a socket"
     if reason is not None:
         raise Untrusted(path, reason)
-
-
-def _distrust(status: os.stat_result, rights: int) -> str | None:
-    if status.st_uid != os.geteuid():
-        return f"belongs to user {status.st_uid}, not to user {os.geteuid()}"
-    if status.st_mode & rights:
-        return f"accessible to other users (mode {stat.S_IMODE(status.st_mode):04o})"
-    return None

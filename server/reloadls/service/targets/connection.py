@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import socket
-import struct
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from reloadls.base.peer import peer_credentials
 from reloadls.protocol import ConnectionLost, Frame, Framer, dumps, frame
 from reloadls.protocol.envelope import Malformed, Notification, Request, Response, classify
 from reloadls.service.targets.rate_limit import RateLimit
@@ -113,7 +110,7 @@ class TargetConnection(asyncio.Protocol):
         """Check the peer's user. See `asyncio.BaseProtocol`."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        peer = _peer_credentials(transport.get_extra_info("socket"))
+        peer = peer_credentials(transport.get_extra_info("socket"))
         if peer is not None and peer[1] != os.geteuid():
             self._disconnect(f"run by another user ({peer[1]})")
         self.pid = None if peer is None else peer[0]
@@ -175,14 +172,3 @@ class TargetConnection(asyncio.Protocol):
         if self._transport is not None and self._transport.get_write_buffer_size() < MAX_BODY:
             error = {"code": _UNKNOWN_METHOD, "message": f"unknown method {show(method)}"}
             self._transport.write(frame(dumps({"jsonrpc": "2.0", "id": msg_id, "error": error})))
-
-
-def _peer_credentials(connection: socket.socket) -> tuple[int, int] | None:
-    """Return (process ID, user ID) of the peer; None if unknown. The process ID is 0 for another PID namespace."""
-    if sys.platform != "linux":
-        return None
-    with contextlib.suppress(OSError):
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid, uid, _ = struct.unpack("3i", credentials)
-        return pid, uid
-    return None

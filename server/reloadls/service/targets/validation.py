@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import attrs
 
+from reloadls.base.timestamps import utc_text
 from reloadls.protocol import (
     ModuleReport,
     Note,
@@ -83,7 +84,7 @@ def no_answer_report(advert: Advert, seconds: float, reason: str) -> ReloadRepor
     return ReloadReport(
         target=advert.id,
         clock="",
-        at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z",
+        at=utc_text(),
         duration_ms=round(seconds * 1000, 3),
         status="failed",
         error=ReportError(type="NoAnswer", message=f"{advert.name} (process {advert.pid}): {reason}"),
