@@ -1,4 +1,4 @@
-"""What a program that starts is told of a Python without the GIL."""
+"""The line about a Python without the GIL: printed once, and not with --quiet."""
 
 from __future__ import annotations
 
