@@ -129,7 +129,8 @@ class Used:
             if alive:
                 cls = each.constructor.rpartition(".")[0]
                 why = f"{each.constructor} uses {_listed(sorted(use.name for use in each.uses))}"
-                count = f"{alive} {cls} {'object' if alive == 1 else 'objects'}"
+                some = f"at least {alive}" if alive >= _MOST else str(alive)
+                count = f"{some} {cls} {'object' if alive == 1 else 'objects'}"
                 message = f"{why}; {count} made before this edit stay as they are, until a restart"
                 message = message.replace(" stay as they are", " stays as it is") if alive == 1 else message
                 line = _line_of(each.module, each.constructor)
