@@ -27,7 +27,7 @@ def all_of_it(told: Net, expected: Net) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """awatch tells of folders too; that is no fault."""
+    """Awatch tells of folders too; that is no fault."""
     return os.path.isdir(path)
 
 

@@ -18,7 +18,7 @@ over_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def changes(batch: Json) -> dict[str, str]:
-    """name → type."""
+    """Name → type."""
     return {os.path.basename(from_uri(change["uri"])): change["type"] for change in batch["changes"]}
 
 

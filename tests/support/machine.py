@@ -48,7 +48,7 @@ class Teller(Protocol):
 
     @property
     def told(self) -> dict[str, str]:
-        """path → its last reported change since this was last cleared."""
+        """Path → its last reported change since this was last cleared."""
 
     def sync(self) -> None: ...
     def pause(self) -> None: ...

@@ -229,7 +229,7 @@ def failure(path: Path, line: int = 3, message: str = "invalid syntax", **more: 
 
 
 def target_states(status: Json) -> dict[int, str]:
-    """pid → state, as a status has it."""
+    """Pid → state, as a status has it."""
     return {target["pid"]: target["state"] for target in status["targets"]}
 
 

@@ -58,7 +58,7 @@ def act(root: Path, acts: str) -> None:
 
 
 def text_of(root: Path, changes: Iterable[FileChange]) -> dict[str, str]:
-    """path → ``"d"``, ``"m"``, ``"c"``, or ``"c<old"``."""
+    """Path → ``"d"``, ``"m"``, ``"c"``, or ``"c<old"``."""
 
     def name(path: Path) -> str:
         return os.path.relpath(path, root)

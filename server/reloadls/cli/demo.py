@@ -29,7 +29,6 @@ def demo(
     Exits with 0 if all was equal and no request was lost, else with 1.
 
     Examples:
-
     \b
       reloadls demo
       reloadls demo --json | tail -1

@@ -104,7 +104,6 @@ def watch(
     folders, bytecode, virtual environments, node_modules and editors' temporary files.
 
     Examples:
-
     \b
       reloadls watch
       reloadls watch src tests --include '*.py'

@@ -98,7 +98,7 @@ class TaskOwners:
         return named
 
     async def _contained(self, coro: Coroutine[Any, Any, Any], session: Session) -> Any:
-        """asyncio lets SystemExit and KeyboardInterrupt of any task end the event loop, and with it all sessions."""
+        """Asyncio lets SystemExit and KeyboardInterrupt of any task end the event loop, and with it all sessions."""
         try:
             return await coro
         except (SystemExit, KeyboardInterrupt) as error:

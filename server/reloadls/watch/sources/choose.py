@@ -76,7 +76,6 @@ def make_source(
         options: the source's options.
         kernel: returns the inotify instance to use; None creates one for this source alone.
     """
-
     dated = _dated(disk)
 
     def net(emit: Callable[[Hints], None]) -> PollingSource:
