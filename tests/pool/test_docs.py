@@ -45,7 +45,7 @@ class Client:
 
 async def test_fastapi() -> None:
     pytest.importorskip("fastapi")
-    names = program(4)
+    names = program(5)
     app, pool = names["app"], names["pool"]
     async with names["lifespan"](app):
         ann, bob = Client(app, "/chat/ann"), Client(app, "/chat/bob")

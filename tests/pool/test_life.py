@@ -273,7 +273,7 @@ async def test_the_event_loop_may_end_under_a_session() -> None:
         await pool.start()
         await pool.launch("a", orders())
         await asyncio.sleep(0)
-        pool._watchdog.stop()
+        await pool._backend.stop()
 
     await asyncio.to_thread(asyncio.run, main())
     assert ends == ["a"]
@@ -293,7 +293,7 @@ async def test_a_session_that_blocks_the_loop_is_named_with_its_stack(caplog: py
         if session.data:
             block()
 
-    log = logging.getLogger("reloadls.pool.pool")
+    log = logging.getLogger("reloadls.pool.local")
     handler = Handler()
     log.addHandler(handler)
     try:

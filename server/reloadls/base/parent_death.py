@@ -42,16 +42,17 @@ def signal_at_parent_death(number: int = signal.SIGTERM) -> Callable[[], Any] | 
     return set_signal
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the system send this process SIGTERM when its parent ends, even if none of its threads runs.
+def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
+    """Have the system send this process a signal when its parent ends, even if none of its threads runs.
 
     Args:
         parent: the parent's pid.
+        number: the signal.
     """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
         libc: Any = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        libc.prctl(_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:  # it ended before that was set
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)

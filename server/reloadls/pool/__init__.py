@@ -12,7 +12,16 @@ Needs nothing but the standard library.
 from __future__ import annotations
 
 from .clock import Clock, Timer
-from .errors import DuplicateSession, PoolDraining, PoolError, PoolFull, PoolNotRunning, SetupFailed
+from .errors import (
+    DuplicateSession,
+    NotSpawnSafe,
+    PoolDraining,
+    PoolError,
+    PoolFull,
+    PoolNotRunning,
+    SetupFailed,
+    WorkerDied,
+)
 from .events import EventKind, EventStream, PoolEvent
 from .pool import SessionPool
 from .reservation import Reservation
@@ -26,6 +35,7 @@ __all__ = [
     "DuplicateSession",
     "EventKind",
     "EventStream",
+    "NotSpawnSafe",
     "Outcome",
     "PoolDraining",
     "PoolError",
@@ -43,5 +53,6 @@ __all__ = [
     "SetupFailed",
     "Shared",
     "Timer",
+    "WorkerDied",
     "current_session",
 ]

@@ -76,12 +76,20 @@ class Admission:
 
     def give_back(self) -> None:
         """Return a place; the first waiter has it from now on."""
-        while self._waiters:
+        self.taken -= 1
+        self._grant()
+
+    def resize(self, places: int) -> None:
+        """So many places can be used from now on. What is taken stays taken."""
+        self.places = places
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiters and self.taken < self.places:
             waiter = self._waiters.popleft()
             if not waiter.done():
+                self.taken += 1
                 waiter.set_result(None)
-                return
-        self.taken -= 1
 
     def refuse_all(self, error: Callable[[], Exception]) -> None:
         """Raise an error, made by `error()`, in each who waits."""

@@ -25,6 +25,7 @@ EventKind = Literal[
     "memoryWarning",
     "memoryLimit",
     "changeWaits",
+    "workerDied",
     "missed",
 ]
 

@@ -51,13 +51,18 @@ class Ledger:
         return life.outcome
 
     def status(
-        self, state: PoolState, admission: Admission, consecutive_failures: int, change_waits_for: tuple[str, ...]
+        self,
+        state: PoolState,
+        max_sessions: int,
+        admission: Admission,
+        consecutive_failures: int,
+        change_waits_for: tuple[str, ...],
     ) -> PoolStatus:
         """How all is."""
         lives, now = list(self.lives.values()), self._clock.monotonic()
         return PoolStatus(
             state=state,
-            max_sessions=admission.places,
+            max_sessions=max_sessions,
             starting=sum(life.state == "starting" for life in lives),
             running=sum(life.state == "running" for life in lives),
             reserved=admission.taken - len(lives),

@@ -6,14 +6,15 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from .sessions.namespace import Shared
     from .sessions.session import Session
 
-__all__ = ["Callback", "Entrypoint", "PoolOptions", "Setup", "checked_id", "checked_seconds", "is_async"]
+__all__ = ["Callback", "Entrypoint", "Isolation", "PoolOptions", "Setup", "checked_id", "checked_seconds", "is_async"]
 
+Isolation = Literal["coroutine", "process"]
 Entrypoint = Callable[["Session"], Awaitable[object]]
 Setup = Callable[["Shared"], object]
 Callback = Callable[["Session"], object]
@@ -40,6 +41,8 @@ class PoolOptions:
     memory_warn_mb: float
     memory_limit_mb: float
     pin_timeout_s: float
+    isolation: Isolation
+    processes: int
 
     def __post_init__(self) -> None:
         if not is_async(self.entrypoint):
@@ -48,8 +51,9 @@ class PoolOptions:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"{name} {value!r}: must be a function or None")
-        for name in ("max_sessions", "failure_limit"):
+        for name in ("max_sessions", "failure_limit", "processes"):
             _check_count(name, getattr(self, name))
+        self._check_isolation()
         for name in ("setup_timeout_s", "end_timeout_s", "close_timeout_s"):
             if checked_seconds(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} {getattr(self, name)!r}: must be above 0 seconds")
@@ -60,6 +64,14 @@ class PoolOptions:
             raise ValueError(
                 f"memory_warn_mb {self.memory_warn_mb!r}: must not be above memory_limit_mb ({self.memory_limit_mb!r})"
             )
+
+    def _check_isolation(self) -> None:
+        if self.isolation not in get_args(Isolation):
+            raise ValueError(f"isolation {self.isolation!r}: must be 'coroutine' or 'process'")
+        if self.isolation == "coroutine" and self.processes != 1:
+            raise ValueError(f"processes {self.processes!r}: must be 1 unless isolation is 'process'")
+        if self.processes > self.max_sessions:
+            raise ValueError(f"processes {self.processes!r}: must not be above max_sessions ({self.max_sessions!r})")
 
 
 def is_async(function: object) -> bool:

@@ -11,27 +11,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reloadls.base.event import Event
 
 from .admission import Admission
+from .backend import Backend, BackendEvents
 from .clock import Clock, SystemClock, all_done
 from .errors import DuplicateSession, PoolDraining, PoolError, PoolNotRunning
 from .events import EventStream
 from .ledger import Ledger
-from .options import Callback, Entrypoint, PoolOptions, Setup, checked_id, checked_seconds
-from .rebinding.following import Following
+from .local import LocalBackend
+from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, checked_id, checked_seconds
 from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
-from .sessions.hosting import Host
-from .sessions.session import CURRENT, Session, SessionHandle, current_session
-from .sessions.setup import set_up
+from .sessions.session import Session, SessionHandle, current_session
 from .signals import on_sigterm
 from .status import PoolState, PoolStatus
 from .supervision.supervisor import Supervisor
-from .supervision.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .sessions.namespace import Shared
+    from .sessions.life import Life
+
 
 __all__ = ["SessionPool"]
 
@@ -41,15 +40,17 @@ _log = logging.getLogger(__name__)
 
 
 class SessionPool:
-    """Hosts many live sessions in this process, and never more than it has places for.
+    """Hosts many live sessions, in this process or in workers, and never more than it has places for.
 
     A pool is used on one event loop, and once: `start`, then `close`; or `async with`.
 
     Args:
         entrypoint: a coroutine function, called with a `Session` for each launch.
         max_sessions: how many places there are.
-        setup: called once, before the first session, with a namespace that all sessions see as `session.shared`. A
-            plain function runs on a thread, so that its timeout holds.
+        isolation: `coroutine` hosts sessions in this process, `process` in workers.
+        processes: how many workers; each hosts its part of `max_sessions`.
+        setup: called once in each process, before the first session, with a namespace that its sessions see as
+            `session.shared`. A plain function runs on a thread, so that its timeout holds.
         on_end: called with each session at its end, however it ended. A plain function runs on a thread.
         setup_timeout_s: how long `setup` may take, in seconds.
         end_timeout_s: how long `on_end` may take, and how long tasks that a session left behind may take to end.
@@ -64,6 +65,7 @@ class SessionPool:
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option is out of range.
+        NotSpawnSafe: a callback can't be sent to a worker.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class SessionPool:
         entrypoint: Entrypoint,
         *,
         max_sessions: int = 50,
+        isolation: Isolation = "coroutine",
+        processes: int = 1,
         setup: Setup | None = None,
         on_end: Callback | None = None,
         setup_timeout_s: float = 10,
@@ -86,6 +90,8 @@ class SessionPool:
         self._options = PoolOptions(
             entrypoint=entrypoint,
             max_sessions=max_sessions,
+            isolation=isolation,
+            processes=processes,
             setup=setup,
             on_end=on_end,
             setup_timeout_s=setup_timeout_s,
@@ -104,19 +110,13 @@ class SessionPool:
         self._ledger = Ledger(self._clock)
         self._leaving = Event()
         """Set once the pool drains or closes."""
-        self._supervisor = Supervisor(self._options, self._clock, self._ledger.send, self._drain_because)
-        self._following = Following(
-            lambda: self._host.sessions,
-            self._clock,
-            pin_timeout_s,
-            lambda id: self._ledger.send("changeWaits", "a change of code waits for this session", session=id),
+        self._backend = self._make_backend()
+        self._supervisor = Supervisor(
+            self._options, self._clock, self._ledger.send, self._drain_because, self._backend.memory_mb
         )
         self._starting: asyncio.Task[None] | None = None
         self._starters = 0
         self._closing: asyncio.Task[None] | None = None
-        self._host: Host
-        self._shared: Shared
-        self._watchdog: Watchdog
 
     # -- sessions
 
@@ -133,16 +133,23 @@ class SessionPool:
             DuplicateSession: a live session has this id.
             PoolDraining: the pool drains.
             PoolNotRunning: the pool was not started, or is closed.
+            NotSpawnSafe: the data can't be sent to a worker.
             PoolError: called on another event loop or thread than the pool's.
         """
         self._check_new(checked_id(id))
         checked_seconds("wait_s", wait_s)
         await self._admission.take(wait_s)
         try:
-            return self._begin(id, data)
+            handle = self._begin(id, data)
         except BaseException:
             self._admission.give_back()
             raise
+        try:
+            await self._backend.sent(handle._life)
+        except asyncio.CancelledError:
+            handle.cancel()
+            raise
+        return handle
 
     def reserve(self, *, wait_s: float = 0) -> Reservation:
         """Hold a place, for `async with`; `await reservation.launch(id, data)` starts a session in it.
@@ -178,7 +185,7 @@ class SessionPool:
             raise TypeError(f"on_rebind({cls!r}): must be a class; use `@pool.on_rebind(Class)`")
 
         def register(rebinding: R) -> R:
-            self._following.rebinder.register(cls, rebinding)
+            self._backend.on_rebind(cls, rebinding)
             return rebinding
 
         return register
@@ -214,17 +221,12 @@ class SessionPool:
 
     async def _start(self) -> None:
         self._state = "starting"
-        context = contextvars.copy_context()
-        context.run(CURRENT.set, None)
         try:
-            self._shared = await set_up(self._options, self._clock, context)
+            await self._backend.start()
         except BaseException:
             if self._state == "starting":
                 self._state, self._starting, self._loop = "new", None, None
             raise
-        self._host = Host(self._options, self._clock, context, self._on_ended, self._following)
-        self._following.start()
-        self._watchdog = Watchdog(asyncio.get_running_loop(), self._on_blocked)
         self._state = "running"
         self._supervisor.start()
 
@@ -298,10 +300,8 @@ class SessionPool:
         for life in lives:
             life.cancel()
         if not await all_done(self._clock, [life.ended for life in lives], self._options.close_timeout_s):
-            await self._host.abandon([life for life in lives if life.state != "ended"])
-        self._following.stop()
-        self._host.stop()
-        self._watchdog.stop()
+            await self._backend.abandon([life for life in lives if life.state != "ended"])
+        await self._backend.stop()
 
     async def run(self, *, drain_timeout_s: float | None = None) -> bool:
         """Start the pool, and host sessions until it drains: SIGTERM drains it, a second one closes it.
@@ -356,13 +356,13 @@ class SessionPool:
     @property
     def load(self) -> float:
         """The part of the places that is taken by sessions and reservations, from 0 to 1."""
-        return self._admission.taken / self._admission.places
+        return self._admission.taken / self._options.max_sessions
 
     @property
     def status(self) -> PoolStatus:
         """How the pool and its live sessions are."""
-        failures, awaited = self._supervisor.consecutive_failures, self._following.awaited
-        return self._ledger.status(self._state, self._admission, failures, awaited)
+        failures, awaited = self._supervisor.consecutive_failures, self._backend.change_waits_for
+        return self._ledger.status(self._state, self._options.max_sessions, self._admission, failures, awaited)
 
     def events(self) -> EventStream:
         """What happens from now on, for `async for`. The stream ends when the pool is closed."""
@@ -374,28 +374,37 @@ class SessionPool:
         """Start a session in a place that is taken."""
         self._check_new(checked_id(id))
         life = self._ledger.begin(id)
-        self._host.launch(life, data, self._shared)
-        self._watchdog.watch(True)
+        try:
+            self._backend.launch(life, data)
+        except BaseException:
+            del self._ledger.lives[id]
+            raise
         self._ledger.send("launched", session=id)
         return SessionHandle(life)
 
-    def _on_ended(self, session: Session) -> None:
-        self._following.end(session)
-        outcome = self._ledger.end(session._life)
+    def _make_backend(self) -> Backend:
+        events = self._backend_events()
+        if self._options.isolation == "coroutine":
+            return LocalBackend(self._options, self._clock, events)
+        from .workers.backend import ProcessBackend  # noqa: PLC0415 - it imports multiprocessing
+
+        return ProcessBackend(self._options, self._clock, events)
+
+    def _backend_events(self) -> BackendEvents:
+        send = self._ledger.send
+        return BackendEvents(
+            ended=self._on_ended,
+            blocked=lambda id, text: send("blocked", text, session=id),
+            change_waits=lambda id: send("changeWaits", "a change of code waits for this session", session=id),
+            places=self._admission.resize,
+            worker=lambda text: send("workerDied", text),
+        )
+
+    def _on_ended(self, life: Life) -> None:
+        outcome = self._ledger.end(life)
         self._admission.give_back()
         if self._state == "running":
             self._supervisor.note(outcome)
-        self._watchdog.watch(bool(self._ledger.lives))
-
-    def _on_blocked(self, task: asyncio.Task[Any], seconds: float, stack: str) -> None:
-        """On the watchdog's thread."""
-        session = self._host.owners.owner(task)
-        if session is None:
-            return
-        text = f"has held the event loop for {seconds * 1000:.0f} ms"
-        _log.warning("session %r %s:\n%s", session.id, text, stack)
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(lambda: self._ledger.send("blocked", f"{text}:\n{stack}", session=session.id))
 
     def _drain_because(self, reason: str) -> None:
         if self._state == "running":

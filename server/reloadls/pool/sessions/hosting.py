@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +35,25 @@ class Host:
         context: each session begins with a copy of it.
         on_end: called once for each session, when its state has become `ended`.
         follow: what pins sessions, and has them follow reloads.
+        began: called when a session makes its first step.
     """
 
     def __init__(
-        self, options: PoolOptions, clock: Clock, context: Context, on_end: Callable[[Session], None], follow: Follow
+        self,
+        options: PoolOptions,
+        clock: Clock,
+        context: Context,
+        on_end: Callable[[Session], None],
+        follow: Follow,
+        *,
+        began: Callable[[Life], None],
     ) -> None:
         self._options = options
         self._clock = clock
         self._context = context
         self._ended = on_end
         self._follow = follow
+        self._began = began
         self._sessions: dict[Life, Session] = {}
         self._endings: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
@@ -59,9 +68,9 @@ class Host:
         life.task.add_done_callback(lambda _: self._on_done(life, session))
 
     @property
-    def sessions(self) -> tuple[Session, ...]:
+    def sessions(self) -> Collection[Session]:
         """The live ones."""
-        return tuple(self._sessions.values())
+        return self._sessions.values()
 
     async def abandon(self, lives: list[Life]) -> None:
         """Give up sessions that ignore their cancellation: call `on_end` for each, and count them as ended."""
@@ -99,6 +108,7 @@ class Host:
                 life.decide("cancelled")
                 return
             life.state = "running"
+            self._began(life)
             await self._options.entrypoint(session)
         except asyncio.CancelledError:
             self._decide(life, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ class Life:
         "abandoned",
         "began",
         "cancel_requested",
+        "canceller",
         "cleaning",
         "context",
         "due",
@@ -55,6 +57,8 @@ class Life:
         """The entrypoint has ended, and `on_end` is due or running: there is nothing left to cancel."""
         self.abandoned = False
         """It ignored its cancellation, and the pool was closed without it."""
+        self.canceller: Callable[[], object] | None = None
+        """What asks a session in another process to end."""
         self.task: asyncio.Task[None] | None = None
         self.tasks: set[asyncio.Task[object]] = set()
         """What the session has started, and is not done."""
@@ -77,7 +81,9 @@ class Life:
         if self.cleaning or self.state == "ended":
             return
         self.cancel_requested = True
-        if self.state == "running" and self.task is not None:
+        if self.canceller is not None:
+            self.canceller()
+        elif self.state == "running" and self.task is not None:
             self.task.cancel()
 
     def decide(self, outcome: Outcome, error: BaseException | None = None) -> None:
@@ -89,6 +95,6 @@ class Life:
     def finish(self) -> None:
         """All is done, `on_end` included."""
         self.state = "ended"
-        self.task = None
+        self.task = self.canceller = None
         if not self.ended.done():
             self.ended.set_result(None)

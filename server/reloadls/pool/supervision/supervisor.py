@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from reloadls.pool.callbacks import call_within
 from reloadls.pool.options import is_async
 
-from .limits import FailureCount, MemoryWatch, resident_mb
+from .limits import FailureCount, MemoryWatch
 
 if TYPE_CHECKING:
     from reloadls.pool.clock import Clock, Timer
@@ -35,6 +35,7 @@ class Supervisor:
         clock: what measures time.
         send: sends an event of the pool: its kind, and a message.
         drain: begins to drain the pool; called with the reason.
+        memory_mb: measures the memory that sessions occupy.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Supervisor:
         clock: Clock,
         send: Callable[[EventKind, str], None],
         drain: Callable[[str], None],
+        memory_mb: Callable[[], float],
     ) -> None:
         self._options = options
         self._clock = clock
         self._send = send
         self._drain = drain
+        self._memory_mb = memory_mb
         self._failures = FailureCount(options.failure_limit)
         self._memory = MemoryWatch(options.memory_warn_mb, options.memory_limit_mb)
         self._timer: Timer | None = None
@@ -107,7 +110,7 @@ class Supervisor:
             _log.error("on_failure_limit failed: %s", error, exc_info=error)
 
     def _measure(self) -> None:
-        used = resident_mb()
+        used = self._memory_mb()
         match self._memory.note(used):
             case "warning":
                 text = f"{used:.0f} MB in use, above memory_warn_mb ({self._options.memory_warn_mb:g})"

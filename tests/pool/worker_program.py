@@ -1,0 +1,93 @@
+"""What sessions in worker processes do in the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from reloadls.pool import Session, SessionPool, Shared, current_session
+
+log = logging.getLogger("worker_program")
+
+
+class Unpicklable(Exception):
+    """As many are whose arguments are not their constructor's."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
+def setup(shared: Shared) -> None:
+    shared.pid = os.getpid()
+
+
+def failing_setup(shared: Shared) -> None:
+    raise OSError("no model")
+
+
+def dying_setup(shared: Shared) -> None:
+    os._exit(7)
+
+
+async def act(session: Session) -> None:
+    """Do what the data says."""
+    what, *args = session.data if isinstance(session.data, tuple) else (session.data,)
+    assert current_session() is session
+    match what:
+        case "write":  # its process, where the test reads it
+            Path(args[0]).write_text(str(session.shared.pid))
+        case "hold":
+            Path(args[0]).write_text(str(os.getpid()))
+            await asyncio.Event().wait()
+        case "fail":
+            raise ValueError("no")
+        case "unpicklable":
+            raise Unpicklable("a", "b")
+        case "exit":
+            os._exit(3)
+        case "system exit":
+            sys.exit(4)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "log":
+            log.warning("hello %s", "there")
+        case "block":
+            threading.Event().wait()
+        case "deaf":
+            Path(args[0]).write_text(str(os.getpid()))
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    continue
+
+
+def write_end(folder: str, session: Session) -> None:
+    Path(folder, f"end-{session.id}").write_text(str(session.outcome))
+
+
+class Bot:
+    def __init__(self, **state: Any) -> None:
+        self.__dict__.update(state)
+
+    async def talk(self, session: Session) -> None:
+        await act(session)
+
+
+async def host(folder: str) -> None:
+    """A pool's process that is killed."""
+    pool = SessionPool(act, isolation="process", processes=2, max_sessions=4)
+    await pool.start()
+    for number in range(4):
+        await pool.launch(str(number), ("hold", str(Path(folder, str(number)))))
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(host(sys.argv[1]))
