@@ -12,9 +12,13 @@ from tests.cli.running import environment
 
 PROGRAM = """
 import asyncio
-import sys
+import os
 
 from reloadls.pool import Session, SessionPool
+
+
+def say(*words):
+    os.write(1, (" ".join(words) + "\\n").encode())  # one call for one line: several processes write
 
 
 class Bot:
@@ -23,21 +27,21 @@ class Bot:
 
     def __rebind__(self, report):
         self.__init__()
-        print("rebound", flush=True)
+        say("rebound")
 
 
 async def talk(session: Session) -> None:
     bot = session.bind(Bot())
-    print(bot.greeting, session.id, flush=True)
+    say(bot.greeting, session.id)
     while bot.greeting == "hello":
         await asyncio.sleep(0.01)
-    print(bot.greeting, session.id, flush=True)
+    say(bot.greeting, session.id)
 
 
 async def main():
     async with SessionPool(talk, isolation="process", processes=2, max_sessions=2) as pool:
         handles = [await pool.launch(name) for name in ("ann", "bob")]
-        print(*[await handle.wait() for handle in handles], flush=True)
+        say(*[await handle.wait() for handle in handles])
 
 
 if __name__ == "__main__":
