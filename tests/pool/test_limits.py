@@ -129,7 +129,6 @@ def not_a_coroutine(session: object) -> None:
             "memory_warn_mb 9: must not be above memory_limit_mb",
         ),
     ],
-    ids=str,
 )
 def test_bad_options_are_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as raised:
