@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from reloadls.base.package import PACKAGE
+from reloadls.base import PACKAGE
 
 __all__ = ["VERSION_FILES", "DemoProject"]
 

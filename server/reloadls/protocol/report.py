@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from attrs import field, frozen
 from lsprotocol.types import Range
+
+from reloadls.wire.report import ModuleStatus, NoteCode, ReportStatus
 
 __all__ = [
     "ModuleReport",
@@ -18,9 +20,6 @@ __all__ = [
     "SessionCounts",
 ]
 
-ReportStatus = Literal["reloaded", "unchanged", "restartRequired", "restarted", "failed"]
-ModuleStatus = Literal["reloaded", "unchanged", "rolledBack", "restartRequired", "skipped"]
-NoteCode = Literal["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"]
 
 _ALWAYS: Final = {"always": True}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal
+
+from reloadls.wire.report import RESTART_CODES, ModuleStatus, NoteCode, ReportStatus
 
 __all__ = [
     "RESTART_CODES",
@@ -22,13 +23,6 @@ __all__ = [
     "ReportStatus",
     "SessionCounts",
 ]
-
-ReportStatus = Literal["reloaded", "unchanged", "restartRequired", "restarted", "failed"]
-ModuleStatus = Literal["reloaded", "unchanged", "rolledBack", "restartRequired", "skipped"]
-NoteCode = Literal["stillRunning", "stillHeld", "notUndone", "later", "notFollowed"]
-
-RESTART_CODES: frozenset[NoteCode] = frozenset({"stillRunning", "stillHeld", "notUndone"})
-"""Notes about differences that only a restart resolves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

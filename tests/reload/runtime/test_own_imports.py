@@ -25,7 +25,7 @@ import word
 while True:
     sys.stdout.write(word.word() + "\\n")
     sys.stdout.flush()
-    for _ in range(100_000):
+    for _ in range(500_000):  # longer than the switch interval: who gives the GIL up more often starves other threads
         pass
 """
 """A program that imports no library."""

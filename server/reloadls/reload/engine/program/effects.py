@@ -27,8 +27,8 @@ from functools import lru_cache, partial
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from reloadls.base import PACKAGE
 from reloadls.base.installed import is_in_package_folder
-from reloadls.base.package import PACKAGE
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.undo import Undo
 

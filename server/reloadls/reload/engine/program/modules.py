@@ -13,8 +13,8 @@ from tokenize import detect_encoding
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from reloadls.base import PACKAGE
 from reloadls.base.installed import installed_folders, is_installed
-from reloadls.base.package import PACKAGE
 from reloadls.base.paths import is_within
 
 from .effects import Effect, is_link, was_executed

@@ -8,7 +8,7 @@ import os
 import re
 from types import TracebackType
 
-from reloadls.base.package import PACKAGE
+from reloadls.base import PACKAGE
 from reloadls.reload.engine.program.modules import Modules
 
 __all__ = ["is_known_already"]

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
-from reloadls.base.package import PACKAGE
+from reloadls.base import PACKAGE
 from reloadls.reload.engine.program.modules import Modules
 from reloadls.reload.report import ReportError, SourceLocation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from reloadls.base.package import PACKAGE
+from reloadls.base import PACKAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

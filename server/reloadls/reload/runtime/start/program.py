@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Protocol, cast
 
-from reloadls.base.package import PACKAGE
+from reloadls.base import PACKAGE
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
