@@ -156,6 +156,8 @@ def test_what_a_context_has_used_when_it_was_entered(live: Live) -> None:
 
 def test_proxies_are_not_asked_what_they_stand_for(live: Live) -> None:
     text = """\
+import sys
+
 LIMIT = 1
 LOADED = []
 
@@ -163,7 +165,7 @@ LOADED = []
 class Proxy:
     @property
     def __class__(self):
-        LOADED.append(1)
+        LOADED.append(sys._getframe(1).f_code.co_filename)
         return int
 
 
@@ -178,4 +180,5 @@ def limit():
     generator = app.limit()
     assert next(generator) == 1
     live.edit(("app.py", "LIMIT = 1", "LIMIT = 2"))
-    assert (next(generator), app.LOADED) == (2, [])
+    # Adapters of libraries that other tests have loaded may ask.
+    assert (next(generator), [each for each in app.LOADED if "/reload/engine/" in each]) == (2, [])

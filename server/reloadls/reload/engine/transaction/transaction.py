@@ -133,7 +133,9 @@ class Transaction:
         """Run a statement's code, or that of a part of it, and note what it changes; raises what it raises."""
         self.remember()
         for key in self.stale.keys() & read_by(self.modules, module, statement).keys() if self.stale else ():
-            self.stale.pop(key).cache_clear()
+            cache = self.stale.pop(key)
+            self.undo.add(cache.cache_clear)  # what it keeps from now on comes of the new code
+            cache.cache_clear()
         self.given = []
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))
