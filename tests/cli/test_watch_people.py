@@ -132,7 +132,7 @@ def test_names_are_never_sent_raw(tmp_path: Path, name: bytes, shown: str) -> No
 def test_names_in_error_messages_are_never_sent_raw() -> None:
     done = finish("status", "--json", b"\x1b[31m\xff\n\xe2\x80\xae")
     assert done.returncode == 2
-    assert r"PATH '\x1b[31m\xff\n\u202e'" in done.stderr
+    assert r"'PATH': '\x1b[31m\xff\n\u202e'" in done.stderr
     assert "\x1b" not in done.stderr
     unknown = finish(b"watch", b"--\x1b[31m\xff")
     assert unknown.returncode == 2

@@ -56,8 +56,8 @@ async def others() -> None:
 
 @pytest.fixture
 def peer(monkeypatch: pytest.MonkeyPatch) -> Peer:
-    monkeypatch.setattr(progress, "_PATIENCE_S", 0)
-    monkeypatch.setattr(progress, "_PACE_S", 0)
+    monkeypatch.setattr(progress, "_DELAY_S", 0)
+    monkeypatch.setattr(progress, "_INTERVAL_S", 0)
     return Peer()
 
 
@@ -84,7 +84,7 @@ async def test_a_client_that_refuses_progress_receives_none(peer: Peer) -> None:
 
 
 async def test_a_short_scan_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_PATIENCE_S", 3600)
+    monkeypatch.setattr(progress, "_DELAY_S", 3600)
     peer = Peer()
     scan = ScanProgress(peer, lambda: 1)
     scan.on_scan(True)
@@ -96,7 +96,7 @@ async def test_a_short_scan_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_service_shows_its_first_scan(tmp_path: Path) -> None:
     """Before any status: with so many files the first scan takes long enough on every machine."""
     subprocess.run([sys.executable, "-c", MANY], cwd=tmp_path, check=True)
-    code = "import sys, reloadls.service.progress as p; p._PATIENCE_S = 0.01; "
+    code = "import sys, reloadls.service.progress as p; p._DELAY_S = 0.01; "
     code += "from reloadls.service.main import serve_main; sys.exit(serve_main())"
     async with RecordingClient.start(SERVE[0], "-c", code) as client:
         await client.initialize(hello([os.fspath(tmp_path)], {}, {"window": {"workDoneProgress": True}}))

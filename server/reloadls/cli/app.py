@@ -102,6 +102,7 @@ def _root(
     """Report which files really changed, and apply saved edits to running Python programs.
 
     Examples:
+
     \b
       reloadls run app.py               as python app.py, with saved edits applied live
       reloadls status                   programs that run under reloadls

@@ -29,6 +29,7 @@ def demo(
     Exits with 0 if all was equal and no request was lost, else with 1.
 
     Examples:
+
     \b
       reloadls demo
       reloadls demo --json | tail -1

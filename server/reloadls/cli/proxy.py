@@ -61,6 +61,7 @@ def proxy(
     The server's exit code, signals and stderr are passed through; 127 means that it could not be started.
 
     Examples:
+
     \b
       reloadls proxy -- basedpyright-langserver --stdio
       reloadls proxy --always --log proxy.log -- ty server

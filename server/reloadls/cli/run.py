@@ -35,6 +35,7 @@ def run(**_arguments: object) -> Callable[[], int]:
     names the note's code.
 
     Examples:
+
     \b
       reloadls run app.py --port 8000
       reloadls run uvicorn app:app

@@ -74,6 +74,7 @@ def serve(
     A signal (Ctrl-C, SIGTERM) ends the service once requests in flight are answered; a second one ends it at once.
 
     Examples:
+
     \b
       reloadls serve --stdio
       reloadls serve --stdio --log-file reloadls.log --log-level debug

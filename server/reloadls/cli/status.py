@@ -29,6 +29,7 @@ def status(
     Each program is asked directly; no service is needed. The exit code is 1 if the last reload of one of them failed.
 
     Examples:
+
     \b
       reloadls status
       reloadls status src --json | jq -r '.[] | select(.state == "failed").lastReport.error.message'

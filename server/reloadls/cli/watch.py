@@ -104,6 +104,7 @@ def watch(
     folders, bytecode, virtual environments, node_modules and editors' temporary files.
 
     Examples:
+
     \b
       reloadls watch
       reloadls watch src tests --include '*.py'
