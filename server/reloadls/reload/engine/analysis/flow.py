@@ -26,6 +26,8 @@ def is_behind(code: CodeType, at: int, name: str, *, first_line: int = 0) -> boo
     if name not in code.co_names:
         return False
     instructions = list(dis.get_instructions(code))
+    # Python 3.11 points at the last of the cache entries behind a call.
+    at = max((each.offset for each in instructions if each.offset <= at), default=at)
     reads = [each for each in instructions if each.opname.startswith("LOAD_") and each.argval == name]
     before = {each.offset for each in reads if each.offset < at and _line(each) >= first_line}
     return bool(before) and bool(before - _reached(code, instructions, at))
