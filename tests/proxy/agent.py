@@ -59,9 +59,16 @@ async def run(given: dict[str, Any]) -> None:
     line, character = given["position"]
     params = {"textDocument": {"uri": file.as_uri()}, "position": {"line": line, "character": character}}
 
+    async def hover() -> str:
+        try:
+            return str(await server.send.hover(params))
+        except Exception as error:  # such as ContentModified, after which a client asks again
+            print(f"hover failed: {error!r}", file=sys.stderr)
+            return ""
+
     async def answers(wanted: str, seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while wanted not in str(await server.send.hover(params)):
+        while wanted not in await hover():
             if time.monotonic() > end:
                 return False
             await asyncio.sleep(0.05)
