@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from weakref import WeakSet
 
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -50,7 +51,7 @@ class CeleryAdapter(Adapter):
         local = sys.modules.get("celery.local")
         if local is not None and issubclass(type(value), local.Proxy):
             value = value._get_current_object()
-        function = value if isinstance(value, FunctionType) else _function_in(value)
+        function = value if is_a(value, FunctionType) else _function_in(value)
         for app in list(self._apps) if function is not None else ():
             for name in [name for name, task in app._tasks.items() if _function_in(task) is function]:
                 del app._tasks[name]

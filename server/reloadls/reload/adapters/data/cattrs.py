@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
@@ -101,4 +102,4 @@ def _type_of(what: Any) -> str:
 
 def _is_converter(value: Any) -> bool:
     module = sys.modules.get("cattrs.converters")
-    return module is not None and isinstance(value, module.BaseConverter)
+    return module is not None and is_a(value, module.BaseConverter)

@@ -12,6 +12,7 @@ from weakref import WeakSet
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -47,4 +48,4 @@ class MarshmallowAdapter(Adapter):
 
 def _is_schema(value: Any) -> bool:
     module = sys.modules.get("marshmallow.schema")
-    return module is not None and isinstance(value, module.Schema)
+    return module is not None and is_a(value, module.Schema)

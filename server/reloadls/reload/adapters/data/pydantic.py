@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.adapters.shared.annotations import ReferenceFinder, substitute
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.reach import reach
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -44,7 +45,7 @@ class PydanticAdapter(Adapter):
     def makes_values(self, cls: Any) -> bool:
         """Settings are instances that depend on their class and the environment."""
         settings = sys.modules.get("pydantic_settings.main")
-        return settings is not None and isinstance(cls, type) and issubclass(cls, settings.BaseSettings)
+        return settings is not None and is_a(cls, type) and issubclass(cls, settings.BaseSettings)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """Rebuild the schema for the class that is kept, and then those of all models that refer to it."""
@@ -79,8 +80,9 @@ class PydanticAdapter(Adapter):
         own = frozenset(str(space.get("__name__")) for space in self._spaces)
         values = [value for space in self._spaces for value in list(space.values())]
         refers = ReferenceFinder(self._changed)
+        each: Any
         for each in reach(values, own, most=_MOST):
-            if isinstance(each, found.TypeAdapter) and refers(each._type):
+            if is_a(each, found.TypeAdapter) and refers(each._type):
                 undo.add(partial(vars(each).update, dict(vars(each))))
                 with warnings.catch_warnings():  # the warnings were already issued when it was made
                     warnings.simplefilter("ignore")

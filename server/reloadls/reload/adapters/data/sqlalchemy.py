@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.lazy import own_annotations
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -34,7 +35,7 @@ class SqlalchemyAdapter(Adapter):
 
     def forget(self, value: Any, undo: Undo) -> None:
         """Raise CantBeLive: its table and its mapper can't be removed."""
-        if isinstance(value, type) and "__mapper__" in vars(value):
+        if is_a(value, type) and "__mapper__" in vars(value):
             raise CantBeLive(f"the mapped class {value.__qualname__} was removed or replaced, but its table stays")
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
@@ -101,7 +102,7 @@ def _is_mapped(value: Any) -> bool:
     orm = sys.modules["sqlalchemy.orm"]
     kinds = [sys.modules["sqlalchemy"].Column, orm.MapperProperty, orm.QueryableAttribute]
     kinds += [kind for name in ("MappedColumn", "Mapped") if (kind := getattr(orm, name, None)) is not None]
-    return isinstance(value, tuple(kinds)) or type(value).__name__ in ("declared_attr", "FieldInfo")
+    return is_a(value, tuple(kinds)) or type(value).__name__ in ("declared_attr", "FieldInfo")
 
 
 def _says_mapped(annotation: Any) -> bool:

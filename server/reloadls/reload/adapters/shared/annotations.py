@@ -8,6 +8,7 @@ from functools import reduce
 from operator import or_
 from typing import Any, get_args, get_origin
 
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.lazy import own_annotations
 
 __all__ = ["ReferenceFinder", "substitute"]
@@ -35,7 +36,7 @@ class ReferenceFinder:
             if id(each) in seen or id(each) in self._without:
                 continue
             seen[id(each)] = each
-            if isinstance(each, type) and any(base in self._classes for base in each.__mro__ if base is not object):
+            if is_a(each, type) and any(base in self._classes for base in each.__mro__ if base is not object):
                 return True
             waiting.extend(_parts(each))
         self._without.update(seen)

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import ref
 
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import Undo
 
 from .instances import on_created
@@ -105,8 +106,8 @@ class Factories:
 
     def calls_differ(self, space: dict[str, Any], name: str) -> None:
         """Record that calls of this function now behave differently."""
-        function = space.get(name)
-        if isinstance(function, FunctionType):
+        function: Any = space.get(name)
+        if is_a(function, FunctionType):
             self._changed_functions.add(function)
 
     def all_differ(self) -> None:
@@ -198,9 +199,9 @@ def _fingerprint(function: FunctionType) -> object:
 def _classes_of(function: FunctionType) -> Sequence[type]:
     """Return the classes that a function reads by name, or names in a string such as "app.config.Config"."""
     names = function.__code__.co_names
-    found = [value for name in names if isinstance(value := function.__globals__.get(name), type)]
+    found: list[Any] = [value for name in names if is_a(value := function.__globals__.get(name), type)]
     for text in [each for each in function.__code__.co_consts if isinstance(each, str) and "." in each]:
         module, _, name = text.rpartition(".")
         value = getattr(sys.modules.get(module), name, None)
-        found += [value] if isinstance(value, type) else []
+        found += [value] if is_a(value, type) else []
     return found

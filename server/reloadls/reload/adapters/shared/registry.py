@@ -10,6 +10,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import Undo
 
 from .ordering import Position, in_order
@@ -186,16 +187,17 @@ class RegistryAdapter(Adapter):
 def function_of(value: Any) -> FunctionType | None:
     """Return the function behind a callable."""
     for _ in range(10):
-        if isinstance(value, FunctionType):
-            inner = vars(value).get("__wrapped__")
+        if is_a(value, FunctionType):
+            function: FunctionType = value
+            inner = vars(function).get("__wrapped__")
             if inner is None:
-                return value
+                return function
             value = inner
-        elif isinstance(value, (MethodType, staticmethod, classmethod)):
+        elif is_a(value, (MethodType, staticmethod, classmethod)):
             value = value.__func__
-        elif isinstance(value, functools.partial):
+        elif is_a(value, functools.partial):
             value = value.func
-        elif isinstance(value, type):
+        elif is_a(value, type):
             return None
         else:
             value = inspect.getattr_static(value, "callback", None) or inspect.getattr_static(

@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter, Places, Shortfall
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -43,7 +44,7 @@ class ServedAdapter(Adapter):
 
     def _is_application(self, value: Any) -> bool:
         module = sys.modules.get(self.library)
-        return module is not None and isinstance(value, tuple(getattr(module, name) for name in self.kinds))
+        return module is not None and is_a(value, tuple(getattr(module, name) for name in self.kinds))
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         self._applications.become(old, new, undo)

@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.adapting import Shortfall
+from reloadls.reload.engine.objects.containers import is_a
 
 __all__ = ["StartupFunctions"]
 
@@ -56,7 +57,7 @@ class StartupFunctions:
 def _function_of(value: Any) -> FunctionType | None:
     value = inspect.unwrap(value) if callable(value) else value
     value = getattr(value, "__func__", value)
-    return value if isinstance(value, FunctionType) else None
+    return value if is_a(value, FunctionType) else None
 
 
 def _name_of(value: Any) -> object:

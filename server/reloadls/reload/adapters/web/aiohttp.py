@@ -14,6 +14,7 @@ from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.registering import caller
 from reloadls.reload.adapters.shared.serving import ServedAdapter
 from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import Undo
 
 __all__ = ["AiohttpAdapter"]
@@ -48,7 +49,7 @@ class AiohttpAdapter(ServedAdapter):
         super().before(undo, namespaces)
         table = sys.modules["aiohttp.web"].RouteTableDef
         values = [value for space in namespaces for value in list(space.values())]
-        self._tables = [(each, list(map(id, each))) for each in values if isinstance(each, table)]
+        self._tables = [(each, list(map(id, each))) for each in values if is_a(each, table)]
         self._opened = [app.router for app in list(self._apps) if app.router.frozen]
         for router in self._opened:
             router._frozen = False

@@ -12,6 +12,7 @@ from reloadls.reload.adapters.shared.factories import Factories
 from reloadls.reload.adapters.shared.registering import OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -110,4 +111,4 @@ class BottleAdapter(RegistryAdapter):
 
 def _is_application(value: Any) -> bool:
     module = sys.modules.get("bottle")
-    return module is not None and isinstance(value, module.Bottle)
+    return module is not None and is_a(value, module.Bottle)

@@ -13,6 +13,7 @@ from reloadls.reload.adapters.shared.annotations import ReferenceFinder
 from reloadls.reload.adapters.shared.registry import function_of
 from reloadls.reload.adapters.shared.routes import remake, remember_arguments
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -61,7 +62,7 @@ class FastapiAdapter(Adapter):
 
     def replaced(self, double: Any, kept: Any, undo: Undo) -> None:
         """Record a function or class whose statement ran: its signature may have changed."""
-        if isinstance(kept, (FunctionType, type)):
+        if is_a(kept, (FunctionType, type)):
             self._called.add(kept)
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
@@ -134,7 +135,7 @@ class FastapiAdapter(Adapter):
 
 def _is_fastapi(value: Any) -> bool:
     module = sys.modules.get("fastapi.applications")
-    return module is not None and isinstance(value, module.FastAPI)
+    return module is not None and is_a(value, module.FastAPI)
 
 
 def _mark_changed(router: Any) -> None:

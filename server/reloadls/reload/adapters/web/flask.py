@@ -16,6 +16,7 @@ from reloadls.reload.adapters.shared.registering import OwnedContainer, Registra
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -60,7 +61,7 @@ class FlaskAdapter(RegistryAdapter):
             when_loaded(name, self._watch)
 
     def _watch(self, module: ModuleType) -> None:
-        for cls in [each for each in vars(module).values() if isinstance(each, type)]:
+        for cls in [each for each in vars(module).values() if is_a(each, type)]:
             if cls.__module__ == module.__name__ and hasattr(cls, "add_url_rule"):
                 self.register.wrap(cls, *_CALLS, *_OF_TEMPLATES)
                 self.register.wrap(cls, "endpoint", decorators=True)
@@ -266,5 +267,5 @@ def _put_into_cells(function: Any, kept: dict[int, Any]) -> None:
             continue
         if id(value) in kept:
             cell.cell_contents = kept[id(value)]
-        elif isinstance(value, FunctionType) and value.__module__ == "flask.sansio.blueprints":
+        elif is_a(value, FunctionType) and value.__module__ == "flask.sansio.blueprints":
             _put_into_cells(value, kept)

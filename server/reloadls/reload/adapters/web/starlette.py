@@ -16,6 +16,7 @@ from reloadls.reload.adapters.shared.registry import RegistryAdapter, same_items
 from reloadls.reload.adapters.shared.routes import remake, remember_arguments
 from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -150,7 +151,7 @@ def _started_by(app: Any) -> list[Any]:
 def _inner(value: Any) -> Any:
     """Return the application inside middleware that was applied by hand."""
     for _ in range(10):
-        if isinstance(value, (type, ModuleType)) or _is_application(value) or _is_router(value):
+        if is_a(value, (type, ModuleType)) or _is_application(value) or _is_router(value):
             return value
         try:
             value = object.__getattribute__(value, "__dict__").get("app")
@@ -161,11 +162,11 @@ def _inner(value: Any) -> Any:
 
 def _is_application(value: Any) -> bool:
     module = sys.modules.get("starlette.applications")
-    return module is not None and isinstance(value, module.Starlette)
+    return module is not None and is_a(value, module.Starlette)
 
 
 def _is_router(value: Any) -> bool:
-    return isinstance(value, sys.modules["starlette.routing"].Router)
+    return is_a(value, sys.modules["starlette.routing"].Router)
 
 
 def _keep_state(old: Any, new: Any) -> None:

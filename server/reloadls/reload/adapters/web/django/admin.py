@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -35,7 +36,7 @@ class AdminAdapter(RegistryAdapter):
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """The value, if it is a site."""
-        if type(value).__module__ == "django.contrib.admin.sites" or isinstance(
+        if type(value).__module__ == "django.contrib.admin.sites" or is_a(
             value, sys.modules["django.contrib.admin.sites"].AdminSite
         ):
             yield getattr(value, "_wrapped", value)

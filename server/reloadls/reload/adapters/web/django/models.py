@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["ModelsAdapter"]
@@ -32,11 +33,11 @@ class ModelsAdapter(Adapter):
 
     def takes_attributes(self, cls: type) -> bool:
         """Return True for models."""
-        return isinstance(cls, sys.modules["django.db.models.base"].ModelBase) and hasattr(cls, "_meta")
+        return is_a(cls, sys.modules["django.db.models.base"].ModelBase) and hasattr(cls, "_meta")
 
     def forget(self, value: Any, undo: Undo) -> None:
         """Raise CantBeLive: other models, and what was made from it, hold the model."""
-        if isinstance(value, type) and self.takes_attributes(value) and not _meta(value).abstract:
+        if is_a(value, type) and self.takes_attributes(value) and not _meta(value).abstract:
             raise CantBeLive(f"the model {value.__qualname__} was removed or replaced, and Django keeps the old one")
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
@@ -81,7 +82,7 @@ def _own_fields(cls: type) -> list[Any]:
 
 def _is_manager(value: Any) -> bool:
     manager = sys.modules["django.db.models.manager"]
-    return isinstance(value, (manager.BaseManager, manager.ManagerDescriptor))
+    return is_a(value, (manager.BaseManager, manager.ManagerDescriptor))
 
 
 def _put_manager(cls: Any, name: str, value: Any, undo: Undo) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .readers import read_at_import
@@ -44,7 +45,7 @@ class SettingsAdapter(Adapter):
 
     def module_behind(self, value: Any) -> str | None:
         """Return the settings module."""
-        if not isinstance(value, sys.modules["django.conf"].LazySettings):
+        if not is_a(value, sys.modules["django.conf"].LazySettings):
             return None
         return _module_of(value)
 

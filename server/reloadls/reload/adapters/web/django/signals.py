@@ -11,6 +11,7 @@ from weakref import ref
 from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in, key_of
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -35,7 +36,7 @@ class SignalsAdapter(RegistryAdapter):
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """The value, if it is a signal."""
-        if isinstance(value, sys.modules["django.dispatch.dispatcher"].Signal):
+        if is_a(value, sys.modules["django.dispatch.dispatcher"].Signal):
             yield value
 
     def function_in(self, value: Any) -> Any:

@@ -15,6 +15,7 @@ from reloadls.reload.adapters.shared.instances import on_created
 from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.engine.adapting import Adapter, Places
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
 from reloadls.reload.engine.undo import Undo
 
@@ -40,7 +41,7 @@ class LibrariesAdapter(RegistryAdapter):
 
     def owners_in(self, value: Any) -> Iterable[Any]:
         """The value, if it is a library."""
-        if isinstance(value, sys.modules["django.template.library"].Library):
+        if is_a(value, sys.modules["django.template.library"].Library):
             yield value
 
     def function_in(self, value: Any) -> Any:
