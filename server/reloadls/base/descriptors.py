@@ -178,7 +178,7 @@ class DescriptorWriter:
         self.pending = 0
         """The number of unsent bytes."""
         self.on_room: Callable[[], None] = lambda: None
-        """Called when the writer is no longer full."""
+        """Called when the writer has room again."""
         self.on_empty: Callable[[], None] = lambda: None
         """Called when the last unsent byte was sent."""
 

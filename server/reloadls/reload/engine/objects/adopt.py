@@ -12,6 +12,7 @@ from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptor
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import Undo
 
 from .functions import replace_code, set_code
@@ -99,8 +100,8 @@ def _cell_setter(cell: Any, value: Any) -> Callable[[], None]:
 
 def _are_same_function(one: Any, other: Any) -> bool:
     return (
-        isinstance(one, FunctionType)
-        and isinstance(other, FunctionType)
+        is_a(one, FunctionType)
+        and is_a(other, FunctionType)
         and one.__globals__ is other.__globals__
         and one.__code__.co_qualname == other.__code__.co_qualname
     )
@@ -112,21 +113,21 @@ def inner_functions(value: Any) -> list[FunctionType]:
     waiting = [value]
     while waiting and len(found) < 20:
         each = waiting.pop()
-        if isinstance(each, FunctionType):
+        if is_a(each, FunctionType):
             if any(each is known for known in found):
                 continue
             found.append(each)
             waiting.extend(_content(cell) for cell in each.__closure__ or ())
-        elif isinstance(each, (staticmethod, classmethod, MethodType)):
+        elif is_a(each, (staticmethod, classmethod, MethodType)):
             waiting.append(each.__func__)
-        elif isinstance(each, property):
+        elif is_a(each, property):
             waiting.extend(part for part in (each.fget, each.fset, each.fdel) if part)
         waiting.extend(_parts(each))
     return found
 
 
 def _parts(value: Any) -> list[Any]:
-    if isinstance(value, type) or value is _EMPTY:
+    if is_a(value, type) or value is _EMPTY:
         return []
     names = ("__wrapped__", "func", "callback")
     parts = (_safe(value, name) for name in names)
@@ -135,9 +136,9 @@ def _parts(value: Any) -> list[Any]:
 
 def _safe(value: Any, name: str) -> Any:
     found = inspect.getattr_static(value, name, None)
-    if isinstance(found, (MemberDescriptorType, GetSetDescriptorType)):
+    if is_a(found, (MemberDescriptorType, GetSetDescriptorType)):
         return found.__get__(value)
-    return found if not isinstance(found, (property, FunctionType)) or name == "__wrapped__" else None
+    return found if not is_a(found, (property, FunctionType)) or name == "__wrapped__" else None
 
 
 # -- where the closure doesn't fit

@@ -18,6 +18,7 @@ from reloadls.reload.engine.analysis.blocks import annotation_only
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, compare, header, is_another
 from reloadls.reload.engine.analysis.statements import Statement, body_of
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .adopt import adopt_function, inner_functions
@@ -57,8 +58,8 @@ HOOKS = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "
 def hooks_of(cls: type) -> Iterator[FunctionType]:
     """The functions of a class that run while another is made."""
     for name, value in type.__getattribute__(cls, "__dict__").items():
-        function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
-        if name in HOOKS and isinstance(function, FunctionType):
+        function = value.__func__ if is_a(value, (staticmethod, classmethod)) else value
+        if name in HOOKS and is_a(function, FunctionType):
             yield function
 
 
@@ -306,7 +307,7 @@ def _put(cls: type, name: str, value: Any, undo: Undo, *, instead: bool) -> None
     if name == "__annotations__":
         return
     _check_layout(cls, name)
-    if isinstance(value, FunctionType) and name in _IMPLICIT:
+    if is_a(value, FunctionType) and name in _IMPLICIT:
         value = _IMPLICIT[name](value)
     before = vars(cls).get(name, MISSING)
     kept = value if instead else _adopted(before, value, undo)
@@ -339,22 +340,22 @@ def _check_layout(cls: type, name: str) -> None:
 
 def _adopted(before: Any, value: Any, undo: Undo) -> Any:
     """The object that is to stand in the class: the old function if there is one, with the new code."""
-    if isinstance(before, FunctionType) and isinstance(value, FunctionType):
+    if is_a(before, FunctionType) and is_a(value, FunctionType):
         return adopt_function(before, value, undo)
-    if type(before) is type(value) and isinstance(value, (staticmethod, classmethod)):
+    if type(before) is type(value) and is_a(value, (staticmethod, classmethod)):
         one: Any = before.__func__
         other: Any = value.__func__
         if _functions(one, other):
             return before if adopt_function(one, other, undo) is one else value
-    elif isinstance(before, property) and isinstance(value, property):
+    elif is_a(before, property) and is_a(value, property):
         return _adopted_property(before, value, undo)
-    elif isinstance(before, type) and isinstance(value, type) and before.__qualname__ == value.__qualname__:
+    elif is_a(before, type) and is_a(value, type) and before.__qualname__ == value.__qualname__:
         return adopt_class(before, value, undo)
     return value
 
 
 def _functions(one: Any, other: Any) -> bool:
-    return isinstance(one, FunctionType) and isinstance(other, FunctionType)
+    return is_a(one, FunctionType) and is_a(other, FunctionType)
 
 
 def _adopted_property(before: property, value: property, undo: Undo) -> property:
@@ -398,7 +399,7 @@ def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: C
         if name in made or (name.startswith("__") and name.endswith("__")):
             undo.set_class_attribute(old, name, MISSING)
     for name, value in list(vars(new).items()):
-        if name in _OF_ITS_OWN or isinstance(value, MemberDescriptorType):
+        if name in _OF_ITS_OWN or is_a(value, MemberDescriptorType):
             continue
         before = vars(old).get(name, MISSING)
         if name in keep and before is not MISSING and not hasattr(type(value), "__get__"):
@@ -423,8 +424,8 @@ def _check(old: type, new: type) -> None:
 
 
 def _slots(cls: type) -> Any:
-    slots = vars(cls).get("__slots__")
-    return tuple(slots) if isinstance(slots, (list, tuple, dict, set, frozenset)) else slots
+    slots: Any = vars(cls).get("__slots__")
+    return tuple(slots) if is_a(slots, (list, tuple, dict, set, frozenset)) else slots
 
 
 def _adopt_bases(old: type, new: type, undo: Undo) -> None:
@@ -457,7 +458,7 @@ def _cells(cls: type, wanted: str) -> Iterator[Any]:
 
 
 def _after(cls: type, undo: Undo) -> None:
-    if isinstance(cls, abc.ABCMeta):
+    if is_a(cls, abc.ABCMeta):
         before = {each: each.__abstractmethods__ for each in _with_subclasses(cls)}
         for each, names in before.items():
             undo.add(partial(setattr, each, "__abstractmethods__", names))
@@ -468,7 +469,7 @@ def _with_subclasses(cls: type) -> list[Any]:
     found: list[Any] = [cls]
     for each in found:
         found.extend(sub for sub in type.__subclasses__(each) if sub not in found)
-    return [each for each in found if isinstance(each, abc.ABCMeta)]
+    return [each for each in found if is_a(each, abc.ABCMeta)]
 
 
 def _leave_bases(new: type) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard, TypeVar, overload
 
 __all__ = [
     "CONTAINERS",
@@ -22,10 +22,16 @@ __all__ = [
     "same_entries",
 ]
 
+_T = TypeVar("_T")
+
 CONTAINERS = (list, dict, set, deque)
 """What can be changed in place."""
 
 
+@overload
+def is_a(value: object, types: type[_T]) -> TypeGuard[_T]: ...
+@overload
+def is_a(value: object, types: tuple[type, ...]) -> bool: ...
 def is_a(value: object, types: type | tuple[type, ...]) -> bool:
     """`isinstance`, by the real class: a proxy's `__class__` is not asked."""
     return issubclass(type(value), types)

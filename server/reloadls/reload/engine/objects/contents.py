@@ -13,6 +13,8 @@ from itertools import count
 from types import FrameType, GeneratorType
 from typing import Any
 
+from reloadls.reload.engine.objects.containers import is_a
+
 __all__ = ["content_of", "goes_on", "is_iterator", "is_overwritten", "leads_to", "set_content"]
 
 _UNSET = object()
@@ -50,7 +52,7 @@ def set_content(value: Any, content: Any) -> bool:
 def leads_to(value: Any) -> Iterable[Any]:
     """What is changed through an object that is written in C."""
     cursor = getattr(sys.modules.get("sqlite3"), "Cursor", None)
-    return (value.connection,) if isinstance(cursor, type) and issubclass(type(value), cursor) else ()
+    return (value.connection,) if is_a(cursor, type) and issubclass(type(value), cursor) else ()
 
 
 def is_iterator(value: Any) -> bool:
@@ -162,7 +164,7 @@ def _go_back(iterator: Any, content: Any) -> bool:
 def _late(kind: type) -> _Access | None:
     for module, name, access in _LATE:
         found = getattr(sys.modules.get(module), name, None)
-        if isinstance(found, type) and issubclass(kind, found):
+        if is_a(found, type) and issubclass(kind, found):
             return access
     return None
 

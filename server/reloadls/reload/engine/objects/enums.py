@@ -6,6 +6,7 @@ import enum
 from types import FunctionType
 from typing import Any
 
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .adopt import adopt_function
@@ -18,7 +19,7 @@ _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", *_MAPS})
 
 def is_enum(cls: type) -> bool:
     """Whether it is an enumeration with members of its own kind."""
-    return isinstance(cls, enum.EnumMeta)
+    return is_a(cls, enum.EnumMeta)
 
 
 def adopt_enum(old: Any, new: Any, undo: Undo) -> None:
@@ -29,7 +30,7 @@ def adopt_enum(old: Any, new: Any, undo: Undo) -> None:
         if name in _OF_ITS_OWN or name in members:
             continue
         before = vars(old).get(name)
-        both = isinstance(before, FunctionType) and isinstance(value, FunctionType)
+        both = is_a(before, FunctionType) and is_a(value, FunctionType)
         undo.set_class_attribute(old, name, adopt_function(before, value, undo) if both else value)
     for name, member in members.items():
         undo.set_class_attribute(old, name, _in_class(vars(new).get(name, MISSING), member))

@@ -20,6 +20,7 @@ from typing import Any
 from weakref import ref
 
 from reloadls.reload.engine.analysis.codes import all_codes, is_annotate
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.running import REFERENCES, code_of_generator, codes_of_tasks, frames_of_threads
 from reloadls.reload.engine.undo import Undo
 
@@ -102,7 +103,7 @@ class Functions:
             return known
         own = frozenset(str(space.get("__name__")) for space in spaces)
         found = reach([value for space in spaces for value in list(space.values())], own, most=_FAR)
-        return [each for each in found if isinstance(each, FunctionType) and id(each.__code__) in wanted]
+        return [each for each in found if is_a(each, FunctionType) and id(each.__code__) in wanted]
 
     def forget(self, codes: Iterable[CodeType]) -> None:
         """The code objects are gone, or run no more."""
@@ -115,7 +116,7 @@ def as_they_run(code: CodeType, module: ModuleType) -> CodeType:
     names = {(each.co_qualname, each.co_firstlineno) for each in all_codes([code])}
     live: dict[tuple[str, int], CodeType] = {}
     for each in reach(list(vars(module).values()), frozenset({module.__name__}), most=_FAR):
-        if isinstance(each, FunctionType) and each.__globals__ is vars(module):
+        if is_a(each, FunctionType) and each.__globals__ is vars(module):
             _note(each.__code__, names, live)
     return _with(code, live)
 
@@ -148,7 +149,7 @@ class _Found:
 
     def add(self, objects: Iterable[object]) -> None:
         for each in objects:
-            if isinstance(each, FunctionType):
+            if is_a(each, FunctionType):
                 self._add(each)
                 if (annotate := annotate_of(each)) is not None:
                     self._add(annotate)

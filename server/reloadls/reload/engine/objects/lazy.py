@@ -19,6 +19,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.codes import CONDITIONAL, is_of_module
 from reloadls.reload.engine.analysis.diff import Step, Way
 from reloadls.reload.engine.analysis.statements import Facts, Source, Statement
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 if sys.version_info >= (3, 14):
@@ -88,7 +89,7 @@ def annotation_alone(node: ast.AnnAssign) -> ast.AnnAssign:
 def annotate_of(function: FunctionType) -> FunctionType | None:
     """What evaluates the annotations of a function."""
     found = getattr(function, _ANNOTATE, None) if LAZY else None
-    return found if isinstance(found, FunctionType) else None
+    return found if is_a(found, FunctionType) else None
 
 
 def adopt_annotations(old: FunctionType, new: FunctionType, undo: Undo) -> None:
@@ -133,7 +134,7 @@ def _put(function: Any, annotate: Any, evaluated: dict[str, Any] | None) -> None
 def annotated_names(cls: type) -> Collection[object]:
     """The names that a class itself has annotations of; nothing is evaluated."""
     annotate = vars(cls).get("__annotate_func__")
-    if not isinstance(annotate, FunctionType):
+    if not is_a(annotate, FunctionType):
         return own_annotations(cls)
     free = dict(zip(annotate.__code__.co_freevars, annotate.__closure__ or (), strict=True))
     passed = free[CONDITIONAL].cell_contents if CONDITIONAL in free else ()

@@ -58,13 +58,13 @@ def reach(
 def _namespaces() -> set[int]:
     """Modules' own dictionaries: every function leads to one, and from there to everything."""
     modules: list[object] = list(sys.modules.values())
-    return {id(vars(module)) for module in modules if isinstance(module, ModuleType)}
+    return {id(vars(module)) for module in modules if is_a(module, ModuleType)}
 
 
 def _children(each: object, own: frozenset[str]) -> Iterable[object]:
     if issubclass(type(each), type):
         return (attributes_of(each) or {}).values() if type.__getattribute__(each, "__module__") in own else ()
-    if isinstance(each, FunctionType):
+    if is_a(each, FunctionType):
         return _of_function(each)
     if is_a(each, _Sized) and length(each) > LONGEST:
         return ()

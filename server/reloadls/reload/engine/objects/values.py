@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+from reloadls.reload.engine.objects.containers import is_a
+
 __all__ = ["same_calls", "same_value"]
 
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
@@ -16,7 +18,7 @@ def same_value(one: Any, other: Any) -> bool:
         return True
     if type(one) is not type(other):
         return False
-    if isinstance(one, (tuple, frozenset)) and type(one) in (tuple, frozenset):
+    if is_a(one, (tuple, frozenset)) and type(one) in (tuple, frozenset):
         return (
             len(one) == len(other)
             and all(type(each) in _VALUES for each in (*one, *other))
@@ -28,7 +30,7 @@ def same_value(one: Any, other: Any) -> bool:
 
 def same_calls(one: Any, other: Any) -> bool:
     """Whether two functions that come from the same text do the same."""
-    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
+    if not (is_a(one, FunctionType) and is_a(other, FunctionType)):
         return False
     plain = not (one.__kwdefaults__ or other.__kwdefaults__ or other.__closure__)
     return plain and same_value(one.__defaults__, other.__defaults__)

@@ -15,6 +15,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.names import Chain, Reads
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.containers import is_a
 
 from .modules import LoadedModule, Modules
 
@@ -89,7 +90,7 @@ def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool
 def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
     """The functions that call what a statement defines, since it was registered with them (`@area.register`)."""
     owners = (value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
-    return [(each.__module__, each.__qualname__) for each in owners if isinstance(each, FunctionType)]
+    return [(each.__module__, each.__qualname__) for each in owners if is_a(each, FunctionType)]
 
 
 _HOOKS: dict[str, Callable[[type], Iterable[type]]] = {
@@ -111,7 +112,7 @@ def _classes_made_by(modules: Modules, key: Key) -> Iterator[Origin]:
         for statement in module.source.statements:
             for node in statement.facts.nodes:
                 made = module.namespace.get(node.name) if isinstance(node, ast.ClassDef) else None
-                if isinstance(made, type) and any(
+                if is_a(made, type) and any(
                     each.__module__ == key[0] and each.__qualname__ == outer for each in _HOOKS[last](made)
                 ):
                     yield module, statement
@@ -128,13 +129,13 @@ def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
     found: list[tuple[Key, bool]] = [((module.name, f"{outer}.*"), False)]
     for cls in _subclasses(module.namespace.get(outer)):
         function = vars(cls).get(last)
-        if isinstance(function, FunctionType) and "super" in function.__code__.co_names:
+        if is_a(function, FunctionType) and "super" in function.__code__.co_names:
             found.append(((cls.__module__, f"{cls.__qualname__}.{last}"), True))
     return found
 
 
 def _subclasses(cls: object) -> list[type]:
-    found: list[type] = [cls] if isinstance(cls, type) else []
+    found: list[type] = [cls] if is_a(cls, type) else []
     for each in found:
         below: list[type] = type.__subclasses__(each)
         found.extend(other for other in below if other not in found)
@@ -178,12 +179,12 @@ def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
     """The names of objects whose class is looked at by what they are given to."""
     module = modules.named(key[0])
     cls: Any = None if module is None else module.namespace.get(key[1].removesuffix(".*"))
-    if isinstance(cls, type) and modules.reads_class(cls):
+    if is_a(cls, type) and modules.reads_class(cls):
         for each in modules:
             yield from (
                 name
                 for name, value in list(each.namespace.items())
-                if isinstance(type(value), type) and issubclass(type(value), cls)
+                if is_a(type(value), type) and issubclass(type(value), cls)
             )
 
 
@@ -261,8 +262,8 @@ def _reads_of_self(modules: Modules, module: LoadedModule, name: str, key: Key) 
 def _class_named(module: LoadedModule, name: str) -> type | None:
     value: Any = module.namespace.get(name.partition(".")[0]) if name else None
     for part in name.split(".")[1:]:
-        value = vars(value).get(part) if isinstance(value, type) else None
-    return value if isinstance(value, type) else None
+        value = vars(value).get(part) if is_a(value, type) else None
+    return value if is_a(value, type) else None
 
 
 def _asks_module(modules: Modules, module: LoadedModule, statement: Statement, name: str) -> bool:
@@ -287,7 +288,7 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
     if key[1].endswith(".*"):
-        iterated = (chain for chain in reads.handed if isinstance(value_at(module, chain), EnumMeta))
+        iterated = (chain for chain in reads.handed if is_a(value_at(module, chain), EnumMeta))
         made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
         if any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made)):
             return True
@@ -298,12 +299,12 @@ def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bo
 
 
 def _is_module(value: Any, name: str) -> bool:
-    return isinstance(value, ModuleType) and value.__name__ == name
+    return is_a(value, ModuleType) and value.__name__ == name
 
 
 def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
     value = value_at(module, chain)
-    return isinstance(value, type) and _is_of(value, key)
+    return is_a(value, type) and _is_of(value, key)
 
 
 def _is_of(cls: type, key: Key) -> bool:
@@ -314,12 +315,12 @@ def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
     """The classes that are handed on, and those of which instances are."""
     for chain in reads.handed:
         value = value_at(module, chain)
-        yield value if isinstance(value, type) else type(value)
+        yield value if is_a(value, type) else type(value)
 
 
 def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
     for chain in reads.calls:
-        if len(chain) > 1 and not value and not isinstance(value_at(module, chain[:-1]), (ModuleType, type)):
+        if len(chain) > 1 and not value and not is_a(value_at(module, chain[:-1]), (ModuleType, type)):
             # A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement
             # that is there for what it does (`server.start()`) isn't done once more because the method was edited.
             continue
@@ -342,9 +343,9 @@ def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, va
 def _inside(function: Any) -> Iterator[FunctionType]:
     """A function, and those that it wraps."""
     for _ in range(10):
-        if isinstance(function, FunctionType):
+        if is_a(function, FunctionType):
             yield function
-        function = function.__func__ if isinstance(function, _Methods) else _wrapped(function)
+        function = function.__func__ if is_a(function, _Methods) else _wrapped(function)
         if function is None:
             return
 
@@ -366,10 +367,10 @@ def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Ke
     yield (module.name, chain[0])
     value: Any = module.namespace.get(chain[0])
     for name in chain[1:]:
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             yield (value.__name__, name)
             value = vars(value).get(name)
-        elif isinstance(value, type):
+        elif is_a(value, type):
             yield from (
                 (base.__module__, f"{base.__qualname__}.{name}") for base in value.__mro__ if name in vars(base)
             )
@@ -386,12 +387,12 @@ def value_at(module: LoadedModule, chain: Chain) -> Any:
     """What a chain leads to now, without running any code of the program."""
     value: Any = module.namespace.get(chain[0])
     for name in chain[1:]:
-        value = vars(value).get(name) if isinstance(value, ModuleType) else inspect.getattr_static(value, name, None)
+        value = vars(value).get(name) if is_a(value, ModuleType) else inspect.getattr_static(value, name, None)
     return value
 
 
 def _wrapped(value: Any) -> Any:
-    if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+    if is_a(value, (type, ModuleType, BuiltinFunctionType)):
         return None
     return inspect.getattr_static(value, "__wrapped__", None)
 
@@ -403,6 +404,6 @@ def classes_with(modules: Modules, base: type) -> Iterable[Origin]:
             if not isinstance(node, ast.ClassDef):
                 continue
             made = module.namespace.get(node.name)
-            inherits = isinstance(made, type) and base in made.__mro__[1:]
+            inherits = is_a(made, type) and base in made.__mro__[1:]
             if inherits and (node.decorator_list or type(made).__module__ not in ("builtins", "abc")):
                 yield module, statement

@@ -17,6 +17,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.containers import is_a
 
 from .effects import Effect, Note, Recorder, forget_execution, watch_executions
 from .lines import Lines, can_watch
@@ -224,7 +225,7 @@ def _is_being_loaded(module: ModuleType) -> bool:
 
 
 def _source_path(module: object) -> str | None:
-    path = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    path = vars(module).get("__file__") if is_a(module, ModuleType) else None
     return os.path.realpath(path) if isinstance(path, str) and path.endswith(".py") else None
 
 

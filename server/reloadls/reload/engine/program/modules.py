@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reloadls.base import PACKAGE
 from reloadls.base.installed import installed_folders, is_installed
 from reloadls.base.paths import is_within
+from reloadls.reload.engine.objects.containers import is_a
 
 from .effects import Effect, is_link, was_executed
 
@@ -312,7 +313,7 @@ class Modules:
 
     def of(self, module: object) -> LoadedModule | None:
         """What is known of a module object."""
-        if not isinstance(module, ModuleType):
+        if not is_a(module, ModuleType):
             return None
         return next((each for each in self._by_name.values() if each.module is module), None)
 
@@ -460,9 +461,9 @@ def _is_held(module: LoadedModule) -> bool:
     values = module.namespace
     for name in list(values):
         value = values[name]
-        if isinstance(value, FunctionType) and sys.getrefcount(value) > _OWN_REFERENCES:
+        if is_a(value, FunctionType) and sys.getrefcount(value) > _OWN_REFERENCES:
             return True
-        if isinstance(value, type) and value.__module__ == module.module.__name__:
+        if is_a(value, type) and value.__module__ == module.module.__name__:
             inner = (id(values), id(value.__mro__))
             for each in gc.get_referrers(value):
                 kind = type(each)
@@ -472,7 +473,7 @@ def _is_held(module: LoadedModule) -> bool:
 
 
 def _file_of(module: object) -> str | None:
-    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    file = vars(module).get("__file__") if is_a(module, ModuleType) else None
     return os.path.realpath(file) if isinstance(file, str) else None
 
 
@@ -481,7 +482,7 @@ def _of_file(path: str) -> Iterator[tuple[str, ModuleType]]:
     ending = os.sep + os.path.basename(path)
     there: list[tuple[str, object]] = list(sys.modules.items())  # a program may put anything there
     for name, module in there:
-        if not isinstance(module, ModuleType):
+        if not is_a(module, ModuleType):
             continue
         file = vars(module).get("__file__")
         # Where a path really leads costs a call to the system for each folder on the way: few are asked.

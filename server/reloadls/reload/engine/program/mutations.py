@@ -91,9 +91,9 @@ def _undo_registration(
     call: ast.Call, arguments: list[Any], namespace: dict[str, Any], registrations: Registrations
 ) -> None:
     """A call of something that keeps what it is given: what it was given is taken out of what it leads to."""
-    given = [each for each in arguments if isinstance(each, (FunctionType, type)) or _is_instance(each)]
+    given = [each for each in arguments if is_a(each, (FunctionType, type)) or _is_instance(each)]
     target = value_of(call.func.value if isinstance(call.func, ast.Attribute) else call.func, namespace)
-    if not given or target is _UNKNOWN or isinstance(target, ModuleType):
+    if not given or target is _UNKNOWN or is_a(target, ModuleType):
         return
     starts = [target]
     for function in inner_functions(target):
@@ -137,7 +137,7 @@ def _is_plain(key: Any) -> bool:
 def _attribute(owner: Any, name: str) -> Any:
     if owner is _UNKNOWN:
         return _UNKNOWN
-    if isinstance(owner, ModuleType):
+    if is_a(owner, ModuleType):
         return vars(owner).get(name, _UNKNOWN)
     found = inspect.getattr_static(owner, name, _UNKNOWN)
-    return _UNKNOWN if hasattr(type(found), "__get__") and not isinstance(found, FunctionType) else found
+    return _UNKNOWN if hasattr(type(found), "__get__") and not is_a(found, FunctionType) else found

@@ -27,7 +27,7 @@ def read_at_once(module: LoadedModule, statement: Statement) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for value in _values(module, statement.facts.uses.now):
         found[id(value)] = value
-        if isinstance(value, FunctionType):
+        if is_a(value, FunctionType):
             found.update((id(each), each) for each in _globals_of(value))
     return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
 
@@ -57,17 +57,17 @@ def _globals_of(function: FunctionType) -> Iterator[Any]:
 
 def _leads_to(modules: Modules, value: Any) -> Iterable[Any]:
     """What running an object's code may use."""
-    if isinstance(value, FunctionType):
+    if is_a(value, FunctionType):
         return _of_function(value) if modules.owns(str(value.__globals__.get("__name__"))) else ()
-    if isinstance(value, (MethodType, staticmethod, classmethod)):
+    if is_a(value, (MethodType, staticmethod, classmethod)):
         return (value.__func__, getattr(value, "__self__", None))
-    if isinstance(value, functools.partial):
+    if is_a(value, functools.partial):
         return (value.func, *value.args)
-    if isinstance(value, functools._lru_cache_wrapper):
+    if is_a(value, functools._lru_cache_wrapper):
         return (value.__wrapped__,)
-    if isinstance(value, property):
+    if is_a(value, property):
         return (value.fget, value.fset)
-    cls = value if isinstance(value, type) else type(value)
+    cls = value if is_a(value, type) else type(value)
     own = [each for each in cls.__mro__ if modules.owns(each.__module__)]
     return [member for each in own for member in type.__getattribute__(each, "__dict__").values()]
 

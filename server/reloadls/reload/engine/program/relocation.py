@@ -14,6 +14,7 @@ from typing import Any
 
 from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .dependents import imported_from
@@ -120,7 +121,7 @@ def _without_file(modules: Modules, path: str) -> LoadedModule | None:
         return None
     loaded: list[tuple[str, object]] = list(sys.modules.items())
     for name, module in loaded:
-        if isinstance(module, ModuleType) and vars(module).get("__file__") is None:
+        if is_a(module, ModuleType) and vars(module).get("__file__") is None:
             places = [os.path.realpath(each) for each in vars(module).get("__path__") or ()]
             if folder in places:
                 return modules.add(name, folder, module, "", compile("", path, "exec"))
@@ -214,7 +215,7 @@ def _set_module(name: str, value: Any, undo: Undo) -> None:
     undo.set_item(sys.modules, name, value)  # type: ignore[arg-type]
     parent, _, last = name.rpartition(".")
     package = sys.modules.get(parent)
-    if parent and isinstance(package, ModuleType):
+    if parent and is_a(package, ModuleType):
         undo.set_item(vars(package), last, value)
 
 
@@ -248,7 +249,7 @@ def _rename(modules: Modules, module: LoadedModule, name: str, path: str) -> Non
 
 def _rename_made(namespace: dict[str, Any], old: str, new: str, undo: Undo) -> None:
     for value in list(namespace.values()):
-        if isinstance(value, FunctionType) and value.__module__ == old:
+        if is_a(value, FunctionType) and value.__module__ == old:
             undo.set_attribute(value, "__module__", new)
-        elif isinstance(value, type) and value.__module__ == old:
+        elif is_a(value, type) and value.__module__ == old:
             undo.set_class_attribute(value, "__module__", new)

@@ -13,6 +13,7 @@ from types import ModuleType
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.diff import Way
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.functions import Functions
 from reloadls.reload.engine.objects.running import Noted
 from reloadls.reload.engine.program.dependents import imported_from
@@ -249,7 +250,7 @@ def _check_future(text: str, path: str) -> None:
 
 def _file_of(name: str) -> str | None:
     module = sys.modules.get(name)
-    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    file = vars(module).get("__file__") if is_a(module, ModuleType) else None
     return os.path.realpath(file) if isinstance(file, str) else None
 
 

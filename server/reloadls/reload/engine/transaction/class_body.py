@@ -18,6 +18,7 @@ from reloadls.reload.engine.objects.classes import (
     patch_class,
     statement_for_body,
 )
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.functions import Swap, set_code
 from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
 from reloadls.reload.engine.program.dependents import classes_with, depends
@@ -45,7 +46,7 @@ class ClassBodies:
         affected = self._affected(module, step)
         difference = changed_body(step.before, step.statement, affected)
         cls = class_of(module, step)
-        takes = isinstance(cls, type) and self._shared.adapters.takes_attributes(cls)
+        takes = is_a(cls, type) and self._shared.adapters.takes_attributes(cls)
         plain = is_plain(cls, step.before, step.statement, takes_attributes=takes)
         return difference, plain and (step.way is Way.CLASS or bool(affected))
 
@@ -127,9 +128,7 @@ class ClassBodies:
         if names:
             self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
         self._shared.add_changed(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
-        if not all(
-            isinstance(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names
-        ):
+        if not all(is_a(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names):
             self.push_made_from(cls)
 
     def push_made_from(self, cls: type) -> None:

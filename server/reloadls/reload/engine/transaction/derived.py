@@ -15,6 +15,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.codes import all_codes, inner_codes, is_class_body
 from reloadls.reload.engine.analysis.statements import Facts, Statement
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -74,7 +75,7 @@ def _makes_kinds(node: ast.stmt) -> bool:
 
 
 def _is_class(module: LoadedModule, name: str) -> bool:
-    return isinstance(module.namespace.get(name), type)
+    return is_a(module.namespace.get(name), type)
 
 
 # -- docstrings
@@ -123,8 +124,8 @@ def _refresh_class(module: LoadedModule, code: CodeType, undo: Undo) -> None:
 def _class(module: LoadedModule, qualname: str) -> type | None:
     cls: Any = module.namespace.get(qualname.partition(".")[0])
     for name in qualname.split(".")[1:]:
-        cls = type.__getattribute__(cls, "__dict__").get(name) if isinstance(cls, type) else None
-    ours = isinstance(cls, type) and cls.__qualname__ == qualname and cls.__module__ == module.name
+        cls = type.__getattribute__(cls, "__dict__").get(name) if is_a(cls, type) else None
+    ours = is_a(cls, type) and cls.__qualname__ == qualname and cls.__module__ == module.name
     return cls if ours else None
 
 
@@ -192,15 +193,15 @@ def _forget_kinds(modules: Iterable[LoadedModule]) -> None:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, type):
+        if is_a(value, type):
             for each in value.__mro__:
-                if isinstance(each, abc.ABCMeta):
+                if is_a(each, abc.ABCMeta):
                     abc.ABCMeta._abc_caches_clear(each)  # type: ignore[attr-defined]
                     _refresh_protocol(each)
             for member in type.__getattribute__(value, "__dict__").values():
-                if isinstance(member, functools.singledispatchmethod):
+                if is_a(member, functools.singledispatchmethod):
                     member.dispatcher._clear_cache()
-        elif isinstance(value, FunctionType) and hasattr(value, "_clear_cache") and hasattr(value, "registry"):
+        elif is_a(value, FunctionType) and hasattr(value, "_clear_cache") and hasattr(value, "registry"):
             value._clear_cache()
 
 

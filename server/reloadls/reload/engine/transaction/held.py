@@ -185,7 +185,7 @@ def _named(value: Any, held: Any, holders: _Holders, depth: int = 3) -> Iterator
     if kind is dict and isinstance(value.get("__name__"), str) and "__spec__" in value:
         yield f"module {value['__name__']}"
         return
-    if kind.__module__ not in _SHOWN_NOT and not isinstance(value, type):
+    if kind.__module__ not in _SHOWN_NOT and not is_a(value, type):
         if value is not held and vars_of(value) is not vars_of(held):
             yield f"{kind.__module__}.{kind.__qualname__}"
         return

@@ -249,7 +249,7 @@ class Rerun:
             for change in mine
             if is_a(change.owner, dict)
             for _, entry in change.added
-            if isinstance(entry[1], (FunctionType, type))
+            if is_a(entry[1], (FunctionType, type))
         }
         owners = {id(change.owner) for change in mine if is_a(change.owner, dict)}
         for other, each, changes in later if values else ():
@@ -333,12 +333,12 @@ class Rerun:
             module.namespace[name] = kept
             shared.registrations.replace(new, kept)
             shared.adapters.replaced(new, kept, shared.undo)
-        if kept is old and isinstance(kept, type) and name in ran.defined:
+        if kept is old and is_a(kept, type) and name in ran.defined:
             names = _names_of_class(kept, ran.difference)
             if ran.edited or names:
                 self._classes.changed(module, kept, names)
                 self._classes.push_made_from(kept)
-        elif kept is old and isinstance(kept, FunctionType):
+        elif kept is old and is_a(kept, FunctionType):
             if differs:
                 self._schedule.emit((module.name, name), body=True)
                 shared.add_changed(module, [name])
@@ -366,15 +366,15 @@ class Rerun:
         defined = name in ran.defined
         # What a star import gave the name to belongs to another module.
         foreign = ran.step.before is None and getattr(old, "__module__", "") != getattr(new, "__module__", "")
-        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+        if is_a(old, FunctionType) and is_a(new, FunctionType):
             same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
             ours = (defined and not foreign) or (id(new.__code__) in ran.codes and same_place)
             return adopt_function(old, new, self._shared.undo) if ours else new
-        if isinstance(old, type) and isinstance(new, type) and not defined:
+        if is_a(old, type) and is_a(new, type) and not defined:
             return self._kept_made_class(ran, name, old, new)
         if not defined or foreign:
             return new
-        if isinstance(old, type) and isinstance(new, type):
+        if is_a(old, type) and is_a(new, type):
             return self._kept_class(ran, old, new)
         for one in inner_functions(old):
             for other in inner_functions(new):
@@ -449,8 +449,8 @@ class Rerun:
             read = any(each.path for each in module.effects.get(statement.facts, ()))
             register = isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "register"
             if name and (
-                isinstance(value, (list, dict, set))
-                or (register and isinstance(value, ABCMeta))
+                is_a(value, (list, dict, set))
+                or (register and is_a(value, ABCMeta))
                 or (read and hasattr(value, "__dict__"))
             ):
                 self._push_readers(module, statement, (module.name, name))

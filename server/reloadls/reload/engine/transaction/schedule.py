@@ -10,10 +10,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from reloadls.reload.engine.analysis.diff import Step, Way, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.changes import attributes_of
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.dependents import Key, Use, dependents
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.undo import MISSING, Undo
@@ -143,15 +145,15 @@ class Schedule:
     def _clear_cache(self, module: LoadedModule, name: str) -> None:
         """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
         self._shared.adapters.calls_differ(module.namespace, name)
-        value: object = module.namespace.get(name.partition(".")[0])
+        value: Any = module.namespace.get(name.partition(".")[0])
         owner: object = None
         for part in name.split(".")[1:]:
             owner = value
-            value = vars(value).get(part) if isinstance(value, type) else None
-        value = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
-        if isinstance(value, functools._lru_cache_wrapper):
+            value = vars(value).get(part) if is_a(value, type) else None
+        value = value.__func__ if is_a(value, (staticmethod, classmethod)) else value
+        if is_a(value, functools._lru_cache_wrapper):
             self._shared.forget_calls(value)
-        elif isinstance(value, functools.cached_property) and isinstance(owner, type):
+        elif is_a(value, functools.cached_property) and is_a(owner, type):
             _forget_attribute(owner, name.rpartition(".")[2], self._shared.undo)
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:

@@ -15,6 +15,7 @@ from reloadls.reload.engine.analysis.diff import stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.functions import Functions
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import give_way, move_key
@@ -151,7 +152,7 @@ class Traces:
         tasks = sys.modules.get("asyncio.tasks")
         for name in statement.facts.uses.binds if tasks is not None and statement.facts.uses.value else ():
             value = module.namespace.get(name)
-            if tasks is not None and isinstance(value, tasks.Task):
+            if tasks is not None and is_a(value, tasks.Task):
                 self._undo.at_the_end(partial(_cancel, value))
 
     def dispose_of(self, module: LoadedModule, names: set[str]) -> Iterable[Statement]:
@@ -241,15 +242,15 @@ def _registrars(node: _Definition, namespace: dict[str, Any]) -> Iterable[Any]:
             for each in getattr(value_of(base, namespace), "__mro__", ()):
                 if "__init_subclass__" in vars(each) and each is not object:
                     yield from _known_to(vars(each)["__init_subclass__"])
-                    yield from (value for value in vars(each).values() if isinstance(value, (list, dict, set)))
+                    yield from (value for value in vars(each).values() if is_a(value, (list, dict, set)))
 
 
 def _known_to(function: Any) -> Iterable[Any]:
     for inner in inner_functions(function):
-        assert isinstance(inner, FunctionType)
+        assert is_a(inner, FunctionType)
         for name in inner.__code__.co_names:
             value = inner.__globals__.get(name)
-            if isinstance(value, (list, dict, set)):
+            if is_a(value, (list, dict, set)):
                 yield value
 
 

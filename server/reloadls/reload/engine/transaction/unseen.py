@@ -113,7 +113,7 @@ def _act(module: LoadedModule, chain: Chain, verb: str, key: str) -> Iterator[Un
     if owner is None or is_a(owner, (*_IMMUTABLE, *CONTAINERS, ModuleType)):
         return
     method = inspect.getattr_static(type(owner), "__setitem__" if verb == "[...]" else verb, None)
-    if not isinstance(method, (MethodDescriptorType, WrapperDescriptorType)) or verb.startswith(_ONLY_LOOKS):
+    if not is_a(method, (MethodDescriptorType, WrapperDescriptorType)) or verb.startswith(_ONLY_LOOKS):
         return
     streams = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
     if verb.startswith("write") and any(owner is each for each in streams):

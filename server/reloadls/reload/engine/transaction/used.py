@@ -141,7 +141,7 @@ def constructors_that_read(modules: Modules, key: Key) -> Iterator[tuple[LoadedM
     """The constructors that read an attribute of their class, as `self.NAME`."""
     outer, _, attribute = key[1].rpartition(".")
     cls = _value_at(modules.named(key[0]), outer) if outer else None
-    for kind in _with_subclasses(cls, "__init__", inheriting=False) if isinstance(cls, type) else ():
+    for kind in _with_subclasses(cls, "__init__", inheriting=False) if is_a(cls, type) else ():
         module = modules.named(kind.__module__)
         for method in _CONSTRUCTORS if module is not None else ():
             function: Any = vars(kind).get(method)
@@ -187,8 +187,8 @@ def _class_of(module: LoadedModule, name: str) -> type | None:
         return None
     value: Any = module.namespace.get(outer.partition(".")[0])
     for part in outer.split(".")[1:]:
-        value = vars(value).get(part) if isinstance(value, type) else None
-    return value if isinstance(value, type) and not issubclass(value, type) else None
+        value = vars(value).get(part) if is_a(value, type) else None
+    return value if is_a(value, type) and not issubclass(value, type) else None
 
 
 def _value_at(module: LoadedModule | None, path: str) -> Any:
