@@ -126,6 +126,8 @@ class _Reader(ast.NodeVisitor):
             self._read(chain, called=True, made=made)
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             self._visit_argument(argument)
+        for statement in _given_as_text(node) if not self.in_function else ():
+            self.visit(statement)
 
     def _visit_inside(self, node: ast.expr) -> None:
         """An expression of which only a part, or what it answers, goes on."""
@@ -344,6 +346,24 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             elsewhere.update(node.names)
     return names - elsewhere
+
+
+def _given_as_text(call: ast.Call) -> list[ast.stmt]:
+    """The statements that `exec` or `eval` runs in the same scope, where the call says which."""
+    if not (isinstance(call.func, ast.Name) and call.func.id in ("exec", "eval") and len(call.args) == 1):
+        return []
+    [text] = call.args
+    if call.keywords or not isinstance(text, ast.Constant) or not isinstance(text.value, str):
+        return []
+    return parsed(text.value)
+
+
+def parsed(text: str) -> list[ast.stmt]:
+    """The statements of a text that a program runs; none if it can't be run, which the program finds out itself."""
+    try:
+        return ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 def _called(node: ast.AST) -> set[Chain]:

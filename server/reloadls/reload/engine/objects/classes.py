@@ -36,10 +36,13 @@ __all__ = [
     "hooks_of",
     "is_plain",
     "kept_names",
+    "other_names",
     "patch_class",
     "statement_for_body",
 ]
 
+_KEPT = (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE)
+"""The ways of statements whose values stay."""
 _BY_ITSELF = frozenset(
     {"__annotations__", "__annotate_func__", CACHE, CONDITIONAL, "__static_attributes__", "__firstlineno__"}
 )
@@ -82,9 +85,42 @@ def changed_body(before: Statement, after: Statement, affected: Collection[str] 
         uses = step.statement.facts.uses
         again = step.statement.facts.text in affected or any(chain[0] in changed for chain in uses.now.reads)
         steps.append(Step(Way.RUN, step.statement, step.before) if again else step)
-        if steps[-1].way not in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE):
+        if steps[-1].way not in _KEPT:
             changed |= uses.binds
-    return Difference(tuple(steps), difference.removed)
+        elif _binds_always(step.statement):
+            changed -= uses.binds
+    return Difference(_with_what_they_read(steps), difference.removed)
+
+
+def _binds_always(statement: Statement) -> bool:
+    """Whether a statement gives its names a value that does not depend on what they meant before."""
+    [node, *others] = statement.facts.nodes
+    reads = {chain[0] for chain in statement.facts.uses.now.reads}
+    return not others and isinstance(node, _BINDING) and reads.isdisjoint(statement.facts.uses.binds)
+
+
+_BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign)
+
+
+def _with_what_they_read(steps: list[Step]) -> tuple[Step, ...]:
+    """Have statements run, too, that give a name the value that one reads which runs, where it means another later."""
+    for index in reversed(range(len(steps))):
+        if steps[index].way in _KEPT:
+            continue
+        uses = steps[index].statement.facts.uses
+        for name in {chain[0] for chain in uses.now.reads} - uses.binds:
+            places = [at for at, step in enumerate(steps) if name in step.statement.facts.uses.binds]
+            above = [at for at in places if at < index]
+            if above and places[-1] > index and steps[above[-1]].way in _KEPT:
+                step = steps[above[-1]]
+                steps[above[-1]] = Step(Way.RUN, step.statement, step.before)
+    return tuple(steps)
+
+
+def other_names(difference: Difference) -> set[str]:
+    """The names of a body that mean what another statement made than before, of several that bind them."""
+    names = {name for step in difference.steps for name in step.statement.facts.uses.binds}
+    return {name for name in names if is_another(difference, name)}
 
 
 def kept_names(difference: Difference) -> set[str]:
@@ -265,7 +301,7 @@ def patch_class(
 def _is_last(difference: Difference, name: str) -> bool:
     """Whether what has run is what the name means at the end."""
     binders = [step for step in difference.steps if name in step.statement.facts.uses.binds]
-    return not binders or binders[-1].way not in (Way.KEEP, Way.MOVE, Way.PATCH, Way.ANNOTATE)
+    return not binders or binders[-1].way not in _KEPT
 
 
 def _gone(difference: Difference) -> list[str]:
@@ -367,7 +403,15 @@ def _adopted_property(before: property, value: property, undo: Undo) -> property
     return kept
 
 
-def adopt_class(old: type, new: type, undo: Undo, *, made: Collection[str] = (), keep: Collection[str] = ()) -> type:
+def adopt_class(
+    old: type,
+    new: type,
+    undo: Undo,
+    *,
+    made: Collection[str] = (),
+    keep: Collection[str] = (),
+    others: Collection[str] = (),
+) -> type:
     """Have `old` be what `new` is. Raises CantBeLive where instances of the old can't be instances of that.
 
     Args:
@@ -376,6 +420,7 @@ def adopt_class(old: type, new: type, undo: Undo, *, made: Collection[str] = (),
         undo: learns how to take it back.
         made: names that its statement bound before; others were put into it by the program, and stay.
         keep: names whose values the statement did not make anew, as it were.
+        others: names that mean something that another statement of the body made than before.
     """
     if old is new:
         return old
@@ -388,13 +433,15 @@ def adopt_class(old: type, new: type, undo: Undo, *, made: Collection[str] = (),
     if is_enum(old):
         adopt_enum(old, new, undo)
     else:
-        _adopt_dict(old, new, undo, made, keep)
+        _adopt_dict(old, new, undo, made=made, keep=keep, others=others)
     _after(old, undo)
     undo.at_the_end(lambda: _leave_bases(new))
     return old
 
 
-def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: Collection[str]) -> None:
+def _adopt_dict(
+    old: type, new: type, undo: Undo, *, made: Collection[str], keep: Collection[str], others: Collection[str]
+) -> None:
     for name in vars(old).keys() - vars(new).keys() - _OF_ITS_OWN:
         if name in made or (name.startswith("__") and name.endswith("__")):
             undo.set_class_attribute(old, name, MISSING)
@@ -408,7 +455,7 @@ def _adopt_dict(old: type, new: type, undo: Undo, made: Collection[str], keep: C
             continue
         if before is not value:
             _check_layout(old, name)
-        kept = value if name in _BY_ITSELF else _adopted(before, value, undo)
+        kept = value if name in _BY_ITSELF or name in others else _adopted(before, value, undo)
         undo.set_class_attribute(old, name, kept)
 
 

@@ -85,6 +85,14 @@ class Line:
     """The attributes that it sets."""
     texts: set[str] = field(default_factory=set)
 
+    @property
+    def runs_text(self) -> bool:
+        """It runs code that it is given as text, which may do anything to any name of the module."""
+        return not _RUN_TEXT.isdisjoint(self.names)
+
+
+_RUN_TEXT = frozenset(["exec", "eval"])
+
 
 def lines_with_effects(code: CodeType) -> dict[int, Line]:
     """The lines of a module's code that may change more than its names."""

@@ -78,7 +78,8 @@ class Lines:
         """A line is about to run. Returns whether to go on reporting it."""
         self._close()
         if (found := lines.get(number)) and may_act(found, self._namespace):
-            starts = starts_of(found.names, self._namespace)
+            names = list(self._namespace) if found.runs_text else found.names
+            starts = starts_of(names, self._namespace)
             taken = snapshot(starts, self._owns, most=self._most, line=found)
             self._pending = (number, taken) if taken else None
         self._counts[number] += 1

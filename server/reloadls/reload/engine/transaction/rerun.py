@@ -6,7 +6,8 @@ import ast
 import gc
 import os
 from abc import ABCMeta
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import getmro
@@ -19,7 +20,7 @@ from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_a
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
 from reloadls.reload.engine.objects.changes import Change
-from reloadls.reload.engine.objects.classes import HOOKS, CantBeLive, adopt_class, hooks_of, kept_names
+from reloadls.reload.engine.objects.classes import HOOKS, CantBeLive, adopt_class, hooks_of, kept_names, other_names
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.fields import field_names, fill_new_fields
 from reloadls.reload.engine.objects.values import same_calls, same_value
@@ -74,12 +75,15 @@ class Rerun:
         self._stars = stars
         self._classes = ClassBodies(shared, schedule)
         self._replaced: list[tuple[_Ran, str, type]] = []
+        self._made: dict[Facts, Any] = {}
+        """What statements have made in this commit whose name others bind, too."""
 
     def run(self, module: LoadedModule, step: Step) -> None:
         """Run a statement; raises what it raises."""
         self._shared.save(module)
         self._shared.traces.taken = []
         self._check_has_not_forked(module, step)
+        self._check_is_the_only_class(module, step)
         if waits_for_lock(module, step.statement):
             raise CantBeLive(f"line {step.statement.first} waits for a lock that is held")
         triggered = step.before is not None and step.before.facts is step.statement.facts
@@ -106,6 +110,16 @@ class Rerun:
         if any(effect.forks for each in facts for effect in module.effects.get(each, ())):
             raise CantBeLive(f"line {step.statement.first} has forked the process, which a reload does not do again")
 
+    def _check_is_the_only_class(self, module: LoadedModule, step: Step) -> None:
+        """Raise CantBeLive for a class whose name others have, too: only the last one can be found by its name."""
+        if step.before is None or not is_class(step.statement):
+            return
+        plans = (plan for plan in self._shared.work.plans if plan.module is module)
+        statements = [*module.source.statements, *(each for plan in plans for each in plan.difference.removed)]
+        names = step.statement.facts.uses.binds
+        if sum(is_class(each) and each.facts.uses.binds == names for each in statements) > 1:
+            raise CantBeLive(f"line {step.statement.first} is one of several classes called {', '.join(names)}")
+
     def _run_whole(self, module: LoadedModule, step: Step, difference: Difference | None = None) -> None:
         statement = step.statement
         code = self._shared.code(module, statement)
@@ -129,8 +143,10 @@ class Rerun:
         self._exec(module, statement, code)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
         self._bound_all(ran, binds, before, old)
-        if shared_name and meant is not MISSING and self._has_later(module, statement, shared_name):
-            namespace[shared_name] = meant
+        if shared_name:
+            self._made[statement.facts] = namespace[shared_name]
+            if meant is not MISSING and self._has_later(module, statement, shared_name):
+                namespace[shared_name] = meant
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
         self.mutated(module, statement)
@@ -162,7 +178,8 @@ class Rerun:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
         self._clear_idle(module, statement)
-        with later_hidden(self._shared.modules, module, statement, self._shared.undo) as hidden:
+        hiding = later_hidden(self._shared.modules, module, statement, self._shared.undo)
+        with self._shared_names_above(module, statement), hiding as hidden:
             self._shared.execute(module, statement, code, part=part)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
@@ -175,6 +192,34 @@ class Rerun:
         given = [Effect(change=change) for change in shared.given]
         self.clear(module, statement, given, has_run=True)
         place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+
+    @contextmanager
+    def _shared_names_above(self, module: LoadedModule, statement: Statement) -> Iterator[None]:
+        """Have names mean the functions that statements above it gave them, though ones below give them others."""
+        uses, namespace = statement.facts.uses, module.namespace
+        meant: dict[str, tuple[Any, Any]] = {}
+        for name in {chain[0] for chain in uses.now.reads} - uses.binds:
+            binders = [each for each in module.source.statements if name in each.facts.uses.binds]
+            above = [each for each in binders if each.first < statement.first]
+            if not above or above[-1] is binders[-1] or not stands_alone(above[-1]):
+                continue
+            value = self._made_by(module, above[-1], name)
+            meant[name] = value, namespace.get(name, value)
+        namespace.update({name: value for name, (value, _) in meant.items()})
+        try:
+            yield
+        finally:
+            namespace.update({name: before for name, (value, before) in meant.items() if namespace.get(name) is value})
+
+    def _made_by(self, module: LoadedModule, binder: Statement, name: str) -> Any:
+        """What a statement made whose name means something else now. Raises CantBeLive where that can't be found."""
+        if binder.facts in self._made:
+            return self._made[binder.facts]
+        value = self._made_before(module, Step(Way.KEEP, binder, binder), name)
+        [node] = binder.facts.nodes
+        if value is MISSING or getattr(node, "decorator_list", None):
+            raise CantBeLive(f"line {binder.first} defines {name}, which is read below it and then defined anew")
+        return value
 
     def _clear_idle(self, module: LoadedModule, statement: Statement) -> None:
         """Have later statements that add only what is missing give way to one that may add it before them."""
@@ -410,8 +455,9 @@ class Rerun:
         body = body_of(before) if before is not None and is_class(before) else ()
         made = {name for each in body for name in each.facts.uses.binds} | self._made_by_hooks(old)
         keep = kept_names(ran.difference) if ran.difference else ()
+        others = other_names(ran.difference) if ran.difference else ()
         fields = field_names(old)
-        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep)
+        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others)
         fill_new_fields(kept, fields, self._shared.undo)
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
         return kept
