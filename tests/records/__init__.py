@@ -1,0 +1,1 @@
+"""Record streams: on real files, with a clock that tests advance."""
