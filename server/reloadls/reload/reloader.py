@@ -18,7 +18,7 @@ from reloadls.base.live_sessions import live_sessions
 from reloadls.base.timestamps import utc_text
 
 from .engine.adapting import Adapter, Adapters
-from .engine.program.importing import Finder, adopt_loaded, follow_loaders, forget_loaders, run_main
+from .engine.program.importing import Finder, LateModules, adopt_loaded, follow_loaders, forget_loaders, run_main
 from .engine.program.modules import Modules
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class HotReloader:
         self._failed_batches: list[frozenset[str]] = []
         """Groups of files that failed in one batch."""
         adopt_loaded(self._modules)
+        self._late = LateModules(self._modules)
         self._finder = Finder(self._modules)
         sys.meta_path.insert(0, self._finder)
         follow_loaders(self._modules)
@@ -103,6 +104,11 @@ class HotReloader:
             paths[module.path] = None
             paths.update(dict.fromkeys(module.files_read()))
         return tuple(paths)
+
+    def adopt_late(self) -> None:
+        """Follow what was run past the import system since the last call, such as a script under `coverage run`."""
+        with self._lock:
+            self._late.adopt()
 
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
         """Return how many files are reloaded when edited, and (path, reason) for each loaded file that is not."""

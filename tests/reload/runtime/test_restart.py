@@ -79,6 +79,31 @@ while True:
         connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%b" % (len(body), body))
 """
 
+_IN_A_WORKER = """
+import multiprocessing, os, signal, socket
+import model
+
+def work(listening):
+    listening.listen(64)
+    while True:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            body = f"{os.getppid()} {model.VALUE}".encode()
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%b" % (len(body), body))
+
+if __name__ == "__main__":
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 0))
+    listening.set_inheritable(True)
+    print(listening.getsockname()[1], flush=True)
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(listening,), daemon=True)
+    worker.start()
+    signal.signal(signal.SIGTERM, lambda *_: worker.terminate())
+    worker.join()
+"""
+
 _SERVERS = {
     "asyncio": _ASYNCIO.replace("START", "asyncio.start_server(handle, '127.0.0.1', 0)"),
     "asyncio on a path": _ASYNCIO.replace("START", "asyncio.start_unix_server(handle, 'here.sock')"),
@@ -175,6 +200,30 @@ def _pid(connect: Callable[[], http.client.HTTPConnection]) -> int:
     pid = int(connection.getresponse().read().split()[0])
     connection.close()
     return pid
+
+
+def test_a_socket_on_which_only_workers_listen_is_handed_over(tmp_path: Path) -> None:
+    write(tmp_path, app=_IN_A_WORKER, model=_MODEL.format("a", 0))
+    with program(tmp_path, _RESTART) as running:
+        running.running.until(lambda: bool(running.running.out), "server")
+        connect = _connector(tmp_path, running)
+        running.running.until(lambda: _answers(connect), "worker")
+        running.connect(_pid(connect))
+        load = _Load(connect)
+        try:
+            running.write(model=_MODEL.format("b", 1))
+            running.running.until(lambda: any(value == "1" for _, value in load.answers), "the new worker's answer")
+        finally:
+            load.stop()
+        # A worker that is terminated may have accepted a connection: those are not refused, but closed.
+        assert not [each for each in load.failures if "refused" in each.lower()]
+
+
+def _answers(connect: Callable[[], http.client.HTTPConnection]) -> bool:
+    try:
+        return _pid(connect) > 0
+    except OSError:
+        return False
 
 
 def test_a_request_in_flight_is_answered_by_the_old_process(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipapp
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.running import environment
-from tests.reload.runtime.programs import TICKING, Program, program
+from tests.reload.runtime.programs import TICKING, Program, interactive, program
 
 _OLD, _NEW = "def word():\n    return 'old'\n", "def word():\n    return 'new'\n"
 
@@ -47,6 +48,67 @@ def test_a_command_of_the_environment(folder: Path, command: str, by: str) -> No
     run = command if by == "name" else str(Path(sys.executable).parent / command)
     with program(folder, run=run) as running:
         _goes_live(running, folder / "word.py")
+
+
+def test_a_command_with_the_name_of_a_folder(folder: Path, command: str) -> None:
+    """A project's package often has the name of its command; without `__main__.py` it is no program."""
+    (folder / command).mkdir()
+    (folder / "word.py").write_text(_OLD)
+    with program(folder, run=command) as running:
+        _goes_live(running, folder / "word.py")
+
+
+_ONE_FILE = f"""
+import sys, threading
+
+{_OLD}
+def main():
+    sys.stdout.reconfigure(line_buffering=True)
+    turn = threading.Event()
+    while True:
+        print(word())
+        turn.wait(0.005)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("by", ["runpy", "pdb"])
+def test_a_script_that_another_program_runs(folder: Path, by: str) -> None:
+    (folder / "app.py").write_text(_ONE_FILE)
+    (folder / "other.py").write_text("import runpy\nrunpy.run_path('app.py', run_name='__main__')\n")
+    command = ["other.py"] if by == "runpy" else ["-m", "pdb", "app.py"]
+    with interactive(folder, "-m", "reloadls", "run", *command) as running:
+        if by == "pdb":
+            running.enter("continue")
+        running.until_stderr("1 loaded file" if by == "pdb" else "2 loaded files")
+        running.until_output("old")
+        (folder / "app.py").write_text(_ONE_FILE.replace("old", "new"))
+        running.until_output("new")
+
+
+def test_a_test_that_pytest_has_rewritten(folder: Path) -> None:
+    test = _ONE_FILE.replace("    main()", "    pass").replace("def main():", "def test_word():\n    assert word()")
+    (folder / "test_app.py").write_text(test)
+    with program(folder, "-m", run="pytest", args=("-s", "-p", "no:cacheprovider", "test_app.py")) as running:
+        running.until_stderr("1 loaded file")
+        running.until_output("old")
+        (folder / "test_app.py").write_text(test.replace("old", "new"))
+        running.until_output("new")
+
+
+def test_an_archive_that_is_built_again_needs_a_restart(folder: Path) -> None:
+    (folder / "src").mkdir()
+    (folder / "src" / "word.py").write_text(_OLD)
+    (folder / "src" / "__main__.py").write_text(TICKING)
+    zipapp.create_archive(folder / "src", folder / "app.pyz")
+    with program(folder, run="app.pyz") as running:
+        running.until_output("old")
+        running.connect()
+        (folder / "src" / "word.py").write_text(_NEW)
+        zipapp.create_archive(folder / "src", folder / "app.pyz")
+        assert "app.pyz: the program runs modules of this archive" in running.until_stderr("restart ")
 
 
 @pytest.mark.parametrize("line", [["-u", "app.py"], ["-X", "dev", "-m", "app"], ["app.py"]], ids=" ".join)

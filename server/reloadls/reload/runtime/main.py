@@ -57,7 +57,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def _may_be_command(program: str) -> bool:
-    return not os.path.exists(program) or os.path.basename(program).startswith(("python", "pypy"))
+    return not os.path.isfile(program) or os.path.basename(program).startswith(("python", "pypy"))
 
 
 def run_options(options: RunOptions) -> int:

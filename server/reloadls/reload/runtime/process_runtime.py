@@ -236,6 +236,10 @@ class _GatedReloader:
     def without_ended(self, report: ReloadReport) -> ReloadReport:
         return self._reloader.without_ended(report)
 
+    def adopt_late(self) -> None:
+        with self._gate.work():
+            self._reloader.adopt_late()
+
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
         return self._reloader.survey()
 

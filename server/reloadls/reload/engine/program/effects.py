@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,17 @@ from reloadls.base.installed import is_in_package_folder
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.undo import Undo
 
-__all__ = ["Effect", "Note", "Recorder", "forget_execution", "is_link", "lister", "was_executed", "watch_executions"]
+__all__ = [
+    "Effect",
+    "Note",
+    "Recorder",
+    "executions",
+    "forget_execution",
+    "is_link",
+    "lister",
+    "was_executed",
+    "watch_executions",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -165,7 +176,7 @@ def _note(effect: Effect, frame: FrameType | None) -> bool:
 
 def forget_execution(path: str) -> None:
     """A source file was run by an import that the engine knows of, and that may have failed."""
-    _executed.discard(os.path.abspath(path))
+    _executed.pop(os.path.abspath(path), None)
 
 
 def watch_executions() -> None:
@@ -180,8 +191,14 @@ def _audit() -> None:
         sys.addaudithook(_on_audit)
 
 
-_executed: set[str] = set()
-"""The source files whose code was run by `exec`, as modules' code is: by the import system or by hand."""
+_executed: dict[str, float] = {}
+"""The source files whose code was run by `exec`, as modules' code is, by the import system or by hand; and when, in
+seconds since the epoch."""
+
+
+def executions() -> dict[str, float]:
+    """The source files that were run in this process past the engine, and when each was last."""
+    return dict(_executed)
 
 
 def was_executed(path: str) -> bool:
@@ -201,7 +218,7 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     if event == "exec":
         code = args[0]
         if isinstance(code, CodeType) and code.co_name == "<module>" and code.co_filename.endswith(".py"):
-            _executed.add(os.path.abspath(code.co_filename))
+            _executed[os.path.abspath(code.co_filename)] = time.time()
         return
     if event in _LISTS:
         _on_list(args[0], sys._getframe(1))

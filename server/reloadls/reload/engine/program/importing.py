@@ -19,11 +19,11 @@ from typing import Any
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
 
-from .effects import Effect, Note, Recorder, forget_execution, watch_executions
+from .effects import Effect, Note, Recorder, executions, forget_execution, watch_executions
 from .lines import Lines, can_watch
 from .modules import LoadedModule, Modules, read_text
 
-__all__ = ["Finder", "Loader", "adopt_loaded", "follow_loaders", "forget_loaders", "run_main"]
+__all__ = ["Finder", "LateModules", "Loader", "adopt_loaded", "follow_loaders", "forget_loaders", "run_main"]
 
 
 class Finder:
@@ -181,22 +181,62 @@ def adopt_loaded(modules: Modules) -> None:
         if path is None or not modules.covers(path) or id(module) in seen:  # multiprocessing names __main__ twice
             continue
         seen.add(id(module))
-        try:
-            with open(path, "rb") as file:
-                text = read_text(file.read())
-            code = compile(text, path, "exec", dont_inherit=True)
-        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        running = _code_that_runs(vars(module))
-        if running is None:
-            from reloadls.reload.engine.objects.functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
+        _adopt(modules, name, path, module)
 
-            code = as_they_run(code, module)
-        found = modules.add(name, path, module, text, running or code)
-        if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
-            found.loading_in = threading.main_thread().ident
-        if running is not None and running is _code_in(sys._getframe(), vars(module)):
-            Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
+
+class LateModules:
+    """Takes in what others run: `coverage run`, `pdb`, `debugpy`, `runpy`, pytest's loader.
+
+    A file that was written after it was run is left out: what the program runs is no longer known.
+    """
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._seen: dict[str, float] = {}
+
+    def adopt(self) -> None:
+        """Take in what was run since the last call."""
+        found = {}
+        for place, at in executions().items():
+            if self._seen.get(place) != at and self._modules.covers(place):
+                path = os.path.realpath(place)
+                if self._modules.covers(path) and not self._modules.all_at(path) and _is_older(path, at):
+                    found[path] = at
+            self._seen[place] = at
+        if not found:
+            return
+        seen: set[int] = set()
+        for name, module in list(sys.modules.items()):
+            source = _source_path(module)
+            if source is not None and source in found and id(module) not in seen:
+                seen.add(id(module))
+                _adopt(self._modules, name, source, module)
+
+
+def _is_older(path: str, at: float) -> bool:
+    try:
+        return os.stat(path).st_mtime < at
+    except OSError:
+        return False
+
+
+def _adopt(modules: Modules, name: str, path: str, module: ModuleType) -> None:
+    try:
+        with open(path, "rb") as file:
+            text = read_text(file.read())
+        code = compile(text, path, "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    running = _code_that_runs(vars(module))
+    if running is None:
+        from reloadls.reload.engine.objects.functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
+
+        code = as_they_run(code, module)
+    found = modules.add(name, path, module, text, running or code)
+    if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
+        found.loading_in = threading.main_thread().ident
+    if running is not None and running is _code_in(sys._getframe(), vars(module)):
+        Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
 
 
 def _modules_by_hand() -> list[tuple[str, ModuleType]]:

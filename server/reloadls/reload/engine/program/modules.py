@@ -406,6 +406,9 @@ class Modules:
 
     def add(self, name: str, path: str, module: ModuleType, text: str, code: CodeType) -> LoadedModule:
         """A module that was loaded before anybody looked."""
+        known = self._by_name.get(name)
+        if known is not None and known.path != path:  # `runpy` has put another module in its place, for a time
+            name = self._free_name(name, path)
         found = self.loading(name, path, module, text, code, by_hand=sys.modules.get(name) is not module)
         self.loaded(found)
         return found

@@ -160,6 +160,8 @@ class Attempt:
                 for name in list(sys.modules)
                 if _file_of(name) == path
             ]
+        elif os.path.isfile(path) and (name := _module_within(path)):
+            self.refused.append(_Reason(name, path, "the program runs modules of this archive"))
         elif force and not found:
             self._skipped.append(path)
 
@@ -249,9 +251,20 @@ def _check_future(text: str, path: str) -> None:
 
 
 def _file_of(name: str) -> str | None:
+    file = _raw_file_of(name)
+    return None if file is None else os.path.realpath(file)
+
+
+def _raw_file_of(name: str) -> str | None:
     module = sys.modules.get(name)
     file = vars(module).get("__file__") if is_a(module, ModuleType) else None
-    return os.path.realpath(file) if isinstance(file, str) else None
+    return file if isinstance(file, str) else None
+
+
+def _module_within(path: str) -> str | None:
+    """The first module that was loaded from an archive."""
+    inside = path + os.sep
+    return next((name for name in list(sys.modules) if (_raw_file_of(name) or "").startswith(inside)), None)
 
 
 def _skipped(path: str) -> ModuleReport:

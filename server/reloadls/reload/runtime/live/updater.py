@@ -41,6 +41,8 @@ _ENDING_S: Final = 1.0
 _ENDING_LOOK_S: Final = 0.02
 _FIRST_LOOK_S: Final = 1.0
 """When to print what is watched, in seconds after the start."""
+_LOOKS_AT_START: Final = 5
+"""How often to look in that time for modules that were run past the import system."""
 _LOOK_S: Final = 2.0
 """How often to check which modules the program has loaded, in seconds."""
 
@@ -63,6 +65,9 @@ class Reloader(Protocol):
 
     def loaded_paths(self) -> tuple[str, ...]:
         """Return the files whose changes count."""
+
+    def adopt_late(self) -> None:
+        """Follow what was run past the import system."""
 
     def survey(self) -> tuple[int, list[tuple[str, str]]]:
         """Return how many files are reloaded when edited, and (path, reason) for each loaded file that is not."""
@@ -298,7 +303,10 @@ class Updater:
 
     async def _poll_modules(self) -> None:
         """Poll for loaded modules, which nothing announces, and for a reloader that the program starts itself."""
-        await asyncio.sleep(_FIRST_LOOK_S)
+        for _ in range(_LOOKS_AT_START):
+            await self._adopt_late()  # before its first edit: then what it runs is no longer known
+            await asyncio.sleep(_FIRST_LOOK_S / _LOOKS_AT_START)
+        await self._adopt_late()
         await self._watch_loaded()
         self._check_other_reloader()
         if not self._leaders and not self._suspended:
@@ -307,9 +315,17 @@ class Updater:
         while True:
             await asyncio.sleep(_LOOK_S)
             self._check_other_reloader()
+            await self._adopt_late()
             await self._watch_loaded()
             if self._advert is not None:
                 sweep(self._advert)
+
+    async def _adopt_late(self) -> None:
+        async with self._lock:
+            try:
+                await self._worker.run(self._reloader.adopt_late)
+            except Exception:  # what was followed before still is
+                _log.exception("following modules that were run by hand failed")
 
     async def _watch_loaded(self) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import Final
 
 from .arguments import RunOptions
 
-__all__ = ["UnsupportedCommand", "resolve"]
+__all__ = ["UnsupportedCommand", "is_program", "resolve"]
 
 _PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*(\.exe)?")
 _WITH_VALUE: Final = ("-W", "-X", "--check-hash-based-pycs")
@@ -30,7 +30,7 @@ def resolve(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
     Raises:
         UnsupportedCommand: it belongs to another environment, or can't be reloaded.
     """
-    if options.is_module or os.path.exists(options.program):
+    if options.is_module or is_program(options.program):
         found = options.program
         if options.is_module or not _PYTHON.fullmatch(os.path.basename(found)) or os.path.isdir(found):
             return options, ()
@@ -45,6 +45,14 @@ def resolve(options: RunOptions) -> tuple[RunOptions, tuple[str, ...]]:
         return _after_python(options)
     _check_command(found)
     return replace(options, program=found), ()
+
+
+def is_program(path: str) -> bool:
+    """Return whether `python` can run a path: a file, or a folder with a `__main__.py`.
+
+    A project's package often has the name of its command.
+    """
+    return os.path.exists(os.path.join(path, "__main__.py") if os.path.isdir(path) else path)
 
 
 def _find(name: str) -> str:

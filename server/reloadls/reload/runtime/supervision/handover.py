@@ -27,7 +27,7 @@ __all__ = ["Handover", "Key"]
 Key = tuple[int, str, int]
 """Family, address, and a counter for sockets bound to the same address."""
 
-_PLAIN = {name: getattr(socket.socket, name) for name in ("accept", "bind", "close", "listen")}
+_PLAIN = {name: getattr(socket.socket, name) for name in ("accept", "bind", "close", "listen", "set_inheritable")}
 _UNLINK = os.unlink
 _SPIN_S = 0.005
 
@@ -71,7 +71,11 @@ class Handover:
         def close(sock: socket.socket) -> None:
             ours.close(sock)
 
+        def set_inheritable(sock: socket.socket, inheritable: bool) -> None:
+            ours.set_inheritable(sock, inheritable)
+
         kind.bind, kind.listen, kind.accept, kind.close = bind, listen, accept, close
+        kind.set_inheritable = set_inheritable
         os.unlink = os.remove = self.unlink
         if _UNLINK in os.supports_dir_fd:  # `shutil.rmtree` needs this to be safe against links
             os.supports_dir_fd.add(self.unlink)
@@ -128,6 +132,15 @@ class Handover:
             # The socket shares its flags with the previous program's: change them only if this program needs it.
             sock.settimeout(sock.gettimeout())
         _PLAIN["listen"](sock, *backlog)
+        self._announce(sock)
+
+    def set_inheritable(self, sock: socket.socket, inheritable: bool) -> None:
+        """Like `socket.socket.set_inheritable`; a bound socket that workers inherit is one that they listen on."""
+        _PLAIN["set_inheritable"](sock, inheritable)
+        if inheritable:
+            self._announce(sock)
+
+    def _announce(self, sock: socket.socket) -> None:
         key = self._bound.get(sock)
         if key is not None and self._handles(sock) and sock not in self._announced:
             self._announced[sock] = key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from types import FrameType
@@ -21,8 +22,9 @@ _RELOADERS: Final = {
     "jurigged.live": ("jurigged", "run the program without it"),
 }
 """The module whose code waits for changes → the reloader's name, and how to switch it off."""
+_QUART: Final = ("Quart's reloader", "give use_reloader=False to app.run, or leave out --reload")
 
-CHILD_VARIABLES: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
+CHILD_VARIABLES: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN", "QUART_RUN_MAIN")
 """Environment variables of a process that such a reloader has started."""
 
 
@@ -35,5 +37,8 @@ def other_reloader() -> tuple[str, str] | None:
             name = frame.f_globals.get("__name__")
             if type(name) is str and name in _RELOADERS:
                 return _RELOADERS[name]
+            if name == "quart.utils" and frame.f_code.co_name == "run_reloader":
+                return _QUART
             frame = frame.f_back
-    return None
+    # In the process that it starts, it is a task of the event loop, which no thread's frames show.
+    return _QUART if os.environ.get("QUART_RUN_MAIN") == "true" and "quart.app" in sys.modules else None
