@@ -35,7 +35,7 @@ from reloadls.reload.engine.objects.contents import content_of, is_iterator, lea
 from reloadls.reload.engine.objects.process_state import PROCESS, read_process
 from reloadls.reload.engine.objects.reach import LONGEST
 
-__all__ = ["Line", "lines_with_effects", "may_act", "names_in", "snapshot", "starts_of", "stored_in"]
+__all__ = ["Line", "lines_with_effects", "may_act", "names_bound_by", "names_in", "snapshot", "starts_of", "stored_in"]
 
 _ACTS = (
     "CALL",
@@ -48,6 +48,7 @@ _ACTS = (
 )
 _EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
 _NAME = opcode.opmap["LOAD_NAME"]
+_BINDS = opcode.opmap["STORE_NAME"]
 _SETS_GLOBAL = opcode.opmap["STORE_GLOBAL"]
 _SETS = opcode.opmap["STORE_ATTR"]
 _PUTS = opcode.opmap["STORE_SUBSCR"]
@@ -161,6 +162,18 @@ def stored_in(code: CodeType) -> frozenset[str]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             found |= stored_in(inner)
+    return frozenset(found)
+
+
+def names_bound_by(code: CodeType) -> frozenset[str]:
+    """The names that the statements of a module's code bind themselves."""
+    found: set[str] = set()
+    argument = 0
+    for at in range(0, len(code.co_code), 2):
+        argument = argument << 8 | code.co_code[at + 1]
+        if code.co_code[at] == _BINDS:
+            found.add(code.co_names[argument])
+        argument = argument if code.co_code[at] == _EXTENDED else 0
     return frozenset(found)
 
 

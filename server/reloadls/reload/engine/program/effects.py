@@ -65,6 +65,8 @@ class Effect:
     """Where in its statement it was done, from 1."""
     change: Change | None = None
     """What it changed in a container or object."""
+    bound: frozenset[str] = frozenset()
+    """The names of its module that it bound without naming them in its text (`globals()[name] = …`)."""
     forks: bool = False
     """It made another process of this one: the statement must not run a second time."""
     lasting: Callable[[], str] = str

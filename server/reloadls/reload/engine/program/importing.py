@@ -170,7 +170,10 @@ def _lines(modules: Modules, namespace: dict[str, Any], note: Note) -> Lines:
     def changed(line: int, change: Change) -> None:
         note(line, Effect(change=change))
 
-    return Lines(namespace, changed, modules.owns)
+    def bound(line: int, names: frozenset[str]) -> None:
+        note(line, Effect(bound=names))
+
+    return Lines(namespace, changed, bound, modules.owns)
 
 
 def adopt_loaded(modules: Modules) -> None:

@@ -6,13 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 
-from .candidates import Line, lines_with_effects, may_act, snapshot, starts_of
+from .candidates import Line, lines_with_effects, may_act, names_bound_by, snapshot, starts_of
 
 __all__ = ["Lines", "can_watch"]
 
@@ -26,6 +27,7 @@ class Lines:
     Args:
         namespace: of its module.
         note: given each change, with the line that made it.
+        bound: given the names that a line bound without naming them, with that line.
         owns: whether a module of this name is the program's.
         most: how many objects to look at for a line.
     """
@@ -34,15 +36,20 @@ class Lines:
         self,
         namespace: dict[str, Any],
         note: Callable[[int, Change], None],
+        bound: Callable[[int, frozenset[str]], None],
         owns: Callable[[str], bool],
         *,
         most: int = 150,
     ) -> None:
         self._namespace = namespace
         self._note = note
+        self._bound = bound
         self._owns = owns
         self._most = most
         self._pending: tuple[int, Snapshot] | None = None
+        self._acting: tuple[int, int] | None = None
+        """The line that runs, and how many names there were before."""
+        self._named: frozenset[str] = frozenset()
         self._counts: Counter[int] = Counter()
 
     def run(
@@ -56,6 +63,7 @@ class Lines:
             ended: given the line that runs for so long that watching ends there, for the same reason.
         """
         lines = lines_with_effects(code)
+        self._named = names_bound_by(code)
 
         def line(number: int) -> bool:
             return self._line(number, lines)
@@ -82,15 +90,26 @@ class Lines:
             starts = starts_of(names, self._namespace)
             taken = snapshot(starts, self._owns, most=self._most, line=found)
             self._pending = (number, taken) if taken else None
+            self._acting = (number, len(self._namespace))
         self._counts[number] += 1
         return self._counts[number] < _OFTEN
 
     def _close(self) -> None:
+        if self._acting is not None:
+            (number, names), self._acting = self._acting, None
+            if len(self._namespace) > names and (added := self._added(names)):
+                self._bound(number, added)
         if self._pending is not None:
             (number, taken), self._pending = self._pending, None
             for change in taken.changes():
                 if change.owner is not self._namespace and change.owner is not self._module():
                     self._note(number, change)
+
+    def _added(self, names: int) -> frozenset[str]:
+        """The names beyond so many, new ones come last, that no statement and no import has bound."""
+        package = f"{self._namespace.get('__name__')}."
+        added = (name for name in islice(self._namespace, names, None) if name not in self._named)
+        return frozenset(name for name in added if not name.startswith("__") and package + name not in sys.modules)
 
     def _module(self) -> object:
         return sys.modules.get(str(self._namespace.get("__name__")))

@@ -174,6 +174,14 @@ class LoadedModule:
         """Whether its statements have changed anything outside of it."""
         return bool(self.noted) or any(self.effects.values())
 
+    def bound_by(self, facts: Facts, *parts: Statement) -> set[str]:
+        """The names that a statement, or parts of it, bound without naming them in its text."""
+        if facts.uses.star:
+            return set()
+        effects = self.effects.get(facts, ())
+        inside = (each for each in effects if not parts or any(part.first <= each.line <= part.last for part in parts))
+        return {name for effect in inside for name in effect.bound}
+
     def files_read(self) -> set[str]:
         """The files that its statements have opened."""
         noted = {effect.path for _, effect in self.noted if effect.path}

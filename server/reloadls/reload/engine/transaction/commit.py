@@ -242,6 +242,7 @@ class Commit:
     def _remove(self, plan: ModulePlan) -> None:
         module = plan.module
         bound = {name for each in plan.source.statements for name in each.facts.uses.binds}
+        unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)
             here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
@@ -251,7 +252,7 @@ class Commit:
             self._shared.add_changed(module, [])
         for statement in plan.difference.removed:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
-            for name in sorted((statement.facts.uses.binds | brought) - bound):
+            for name in sorted((statement.facts.uses.binds | unnamed[statement.facts] | brought) - bound):
                 self._schedule.unbind(module, name)
             self._rerun.mutated(module, statement)
 

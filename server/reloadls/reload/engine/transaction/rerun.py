@@ -124,7 +124,8 @@ class Rerun:
         statement = step.statement
         code = self._shared.code(module, statement)
         namespace = module.namespace
-        before = step.before.facts.uses.binds if step.before else set()
+        unnamed = module.bound_by(statement.facts)
+        before = (step.before.facts.uses.binds if step.before else set()) | unnamed
         binds = statement.facts.uses.binds
         old = {name: namespace.get(name, MISSING) for name in (*before, *binds)}
         shared_name = self._shared_name(module, statement)
@@ -132,6 +133,7 @@ class Rerun:
         if shared_name:
             old[shared_name] = self._made_before(module, step, shared_name)
         everything = dict(namespace) if statement.facts.uses.star else {}
+        self._shared.forget_names(module, unnamed)
         if step.before is not None:
             self._schedule.dispose(module, step.before)
             self._shared.add_unseen(module, step.before, statement)
@@ -142,7 +144,7 @@ class Rerun:
         module.codes[statement.facts] = inner_codes(code)
         self._exec(module, statement, code)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
-        self._bound_all(ran, binds, before, old)
+        self._bound_all(ran, binds | module.bound_by(statement.facts), before, old)
         if shared_name:
             self._made[statement.facts] = namespace[shared_name]
             if meant is not MISSING and self._has_later(module, statement, shared_name):
@@ -330,7 +332,9 @@ class Rerun:
             if name in module.namespace:
                 self._bound(ran, name, old.get(name, MISSING))
         for name in sorted(before - binds):
-            if not any(name in each.facts.uses.binds for each in module.source.statements):
+            if not _binders(module, name):
+                if old.get(name, MISSING) is not MISSING:
+                    module.namespace.setdefault(name, old[name])
                 self._schedule.unbind(module, name)
 
     def _run_block(self, module: LoadedModule, step: Step) -> bool:
@@ -346,10 +350,11 @@ class Rerun:
             return False  # what its condition reads is different
         old_codes = shared.old_codes.get(step.before.facts, ())
         codes = [each for part in block.replaced() for each in codes_within(old_codes, part, step.before.first)]
+        unnamed = module.bound_by(step.statement.facts, *block.replaced())
         for part in block.replaced():
             shared.add_unseen(module, part, step.statement)
         shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
-        binds, bound = block.binds(), block.bound()
+        binds, bound = block.binds(), block.bound() | unnamed
         old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}
         shared.add_changed(module, [])
         kept = module.codes[step.statement.facts]
@@ -357,7 +362,10 @@ class Rerun:
         kept = tuple(
             code for code in function_codes(kept) if code.co_firstlineno - step.statement.first + 1 not in lines
         )
+        shared.forget_names(module, unnamed)
+        known = module.bound_by(step.statement.facts)
         made = self._execute(module, [block.node] if block.node else [], step.statement)
+        binds |= module.bound_by(step.statement.facts) - known
         module.codes[step.statement.facts] = (*kept, *made)
         ran = _Ran(module, step, None, {id(each) for each in all_codes(made)})
         self._bound_all(ran, binds, bound, old)

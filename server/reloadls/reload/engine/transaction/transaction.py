@@ -25,7 +25,7 @@ from reloadls.reload.engine.program.modules import Codes, LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes
 from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.program.registrations import Registrations
-from reloadls.reload.engine.undo import Undo
+from reloadls.reload.engine.undo import MISSING, Undo
 
 from .held import Held
 from .plan import Work
@@ -97,6 +97,12 @@ class Transaction:
             value = self.before.get(loaded, loaded.namespace).get(name)
         return value is act.owner
 
+    def forget_names(self, module: LoadedModule, names: Iterable[str]) -> None:
+        """Unbind names that a statement has bound by another way than its text, before it runs again."""
+        for name in names:
+            self.remember()
+            self.undo.set_item(module.namespace, name, MISSING)
+
     def forget_calls(self, cache: Any) -> None:
         """A cached function does something else: forget its calls before a statement uses it, else at the end."""
         self.stale[id(cache)] = cache
@@ -140,7 +146,7 @@ class Transaction:
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))
         with self.noting(module, statement), self.annotations_of(module).running(statement, code, part=part):
-            lines = Lines(module.namespace, self._changed(module), self.modules.owns, most=_MOST)
+            lines = Lines(module.namespace, self._changed(module), self._bound(module), self.modules.owns, most=_MOST)
             if lines.run(code) and not module.recorded:
                 module.watched.add(statement.facts)
         self.adapters.ran(module.name, self.undo)
@@ -156,6 +162,12 @@ class Transaction:
             Recorder.note_at(module.namespace, line, Effect(change=change))
 
         return changed
+
+    def _bound(self, module: LoadedModule) -> Callable[[int, frozenset[str]], None]:
+        def bound(line: int, names: frozenset[str]) -> None:
+            Recorder.note_at(module.namespace, line, Effect(bound=names))
+
+        return bound
 
     def save(self, module: LoadedModule) -> None:
         """Have what is known of a module be as it is now when the commit is taken back."""
