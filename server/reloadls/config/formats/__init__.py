@@ -1,0 +1,1 @@
+"""Parsers that know where each value stands: text in, a part out. Pure."""

@@ -1,0 +1,1 @@
+"""What runs while a configuration is live: reading, fetching, deciding, and calling back."""

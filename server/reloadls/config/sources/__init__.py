@@ -1,0 +1,1 @@
+"""Where configuration comes from: one module for each kind of source."""

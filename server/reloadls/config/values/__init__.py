@@ -1,0 +1,1 @@
+"""From parts to an object: merge, fit to the model, validate, compare; and what must not be shown. Pure."""
