@@ -23,6 +23,12 @@ export type NoteCode = "stillRunning" | "stillHeld" | "notUndone" | "later" | "n
 
 export type ReportStatus = "reloaded" | "unchanged" | "restartRequired" | "restarted" | "failed";
 
+export type MemberState = "applied" | "waiting" | "refused" | "unreachable";
+
+export type PoolSessionState = "starting" | "running";
+
+export type PoolState = "starting" | "running" | "draining" | "closing";
+
 /** What to watch, and how. Durations in milliseconds. */
 export interface Options {
   /**
@@ -145,6 +151,111 @@ export interface ReloadReport {
   readonly notes?: readonly Note[];
 }
 
+/** One live session of a pool. */
+export interface PoolSession {
+  readonly id: string;
+  /** When it was launched. */
+  readonly startedAt: string;
+  /** `starting` until its first step. */
+  readonly state: PoolSessionState;
+  /** Whether it holds on to its objects, and to the code as it is. */
+  readonly pinned?: boolean;
+  /** How many reloads it has followed. */
+  readonly rebinds?: number;
+  /** Of the last reload that it could not follow. */
+  readonly lastError?: string | null;
+}
+
+/** One session pool of a running program. */
+export interface PoolStatus {
+  /** Unique among the pools of the program. */
+  readonly name: string;
+  readonly state: PoolState;
+  /** Live sessions. */
+  readonly active: number;
+  /** Places. */
+  readonly max: number;
+  /** Places held for sessions that have not started. */
+  readonly reserved?: number;
+  /** Launches and reservations that wait for a place. */
+  readonly waiting?: number;
+  /** Live sessions that are pinned. */
+  readonly pinned?: number;
+  /** Sessions that have ended by themselves. */
+  readonly succeeded?: number;
+  /** Sessions that have raised something. */
+  readonly failed?: number;
+  readonly cancelled?: number;
+  /** Sessions that have failed since the last one that has not. */
+  readonly consecutiveFailures?: number;
+  /** How many reloads the live sessions have followed, in all. */
+  readonly rebinds?: number;
+  /** Of the last session that failed: its id, and what it raised. */
+  readonly lastError?: string | null;
+  /** Why it drains, if the program did not ask for it. */
+  readonly drainReason?: string | null;
+  /** The ids of pinned sessions that a change of code waits for; at most 10. */
+  readonly changeWaitsFor?: readonly string[];
+  /** In the order of their launch. Of many, those that are pinned or could not follow a reload, then the oldest. */
+  readonly sessions?: readonly PoolSession[];
+  /** How many live sessions are not listed. */
+  readonly more?: number;
+}
+
+/** One value that can't be used, so that the last good configuration stays. */
+export interface ConfigurationProblem {
+  readonly message: string;
+  /** The dotted name of the setting. */
+  readonly key?: string | null;
+  /** What it was read from, for people. */
+  readonly source?: string | null;
+  /** The file that it was read from. */
+  readonly uri?: string | null;
+  /** The position in that file; LSP positions, from 0. */
+  readonly range?: Range | null;
+  /** Since when it is so. */
+  readonly since?: string | null;
+}
+
+/** One process that uses a configuration together with others. */
+export interface ConfigurationMember {
+  readonly id: string;
+  /** What it runs with. */
+  readonly version: string;
+  readonly state: MemberState;
+  /** Why it refused the last version, if it did. */
+  readonly refused?: string | null;
+}
+
+/** One live configuration of a running program. */
+export interface ConfigurationStatus {
+  /** Unique among the configurations of the program. */
+  readonly name: string;
+  /** What the program runs with; equal where the values are equal. */
+  readonly version: string;
+  /** When it was applied. */
+  readonly updatedAt?: string | null;
+  /** What its processes call each other by. */
+  readonly group?: string | null;
+  /** The id of the member that reads the sources for the group. */
+  readonly leader?: string | null;
+  readonly leaderSince?: string | null;
+  /** Why a newer version is not used; empty if there is none. */
+  readonly problems?: readonly ConfigurationProblem[];
+  /** The processes of the group, this one included. */
+  readonly members?: readonly ConfigurationMember[];
+  /** How many members are not listed. */
+  readonly more?: number;
+}
+
+/** The pool that a worker process hosts sessions for; its program lists them. */
+export interface WorkerOf {
+  /** The process that has the pool. */
+  readonly pid: number;
+  /** The name of the pool there. */
+  readonly pool: string;
+}
+
 /** One running program under hot reload. */
 export interface TargetStatus {
   /** Unique while it runs. Each process of a program is a target of its own. */
@@ -154,6 +265,12 @@ export interface TargetStatus {
   readonly pid: number;
   readonly state: TargetState;
   readonly lastReport?: ReloadReport | null;
+  /** Its session pools. */
+  readonly pools?: readonly PoolStatus[];
+  /** Its live configurations. */
+  readonly configurations?: readonly ConfigurationStatus[];
+  /** The session pool that it is a worker of. */
+  readonly workerOf?: WorkerOf | null;
 }
 
 /** A problem that limits the service, which otherwise keeps working. */
@@ -257,6 +374,14 @@ export interface TriggerParams {
   readonly uris?: readonly string[] | null;
 }
 
+/** `reload/drain`: the session pool that is to admit no more sessions; those that are live end by themselves. */
+export interface DrainParams {
+  /** The `TargetStatus.id` of the program. */
+  readonly target: string;
+  /** The `PoolStatus.name`. */
+  readonly pool: string;
+}
+
 /** Everything that changed between two clocks; each path at most once, in the order first noticed. */
 export interface ChangeBatch {
   /** The state after this batch. */
@@ -293,6 +418,7 @@ export interface Requests {
   "reload/pause": { params: NoParams; result: ReloadStatus };
   "reload/resume": { params: NoParams; result: ReloadStatus };
   "reload/trigger": { params: TriggerParams; result: readonly ReloadReport[] };
+  "reload/drain": { params: DrainParams; result: ReloadStatus };
 }
 
 /** Notification -> its params. */

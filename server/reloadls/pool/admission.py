@@ -23,10 +23,12 @@ class Admission:
     Args:
         places: how many there are.
         clock: what measures the waiting.
+        changed: called when places are taken or returned, and when somebody begins to wait.
     """
 
-    def __init__(self, places: int, clock: Clock) -> None:
+    def __init__(self, places: int, clock: Clock, changed: Callable[[], object] = lambda: None) -> None:
         self.places = places
+        self._changed = changed
         self.taken = 0
         """By sessions, and by reservations that have not become one."""
         self._clock = clock
@@ -34,8 +36,8 @@ class Admission:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
-        return sum(not waiter.done() for waiter in self._waiters)
+        """How many wait for a place. On any thread."""
+        return sum(not waiter.done() for waiter in list(self._waiters))
 
     def take_now(self) -> None:
         """Take a place.
@@ -46,6 +48,7 @@ class Admission:
         if self.taken >= self.places:
             raise PoolFull(f"all {self.places} places are taken")
         self.taken += 1
+        self._changed()
 
     async def take(self, wait_s: float) -> None:
         """Take a place, and wait for one if there is none.
@@ -61,6 +64,7 @@ class Admission:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
+        self._changed()
         full = PoolFull(f"all {self.places} places stayed taken for {wait_s:g} s")
         timer = self._clock.call_later(wait_s, lambda: _refuse(waiter, full))
         try:
@@ -85,6 +89,7 @@ class Admission:
         self._grant()
 
     def _grant(self) -> None:
+        self._changed()
         while self._waiters and self.taken < self.places:
             waiter = self._waiters.popleft()
             if not waiter.done():

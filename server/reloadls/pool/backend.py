@@ -26,13 +26,19 @@ class BackendEvents:
     """So many places can be used from now on."""
     worker: Callable[[str], None]
     """A worker process has died: a text."""
+    changed: Callable[[], object]
+    """The status of a session has changed otherwise: its state, its pins, the reloads that it has followed."""
 
 
 class Backend(Protocol):
     """Runs sessions."""
 
-    async def start(self) -> None:
-        """Run `setup`, and be ready for sessions. Raises `SetupFailed`, and has left nothing behind then."""
+    async def start(self, name: str) -> None:
+        """Run `setup`, and be ready for sessions. Raises `SetupFailed`, and has left nothing behind then.
+
+        Args:
+            name: what the pool is called in the status of this process.
+        """
 
     def launch(self, life: Life, data: Any) -> None:
         """Start a session; raises where it can't be."""

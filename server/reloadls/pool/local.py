@@ -49,19 +49,20 @@ class LocalBackend:
         self._clock = clock
         self._events = events
         self._began = began
-        self._following = Following(lambda: self._host.sessions, clock, options.pin_timeout_s, events.change_waits)
+        waits, changed = events.change_waits, events.changed
+        self._following = Following(lambda: self._host.sessions, clock, options.pin_timeout_s, waits, changed)
         self._loop: asyncio.AbstractEventLoop
         self._shared: Shared
         self._host: Host
         self._watchdog: Watchdog
 
-    async def start(self) -> None:
+    async def start(self, name: str) -> None:
         """Run `setup`, and be ready for sessions."""
         self._loop = asyncio.get_running_loop()
         context = contextvars.copy_context()
         context.run(CURRENT.set, None)
         self._shared = await set_up(self._options, self._clock, context)
-        self._host = Host(self._options, self._clock, context, self._on_ended, self._following, began=self._began)
+        self._host = Host(self._options, self._clock, context, self._on_ended, self._following, began=self._on_began)
         self._following.start()
         self._watchdog = Watchdog(self._loop, self._on_blocked)
 
@@ -95,6 +96,10 @@ class LocalBackend:
     def memory_mb(self) -> float:
         """How much memory this process occupies."""
         return resident_mb()
+
+    def _on_began(self, life: Life) -> None:
+        self._began(life)
+        self._events.changed()
 
     def _on_ended(self, session: Session) -> None:
         self._following.end(session)

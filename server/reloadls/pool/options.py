@@ -30,6 +30,7 @@ class PoolOptions:
     """
 
     entrypoint: Entrypoint
+    name: str
     max_sessions: int
     setup: Setup | None
     on_end: Callback | None
@@ -47,6 +48,8 @@ class PoolOptions:
     def __post_init__(self) -> None:
         if not is_async(self.entrypoint):
             raise TypeError(f"entrypoint {self.entrypoint!r}: must be a coroutine function; define it with `async def`")
+        if not isinstance(self.name, str):
+            raise TypeError(f"name {self.name!r}: must be a string")
         for name in ("setup", "on_end", "on_failure_limit"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -64,6 +67,17 @@ class PoolOptions:
             raise ValueError(
                 f"memory_warn_mb {self.memory_warn_mb!r}: must not be above memory_limit_mb ({self.memory_limit_mb!r})"
             )
+
+    @property
+    def published_name(self) -> str:
+        """What status and editor call the pool."""
+        if self.name:
+            return self.name
+        function: object = self.entrypoint
+        while isinstance(function, partial):
+            function = function.func
+        name = getattr(function, "__qualname__", type(function).__name__)
+        return str(name).rpartition("<locals>.")[2]
 
     def _check_isolation(self) -> None:
         if self.isolation not in get_args(Isolation):

@@ -18,6 +18,7 @@ from .events import EventStream
 from .ledger import Ledger
 from .local import LocalBackend
 from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, checked_id, checked_seconds
+from .publishing import Publication
 from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
 from .sessions.session import Session, SessionHandle, current_session
@@ -46,6 +47,7 @@ class SessionPool:
 
     Args:
         entrypoint: a coroutine function, called with a `Session` for each launch.
+        name: what status and editor call the pool; the name of `entrypoint` by default.
         max_sessions: how many places there are.
         isolation: `coroutine` hosts sessions in this process, `process` in workers.
         processes: how many workers; each hosts its part of `max_sessions`.
@@ -72,6 +74,7 @@ class SessionPool:
         self,
         entrypoint: Entrypoint,
         *,
+        name: str = "",
         max_sessions: int = 50,
         isolation: Isolation = "coroutine",
         processes: int = 1,
@@ -89,6 +92,7 @@ class SessionPool:
     ) -> None:
         self._options = PoolOptions(
             entrypoint=entrypoint,
+            name=name,
             max_sessions=max_sessions,
             isolation=isolation,
             processes=processes,
@@ -106,8 +110,9 @@ class SessionPool:
         self._clock = SystemClock() if clock is None else clock
         self._state: PoolState = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._admission = Admission(max_sessions, self._clock)
-        self._ledger = Ledger(self._clock)
+        self._publication = Publication(self._options.published_name, self._status, self._drain_if_open)
+        self._admission = Admission(max_sessions, self._clock, self._publication.changed)
+        self._ledger = Ledger(self._clock, self._publication.changed)
         self._leaving = Event()
         """Set once the pool drains or closes."""
         self._backend = self._make_backend()
@@ -221,13 +226,16 @@ class SessionPool:
 
     async def _start(self) -> None:
         self._state = "starting"
+        name = self._publication.begin()
         try:
-            await self._backend.start()
+            await self._backend.start(name)
         except BaseException:
+            self._publication.end()
             if self._state == "starting":
                 self._state, self._starting, self._loop = "new", None, None
             raise
         self._state = "running"
+        self._publication.changed()
         self._supervisor.start()
 
     def begin_drain(self) -> None:
@@ -283,6 +291,7 @@ class SessionPool:
     async def _close(self) -> None:
         started = self._state in ("running", "draining")
         self._state = "closing"
+        self._publication.changed()
         self._leaving.set()
         self._admission.refuse_all(lambda: PoolNotRunning("the pool is closing"))
         if started:
@@ -292,6 +301,7 @@ class SessionPool:
             await all_done(self._clock, [self._starting], None)
         await self._supervisor.stop()
         self._state = "closed"
+        self._publication.end()
         self._ledger.send("closed")
         self._ledger.close()
 
@@ -361,8 +371,12 @@ class SessionPool:
     @property
     def status(self) -> PoolStatus:
         """How the pool and its live sessions are."""
+        return self._status(None)
+
+    def _status(self, most: int | None) -> PoolStatus:
         failures, awaited = self._supervisor.consecutive_failures, self._backend.change_waits_for
-        return self._ledger.status(self._state, self._options.max_sessions, self._admission, failures, awaited)
+        places = self._options.max_sessions
+        return self._ledger.status(self._state, places, self._admission, failures, awaited, most=most)
 
     def events(self) -> EventStream:
         """What happens from now on, for `async for`. The stream ends when the pool is closed."""
@@ -382,6 +396,11 @@ class SessionPool:
         self._ledger.send("launched", session=id)
         return SessionHandle(life)
 
+    def _drain_if_open(self) -> None:
+        if self._state in ("starting", "running"):
+            self._ledger.drain_reason = "asked by a client"
+            self.begin_drain()
+
     def _make_backend(self) -> Backend:
         events = self._backend_events()
         if self._options.isolation == "coroutine":
@@ -398,6 +417,7 @@ class SessionPool:
             change_waits=lambda id: send("changeWaits", "a change of code waits for this session", session=id),
             places=self._admission.resize,
             worker=lambda text: send("workerDied", text),
+            changed=self._publication.changed,
         )
 
     def _on_ended(self, life: Life) -> None:

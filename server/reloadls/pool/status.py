@@ -18,6 +18,8 @@ class SessionStatus:
 
     id: str
     state: SessionState
+    started_at: float
+    """When it was launched, in seconds since the epoch."""
     age_s: float
     """Since its launch."""
     pinned: bool
@@ -35,6 +37,9 @@ class PoolStatus:
     max_sessions: int
     starting: int
     running: int
+    pinned: int
+    rebinds: int
+    """How many reloads the live sessions have followed, in all."""
     reserved: int
     """Places held by reservations."""
     waiting: int

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
         UnknownMethod,
         UnreadableMessage,
     )
+    from .hosted import ConfigurationProblem, ConfigurationStatus, PoolSession, PoolStatus, WorkerOf
     from .message_types import ClientProtocol
     from .messages import (
         Change,
         ChangeBatch,
+        DrainParams,
         Lag,
         Metrics,
         NoParams,
@@ -62,12 +64,17 @@ __all__ = [
     # messages
     "Change",
     "ChangeBatch",
+    "ConfigurationProblem",
+    "ConfigurationStatus",
+    "DrainParams",
     "Lag",
     "Metrics",
     "ModuleReport",
     "Note",
     "NoteCode",
     "NoParams",
+    "PoolSession",
+    "PoolStatus",
     "Problem",
     "RefreshPathsParams",
     "RefreshPathsResult",
@@ -83,6 +90,7 @@ __all__ = [
     "SyncResult",
     "TargetStatus",
     "TriggerParams",
+    "WorkerOf",
     # options
     "OptionProblem",
     "Options",
@@ -131,10 +139,12 @@ _HOME: Final = {
     ),
     "reloadls.wire.framing": ("Frame", "Framer", "FramingError", "frame"),
     "reloadls.wire.jsonio": ("dumps",),
+    "hosted": ("ConfigurationProblem", "ConfigurationStatus", "PoolSession", "PoolStatus", "WorkerOf"),
     "message_types": ("ClientProtocol",),
     "messages": (
         "Change",
         "ChangeBatch",
+        "DrainParams",
         "Lag",
         "Metrics",
         "NoParams",

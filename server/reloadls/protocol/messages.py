@@ -17,6 +17,7 @@ from attrs import Attribute, field, frozen
 from reloadls.wire import methods
 
 from .errors import Mismatch
+from .hosted import ConfigurationStatus, PoolStatus, WorkerOf
 from .report import ReloadReport
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Change",
     "ChangeBatch",
     "ChangeType",
+    "DrainParams",
     "Lag",
     "Metrics",
     "NoParams",
@@ -116,6 +118,12 @@ class TargetStatus:
     pid: int
     state: TargetState
     last_report: ReloadReport | None = None
+    pools: tuple[PoolStatus, ...] = ()
+    """Its session pools."""
+    configurations: tuple[ConfigurationStatus, ...] = ()
+    """Its live configurations."""
+    worker_of: WorkerOf | None = None
+    """The session pool that it is a worker of."""
 
 
 @frozen(kw_only=True)
@@ -250,6 +258,16 @@ class TriggerParams:
     uris: tuple[str, ...] | None = None
 
 
+@frozen
+class DrainParams:
+    """`reload/drain`: the session pool that is to admit no more sessions; those that are live end by themselves."""
+
+    target: str
+    """The `TargetStatus.id` of the program."""
+    pool: str
+    """The `PoolStatus.name`."""
+
+
 REQUEST_TYPES: Final[Mapping[str, tuple[type, Any]]] = MappingProxyType(
     {
         methods.STATUS: (StatusParams, ReloadStatus),
@@ -259,6 +277,7 @@ REQUEST_TYPES: Final[Mapping[str, tuple[type, Any]]] = MappingProxyType(
         methods.PAUSE: (NoParams, ReloadStatus),
         methods.RESUME: (NoParams, ReloadStatus),
         methods.TRIGGER: (TriggerParams, tuple[ReloadReport, ...]),
+        methods.DRAIN: (DrainParams, ReloadStatus),
     }
 )
 """Request -> (params, result)."""

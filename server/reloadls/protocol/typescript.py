@@ -23,7 +23,7 @@ import attrs
 
 from reloadls.wire import methods
 
-from . import messages, report
+from . import hosted, messages, report
 from .explain import camel
 from .messages import NOTIFICATION_TYPES, REQUEST_TYPES
 from .options import Options
@@ -98,7 +98,7 @@ def _closure(types: Iterable[Any]) -> Iterator[type[Any]]:
 def _literal_names() -> dict[object, str]:
     """Return the named literal types, so that they keep their names; the first name counts."""
     named: dict[object, str] = {}
-    for module in (messages, report):
+    for module in (messages, report, hosted):
         for name in module.__all__:
             value = getattr(module, name)
             if get_origin(value) is Literal:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from lsprotocol import types
 
 from reloadls.protocol import (
+    DrainParams,
     Encoded,
     InvalidParams,
     NoParams,
@@ -183,6 +184,10 @@ async def _trigger(server: Server, params: TriggerParams) -> tuple[ReloadReport,
     return await server.watching_session.trigger(None if params.uris is None else uris)
 
 
+async def _drain(server: Server, params: DrainParams) -> ReloadStatus:
+    return await server.watching_session.drain(params.target, params.pool)
+
+
 # -- hints -------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +249,7 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
         methods.PAUSE: Feature(_pause),
         methods.RESUME: Feature(_resume),
         methods.TRIGGER: Feature(_trigger),
+        methods.DRAIN: Feature(_drain),
         types.TEXT_DOCUMENT_DID_SAVE: Feature(_did_save, types.SaveOptions(include_text=False)),
         types.WORKSPACE_DID_CHANGE_WATCHED_FILES: Feature(_did_change_watched_files),
         types.WORKSPACE_DID_CREATE_FILES: Feature(_did_create_files, _EVERY_FILE),

@@ -240,6 +240,20 @@ class ClientSession:
         await self._watching()
         return await self._targets.trigger(uris)
 
+    async def drain(self, target: str, pool: str) -> ReloadStatus:
+        """Have a session pool of a running program of this session admit no more sessions.
+
+        Args:
+            target: the id of the program.
+            pool: the name of the pool.
+
+        Raises:
+            RequestFailed: there is no such program or pool, or it does not answer.
+        """
+        await self._watching()
+        await self._targets.drain(target, pool)
+        return self.status()
+
     # -- notifications from the client -------------------------------------------------------------------
 
     async def check_paths(self, paths: Iterable[str], cause: Cause) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "DID_CHANGE",
     "DID_CHANGE_STATUS",
     "DID_RELOAD",
+    "DRAIN",
     "NOTIFICATIONS",
     "PAUSE",
     "PROTOCOL_VERSION",
@@ -36,12 +37,13 @@ SINCE: Final = "reload/since"
 PAUSE: Final = "reload/pause"
 RESUME: Final = "reload/resume"
 TRIGGER: Final = "reload/trigger"
+DRAIN: Final = "reload/drain"
 
 DID_CHANGE: Final = "reload/didChange"
 DID_CHANGE_STATUS: Final = "reload/didChangeStatus"
 DID_RELOAD: Final = "reload/didReload"
 
-REQUESTS: Final = (STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER)
+REQUESTS: Final = (STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER, DRAIN)
 """Requests of the client."""
 
 NOTIFICATIONS: Final = (DID_CHANGE, DID_CHANGE_STATUS, DID_RELOAD)

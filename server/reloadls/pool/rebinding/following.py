@@ -25,6 +25,7 @@ class Following:
         clock: what measures time.
         pin_timeout_s: how long a change waits for one pinned session.
         waits: called with the id of each session that a change begins to wait for.
+        changed: called when a session is pinned, released, or has followed a reload.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class Following:
         clock: Clock,
         pin_timeout_s: float,
         waits: Callable[[str], None],
+        changed: Callable[[], object],
     ) -> None:
         self._clock = clock
-        self.rebinder = Rebinder(sessions, clock)
+        self._changed = changed
+        self.rebinder = Rebinder(sessions, clock, changed)
         self._pins = SessionPins(clock, pin_timeout_s, waits)
 
     @property
@@ -59,6 +62,7 @@ class Following:
         if not session._life.pins:
             self._pins.add(session)
         session._life.pins += 1
+        self._changed()
 
     def unpin(self, session: Session) -> None:
         """One less; after the last the session follows what is due."""
@@ -66,6 +70,7 @@ class Following:
         if not session._life.pins:
             self._pins.remove(session)
             self.rebinder.catch_up(session)
+        self._changed()
 
     async def caught_up(self, session: Session) -> None:
         """Return once the session has followed all reloads that are due."""

@@ -37,10 +37,14 @@ class Rebinder:
     Args:
         sessions: the live ones.
         clock: what measures time.
+        on_followed: called when a session has followed a reload, or could not.
     """
 
-    def __init__(self, sessions: Callable[[], Iterable[Session]], clock: Clock) -> None:
+    def __init__(
+        self, sessions: Callable[[], Iterable[Session]], clock: Clock, on_followed: Callable[[], object]
+    ) -> None:
         self._sessions = sessions
+        self._on_followed = on_followed
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rebindings: dict[type, Rebinding] = {}
@@ -160,10 +164,12 @@ class Rebinder:
     def _done(self, session: Session, begun: Round) -> None:
         session._life.rebinds += 1
         begun.note("rebound")
+        self._on_followed()
 
     def _failed(self, session: Session, error: BaseException) -> None:
         session._life.last_error = f"{type(error).__name__}: {error}"
         _log.error("session %r could not follow a reload, and keeps its state", session.id, exc_info=error)
+        self._on_followed()
 
     def end(self, session: Session) -> None:
         """A session has ended: nothing is due any more."""

@@ -39,8 +39,8 @@ class SessionPins:
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """The ids of the sessions that a change waits for."""
-        return tuple(session.id for session in self._timers)
+        """The ids of the sessions that a change waits for. On any thread."""
+        return tuple(session.id for session in list(self._timers))
 
     def start(self) -> None:
         """Notice from now on when a change waits."""

@@ -52,9 +52,9 @@ class ProcessBackend:
         self._rebindings: list[tuple[type, Rebinding]] = []
         self._slots: list[_Slot] = []
 
-    async def start(self) -> None:
+    async def start(self, name: str) -> None:
         """Start all workers, and wait until `setup` has run in each."""
-        payload = dump("options", (replace(self._options, on_failure_limit=None), self._rebindings))
+        payload = dump("options", (replace(self._options, on_failure_limit=None), self._rebindings, name))
         count, places = self._options.processes, self._options.max_sessions
         sizes = [places // count + (index < places % count) for index in range(count)]
         self._slots = [_Slot(size, payload, self._clock, self._events, self._resize) for size in sizes]
@@ -223,6 +223,8 @@ class _Slot:
                 self._events.blocked(*args)
             case "change_waits":
                 self._events.change_waits(*args)
+            case "changed":
+                self._events.changed()
 
     def _end(self, life: Life, outcome: Any, error: BaseException | None) -> None:
         del self.worker.lives[life.id]

@@ -9,6 +9,7 @@ import signal
 import socket
 from typing import Any
 
+from reloadls.base.hosted import hosted
 from reloadls.base.parent_death import die_with_parent
 from reloadls.pool.backend import BackendEvents
 from reloadls.pool.clock import SystemClock
@@ -30,18 +31,20 @@ def main(end: socket.socket, parent: int, payload: bytes, log_level: int) -> Non
     Args:
         end: the worker's end of the pair.
         parent: the pool's process.
-        payload: the options, and what is registered for rebinding.
+        payload: the options, what is registered for rebinding, and the pool's name.
         log_level: the level of the pool's root logger.
     """
     die_with_parent(parent, signal.SIGKILL)
     for number in (signal.SIGINT, signal.SIGTERM):  # the pool decides when its sessions end
         signal.signal(number, signal.SIG_IGN)
-    asyncio.run(_Worker().run(end, payload, log_level))
+    asyncio.run(_Worker(parent).run(end, payload, log_level))
     logging.shutdown()
 
 
 class _Worker:
-    def __init__(self) -> None:
+    def __init__(self, pool: int) -> None:
+        self._pool = pool
+        """The pool's process."""
         self._clock = SystemClock()
         self._lives: dict[str, Life] = {}
         self._channel: Channel
@@ -53,12 +56,13 @@ class _Worker:
         root.setLevel(log_level)
         root.addHandler(_Forward(self._channel))
         try:
-            options, rebindings = load(payload)
+            options, rebindings, name = load(payload)
+            hosted.mark("workerOf", {"pid": self._pool, "pool": name})
             self._channel.send("hello")
             self._backend = LocalBackend(options, self._clock, self._events(), self._began)
             for cls, rebinding in rebindings:
                 self._backend.on_rebind(cls, rebinding)
-            await self._backend.start()
+            await self._backend.start(name)
         except BaseException as error:
             self._channel.send("setup_failed", pack(error))
             await self._channel.finish()
@@ -110,6 +114,7 @@ class _Worker:
             change_waits=lambda id: self._channel.send("change_waits", id),
             places=lambda places: None,
             worker=lambda text: None,
+            changed=lambda: None,
         )
 
 

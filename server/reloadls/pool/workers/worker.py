@@ -131,6 +131,7 @@ class Worker:
             case "running":
                 if args[0] in self.lives:
                     self.lives[args[0]].state = "running"
+                    self._on_message("changed", ())
             case _:
                 self._on_message(kind, args)
 
@@ -139,6 +140,7 @@ class Worker:
             if id in self.lives:
                 life = self.lives[id]
                 life.pins, life.rebinds, life.last_error = pins, rebinds, last_error
+        self._on_message("changed", ())
 
     def _ping(self) -> None:
         silent = self._clock.monotonic() - self._heard

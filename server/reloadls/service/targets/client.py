@@ -13,6 +13,7 @@ from lsprotocol.types import TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, Diagnostic, Publ
 from reloadls.base.event import Event
 from reloadls.protocol import ReloadReport, TargetStatus, encode_notification, make_converter
 from reloadls.service.targets.diagnostics import differences, to_diagnostics
+from reloadls.service.targets.hosted import HostedPacing
 from reloadls.service.targets.registry import TargetRegistry
 from reloadls.wire import methods
 
@@ -48,6 +49,8 @@ class ClientTargets:
         self._reports: tuple[ReloadReport, ...] = ()
         self._published: dict[str, list[Diagnostic]] = {}
         self._changed = Event()
+        self._pacing = HostedPacing()
+        self._later: asyncio.TimerHandle | None = None
         self._roots: tuple[str, ...] | None = None
         self._sender: asyncio.Task[None] | None = None
         self._subscribing: set[asyncio.Task[None]] = set()
@@ -76,6 +79,8 @@ class ClientTargets:
         if self._ended:
             return
         self._ended = True
+        if self._later is not None:
+            self._later.cancel()
         tasks = [task for task in (self._sender, *self._subscribing) if task is not None]
         for task in tasks:
             task.cancel()
@@ -102,6 +107,10 @@ class ClientTargets:
         """Resume hot reload in the client's programs, unless another client keeps them paused."""
         await self._targets.resume(self)
 
+    async def drain(self, target: str, pool: str) -> None:
+        """Have a session pool of one of the client's programs admit no more sessions."""
+        await self._targets.drain(self, target, pool)
+
     # -- sending -----------------------------------------------------------------------------------------
 
     def on_targets(self) -> None:
@@ -125,9 +134,27 @@ class ClientTargets:
     async def _send_updates(self) -> None:
         reports, self._reports = self._reports, ()
         await self._send(methods.DID_RELOAD, reports)
-        programs = ((target.advert.name, target.outstanding) for target in self._targets.targets_of(self))
-        await self._publish(to_diagnostics(programs))
-        self._send_status()
+        targets = self._targets.targets_of(self)
+        programs = [(target.advert.name, target.outstanding) for target in targets]
+        configurations = [each for target in targets for each in target.status.configurations]
+        problems = [problem for each in configurations for problem in each.problems]
+        await self._publish(to_diagnostics(programs, problems))
+        self._send_status_in_time()
+
+    def _send_status_in_time(self) -> None:
+        """Send the status, now or after a pause if only what programs host has changed."""
+        loop = asyncio.get_running_loop()
+        statuses, now = self.statuses, loop.time()
+        delay = self._pacing.delay_s(statuses, now)
+        if delay == 0.0:
+            self._pacing.note_sent(statuses, now)
+            self._send_status()
+        elif self._later is None:
+            self._later = loop.call_later(delay, self._on_later)
+
+    def _on_later(self) -> None:
+        self._later = None
+        self._changed.set()
 
     async def _publish(self, now: dict[str, list[Diagnostic]]) -> None:
         changed: list[PublishDiagnosticsParams] = differences(self._published, now)

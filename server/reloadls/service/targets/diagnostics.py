@@ -1,7 +1,7 @@
-"""Convert the reports of running programs to diagnostics: failures at their line, and required restarts.
+"""Convert what running programs report to diagnostics: failures at their line, required restarts, bad configuration.
 
-A diagnostic stays until the program has applied the file. A successful report names the modules that are still not
-applied, so it resolves everything else.
+A diagnostic of a reload stays until the program has applied the file. A successful report names the modules that are
+still not applied, so it resolves everything else. One of a configuration stays as long as a status names the problem.
 
 Pure functions: reports in, diagnostics out.
 """
@@ -16,7 +16,7 @@ from typing import Final
 from attrs import evolve
 from lsprotocol.types import Diagnostic, DiagnosticSeverity, Position, PublishDiagnosticsParams, Range
 
-from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError
+from reloadls.protocol import ConfigurationProblem, ModuleReport, Note, ReloadReport, ReportError
 
 __all__ = ["Outstanding", "differences", "to_diagnostics"]
 
@@ -82,21 +82,29 @@ def _files(report: ReloadReport) -> set[str]:
     return files if report.error is None or report.error.uri is None else files | {report.error.uri}
 
 
-def to_diagnostics(programs: Iterable[tuple[str, Outstanding]]) -> dict[str, list[Diagnostic]]:
+def to_diagnostics(
+    programs: Iterable[tuple[str, Outstanding]], problems: Iterable[ConfigurationProblem] = ()
+) -> dict[str, list[Diagnostic]]:
     """Return the diagnostics of each URI; equal ones of several programs are listed once.
 
     Args:
         programs: (name, outstanding reports) of each program.
+        problems: those of the configurations of all programs.
     """
     shown: dict[str, list[Diagnostic]] = {}
     for name, outstanding in programs:
         reports = (pair for report in outstanding.reports for pair in _diagnostics(name, report))
         found = chain(reports, map(_note, outstanding.notes))
-        for uri, diagnostic in islice(found, _MOST_SHOWN):
-            there = shown.setdefault(uri, [])
-            if diagnostic not in there:
-                there.append(diagnostic)
+        _add(shown, islice(found, _MOST_SHOWN))
+    _add(shown, islice((_problem(each) for each in problems if each.uri is not None), _MOST_SHOWN))
     return shown
+
+
+def _add(shown: dict[str, list[Diagnostic]], found: Iterable[tuple[str, Diagnostic]]) -> None:
+    for uri, diagnostic in found:
+        there = shown.setdefault(uri, [])
+        if diagnostic not in there:
+            there.append(diagnostic)
 
 
 def differences(before: Shown, now: Shown) -> list[PublishDiagnosticsParams]:
@@ -154,6 +162,18 @@ def _note(note: Note) -> tuple[str, Diagnostic]:
         message=note.message[:_MAX_MESSAGE],
     )
     return note.uri or "", diagnostic
+
+
+def _problem(problem: ConfigurationProblem) -> tuple[str, Diagnostic]:
+    text = problem.message if problem.key is None else f"{problem.key}: {problem.message}"
+    diagnostic = Diagnostic(
+        range=problem.range or _NOWHERE,
+        severity=DiagnosticSeverity.Error,
+        code="configuration",
+        source=_SOURCE,
+        message=text[:_MAX_MESSAGE],
+    )
+    return problem.uri or "", diagnostic
 
 
 def _restart(name: str, module: ModuleReport, error: ReportError | None) -> Diagnostic:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.paths import prefix_of
-from reloadls.protocol import ReloadReport
+from reloadls.protocol import ReloadReport, RequestFailed
 from reloadls.service.targets.advert import targets_supported
 from reloadls.service.targets.discovery import DiscoveredTarget, TargetDiscovery
 from reloadls.service.targets.target import Target
+from reloadls.wire.text import show
 
 if TYPE_CHECKING:
     from reloadls.watch.sources.linux.kernel import Kernel
@@ -197,6 +198,23 @@ class TargetRegistry:
         await self._wait_for_discovery()
         answers = await asyncio.gather(*(target.trigger(uris) for target in self.targets_of(subscriber)))
         return tuple(report for answer in answers for report in answer)
+
+    async def drain(self, subscriber: TargetSubscriber, id: str, pool: str) -> None:
+        """Have a session pool of one of the subscriber's programs admit no more sessions.
+
+        Args:
+            subscriber: whose program.
+            id: the id of the program.
+            pool: the name of the pool.
+
+        Raises:
+            RequestFailed: there is no such program or pool, or it does not answer.
+        """
+        await self._wait_for_discovery()
+        found = next((target for target in self.targets_of(subscriber) if target.advert.id == id), None)
+        if found is None:
+            raise RequestFailed(f"target {show(id)}: no such program runs in the watched folders")
+        await found.drain(pool)
 
     async def pause(self, subscriber: TargetSubscriber) -> None:
         """Pause the subscriber's programs and return when they have confirmed, or timed out."""

@@ -9,7 +9,14 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from reloadls.protocol import ConnectionLost, InvalidParams, ReloadReport, TargetStatus, make_converter
+from reloadls.protocol import (
+    ConnectionLost,
+    InvalidParams,
+    ReloadReport,
+    RequestFailed,
+    TargetStatus,
+    make_converter,
+)
 from reloadls.protocol.errors import Mismatch
 from reloadls.protocol.messages import TargetState, TriggerParams
 from reloadls.service.parent_process import wait_for_exit
@@ -188,7 +195,9 @@ class Target:
             self._owner.on_target(self)
 
     def _set_state(self, state: TargetState) -> None:
-        self._update(attrs.evolve(self.status, state=state), self.outstanding)
+        """Nothing is known of what it hosts until it is connected again."""
+        status = attrs.evolve(self.status, state=state, pools=(), configurations=())
+        self._update(status, self.outstanding)
 
     # -- requests ----------------------------------------------------------------------------------------
 
@@ -219,6 +228,24 @@ class Target:
         if self._connection is None:
             raise ConnectionLost("unreachable")
         return await self._connection.request(methods.TRIGGER, make_converter().unstructure(TriggerParams(uris)))
+
+    async def drain(self, pool: str) -> None:
+        """Have a session pool of the program admit no more sessions; return once it drains.
+
+        Raises:
+            RequestFailed: there is no such pool, it can't drain, or the program does not answer.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._ready.wait()
+                if self._connection is None:
+                    raise ConnectionLost("unreachable")
+                answer = await self._connection.request(methods.DRAIN, {"pool": pool})
+            self._on_status(validate_status(self.advert, answer))
+        except TimeoutError:
+            raise RequestFailed(f"{self}: no answer within {ANSWER_S:g} s") from None
+        except (RequestRefused, ConnectionLost, InvalidParams, Mismatch) as error:
+            raise RequestFailed(f"{self}: {error}") from None
 
     def pause(self, paused: bool) -> None:
         """Pause or resume the program; if it is not connected, once it is."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from reloadls.base.timestamps import utc_text
 from reloadls.protocol import (
+    ConfigurationProblem,
+    ConfigurationStatus,
     ModuleReport,
     Note,
     ReloadReport,
@@ -23,6 +25,9 @@ from reloadls.protocol.errors import Mismatch
 from reloadls.service.targets.advert import Advert
 
 __all__ = ["no_answer_report", "validate_report", "validate_reports", "validate_status"]
+
+_MOST_HOSTED: Final = 1000
+"""The most that a program may list of what it hosts."""
 
 
 @attrs.frozen
@@ -50,7 +55,40 @@ def validate_status(advert: Advert, params: object) -> TargetStatus:
     if (target.id, target.pid) != (advert.id, advert.pid):
         raise Mismatch(f"belongs to another program ({target.id[:100]!r})", field="targets[0]")
     report = None if target.last_report is None else _validated(advert, target.last_report)
-    return TargetStatus(id=advert.id, name=advert.name, pid=advert.pid, state=target.state, last_report=report)
+    _check_hosted(target)
+    configurations = tuple(map(_configuration, target.configurations))
+    return attrs.evolve(target, name=advert.name, last_report=report, configurations=configurations)
+
+
+def _check_hosted(target: TargetStatus) -> None:
+    sessions = sum(1 + len(pool.sessions) for pool in target.pools)
+    others = sum(1 + len(each.members) + len(each.problems) for each in target.configurations)
+    if sessions + others > _MOST_HOSTED:
+        text = f"must list at most {_MOST_HOSTED} sessions, members and problems, not {sessions + others}"
+        raise Mismatch(text, field="targets[0]")
+    for pool in target.pools:
+        for session in pool.sessions:
+            _check_time(session.started_at, "startedAt")
+
+
+def _configuration(status: ConfigurationStatus) -> ConfigurationStatus:
+    for at, field in ((status.updated_at, "updatedAt"), (status.leader_since, "leaderSince")):
+        if at is not None:
+            _check_time(at, field)
+    return attrs.evolve(status, problems=tuple(map(_problem, status.problems)))
+
+
+def _problem(problem: ConfigurationProblem) -> ConfigurationProblem:
+    if problem.since is not None:
+        _check_time(problem.since, "since")
+    return problem if problem.uri is None else attrs.evolve(problem, uri=_uri(problem.uri))
+
+
+def _check_time(at: str, field: str) -> None:
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        raise Mismatch(f"must be an ISO 8601 time, not {at[:100]!r}", field=field) from None
 
 
 def validate_report(advert: Advert, params: object) -> ReloadReport:
@@ -96,10 +134,7 @@ def _validated(advert: Advert, report: ReloadReport) -> ReloadReport:
         raise Mismatch(f"names another program ({report.target[:100]!r})", field="target")
     if not 0 <= report.duration_ms < float("inf"):
         raise Mismatch(f"must be a finite number of at least 0, not {report.duration_ms}", field="durationMs")
-    try:
-        datetime.fromisoformat(report.at)
-    except ValueError:
-        raise Mismatch(f"must be an ISO 8601 time, not {report.at[:100]!r}", field="at") from None
+    _check_time(report.at, "at")
     modules, notes = tuple(map(_module, report.modules)), tuple(map(_note, report.notes))
     return attrs.evolve(report, modules=modules, error=_error(report.error), notes=notes)
 

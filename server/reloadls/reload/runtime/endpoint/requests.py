@@ -49,6 +49,9 @@ class RequestHandler(Protocol):
     def resume(self) -> None:
         """Apply changes again."""
 
+    async def drain(self, pool: str) -> None:
+        """Have a session pool admit no more sessions; raises RequestFailed if it can't."""
+
     def restart(self) -> None:
         """Restart the program; raises RequestFailed if it has no supervisor."""
 
@@ -103,6 +106,8 @@ async def _result(method: str, params: Any, handler: RequestHandler, client: obj
         handler.pause(client)
     elif method == methods.RESUME:
         handler.resume()
+    elif method == methods.DRAIN:
+        await handler.drain(_name(checked, "pool"))
     elif method == "reload/restart":
         handler.restart()
     return handler.status()
@@ -114,6 +119,7 @@ _FIELDS: dict[str, frozenset[str]] = {
     "reload/follow": frozenset({"roots", "files"}),
     methods.PAUSE: frozenset(),
     methods.RESUME: frozenset(),
+    methods.DRAIN: frozenset({"pool"}),
     "reload/restart": frozenset(),
 }
 
@@ -127,6 +133,13 @@ def _checked(params: Any, fields: frozenset[str]) -> Json:
         if name not in fields:
             raise _BadParams(str(name)[:100], "unknown field")
     return params
+
+
+def _name(params: Json, field: str) -> str:
+    value = params.get(field)
+    if not isinstance(value, str):
+        raise _BadParams(field, "must be a string")
+    return value
 
 
 def _paths(uris: Any, name: str = "uris") -> list[str] | None:

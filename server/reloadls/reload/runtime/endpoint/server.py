@@ -66,12 +66,18 @@ class LocalServer:
         client.follows = client.follows or len(self.followers) < _most_followers()
         return client.follows
 
-    def notify(self, method: str, params: object, *, followers: bool = False) -> None:
-        """Send a notification to all clients, or to followers only."""
+    @property
+    def has_clients(self) -> bool:
+        """Whether anybody is connected."""
+        return bool(self._clients)
+
+    def notify(self, method: str, params: object, *, followers: bool = False) -> int:
+        """Send a notification to all clients, or to followers only. Returns its size in bytes; 0 if there are none."""
         clients = self.followers if followers else list(self._clients)
         data = frame({"jsonrpc": "2.0", "method": method, "params": params}) if clients else b""
         for client in clients:
             client.send(data)
+        return len(data)
 
     def sockets(self) -> list[socket.socket]:
         """Return all open sockets, for a forked child to close."""

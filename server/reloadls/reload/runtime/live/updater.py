@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.folders import UnsafeFolder
+from reloadls.base.hosted import hosted
 from reloadls.base.live_sessions import Counts, live_sessions
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport, SessionCounts
 from reloadls.reload.runtime.endpoint.advert import PublishedAdvert, listen, sweep
 from reloadls.reload.runtime.endpoint.encode import report_to_wire
+from reloadls.reload.runtime.endpoint.hosted import HostedNews, run_command
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
 from reloadls.reload.runtime.endpoint.requests import RequestFailed
 from reloadls.reload.runtime.endpoint.server import LocalServer
@@ -155,6 +157,8 @@ class Updater:
         self._worker = Worker("reloadls-apply")
         self._pins.when_free(self._on_unpinned)
         stop_listening = live_sessions.listen(lambda report, counts: self._call(self._note_sessions, report, counts))
+        hosted_news = HostedNews(self._notify_status)
+        hosted_news.start()
         try:
             self._listen()
             await self._begin_watching()
@@ -170,6 +174,7 @@ class Updater:
                     group.create_task(self._watch_after_leader(self._watcher), name="reloadls-watch-after-leader")
         finally:
             stop_listening()
+            hosted_news.stop()
             self._pins.forget(self._on_unpinned)
             self._stop_listening()
             await self._watcher.stop()
@@ -394,11 +399,16 @@ class Updater:
             print_line("waiting", text, quiet=self._quiet)
         self._notify_status()
 
-    def _notify_status(self) -> None:
+    def _notify_status(self) -> int:
+        """Send the status if it has changed; returns how many bytes were sent."""
+        if self._server is None or not self._server.has_clients:
+            self._last_status = None  # who connects is sent the status then
+            return 0
         status = self.status()
-        if status != self._last_status:
-            self._last_status = status
-            self._notify(methods.DID_CHANGE_STATUS, status)
+        if status == self._last_status:
+            return 0
+        self._last_status = status
+        return self._server.notify(methods.DID_CHANGE_STATUS, status)
 
     # -- requests, see `RequestHandler`
 
@@ -420,7 +430,7 @@ class Updater:
         if self._busy is not None:
             message = f"the event loop has been busy for {self._busy:.0f} s; a change is waiting"
             status["problems"].append({"code": "backendFailed", "message": message})
-        return {**status, "clock": self._reports.clock, "targets": [target]}
+        return {**status, "clock": self._reports.clock, "targets": [{**target, **hosted.status()}]}
 
     async def trigger(self, paths: list[str] | None) -> list[Json]:
         """Reload files now, even when paused."""
@@ -453,6 +463,10 @@ class Updater:
             self._pausers.discard(client)
             self._wake.set()
             self._notify_status()
+
+    async def drain(self, pool: str) -> None:
+        """Have a session pool admit no more sessions."""
+        await run_command("pools", pool, "drain")
 
     def restart(self) -> None:
         """Restart the program."""
