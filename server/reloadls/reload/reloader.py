@@ -195,6 +195,14 @@ class HotReloader:
         found = [os.path.realpath(os.fspath(path)) for path in paths]
         return self._apply(found, renamed={}, force=True)
 
+    def retry(self) -> ReloadReport:
+        """Try again the files whose edits failed: something else has changed that they need.
+
+        Returns:
+            What was applied, what failed and why.
+        """
+        return self._apply([path for path, why in self._pending.items() if why.status == "rolledBack"], renamed={})
+
     def without_ended(self, report: ReloadReport) -> ReloadReport:
         """Return `report` without the notes about old code that has ended since."""
         if not self._still_running:

@@ -114,6 +114,14 @@ def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloade
         return HotReloader(roots, commit=commit, follow=not options.roots)
 
     info = ProgramInfo(name=name, roots=roots, supervised=link is not None)
+    sync = None
+    if options.sync or options.sync_command:
+        from .live.console import print_line  # noqa: PLC0415
+        from .requirements.sync import RequirementsSync  # noqa: PLC0415 - only with --sync-requirements
+
+        sync = RequirementsSync(
+            roots, options.sync_command, lambda word, text: print_line(word, text, quiet=options.quiet)
+        )
     install_in_spawned(
         info,
         debounce_ms=options.debounce_ms,
@@ -128,4 +136,5 @@ def _set_up(options: RunOptions, link: Link | None) -> ProcessRuntime[HotReloade
         quiet=options.quiet,
         supervision=link,
         on_ready=(lambda: None) if link is None else link.ready,
+        sync=sync,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reloadls.watch import FileChange
 
     from .live.updater import Reloader, Supervision
+    from .requirements.sync import RequirementsSync
 
 __all__ = ["Commit", "ProcessRuntime", "set_up", "is_set_up"]
 
@@ -56,6 +57,7 @@ def set_up(
     supervision: Supervision | None = None,
     on_ready: Callable[[], None] = lambda: None,
     leaders: tuple[int, ...] = (),
+    sync: RequirementsSync | None = None,
 ) -> ProcessRuntime[Engine]:
     """Create and start this process's runtime.
 
@@ -67,6 +69,7 @@ def set_up(
         supervision: what can restart the program; None if nothing can.
         on_ready: called as soon as a change made from then on is applied.
         leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
+        sync: installs requirements; None if nothing does.
 
     Returns:
         The runtime with its engine.
@@ -80,7 +83,7 @@ def set_up(
             after_in_parent=process_runtime.after_fork,
             after_in_child=process_runtime.in_child,
         )
-    process_runtime.begin(supervision, on_ready)
+    process_runtime.begin(supervision, on_ready, sync)
     return process_runtime
 
 
@@ -110,13 +113,17 @@ class ProcessRuntime(Generic[Engine]):
         self.reloader = make(self._commit)
         self.runtime = self._make_runtime(None, lambda: None)
 
-    def begin(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> None:
+    def begin(
+        self, supervision: Supervision | None, on_ready: Callable[[], None], sync: RequirementsSync | None
+    ) -> None:
         """Start the runtime."""
         self._supervision = supervision
-        self.runtime = self._make_runtime(supervision, on_ready)
+        self.runtime = self._make_runtime(supervision, on_ready, sync)
         self.runtime.start()
 
-    def _make_runtime(self, supervision: Supervision | None, on_ready: Callable[[], None]) -> Runtime:
+    def _make_runtime(
+        self, supervision: Supervision | None, on_ready: Callable[[], None], sync: RequirementsSync | None = None
+    ) -> Runtime:
         return Runtime(
             _GatedReloader(self.reloader, self._gate),
             self._safe_point,
@@ -127,6 +134,7 @@ class ProcessRuntime(Generic[Engine]):
             supervision=supervision,
             on_ready=on_ready,
             leaders=self._leaders,
+            sync=sync,
         )
 
     def _commit(self, step: Callable[[], None]) -> None:
@@ -232,6 +240,10 @@ class _GatedReloader:
     def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
         with self._gate.work():
             return self._reloader.trigger(paths)
+
+    def retry(self) -> ReloadReport:
+        with self._gate.work():
+            return self._reloader.retry()
 
     def without_ended(self, report: ReloadReport) -> ReloadReport:
         return self._reloader.without_ended(report)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .live.safe_point import SafePoint
     from .live.updater import Reloader, Supervision, Updater
+    from .requirements.sync import RequirementsSync
 
 __all__ = ["Runtime"]
 
@@ -44,6 +45,7 @@ class Runtime:
         on_ready: called as soon as a change made from then on is applied.
         pinned: the pins that can hold changes back.
         leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
+        sync: installs requirements; None if nothing does.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Runtime:
         on_ready: Callable[[], None] = lambda: None,
         pinned: Pins = pins,
         leaders: Sequence[int] = (),
+        sync: RequirementsSync | None = None,
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
@@ -70,6 +73,7 @@ class Runtime:
         self._on_ready = on_ready
         self._pins = pinned
         self._leaders = tuple(leaders)
+        self._sync = sync
         self._folder = _folder()
         self._updater: Updater | None = None
         self._early_reports: list[ReloadReport] = []
@@ -170,6 +174,7 @@ class Runtime:
             since=self._since,
             quiet=self._quiet,
             leaders=self._leaders,
+            sync=self._sync,
         )
         self._safe_point.configure({threading.get_ident()}, updater.on_busy)
         self._stop = canceller()

@@ -28,6 +28,8 @@ class Reports:
         self.target = str(os.getpid())
         self.last: ReloadReport | None = None
         """The last published report."""
+        self.waiting: dict[str, ModuleReport] = {}
+        """What the engine does not know of and is not applied, by status; each report of a success names it."""
         self._count = 0
         self._sessions: tuple[str, SessionCounts] | None = None
 
@@ -55,6 +57,8 @@ class Reports:
         Returns:
             The report with its clock, and whether to publish it.
         """
+        if self.waiting and report.status in ("reloaded", "unchanged"):
+            report = replace(report, modules=(*report.modules, *self.waiting.values()))
         news = (
             report.status != "unchanged"
             or bool(report.notes)

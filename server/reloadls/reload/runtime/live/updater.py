@@ -20,7 +20,7 @@ from reloadls.reload.runtime.endpoint.hosted import HostedNews, run_command
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
 from reloadls.reload.runtime.endpoint.requests import RequestFailed
 from reloadls.reload.runtime.endpoint.server import LocalServer
-from reloadls.reload.runtime.watching.follower import CHANGED, STATUS, Follower, follow, to_wire
+from reloadls.reload.runtime.watching.follower import CHANGED, STATUS, SYNCED, Follower, follow, to_wire
 from reloadls.reload.runtime.watching.other_reloader import CHILD_VARIABLES, other_reloader
 from reloadls.reload.runtime.watching.watcher import SourceWatcher
 from reloadls.watch.change import FileChange, collapse_changes
@@ -33,6 +33,8 @@ from .reports import Reports, has_pending, internal_error_report
 
 if TYPE_CHECKING:
     import socket
+
+    from reloadls.reload.runtime.requirements.sync import RequirementsSync, Synced
 
     from .safe_point import SafePoint
 
@@ -61,6 +63,9 @@ class Reloader(Protocol):
 
     def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
         """Reload these files, changed or not."""
+
+    def retry(self) -> ReloadReport:
+        """Try again what failed before."""
 
     def without_ended(self, report: ReloadReport) -> ReloadReport:
         """Return the report without the notes about old code that has ended since."""
@@ -109,6 +114,7 @@ class Updater:
         since: ignore changes before this time, in seconds since the epoch.
         quiet: print nothing on stderr.
         leaders: the pids of the processes this one was forked or spawned from; one of them may watch for it.
+        sync: installs requirements; None if nothing does, or another process.
     """
 
     def __init__(
@@ -124,6 +130,7 @@ class Updater:
         since: float,
         quiet: bool,
         leaders: Sequence[int] = (),
+        sync: RequirementsSync | None = None,
     ) -> None:
         self._reloader = reloader
         self._safe_point = safe_point
@@ -146,9 +153,11 @@ class Updater:
         self._pacing = pacing
         self._since = since
         self._leaders = leaders
+        self._sync = sync
         self._own_watcher = SourceWatcher(info.roots, pacing, self._on_changes, self._on_status, since=since)
         self._watcher: SourceWatcher | Follower = self._own_watcher
         self._watching = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._advert: PublishedAdvert | None = None
         self._server: LocalServer | None = None
 
@@ -170,6 +179,9 @@ class Updater:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._apply_changes(), name="reloadls-apply-changes")
                 group.create_task(self._poll_modules(), name="reloadls-poll-modules")
+                if self._sync is not None:
+                    syncing = self._sync.run(self._report_requirements, self._on_synced, lambda: bool(self._pausers))
+                    group.create_task(syncing, name="reloadls-sync-requirements")
                 if isinstance(self._watcher, Follower):
                     group.create_task(self._watch_after_leader(self._watcher), name="reloadls-watch-after-leader")
         finally:
@@ -199,6 +211,8 @@ class Updater:
             connection.close()
         self._watcher.forget()
         self._own_watcher.forget()
+        if self._sync is not None:
+            self._sync.forget()
 
     def on_busy(self, seconds: float | None) -> None:
         """The program has not reached a safe point for so many seconds; None: it has now. Thread-safe."""
@@ -216,7 +230,13 @@ class Updater:
             call = (self._on_changes, self._on_status)
             debounce = self._pacing.debounce
             follower = await follow(
-                self._leaders, folder, self._info.roots, *call, debounce=debounce, since=self._since
+                self._leaders,
+                folder,
+                self._info.roots,
+                *call,
+                debounce=debounce,
+                since=self._since,
+                on_synced=self._on_leader_synced,
             )
             if follower is not None:
                 self._watcher = follower
@@ -239,6 +259,8 @@ class Updater:
         if not self._suspended:
             self._pending += changes
             self._wake.set()
+            if self._sync is not None:
+                self._sync.on_changes(changes)
         if self._server is not None and self._server.followers:
             for params in to_wire(changes):
                 self._server.notify(CHANGED, params, followers=True)
@@ -306,6 +328,44 @@ class Updater:
                 self._supervision.cancel_restart()
         return report
 
+    # -- requirements
+
+    def _report_requirements(self, report: ReloadReport) -> None:
+        """Publish a report about requirements. What is not applied is named by each later report, too."""
+        waiting = self._reports.waiting
+        if report.status in ("reloaded", "unchanged"):
+            waiting.pop("rolledBack", None)
+        self._report(report, 0)
+        for module in report.modules:
+            if module.status in ("rolledBack", "restartRequired"):
+                waiting[module.status] = replace(module, reason=f"as before: {module.reason}")
+
+    def _on_leader_synced(self, params: Json) -> None:
+        from reloadls.reload.runtime.requirements.sync import Synced  # noqa: PLC0415 - only with --sync-requirements
+
+        self._on_synced(Synced.from_wire(params))
+
+    def _on_synced(self, synced: Synced) -> None:
+        if self._server is not None and self._server.followers:
+            self._server.notify(SYNCED, synced.to_wire(), followers=True)
+        task = self._loop.create_task(self._follow_synced(synced), name="reloadls-follow-synced")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow_synced(self, synced: Synced) -> None:
+        """Import what is new from now on, retry what failed for lack of it, and restart for what has been imported."""
+        from reloadls.reload.runtime.requirements.distributions import (  # noqa: PLC0415 - only with --sync-requirements
+            follow_installed,
+            imported,
+        )
+        from reloadls.reload.runtime.requirements.report import restart_report  # noqa: PLC0415
+
+        async with self._lock:
+            await self._worker.run(follow_installed, synced.pth)
+        if old := imported(synced.changes):
+            self._report_requirements(restart_report((synced.path, synced.line), old))
+        await self._attempt(self._reloader.retry, retried=True)
+
     async def _poll_modules(self) -> None:
         """Poll for loaded modules, which nothing announces, and for a reloader that the program starts itself."""
         for _ in range(_LOOKS_AT_START):
@@ -334,7 +394,8 @@ class Updater:
 
     async def _watch_loaded(self) -> None:
         try:
-            await self._watcher.watch_loaded(self._reloader.loaded_paths())
+            required = () if self._sync is None else self._sync.followed()
+            await self._watcher.watch_loaded((*self._reloader.loaded_paths(), *required))
         except Exception:  # everything watched before still is
             _log.exception("watching the loaded modules failed")
 

@@ -37,6 +37,10 @@ class RunOptions:
     quiet: bool = False
     keep: tuple[str, ...] = ()
     """The codes of notes that cause no restart."""
+    sync: bool = False
+    """Install what the requirement files demand, whenever that changes."""
+    sync_command: str = ""
+    """The command that installs it; if empty, uv or pip is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,18 @@ def _note(value: str) -> str:
 def _folder(value: str) -> str:
     if not value:
         raise ValueError("must be a folder")
+    return value
+
+
+def _command(value: str) -> str:
+    import shlex  # noqa: PLC0415 - rarely needed
+
+    try:
+        parts = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"must be a command line: {error}") from None
+    if not parts:
+        raise ValueError("must be a command line")
     return value
 
 
@@ -134,6 +150,18 @@ OPTIONS = (
         metavar="S",
         read=_seconds,
         help="How long a replaced process may take to end, 0 to 3600.",
+    ),
+    Option(
+        names=("--sync-requirements",),
+        field="sync",
+        help="Install what requirements*.txt, pyproject.toml and lock files demand whenever that changes.",
+    ),
+    Option(
+        names=("--sync-command",),
+        field="sync_command",
+        metavar="COMMAND",
+        read=_command,
+        help="The command that does that, such as 'uv sync'; implies --sync-requirements.  [default: uv, else pip]",
     ),
     Option(names=("--quiet", "-q"), field="quiet", help="Print nothing to stderr."),
 )

@@ -25,12 +25,14 @@ from reloadls.watch.change import ChangeType, FileChange
 
 from .changed import changed_since
 
-__all__ = ["CHANGED", "STATUS", "Follower", "follow", "to_wire", "connect"]
+__all__ = ["CHANGED", "STATUS", "SYNCED", "Follower", "follow", "to_wire", "connect"]
 
 CHANGED: Final = "reload/didChangeFiles"
 """Notifies a follower of changes."""
 STATUS: Final = "reload/didChangeWatching"
 """Notifies a follower of the state of watching."""
+SYNCED: Final = "reload/didSyncRequirements"
+"""Notifies a follower of installed distributions."""
 _AT_ONCE: Final = 1000
 """How many files one message may contain."""
 _COMES_S: Final = 6.0
@@ -53,6 +55,7 @@ async def follow(
     *,
     debounce: float,
     since: float,
+    on_synced: Callable[[Json], None] = lambda _: None,
 ) -> Follower | None:
     """Follow the first process that watches `roots`.
 
@@ -64,6 +67,7 @@ async def follow(
         on_status: called when the state of watching has changed.
         debounce: how long to wait for a recently changed file to be complete, in seconds.
         since: ignore changes before this time, in seconds since the epoch.
+        on_synced: called with what describes installed distributions.
 
     Returns:
         The follower; None if none of them watches `roots`.
@@ -73,7 +77,8 @@ async def follow(
     while left := [pid for pid in left if pid != os.getpid() and runs(pid)]:
         connection = connect(left[0], folder)
         if connection is not None:
-            follower = Follower(left[0], connection, roots, on_changes, on_status, debounce=debounce, since=since)
+            call = (on_changes, on_status)
+            follower = Follower(left[0], connection, roots, *call, debounce=debounce, since=since, on_synced=on_synced)
             if await follower.start():
                 return follower
             await follower.stop()
@@ -95,6 +100,7 @@ class Follower:
         on_status: called when the state of watching has changed.
         debounce: how long to wait for a recently changed file to be complete, in seconds.
         since: ignore changes before this time, in seconds since the epoch.
+        on_synced: called with what describes installed distributions.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Follower:
         *,
         debounce: float,
         since: float,
+        on_synced: Callable[[Json], None] = lambda _: None,
     ) -> None:
         self.connection = connection
         self._leader = leader
@@ -120,6 +127,7 @@ class Follower:
         self._roots = roots
         self._on_changes = on_changes
         self._on_status = on_status
+        self._on_synced = on_synced
         self._debounce = debounce
         self._since = since
         self._known: set[str] = set()
@@ -231,6 +239,8 @@ class Follower:
             self._on_changes(_from_wire(message["params"]["changes"]))
         elif message.get("method") == STATUS:
             self._note_status(message["params"])
+        elif message.get("method") == SYNCED:
+            self._on_synced(message["params"])
         elif message.get("id") == self._request_id and self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
 
