@@ -34,6 +34,10 @@ def run(**_arguments: object) -> Callable[[], int]:
     that no connection is refused. It also restarts for the notes stillRunning, stillHeld and notUndone, unless --keep
     names the note's code.
 
+    With --sync-requirements, a change of requirements*.txt, pyproject.toml, uv.lock, poetry.lock or pylock.toml in the
+    roots is installed one second later, by uv or pip, once for all processes. New packages can be imported at once; a
+    changed one that the program has imported needs a restart.
+
     Examples:
 
     \b
@@ -41,6 +45,7 @@ def run(**_arguments: object) -> Callable[[], int]:
       reloadls run uvicorn app:app
       reloadls run python -m uvicorn app:app
       reloadls run --restart-on-required -m flask run
+      reloadls run --sync-requirements --restart-on-required uvicorn app:app --workers 4
     """
 
     def job() -> int:

@@ -94,6 +94,11 @@ class Environment:
         lines = ["--no-index", "--find-links wheels", *demands]
         (self.project / file).write_text("".join(f"{line}\n" for line in lines))
 
+    def install(self, wheel: str) -> None:
+        """Install one of the wheels made here."""
+        with zipfile.ZipFile(self.wheels / f"{wheel}-py3-none-any.whl") as archive:
+            archive.extractall(self.site)
+
     def installed(self, name: str) -> str:
         """Return the installed version; empty if there is none."""
         found = [each.name for each in self.site.glob(f"{name}-*.dist-info")]
@@ -105,7 +110,7 @@ class Environment:
         path = os.pathsep.join([os.fspath(self.bin), os.fspath(self.folder / "bin"), "/usr/bin", "/bin"])
         with runtime_folder() as runtime:
             more = {"XDG_RUNTIME_DIR": os.fspath(runtime), "PATH": path, "UV_CACHE_DIR": os.fspath(runtime / "uv")}
-            command = [self.python, "-m", "reloadls", "run", *arguments]
+            command: list[str | Path] = [self.python, "-m", "reloadls", "run", *arguments]
             with subprocess.Popen(
                 command,
                 cwd=self.project,

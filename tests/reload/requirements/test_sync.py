@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.reload.requirements.environment import Environment, make_wheel
-from tests.reload.runtime.programs import TICKING
+from tests.reload.runtime.programs import TICKING, until_ended
 
 _WORD = """
 def word():
@@ -87,3 +88,124 @@ def test_comments_and_order_are_nothing_and_a_removed_demand_is_said(env: Enviro
         env.require("foo==1.0")
         running.until_stderr("requirements.txt no longer demands bar; what is installed stays installed")
         assert env.installed("bar")
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_changed_distribution_that_is_imported_requires_a_restart(env: Environment, restarts: bool) -> None:
+    env.require("foo==1.0")
+    env.install("foo-1.0")
+    (env.project / "word.py").write_text(_WITH_FOO)
+    with env.run("--sync-requirements", *(["--restart-on-required"] if restarts else []), "app.py") as running:
+        running.until_output("foo 1.0")
+        running.until_stderr("following")
+        if restarts:
+            env.require("foo==2.0", "bar")
+            running.until_output("foo 2.0")
+            return
+        client = running.connect()
+        env.require("foo==2.0", "bar")
+        reports = [client.until_report(), client.until_report()]
+        [report] = [each for each in reports if each["status"] == "restartRequired"]
+        [module] = [each for each in report["modules"] if each["status"] == "restartRequired"]
+        assert module["name"] == "requirements.txt"
+        assert module["reason"] == "the program has imported foo 1.0 → 2.0"
+        assert report["error"]["range"]["start"]["line"] == 2
+        running.until_stderr("requirements.txt: the program has imported foo 1.0 → 2.0 (the program still runs the old")
+        running.write(word=_WITH_FOO.replace("foo ", "still "))
+        running.until_output("still 1.0")
+        assert [each["name"] for each in client.until_report()["modules"] if each["status"] == "restartRequired"]
+
+
+def test_pth_files_and_packages_of_a_namespace_are_found_at_once(env: Environment) -> None:
+    apart = env.folder.parent / "apart"
+    apart.mkdir()
+    (apart / "hidden.py").write_text("VERSION = 'found'\n")
+    make_wheel(env.wheels, "linked", "1", {"linked.pth": f"{apart}\n", "space/linked/__init__.py": ""})
+    env.require()
+    with env.run("--sync-requirements", "app.py") as running:
+        running.until_output("one")
+        env.require("linked")
+        running.until_stderr("requirements.txt: linked 1")
+        running.write(word=_WITH_FOO.replace("import foo", "import hidden as foo, space.linked"))
+        running.until_output("foo found")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_installer_ends_with_the_program(tmp_path: Path, end: signal.Signals) -> None:
+    env = Environment(tmp_path)
+    (env.project / "app.py").write_text(TICKING)
+    (env.project / "word.py").write_text(_WORD)
+    mark = tmp_path / "pids"
+    (tmp_path / "slow.sh").write_text(f"sleep 300 & echo $! $$ > {mark}; wait\n")
+    env.require()
+    with env.run("--sync-command", f"sh {tmp_path / 'slow.sh'}", "app.py") as running:
+        running.until_output("one")
+        env.require("foo")
+        running.running.until(lambda: mark.exists() and mark.read_text().endswith("\n"), "the installer")
+        running.running.signal(end)
+        running.running.wait()
+        for pid in mark.read_text().split():
+            until_ended(int(pid))
+
+
+def test_another_change_meanwhile_is_installed_after(tmp_path: Path) -> None:
+    env = Environment(tmp_path)
+    (env.project / "app.py").write_text(TICKING)
+    (env.project / "word.py").write_text(_WORD)
+    log, go = tmp_path / "log", tmp_path / "go"
+    (tmp_path / "install.sh").write_text(f"tail -1 requirements.txt >> {log}; until [ -e {go} ]; do sleep 0.02; done\n")
+    env.require()
+    with env.run("--sync-command", f"sh {tmp_path / 'install.sh'}", "app.py") as running:
+        client = running.connect()
+        env.require("foo")
+        running.running.until(lambda: log.exists() and log.read_text() == "foo\n", "the first run")
+        env.require("foo", "bar")
+        env.require("foo", "bar", "baz")
+        go.touch()
+        assert client.until_report()["status"] == client.until_report()["status"] == "reloaded"
+        assert log.read_text() == "foo\nbaz\n"
+
+
+def test_credentials_are_never_shown(tmp_path: Path) -> None:
+    env = Environment(tmp_path)
+    (env.project / "app.py").write_text("import logging\nlogging.basicConfig(level=logging.DEBUG)\n" + TICKING)
+    (env.project / "word.py").write_text(_WORD)
+    env.require()
+    echo = "sh -c 'cat requirements.txt; echo error: https://me:hunter2@127.0.0.1/simple refused; exit 1'"
+    with env.run("--sync-command", echo, "app.py") as running:
+        client = running.connect()
+        env.require("--index-url https://me:hunter2@127.0.0.1/simple", "foo")
+        report = client.until_report()
+        assert report["status"] == "failed"
+        assert "https://****@127.0.0.1/simple refused" in report["error"]["message"]
+        running.until_stderr("--index-url https://****@127.0.0.1/simple")
+        assert "hunter2" not in repr((client.received, running.running.err, running.running.out))
+
+
+def test_a_file_that_is_half_written_is_reported_at_its_line(tmp_path: Path) -> None:
+    env = Environment(tmp_path)
+    (env.project / "app.py").write_text(TICKING)
+    (env.project / "word.py").write_text(_WORD)
+    project = env.project / "pyproject.toml"
+    project.write_text("[project]\nname = 'x'\nversion = '1'\ndependencies = []\n")
+    with env.run("--sync-command", "true", "app.py") as running:
+        client = running.connect()
+        project.write_text("[project]\nname = 'x'\nversion = '1'\ndependencies = [\n  'foo',\n  'b")
+        report = client.until_report()
+        assert report["error"]["type"] == "InvalidRequirements"
+        assert report["error"]["range"]["start"]["line"] == 5
+        project.write_text("[project]\nname = 'x'\nversion = '1'\ndependencies = [] # nothing\n")
+        assert client.until_report()["status"] == "unchanged"
+
+
+def test_without_an_installer_the_report_says_what_to_do(tmp_path: Path) -> None:
+    env = Environment(tmp_path, with_pip=False)
+    (env.project / "app.py").write_text(TICKING)
+    (env.project / "word.py").write_text(_WORD)
+    env.require()
+    with env.run("--sync-requirements", "app.py") as running:
+        client = running.connect()
+        env.require("foo")
+        message = client.until_report()["error"]["message"]
+        assert "neither uv nor pip is installed for" in message
+        assert "--sync-command" in message

@@ -363,7 +363,7 @@ class Updater:
         async with self._lock:
             await self._worker.run(follow_installed, synced.pth)
         if old := imported(synced.changes):
-            self._report_requirements(restart_report((synced.path, synced.line), old))
+            self._report_requirements(restart_report(old))
         await self._attempt(self._reloader.retry, retried=True)
 
     async def _poll_modules(self) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reloadls.reload.runtime.endpoint.encode import from_uri, to_uri
+
 from .demands import normal_name
 
 __all__ = [
@@ -55,12 +57,16 @@ class DistributionChange:
         before: the previous version; empty if it is new.
         now: the new version; empty if it was removed.
         packages: the dotted names of the packages and modules that it contained before.
+        path: the file that demands it, or caused that.
+        line: the line there.
     """
 
     name: str
     before: str
     now: str
     packages: tuple[str, ...] = ()
+    path: str = ""
+    line: int = 1
 
     def __str__(self) -> str:
         if not self.before:
@@ -69,12 +75,26 @@ class DistributionChange:
 
     def to_wire(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"name": self.name, "before": self.before, "now": self.now, "packages": list(self.packages)}
+        return {
+            "name": self.name,
+            "before": self.before,
+            "now": self.now,
+            "packages": list(self.packages),
+            "uri": to_uri(self.path),
+            "line": self.line,
+        }
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> DistributionChange:
         """Return what `to_wire` encoded."""
-        return cls(str(data["name"]), str(data["before"]), str(data["now"]), tuple(map(str, data["packages"])))
+        return cls(
+            str(data["name"]),
+            str(data["before"]),
+            str(data["now"]),
+            tuple(map(str, data["packages"])),
+            from_uri(data["uri"]),
+            int(data["line"]),
+        )
 
 
 def installed() -> dict[str, Distribution]:

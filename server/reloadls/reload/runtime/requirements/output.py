@@ -19,7 +19,7 @@ _LINE_OF: Final = re.compile(r"line (\d+) of ([^\s)]+)")
 _AT: Final = re.compile(r"`([^`]+)` at position (\d+)")
 _AT_LINE: Final = re.compile(r"\b([^\s:`]+\.(?:txt|toml|lock|in)):(\d+)(?::\d+)?\b")
 _NAMES: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_ERROR: Final = re.compile(r"\s*(error|fatal)\b", re.IGNORECASE)
+_ERROR: Final = re.compile(r"\s*(?:(?:error|fatal)\b:?|\u00d7)\s*", re.IGNORECASE)
 _CAUSE: Final = re.compile(r"\s*(?:cause:|Caused by:|[\u251c\u2570][\u2500\u25b6]+)\s*")
 """How uv begins a line that explains an error."""
 _NOISE: Final = re.compile(r"exit (code|status)|See above|\[notice\]|^\s*hint:", re.IGNORECASE)
@@ -42,8 +42,8 @@ def reason(lines: Sequence[str], status: int) -> str:
     # pip: the line before "No matching distribution" lists all versions
     found = next((each for each in reversed(errors) if "No matching distribution" in each), errors[0] if errors else "")
     text = found or next((line.strip() for line in reversed(lines) if line.strip()), "")
-    text = ": ".join([text, *causes[:1]])
-    return re.sub(r"^(error|fatal):\s*", "", text, flags=re.IGNORECASE) or f"exit status {status}"
+    text = ": ".join([_ERROR.sub("", text, count=1).rstrip(":"), *causes[:1]])
+    return text or f"exit status {status}"
 
 
 def cause(

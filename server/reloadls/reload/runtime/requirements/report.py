@@ -59,14 +59,13 @@ def unchanged_report() -> ReloadReport:
     return _report("unchanged", 0.0, ())
 
 
-def restart_report(place: tuple[str, int], changes: Sequence[DistributionChange]) -> ReloadReport:
+def restart_report(changes: Sequence[DistributionChange]) -> ReloadReport:
     """Return the report for changed distributions that this process has imported.
 
     Args:
-        place: the path and line of the demand that changed them.
-        changes: the distributions.
+        changes: the distributions; at least one.
     """
-    path, line = place
+    path, line = changes[0].path, changes[0].line
     names = ", ".join(map(str, changes))
     reason = f"the program has imported {names}"
     module = ModuleReport(name=os.path.basename(path), path=path, status="restartRequired", reason=reason)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reloadls.base.folders import private_folder, runtime_folder
@@ -48,26 +48,22 @@ class Synced:
 
     Attributes:
         changes: the distributions.
-        path: the file that demanded them.
-        line: the line of its first new demand.
         pth: the new `.pth` files.
     """
 
     changes: tuple[DistributionChange, ...]
-    path: str
-    line: int
     pth: tuple[str, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Return it as JSON values."""
         changes = [each.to_wire() for each in self.changes]
-        return {"changes": changes, "uri": to_uri(self.path), "line": self.line, "pth": list(map(to_uri, self.pth))}
+        return {"changes": changes, "pth": list(map(to_uri, self.pth))}
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Synced:
         """Return what `to_wire` encoded."""
         changes = tuple(map(DistributionChange.from_wire, data["changes"]))
-        return cls(changes, from_uri(data["uri"]), int(data["line"]), tuple(map(from_uri, data["pth"])))
+        return cls(changes, tuple(map(from_uri, data["pth"])))
 
 
 @dataclass
@@ -207,8 +203,11 @@ class RequirementsSync:
             result.report = installed_report(wanted[0].path, changes, took)
         if changes:  # also of an installation that failed half-way
             by_name = {demand.name: demand for each in wanted for demand in each.now.demands}
-            named = next((by_name[each.name] for each in changes if each.name in by_name), first)
-            result.synced = Synced(changes, named.path, named.line, pth)
+            causes = [by_name.get(each.name, first) for each in changes]
+            placed = [
+                replace(each, path=demand.path, line=demand.line) for each, demand in zip(changes, causes, strict=True)
+            ]
+            result.synced = Synced(tuple(placed), pth)
 
     def _run(self, installer: Installer, wanted: Sequence[Changed], scratch: str) -> tuple[int, list[str]]:
         lines: list[str] = []
