@@ -27,6 +27,7 @@ from reloadls.terminal.text import error_text, shown
 from .arguments import bad_argument
 from .demo import demo
 from .proxy import proxy
+from .records import records
 from .run import run
 from .serve import serve
 from .status import status
@@ -34,7 +35,7 @@ from .watch import watch
 
 __all__ = ["run_command_line"]
 
-_COMMANDS = (run, watch, serve, proxy, status, demo)
+_COMMANDS = (run, watch, records, serve, proxy, status, demo)
 _SETTINGS: dict[Any, dict[str, Any]] = {
     proxy: {"allow_interspersed_args": False},
     run: {"allow_interspersed_args": False},
@@ -53,7 +54,8 @@ def run_command_line(args: list[str]) -> int:
         return OK
     except Exception as exc:
         if (message := _usage_error(exc)) is not None:
-            print_error(message, as_json=as_json, hint=_hint(args))
+            kind = "bad_args" if args[:1] == [records.__name__] else None
+            print_error(message, as_json=as_json, hint=_hint(args), status=kind)
             return USAGE
         print_error(error_text(exc), as_json=as_json)
         return FAILED
@@ -109,6 +111,7 @@ def _root(
       reloadls watch                    print what changes below this folder
       reloadls watch src --json         the same, as JSON, for programs
       reloadls watch --once && make     wait for one change, then go on
+      reloadls records tasks.d          print JSON records and what happens to them
       reloadls serve --stdio            serve editors, agents and scripts over JSON-RPC
       reloadls proxy -- ruff server     add file watching to a language server
       reloadls demo                     watch it work on a copy of a real project

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from reloadls.terminal.endings import FAILED, OK, print_error
+from reloadls.terminal.logged import logged_to
 from reloadls.terminal.output import Output, leads_to_own_output
 from reloadls.terminal.signals import on_closed_pipe, on_ending_signal
-from reloadls.terminal.text import error_text, shown, wants_colour, working_folder
+from reloadls.terminal.text import error_text, wants_colour, working_folder
 from reloadls.terminal.watch_lines import HumanLines, JsonLines, header, status_lines
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
@@ -51,7 +51,7 @@ async def run_watch(plan: Plan) -> int:
     """Watch as planned and return the exit code."""
     out, err = Output(1, "stdout"), Output(2, "stderr")
     watch = _Watch(plan, out, err)
-    with _logged_to(err), on_ending_signal(watch.end), on_closed_pipe(1, watch.end):
+    with logged_to(err), on_ending_signal(watch.end), on_closed_pipe(1, watch.end):
         work = asyncio.create_task(watch.run())
         ending = asyncio.create_task(watch.ended.wait())
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,30 +162,3 @@ class _Watch:
         for line in status_lines(self._problems, status.problems, self._folder):
             self._err.post(line)
         self._problems = status.problems
-
-
-class _LogHandler(logging.Handler):
-    """Prints warnings as single lines, without tracebacks."""
-
-    def __init__(self, err: Output) -> None:
-        super().__init__(logging.WARNING)
-        self._err = err
-        self._loop = asyncio.get_running_loop()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._err.post, f"reloadls: {shown(text)}\n")
-
-
-@contextlib.contextmanager
-def _logged_to(err: Output) -> Iterator[None]:
-    handler = _LogHandler(err)
-    logger = logging.getLogger("reloadls")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)

@@ -28,15 +28,23 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 
-def print_error(message: str, *, as_json: bool, hint: str = "") -> None:
-    """Print an error to stderr, and with `as_json` to stdout as well."""
+def print_error(message: str, *, as_json: bool, hint: str = "", status: str | None = None) -> None:
+    """Print an error to stderr, and with `as_json` to stdout as well.
+
+    Args:
+        message: the error.
+        as_json: whether programs read stdout.
+        hint: a line for people that says where to read on.
+        status: what kind of error it is, for programs.
+    """
     text = f"reloadls: {shown(message)}\n" + (f"{hint}\n" if hint else "")
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
     if as_json:
         with contextlib.suppress(OSError, ValueError):
-            sys.stdout.write(json_line({"error": message.encode("utf-8", "replace").decode()}))
+            told = {"error": message.encode("utf-8", "replace").decode()}
+            sys.stdout.write(json_line(told if status is None else {**told, "status": status}))
             sys.stdout.flush()
 
 
