@@ -56,6 +56,13 @@ def test_a_host_that_fails_is_left_out_and_logged(caplog: pytest.LogCaptureFixtu
     assert "the status of bad (pools) is not available" in caplog.text
 
 
+def test_a_host_that_has_ended_is_removed() -> None:
+    registry = HostedRegistry()
+    registry.add("pools", "rooms", lambda most: None)
+    assert registry.status() == {}
+    assert registry.add("pools", "rooms", of()).name == "rooms"
+
+
 def test_listeners_are_called_until_they_stop(caplog: pytest.LogCaptureFixture) -> None:
     registry, calls = HostedRegistry(), []
     stop = registry.listen(lambda: calls.append(1))

@@ -16,6 +16,12 @@ from reloadls.protocol.hosted import PoolStatus
 from .support import FakeClock, obey, orders, settle
 
 
+@pytest.fixture(autouse=True)
+def alone() -> None:
+    """Other tests may have left pools open."""
+    hosted.renew()
+
+
 def shown() -> list[PoolStatus]:
     """The pools of this process, read as the service reads them."""
     pools: Any = make_converter().structure(hosted.status().get("pools", []), tuple[PoolStatus, ...])
@@ -85,6 +91,11 @@ async def test_of_many_sessions_the_pinned_ones_are_listed() -> None:
         assert len(pool.status.sessions) == 1000
         over.set()
         assert await pool.drain(60)
+
+
+def test_a_pool_whose_loop_was_closed_is_not_shown() -> None:
+    asyncio.run(SessionPool(rooms).start())
+    assert shown() == []
 
 
 async def test_it_is_drained_from_another_thread() -> None:

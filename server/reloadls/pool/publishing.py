@@ -38,7 +38,11 @@ class Publication:
         """Show the pool, whose event loop is the running one, and take commands. Returns its name there."""
         loop = asyncio.get_running_loop()
         commands = {"drain": lambda: _run_on(loop, self._drain)}
-        self._hosted = hosted.add("pools", self._name, lambda most: _pool(self._status(most)), commands=commands)
+
+        def status(most: int) -> Json | None:
+            return None if loop.is_closed() else _pool(self._status(most))
+
+        self._hosted = hosted.add("pools", self._name, status, commands=commands)
         return self._hosted.name
 
     def end(self) -> None:

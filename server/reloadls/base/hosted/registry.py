@@ -19,10 +19,11 @@ __all__ = ["Hosted", "HostedRegistry", "Kind", "Status", "hosted"]
 
 Kind = Literal["pools", "configurations"]
 """The field of a program's status that lists the host; each has its shape in docs/protocol.md."""
-Status = Callable[[int], Mapping[str, Any]]
+Status = Callable[[int], Mapping[str, Any] | None]
 """Returns the status as plain JSON data; the number is how many members, such as sessions, it may list.
 
-Called on any thread, and often: it must not block. The name is added by the registry.
+Called on any thread, and often: it must not block. The name is added by the registry. None: the host has ended without
+having been removed, because its event loop was closed, for example.
 """
 Command = Callable[[], "Future[Any]"]
 """Carries out a command. Called on any thread, must not block; the future is done once the host has followed it."""
@@ -113,8 +114,20 @@ class HostedRegistry:
         for host in hosts:
             listed = found.setdefault(host.kind, [])
             if len(listed) < _MOST_HOSTS:
-                listed += _status_of(host, share)
-        return found
+                listed += self._status_of(host, share)
+        return {field: value for field, value in found.items() if value}
+
+    def _status_of(self, host: Hosted, share: int) -> list[dict[str, Any]]:
+        """Return the host's status; nothing if it fails or has ended."""
+        try:
+            status = host.status(share)
+            if status is not None:
+                return [plain({"name": host.name, **status})]
+        except Exception:
+            _log.exception("the status of %s (%s) is not available", host.name, host.kind)
+        else:
+            self.remove(host)
+        return []
 
     def run(self, kind: Kind, name: str, command: str) -> Future[Any]:
         """Have a host carry out a command.
@@ -153,15 +166,6 @@ class HostedRegistry:
     def renew(self) -> None:
         """In a forked child: the parent's hosts do not run here."""
         self.__init__()  # type: ignore[misc]
-
-
-def _status_of(host: Hosted, share: int) -> list[dict[str, Any]]:
-    """Return the host's status; nothing if it fails."""
-    try:
-        return [plain({"name": host.name, **host.status(share)})]
-    except Exception:
-        _log.exception("the status of %s (%s) is not available", host.name, host.kind)
-        return []
 
 
 def _unique(name: str, taken: set[str]) -> str:
