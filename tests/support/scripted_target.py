@@ -36,7 +36,7 @@ class _Target:
 
     Its argument's keys: `folder` (where the files go), `roots`, `name`, `place` (what the file says otherwise),
     `silent` (says nothing by itself and answers nothing), `breaks_off` (lets nobody stay), `answers` (method → its
-    result, whatever was asked).
+    result, whatever was asked), `hosts` (fields of its status: `pools`, `configurations`).
     """
 
     def __init__(self, how: Json) -> None:
@@ -83,6 +83,7 @@ class _Target:
         target: Json = {"id": self.id, "name": self.how.get("name", "app.py"), "pid": os.getpid(), "state": state}
         if self.last_report is not None:
             target["lastReport"] = self.last_report
+        target.update(self.how.get("hosts", {}))
         return {
             "state": "watching",
             "backend": "native",

@@ -26,6 +26,7 @@ from reloadls.terminal.text import error_text, shown
 
 from .arguments import bad_argument
 from .demo import demo
+from .drain import drain
 from .proxy import proxy
 from .records import records
 from .run import run
@@ -35,7 +36,7 @@ from .watch import watch
 
 __all__ = ["run_command_line"]
 
-_COMMANDS = (run, watch, records, serve, proxy, status, demo)
+_COMMANDS = (run, watch, records, serve, proxy, status, drain, demo)
 _SETTINGS: dict[Any, dict[str, Any]] = {
     proxy: {"allow_interspersed_args": False},
     run: {"allow_interspersed_args": False},
@@ -107,7 +108,7 @@ def _root(
 
     \b
       reloadls run app.py               as python app.py, with saved edits applied live
-      reloadls status                   programs that run under reloadls
+      reloadls status                   programs that run under reloadls, and what they host
       reloadls watch                    print what changes below this folder
       reloadls watch src --json         the same, as JSON, for programs
       reloadls watch --once && make     wait for one change, then go on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from reloadls.terminal.endings import FAILED, OK, print_error
 from reloadls.terminal.text import json_line, shown, wants_colour, working_folder
 
 from .arguments import existing_path
+
+if TYPE_CHECKING:
+    from reloadls.protocol import TargetStatus
 
 __all__ = ["status"]
 
@@ -24,9 +27,10 @@ def status(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list, in the form of reload/status.")] = False,
 ) -> Callable[[], int]:
-    """Show the programs that run under reload, and the result of their last change.
+    """Show the programs that run under reload, the result of their last change, and what they host.
 
-    Each program is asked directly; no service is needed. The exit code is 1 if the last reload of one of them failed.
+    Session pools are listed with their sessions: id, age and state. Each program is asked directly; no service is
+    needed. The exit code is 1 if the last reload of one of them failed, or a configuration could not be used.
 
     Examples:
 
@@ -64,8 +68,12 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
     else:
         sys.stdout.write(_none(wanted))
     sys.stdout.flush()
-    reports = [target.status.last_report for target in result.targets]
-    return FAILED if any(report is not None and report.status == "failed" for report in reports) else OK
+    return FAILED if any(_has_failed(target.status) for target in result.targets) else OK
+
+
+def _has_failed(status: TargetStatus) -> bool:
+    has_problems = any(each.problems for each in status.configurations)
+    return has_problems or (status.last_report is not None and status.last_report.status == "failed")
 
 
 def _none(wanted: list[str]) -> str:

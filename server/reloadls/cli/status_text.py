@@ -8,15 +8,20 @@ from typing import Final
 
 from lsprotocol.types import Range
 
-from reloadls.protocol import ModuleReport, Note, ReloadReport, ReportError, from_uri
+from reloadls.protocol import ConfigurationProblem, ModuleReport, Note, ReloadReport, ReportError, from_uri
 from reloadls.service.targets.query import QueriedTarget
 from reloadls.terminal.text import relative, shown
+
+from .hosted_text import hosted_lines
 
 __all__ = ["ago", "program_text"]
 
 _COLOURS: Final = {
     "live": "32",
     "reloaded": "32",
+    "running": "32",
+    "draining": "33",
+    "closing": "33",
     "failed": "31",
     "gone": "31",
     "restartRequired": "33",
@@ -49,6 +54,7 @@ def program_text(target: QueriedTarget, folder: str, *, colour: bool, now: datet
         lines += _report(status.last_report, folder, colour, now)
     elif target.problem is None:
         lines.append("  last reload  none yet")
+    lines += hosted_lines(status, now, lambda state: _coloured(state, colour), lambda each: _source(each, folder))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -91,6 +97,10 @@ def _note(note: Note, folder: str) -> str:
 def _where(uri: str, position: Range | None, folder: str) -> str:
     where = shown(_name(from_uri(uri), folder))
     return where if position is None else f"{where}:{position.start.line + 1}:{position.start.character + 1}"
+
+
+def _source(problem: ConfigurationProblem, folder: str) -> str:
+    return shown(problem.source or "") if problem.uri is None else _where(problem.uri, problem.range, folder)
 
 
 def _waiting(module: ModuleReport, folder: str) -> str:
