@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from reloadls.config.errors import ConfigError, NotRunning, Refuse
+from reloadls.config.group.host import GroupOptions
+from reloadls.config.group.membership import Membership
 from reloadls.config.problem import Problem
 from reloadls.config.running.callbacks import Callbacks
 from reloadls.config.running.engine import Engine
@@ -122,7 +124,8 @@ class LiveConfig(Generic[T]):
     @property
     def version(self) -> int:
         """The version that this process runs; 0 before the start. It only grows."""
-        return self._version
+        committed = self._mode.committed() if self._mode is not None and self._mode.prepared else None
+        return self._version if committed is None else committed[1]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -140,7 +143,7 @@ class LiveConfig(Generic[T]):
         mode = self._mode
         return ConfigStatus(
             model=self._engine.model.name,
-            version=self._version,
+            version=self.version,
             problems=self.problems,
             sources=tuple(self._engine.source_statuses()),
             group=self._group,
@@ -320,7 +323,11 @@ class LiveConfig(Generic[T]):
     # -- inside
 
     def _make_mode(self) -> Mode:
-        return Solo(self._engine, self, self._debounce_s)
+        if self._group is None:
+            return Solo(self._engine, self, self._debounce_s)
+        return Membership(
+            self._engine, self, GroupOptions(self._group, self._together, self._debounce_s, self._start_timeout_s)
+        )
 
     def _running(self) -> tuple[Mode, asyncio.AbstractEventLoop]:
         if self._state != "running" or self._mode is None or self._loop is None:
@@ -334,6 +341,11 @@ class LiveConfig(Generic[T]):
             self._export.apply(candidate.merged)
         with self._lock:
             self._current = candidate.value
+            self._expose()
+
+    def expose(self) -> None:
+        """Look again whether `value` can be a plain attribute. Called by the mode."""
+        with self._lock:
             self._expose()
 
     def _expose(self) -> None:
@@ -350,7 +362,7 @@ class LiveConfig(Generic[T]):
         if self._mode is not None and self._mode.prepared:
             committed = self._mode.committed()
             if committed is not None:
-                return committed.value
+                return committed[0].value
         if self._current is MISSING:
             raise NotRunning(f"this LiveConfig is {self._state}; use it within `async with` or `with`")
         return self._current

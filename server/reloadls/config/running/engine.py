@@ -139,18 +139,25 @@ class Engine:
             candidate.value = self.current.value
         self.current = candidate
 
-    def set_problems(self, problems: Sequence[Problem]) -> None:
-        """Report problems: once in the log for the same ones, and when there are none any more."""
+    def set_problems(self, problems: Sequence[Problem], *, log: bool = True) -> None:
+        """Report problems: once in the log for the same ones, and when there are none any more.
+
+        Args:
+            problems: all that there are now.
+            log: whether this process logs them.
+        """
         found = tuple(problems)
         if found == self.problems:
             return
         self.problems = found
-        if found and found != self._logged:
+        if not log:
+            self._logged = ()
+        elif found and found != self._logged:
             for problem in found:
                 _log.error("configuration not applied: %s", problem)
         elif not found and self._logged:
             _log.info("the configuration is valid again")
-        self._logged = found
+        self._logged = found if log else ()
         self.on_problems()
 
     @property

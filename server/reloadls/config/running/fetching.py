@@ -46,7 +46,7 @@ class Fetcher:
     Args:
         source: the source.
         on_change: awaited when there is another part or another problem.
-        before_fetch: called with the time (in seconds since the epoch) before each fetch, so that another process can
+        before_fetch: awaited with the time (in seconds since the epoch) before each fetch, so that another process can
             keep the pace.
     """
 
@@ -55,7 +55,7 @@ class Fetcher:
         source: Source,
         on_change: Callable[[], Awaitable[object]],
         *,
-        before_fetch: Callable[[str, float], object] = lambda *_: None,
+        before_fetch: Callable[[str, float], Awaitable[object]] | None = None,
     ) -> None:
         self.source = source
         self._on_change = on_change
@@ -125,7 +125,8 @@ class Fetcher:
 
     async def _fetch(self) -> bool:
         """Fetch; return whether the part or the problem is another one now."""
-        self._before_fetch(self.source.name, time.time())
+        if self._before_fetch is not None:
+            await self._before_fetch(self.source.name, time.time())
         before = self.problem
         try:
             part = await self.source.fetch(self.part)

@@ -20,9 +20,17 @@ class Mode(Protocol):
         prepared: whether a look-up must ask `committed`.
     """
 
-    leader: int | None
-    pinned: int | None
-    prepared: bool
+    @property
+    def leader(self) -> int | None:
+        """See above."""
+
+    @property
+    def pinned(self) -> int | None:
+        """See above."""
+
+    @property
+    def prepared(self) -> bool:
+        """See above."""
 
     async def start(self) -> None:
         """Return once there is a value."""
@@ -39,5 +47,5 @@ class Mode(Protocol):
     def members(self) -> Sequence[MemberState]:
         """Return what each process runs."""
 
-    def committed(self) -> Candidate | None:
-        """Return what was prepared, once it is in effect in all processes."""
+    def committed(self) -> tuple[Candidate, int] | None:
+        """Return what was prepared, with its version, once it is in effect in all processes."""

@@ -85,7 +85,7 @@ class Solo:
         """See `Mode.members`."""
         return ()
 
-    def committed(self) -> Candidate | None:
+    def committed(self) -> tuple[Candidate, int] | None:
         """See `Mode.committed`."""
         return None
 
