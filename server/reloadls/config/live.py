@@ -15,6 +15,7 @@ from reloadls.config.errors import ConfigError, NotRunning, Refuse
 from reloadls.config.group.host import GroupOptions
 from reloadls.config.group.membership import Membership
 from reloadls.config.problem import Problem
+from reloadls.config.publishing import Publication
 from reloadls.config.running.callbacks import Callbacks
 from reloadls.config.running.engine import Engine
 from reloadls.config.running.export import Export
@@ -114,6 +115,7 @@ class LiveConfig(Generic[T]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: _Thread | None = None
         self._mode: Mode | None = None
+        self._publication = Publication(lambda: self.status)
 
     def __repr__(self) -> str:
         group = "" if self._group is None else f", group={self._group!r}"
@@ -149,6 +151,7 @@ class LiveConfig(Generic[T]):
             group=self._group,
             pid=os.getpid(),
             leader=None if mode is None else mode.leader,
+            leader_since=None if mode is None else mode.leader_since,
             members=() if mode is None else tuple(mode.members()),
             pinned=None if mode is None else mode.pinned,
         )
@@ -233,12 +236,15 @@ class LiveConfig(Generic[T]):
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(self.stop()))
             raise
+        self._engine.on_problems = self._publication.changed
+        self._publication.begin(self._group or self._engine.model.name)
 
     async def stop(self) -> None:
         """End, within 100 ms: leave no task and no thread of ours, and take back what was exported."""
         if self._state == "stopped":
             return
         self._state = "stopped"
+        self._publication.end()
         try:
             if self._mode is not None:
                 await self._mode.stop()
@@ -342,6 +348,7 @@ class LiveConfig(Generic[T]):
         with self._lock:
             self._current = candidate.value
             self._expose()
+        self._publication.changed(value=True)
 
     def expose(self) -> None:
         """Look again whether `value` can be a plain attribute. Called by the mode."""

@@ -23,6 +23,7 @@ class ConfigStatus:
         group: the name of the group; None without one.
         pid: this process.
         leader: the process that fetches for the group; None without a group, or while there is none.
+        leader_since: since when, in seconds since the epoch.
         members: which process of the group runs which version.
         pinned: the version that the group was pinned to; None if it follows its sources.
     """
@@ -34,5 +35,6 @@ class ConfigStatus:
     group: str | None = None
     pid: int = 0
     leader: int | None = None
+    leader_since: float | None = None
     members: tuple[MemberState, ...] = ()
     pinned: int | None = None

@@ -16,7 +16,7 @@ from reloadls.config.group.folder import GroupFolder, write_private
 from reloadls.config.group.host import GroupOptions
 from reloadls.config.group.leader import Leader
 from reloadls.config.group.leadership import Leadership
-from reloadls.config.group.members import MemberFile, live_members
+from reloadls.config.group.members import MemberFile, read_members
 from reloadls.config.group.state import GroupState, read_state
 from reloadls.config.problem import Problem
 from reloadls.config.running.engine import Decision, Engine
@@ -77,6 +77,11 @@ class Membership:
         return self.state.leader or None
 
     @property
+    def leader_since(self) -> float | None:
+        """See `Mode`."""
+        return self.state.since or None
+
+    @property
     def pinned(self) -> int | None:
         """See `Mode`."""
         return self.state.pinned
@@ -91,7 +96,7 @@ class Membership:
         if not self._is_open:
             return ()
         leader = self.leader or 0
-        return [member.state(leader) for member in live_members(self.folder)]
+        return [member.state(leader) for member in read_members(self.folder)]
 
     def committed(self) -> tuple[Candidate, int] | None:
         """See `Mode.committed`."""

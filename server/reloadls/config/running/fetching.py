@@ -142,7 +142,8 @@ class Fetcher:
         self._failures += 1
         self.problem = problem_of(self.source, error, "unavailable")
         if self.problem != before:
-            _log.warning("configuration source unavailable: %s; its last good part stays", self.problem)
+            kept = "" if self.part is None else "; its last good part stays"
+            _log.warning("configuration source unavailable: %s%s", self.problem, kept)
         return self.problem != before
 
     def _received(self, part: Part | None, before: Problem | None) -> bool:

@@ -25,6 +25,10 @@ class Mode(Protocol):
         """See above."""
 
     @property
+    def leader_since(self) -> float | None:
+        """Since when, in seconds since the epoch."""
+
+    @property
     def pinned(self) -> int | None:
         """See above."""
 

@@ -23,6 +23,7 @@ class Solo:
     """See `Mode`."""
 
     leader: int | None = None
+    leader_since: float | None = None
     prepared = False
 
     def __init__(self, engine: Engine, target: Target, debounce_s: float) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -62,8 +64,9 @@ class HttpSource(OwnSource):
                 raise ValueError(f"{name} {value!r}: must be above 0 seconds")
         self.name = shown_name(url)
         self.required, self.every_s = required, every_s
-        self._url, self._format, self._table = url, format, table
-        self._headers, self._timeout_s = dict(headers or {}), timeout_s
+        self._url, basic = _without_user(url)
+        self._format, self._table = format, table
+        self._headers, self._timeout_s = basic | dict(headers or {}), timeout_s
 
     def __repr__(self) -> str:
         return f"HttpSource({self.name!r}, every_s={self.every_s:g})"
@@ -114,6 +117,16 @@ class HttpSource(OwnSource):
             if kind.endswith(name) or ending == name:
                 return format  # type: ignore[return-value]
         return "json"
+
+
+def _without_user(url: str) -> tuple[str, dict[str, str]]:
+    """Return a URL without user and password, and the header that stands for them."""
+    parts = urllib.parse.urlsplit(url)
+    user, mark, host = parts.netloc.rpartition("@")
+    if not mark:
+        return url, {}
+    text = base64.b64encode(urllib.parse.unquote(user).encode()).decode()
+    return urllib.parse.urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {text}"}
 
 
 def _reason(error: urllib.error.URLError) -> str:
