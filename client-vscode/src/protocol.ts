@@ -29,6 +29,8 @@ export type PoolSessionState = "starting" | "running";
 
 export type PoolState = "starting" | "running" | "draining" | "closing";
 
+export type RecordsEventType = "snapshot" | "added" | "modified" | "removed" | "expired" | "invalid" | "reset";
+
 /** What to watch, and how. Durations in milliseconds. */
 export interface Options {
   /**
@@ -382,6 +384,51 @@ export interface DrainParams {
   readonly pool: string;
 }
 
+/** What a folder of records holds. */
+export interface RecordLayout {
+  /** The folders that hold records, in the order of events; empty: every folder. */
+  readonly kinds?: readonly string[];
+  /** Kind -> the field that holds the end of its records. */
+  readonly expires?: Readonly<Record<string, string>>;
+  /** Kind -> what extends its records, as `heartbeats.reservation_id -> extended_expires_at`. */
+  readonly extendedBy?: Readonly<Record<string, readonly string[]>>;
+  /** Kind -> what ends its records, as `releases.reservation_id`. */
+  readonly endedBy?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** `records/subscribe`: a folder, and which of its records to send. */
+export interface RecordsSubscribeParams {
+  /** The folder that holds a folder for each kind; within the workspace. */
+  readonly uri: string;
+  /** The name of a built-in layout, or a layout; absent: every folder is a kind. */
+  readonly layout?: string | RecordLayout | null;
+  /** Only these kinds, singular or plural; empty: all. */
+  readonly kinds?: readonly string[];
+  /** Only these ids; empty: all. */
+  readonly ids?: readonly string[];
+  /** Expressions about the data, as `status=open`; all must match. */
+  readonly where?: readonly string[];
+  /** The clock to continue from. */
+  readonly since?: string | null;
+}
+
+/** The name of the new subscription, and the clock up to which its first notification will lead. */
+export interface RecordsSubscribeResult {
+  readonly subscription: string;
+  readonly clock: string;
+}
+
+/** `records/unsubscribe`: the subscription to end. */
+export interface RecordsUnsubscribeParams {
+  readonly subscription: string;
+}
+
+/** `records/sync`: the subscription, and how long to wait, in milliseconds from 0 to 600000. */
+export interface RecordsSyncParams {
+  readonly subscription: string;
+  readonly timeoutMs?: number;
+}
+
 /** Everything that changed between two clocks; each path at most once, in the order first noticed. */
 export interface ChangeBatch {
   /** The state after this batch. */
@@ -393,6 +440,29 @@ export interface ChangeBatch {
   readonly cause: Cause;
   readonly changes: readonly Change[];
   /** True on every part but the last of a batch that is sent in parts. */
+  readonly partial?: boolean;
+}
+
+/** One event of a subscription. */
+export interface RecordsEvent {
+  readonly eventType: RecordsEventType;
+  /** The name of the record's folder; empty for `reset`. */
+  readonly kind: string;
+  /** The name of its file without `.json`; empty where the event is about no record. */
+  readonly id: string;
+  /** When it was noticed; of `expired`, when the record ended. */
+  readonly timestamp: string;
+  /** The record, with `expired` true if it has expired; of `removed`, as it was. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Events of one subscription. */
+export interface RecordsDidChangeParams {
+  readonly subscription: string;
+  /** Where a later subscription continues that has received these events. */
+  readonly clock: string;
+  readonly events: readonly RecordsEvent[];
+  /** True on every part but the last of events that are sent in parts. */
   readonly partial?: boolean;
 }
 
@@ -419,6 +489,9 @@ export interface Requests {
   "reload/resume": { params: NoParams; result: ReloadStatus };
   "reload/trigger": { params: TriggerParams; result: readonly ReloadReport[] };
   "reload/drain": { params: DrainParams; result: ReloadStatus };
+  "records/subscribe": { params: RecordsSubscribeParams; result: RecordsSubscribeResult };
+  "records/unsubscribe": { params: RecordsUnsubscribeParams; result: NoParams };
+  "records/sync": { params: RecordsSyncParams; result: SyncResult };
 }
 
 /** Notification -> its params. */
@@ -426,6 +499,7 @@ export interface Notifications {
   "reload/didChange": ChangeBatch;
   "reload/didChangeStatus": ReloadStatus;
   "reload/didReload": ReloadReport;
+  "records/didChange": RecordsDidChangeParams;
 }
 
 /** The version of these shapes. */

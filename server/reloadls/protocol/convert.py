@@ -13,6 +13,7 @@ import enum
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from types import NoneType, UnionType
 from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
@@ -57,6 +58,7 @@ def make_converter() -> Converter:
     converter.register_unstructure_hook_factory(attrs.has, lambda cls: _unstructure_hook(cls, converter))
     converter.register_structure_hook_factory(attrs.has, lambda cls: _object_hook(cls, converter))
     converter.register_structure_hook_factory(_is_array, lambda cls: _array_hook(cls, converter))
+    converter.register_structure_hook_factory(_is_text_or_object, lambda cls: _text_or_object_hook(cls, converter))
     converter.register_structure_hook_factory(_is_enum, _enum_hook)
     converter.register_structure_hook_factory(_is_literal, _literal_hook)
     for scalar, (allowed, name) in _SCALARS.items():
@@ -177,6 +179,25 @@ def _object_hook(cls: Any, converter: Converter) -> Hook:
         if strict and not _OF_EVERY_REQUEST.isdisjoint(value):
             value = {key: part for key, part in value.items() if key not in _OF_EVERY_REQUEST}
         return structure(value, cls)
+
+    return hook
+
+
+def _is_text_or_object(cls: Any) -> bool:
+    """Return whether `cls` is a string, a message class of ours, or either's null."""
+    options = set(get_args(cls)) - {NoneType} if get_origin(cls) is UnionType else set()
+    return len(options) == 2 and str in options and all(option is str or attrs.has(option) for option in options)
+
+
+def _text_or_object_hook(cls: Any, converter: Converter) -> Hook:
+    (inner,) = set(get_args(cls)) - {NoneType, str}
+
+    def hook(value: Any, _cls: Any) -> Any:
+        if isinstance(value, str) or (value is None and NoneType in get_args(cls)):
+            return value
+        if not isinstance(value, dict | list):
+            raise Mismatch(f"must be a string or an object, not {show(value)}")
+        return converter.structure(value, inner)
 
     return hook
 

@@ -72,7 +72,7 @@ def _message_class(method: str, name: str, **types: Any) -> type[Any]:
 
 
 def _class_name(method: str) -> str:
-    return "Reload" + method.partition("/")[2][:1].upper() + method.partition("/")[2][1:]
+    return "".join(part[:1].upper() + part[1:] for part in method.split("/"))
 
 
 _MESSAGES: Final[Mapping[str, type[Any]]] = MappingProxyType(

@@ -18,6 +18,14 @@ from reloadls.wire import methods
 
 from .errors import Mismatch
 from .hosted import ConfigurationStatus, PoolStatus, WorkerOf
+from .records import (
+    RecordLayout,
+    RecordsDidChangeParams,
+    RecordsSubscribeParams,
+    RecordsSubscribeResult,
+    RecordsSyncParams,
+    RecordsUnsubscribeParams,
+)
 from .report import ReloadReport
 
 __all__ = [
@@ -278,6 +286,9 @@ REQUEST_TYPES: Final[Mapping[str, tuple[type, Any]]] = MappingProxyType(
         methods.RESUME: (NoParams, ReloadStatus),
         methods.TRIGGER: (TriggerParams, tuple[ReloadReport, ...]),
         methods.DRAIN: (DrainParams, ReloadStatus),
+        methods.RECORDS_SUBSCRIBE: (RecordsSubscribeParams, RecordsSubscribeResult),
+        methods.RECORDS_UNSUBSCRIBE: (RecordsUnsubscribeParams, NoParams),
+        methods.RECORDS_SYNC: (RecordsSyncParams, SyncResult),
     }
 )
 """Request -> (params, result)."""
@@ -287,9 +298,10 @@ NOTIFICATION_TYPES: Final[Mapping[str, type]] = MappingProxyType(
         methods.DID_CHANGE: ChangeBatch,
         methods.DID_CHANGE_STATUS: ReloadStatus,
         methods.DID_RELOAD: ReloadReport,
+        methods.RECORDS_DID_CHANGE: RecordsDidChangeParams,
     }
 )
 """Notification -> params."""
 
-PARAMS_TYPES: Final = frozenset(params for params, _ in REQUEST_TYPES.values())
+PARAMS_TYPES: Final = frozenset({RecordLayout, *(params for params, _ in REQUEST_TYPES.values())})
 """The params that clients send. Unknown fields in them are errors, since most are misspelt."""

@@ -23,7 +23,7 @@ import attrs
 
 from reloadls.wire import methods
 
-from . import hosted, messages, report
+from . import hosted, messages, records, report
 from .explain import camel
 from .messages import NOTIFICATION_TYPES, REQUEST_TYPES
 from .options import Options
@@ -35,7 +35,7 @@ _HEAD: Final = """\
 // Written by `python -m reloadls.protocol.typescript`; do not edit.
 // The wire's shapes, as `server/reloadls/protocol` defines them. A field that equals its default may be omitted.
 """
-_SCALARS: Final[Mapping[object, str]] = {str: "string", int: "number", float: "number", bool: "boolean"}
+_SCALARS: Final[Mapping[object, str]] = {str: "string", int: "number", float: "number", bool: "boolean", Any: "unknown"}
 _Names = Mapping[object, str]
 
 
@@ -98,7 +98,7 @@ def _closure(types: Iterable[Any]) -> Iterator[type[Any]]:
 def _literal_names() -> dict[object, str]:
     """Return the named literal types, so that they keep their names; the first name counts."""
     named: dict[object, str] = {}
-    for module in (messages, report, hosted):
+    for module in (messages, report, hosted, records):
         for name in module.__all__:
             value = getattr(module, name)
             if get_origin(value) is Literal:

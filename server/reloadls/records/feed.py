@@ -20,6 +20,7 @@ from reloadls.records.states.store import Moment, RecordStore, Update
 from reloadls.watch.flush import Flush, Pacing
 from reloadls.watch.pipeline import Pipeline
 from reloadls.watch.scope.scope import Scope
+from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.status import WatchStatus
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Feed:
         clock: what measures time.
         state_folder: where to keep what later streams continue from; None keeps nothing.
         kernel: returns the inotify instance to use; None creates one.
+        source: what produces hints.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Feed:
         clock: Clock,
         state_folder: str | None,
         kernel: Callable[[], Kernel] | None,
+        source: SourceName,
     ) -> None:
         self.folder = folder
         self.layout = layout
@@ -80,7 +83,7 @@ class Feed:
         self.subscribers: dict[Subscriber, None] = {}
         self.scans = self.parses = 0
         """How often the folder was read as a whole, and how many documents were parsed."""
-        pacing = Pacing(_SHARE * debounce, _SHARE * debounce)
+        pacing = Pacing(_SHARE * debounce, _SHARE * debounce, use=source)
         self._pipeline = Pipeline(
             _scope(folder, layout), self._deliver, pacing=pacing, on_status=self._on_status, kernel=kernel
         )

@@ -14,6 +14,7 @@ from reloadls.records.clock import Clock, SystemClock
 from reloadls.records.errors import RecordFolderError
 from reloadls.records.feed import Feed, Subscriber
 from reloadls.records.layout import Layout
+from reloadls.watch.sources.choose import SourceName
 from reloadls.watch.state.folder import state_folder
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class RecordHub:
         clock: what measures time; None: the machine's clock.
         state_folder: where to keep what later streams continue from. None keeps nothing.
         kernel: returns the inotify instance to use; None: each feed creates one.
+        source: what produces hints; see `reloadls.FileWatcher`.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class RecordHub:
         clock: Clock | None = None,
         state_folder: str | os.PathLike[str] | None = None,
         kernel: Callable[[], Kernel] | None = None,
+        source: SourceName = "auto",
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self._state_folder = None if state_folder is None else os.fspath(state_folder)
         self._kernel = kernel
+        self._source: SourceName = source
         self._feeds: dict[_Key, Feed] = {}
         self._closing: dict[_Key, asyncio.Task[None]] = {}
 
@@ -80,7 +84,13 @@ class RecordHub:
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(
-                path, layout, debounce, clock=self.clock, state_folder=self._state_folder, kernel=self._kernel
+                path,
+                layout,
+                debounce,
+                clock=self.clock,
+                state_folder=self._state_folder,
+                kernel=self._kernel,
+                source=self._source,
             )
         try:
             await feed.join(subscriber)

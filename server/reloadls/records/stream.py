@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -105,6 +106,19 @@ class RecordStream:
         if self._feed is None or self._snapshot is not None or self._ready or self._before:
             return self._clock
         return self._feed.history.clock
+
+    @property
+    def latest_clock(self) -> str:
+        """The clock of the newest change, taken or not."""
+        return self._clock if self._feed is None else self._feed.history.clock
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last `take` had a limit, and left events of the same moment."""
+        if self._snapshot is not None:
+            following = next(self._snapshot, None)
+            self._snapshot = None if following is None else chain([following], self._snapshot)
+        return self._snapshot is not None or bool(self._ready)
 
     @property
     def closed(self) -> bool:
@@ -271,8 +285,8 @@ class RecordStream:
         if self._since is not None:
             self._ready.append(notice("reset", at=now, clock=NOWHERE))
         events = snapshot_events(dict(feed.states), self._filter, feed.layout, at=now, clock=clock)
-        self._snapshot = _after(self._ready, events)
-        self._ready = deque()
+        self._snapshot = chain(list(self._ready), events)
+        self._ready.clear()
 
     def _collect(self) -> None:
         """Turn what has changed into events; without any, the clock advances."""
@@ -316,8 +330,3 @@ def _layout(given: Any) -> Layout:
     if isinstance(given, Layout):
         return given
     return layout_from(given) if isinstance(given, Mapping) else read_layout(os.fspath(given))
-
-
-def _after(first: Iterable[RecordEvent], then: Iterator[RecordEvent]) -> Iterator[RecordEvent]:
-    yield from list(first)
-    yield from then

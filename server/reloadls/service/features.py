@@ -1,4 +1,4 @@
-"""The table of LSP and `reload/*` methods and their handlers."""
+"""The table of LSP, `reload/*` and `records/*` methods and their handlers."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ from reloadls.protocol import (
     from_uri,
     paths_from,
     to_uri,
+)
+from reloadls.protocol.records import (
+    RecordsSubscribeParams,
+    RecordsSubscribeResult,
+    RecordsSyncParams,
+    RecordsUnsubscribeParams,
 )
 from reloadls.service.workspace import changed_folders, encodable
 from reloadls.wire import methods
@@ -188,6 +194,22 @@ async def _drain(server: Server, params: DrainParams) -> ReloadStatus:
     return await server.watching_session.drain(params.target, params.pool)
 
 
+# -- record streams ----------------------------------------------------------------------------------------
+
+
+async def _records_subscribe(server: Server, params: RecordsSubscribeParams) -> RecordsSubscribeResult:
+    return await server.watching_session.subscribe_records(params)
+
+
+async def _records_unsubscribe(server: Server, params: RecordsUnsubscribeParams) -> NoParams:
+    await server.watching_session.records.unsubscribe(params.subscription)
+    return NoParams()
+
+
+async def _records_sync(server: Server, params: RecordsSyncParams) -> SyncResult:
+    return await server.watching_session.records.sync(params)
+
+
 # -- hints -------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +272,9 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
         methods.RESUME: Feature(_resume),
         methods.TRIGGER: Feature(_trigger),
         methods.DRAIN: Feature(_drain),
+        methods.RECORDS_SUBSCRIBE: Feature(_records_subscribe),
+        methods.RECORDS_UNSUBSCRIBE: Feature(_records_unsubscribe),
+        methods.RECORDS_SYNC: Feature(_records_sync),
         types.TEXT_DOCUMENT_DID_SAVE: Feature(_did_save, types.SaveOptions(include_text=False)),
         types.WORKSPACE_DID_CHANGE_WATCHED_FILES: Feature(_did_change_watched_files),
         types.WORKSPACE_DID_CREATE_FILES: Feature(_did_create_files, _EVERY_FILE),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any
 
 from reloadls.protocol import Lag, Metrics
+from reloadls.records import RecordHub
 from reloadls.service.encode import PART, encode_part
 from reloadls.service.targets.registry import TargetRegistry
 from reloadls.watch.hub import Channel, WatchHub
@@ -29,19 +32,25 @@ class Host:
     Args:
         hub: the watch hub; None creates one.
         source: the source of hints for clients that do not ask for polling.
+        state_folder: where record streams keep what later ones continue from. None keeps nothing.
     """
 
-    def __init__(self, hub: WatchHub | None = None, *, source: SourceName = "auto") -> None:
+    def __init__(
+        self, hub: WatchHub | None = None, *, source: SourceName = "auto", state_folder: str | None = None
+    ) -> None:
         self.hub = hub or WatchHub()
         self.source: SourceName = source
+        self.records = RecordHub(state_folder=state_folder, kernel=self.hub.kernel, source=source)
         self.targets = TargetRegistry(self.hub.kernel)
         self.sessions = 0
         """The number of connected clients."""
         self._encoded: OrderedDict[_Key, asyncio.Future[list[bytes]]] = OrderedDict()
+        self._events: OrderedDict[Hashable, asyncio.Future[bytes]] = OrderedDict()
 
     async def close(self) -> None:
         """Disconnect from all programs and stop all watching."""
         await self.targets.close()
+        await self.records.close()
         await self.hub.close()
 
     async def encode(self, batch: Batch, start: int, *, watched_files: bool) -> list[bytes]:
@@ -63,6 +72,20 @@ class Host:
                 self._encoded.popitem(last=False)
         else:
             self._encoded.move_to_end(key)
+        return await asyncio.shield(work)
+
+    async def shared_events(self, key: Hashable, encode: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """Return the encoded events of `key`; subscriptions that ask for the same ones share one result.
+
+        Args:
+            key: equal for equal events.
+            encode: encodes them.
+        """
+        work = self._events.get(key)
+        if work is None:
+            work = self._events[key] = asyncio.ensure_future(encode())
+            while len(self._events) > _MOST_KEPT:
+                self._events.popitem(last=False)
         return await asyncio.shield(work)
 
     def metrics(self, channel: Channel) -> Metrics:

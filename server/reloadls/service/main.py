@@ -105,8 +105,9 @@ async def _serve(options: ServeOptions, ended: contextlib.ExitStack) -> int:
 def _host(options: ServeOptions) -> Host:
     on_socket = options.transport != "stdio"
     keeps = on_socket if options.state is None else options.state
-    hub = WatchHub(linger=_LINGER_S if on_socket else 0.0, state_folder=state_folder() if keeps else None)
-    return Host(hub, source=options.source)
+    folder = state_folder() if keeps else None
+    hub = WatchHub(linger=_LINGER_S if on_socket else 0.0, state_folder=folder)
+    return Host(hub, source=options.source, state_folder=folder)
 
 
 async def _serve_stdio(server: ReloadServer, draining: asyncio.Future[None]) -> int:

@@ -22,8 +22,10 @@ from reloadls.protocol import (
     SyncResult,
     parse_options,
 )
+from reloadls.protocol.records import RecordsSubscribeParams, RecordsSubscribeResult
 from reloadls.service.encode import PART, encode_since, to_root, to_status
 from reloadls.service.host import Host
+from reloadls.service.records import ClientRecords
 from reloadls.service.targets.client import ClientTargets
 from reloadls.service.workspace import ResolvedScope, scope_of
 from reloadls.watch.change import FileChange, net_changes
@@ -107,6 +109,7 @@ class ClientSession:
         self._sender: asyncio.Task[None] | None = None
         self._sent_status: ReloadStatus | None = None
         self._targets = ClientTargets(client, host.targets, self._send_status)
+        self._records = ClientRecords(client, host)
         host.sessions += 1
 
     # -- life --------------------------------------------------------------------------------------------
@@ -138,6 +141,7 @@ class ClientSession:
             self._sender.cancel()
             await asyncio.wait([self._sender])
         await self._targets.end()
+        await self._records.end()
         if self._channel is not None:
             self._send_status()
             await self._host.hub.leave(self._channel, self)
@@ -213,6 +217,7 @@ class ClientSession:
         """Send no changes and let running programs apply none, until `resume`."""
         await self._watching()
         self._paused = True
+        self._records.pause()
         async with self._send_lock:  # a batch that is being sent is sent completely
             self._send_status()
         await self._targets.pause()
@@ -225,11 +230,22 @@ class ClientSession:
             channel, _ = await self._watching()
             await channel.pipeline.sync()
             self._paused = False
+            self._records.resume()
             async with self._send_lock:
                 await self._send_pending()
             self._send_status()
             await self._targets.resume()
         return self.status()
+
+    async def subscribe_records(self, params: RecordsSubscribeParams) -> RecordsSubscribeResult:
+        """Start a record subscription within the session's roots."""
+        await self._watching()
+        return await self._records.subscribe(params, self._settings.resolved.scope.roots)
+
+    @property
+    def records(self) -> ClientRecords:
+        """The record subscriptions."""
+        return self._records
 
     async def trigger(self, uris: tuple[str, ...] | None) -> tuple[ReloadReport, ...]:
         """Make each running program of this session reload files, and return the reports.
@@ -290,6 +306,7 @@ class ClientSession:
             subscription = self._settings.subscription(self._host.source)
             await self._host.hub.change(self, subscription, self._switch, refresh=refresh)
             self._targets.set_roots(subscription.scope.roots)
+            await self._records.keep_inside(subscription.scope.roots)
             if not self._paused:
                 async with self._send_lock:
                     await self._send_pending()

@@ -17,6 +17,10 @@ __all__ = [
     "NOTIFICATIONS",
     "PAUSE",
     "PROTOCOL_VERSION",
+    "RECORDS_DID_CHANGE",
+    "RECORDS_SUBSCRIBE",
+    "RECORDS_SYNC",
+    "RECORDS_UNSUBSCRIBE",
     "REFRESH_PATHS",
     "REQUESTS",
     "RESUME",
@@ -39,17 +43,27 @@ RESUME: Final = "reload/resume"
 TRIGGER: Final = "reload/trigger"
 DRAIN: Final = "reload/drain"
 
+RECORDS_SUBSCRIBE: Final = "records/subscribe"
+RECORDS_UNSUBSCRIBE: Final = "records/unsubscribe"
+RECORDS_SYNC: Final = "records/sync"
+
 DID_CHANGE: Final = "reload/didChange"
 DID_CHANGE_STATUS: Final = "reload/didChangeStatus"
 DID_RELOAD: Final = "reload/didReload"
+RECORDS_DID_CHANGE: Final = "records/didChange"
 
-REQUESTS: Final = (STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER, DRAIN)
+REQUESTS: Final = (
+    STATUS, REFRESH_PATHS, SYNC, SINCE, PAUSE, RESUME, TRIGGER, DRAIN,
+    RECORDS_SUBSCRIBE, RECORDS_UNSUBSCRIBE, RECORDS_SYNC,
+)  # fmt: skip
 """Requests of the client."""
 
-NOTIFICATIONS: Final = (DID_CHANGE, DID_CHANGE_STATUS, DID_RELOAD)
+NOTIFICATIONS: Final = (DID_CHANGE, DID_CHANGE_STATUS, DID_RELOAD, RECORDS_DID_CHANGE)
 """Notifications of the server."""
 
-COMMANDS: Final = MappingProxyType({f"reloadls.{method.partition('/')[2]}": method for method in REQUESTS})
+COMMANDS: Final = MappingProxyType(
+    {f"reloadls.{method.removeprefix('reload/').replace('/', '.')}": method for method in REQUESTS}
+)
 """Command name -> the request that it stands for, for clients that only support `workspace/executeCommand`."""
 
 
