@@ -16,10 +16,11 @@ _TOP = Path(__file__).parents[1]
 _PACKAGES = {
     "reloadls": "Watching files.",
     "reloadls.pool": "Hosting many live [sessions](pool.md).",
+    "reloadls.records": "Folders of JSON [records](records.md) as streams.",
     "reloadls.reload": "For programs that run under `reloadls run`, or reload themselves.",
     "reloadls.protocol": "For clients in Python, with pygls: the messages of the [protocol](protocol.md).",
 }
-_COMMANDS = ("", "run", "watch", "serve", "proxy", "status", "demo")
+_COMMANDS = ("", "run", "watch", "records", "serve", "proxy", "status", "demo")
 _PAGES = {
     "index.md": "README.md",
     "vscode-extension.md": "client-vscode/README.md",

@@ -121,10 +121,12 @@ def test_the_table_of_the_watchers_options_has_their_defaults() -> None:
 
 
 def test_every_option_of_the_command_line_that_a_page_names_exists() -> None:
-    helps = {name: finish(name, "--help").stdout for name in ("run", "watch", "serve", "proxy", "status", "demo")}
+    helps = {
+        name: finish(name, "--help").stdout for name in ("run", "watch", "records", "serve", "proxy", "status", "demo")
+    }
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     calls = re.findall(
-        r"reloadls (run|watch|serve|proxy|status|demo) ([^\n`]*)",
+        r"reloadls (run|watch|records|serve|proxy|status|demo) ([^\n`]*)",
         "\n".join([path.read_text("utf-8") for path in pages]),
     )
     assert len(calls) > 40

@@ -165,6 +165,28 @@ def test_tests_run_after_each_change(tmp_path: Path) -> None:
         assert example.wait() == 0
 
 
+def test_three_processes_hand_tasks_to_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with contextlib.ExitStack() as stack:
+        command = (sys.executable, str(EXAMPLES / "hand_over.py"), "board")
+        roles = ("reviewer", "planner", "worker")
+        players = [stack.enter_context(started(*command, role, cwd=tmp_path)) for role in roles]
+        said = [player.process.communicate(timeout=DEADLINE_S)[0].splitlines() for player in players]
+        assert [player.wait() for player in players] == [0, 0, 0]
+    assert sorted(said[1]) == [
+        "planner: parser is done after 1 tries",
+        "planner: printer is done after 2 tries",
+        "planner: tests is done after 1 tries",
+    ]
+    assert sorted(said[2]) == [
+        "worker: parser, try 1",
+        "worker: printer, try 1",
+        "worker: printer, try 2",
+        "worker: tests, try 1",
+    ]
+    assert "reviewer: printer is handed back" in said[0]
+
+
 @pytest.mark.parametrize(("name", "language"), [("languages.toml", "toml"), ("neovim.lua", "lua")])
 def test_a_configuration_is_the_one_that_is_tested_in_the_editor(name: str, language: str) -> None:
     blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "editors.md").read_text("utf-8"), re.DOTALL)
