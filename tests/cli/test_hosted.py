@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reloadls.cli.hosted_text import hosted_lines
+from reloadls.cli.status.hosted import hosted_lines
 from reloadls.protocol import TargetStatus, make_converter
 from tests.cli.running import finish
 from tests.support.targets import ScriptedTarget, running, runtime_folder

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reloadls.cli.status_text import ago
+from reloadls.cli.status.text import ago
 from reloadls.protocol import to_uri
 from tests.cli.running import command, environment, finish
 from tests.support.targets import ScriptedTarget, failure, made_targets_folder, running, runtime_folder

@@ -12,7 +12,7 @@ from reloadls.protocol import ConfigurationProblem, ModuleReport, Note, ReloadRe
 from reloadls.service.targets.query import QueriedTarget
 from reloadls.terminal.text import relative, shown
 
-from .hosted_text import hosted_lines
+from .hosted import hosted_lines
 
 __all__ = ["ago", "program_text"]
 

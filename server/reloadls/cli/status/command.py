@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reloadls.cli.arguments import existing_path
 from reloadls.terminal.endings import FAILED, OK, print_error
 from reloadls.terminal.text import json_line, shown, wants_colour, working_folder
-
-from .arguments import existing_path
 
 if TYPE_CHECKING:
     from reloadls.protocol import TargetStatus
@@ -48,7 +47,7 @@ def _run(wanted: list[str], *, as_json: bool) -> int:
     from reloadls.service.targets.advert import Untrusted  # noqa: PLC0415
     from reloadls.service.targets.query import query_targets  # noqa: PLC0415
 
-    from .status_text import program_text  # noqa: PLC0415
+    from .text import program_text  # noqa: PLC0415
 
     try:
         result = asyncio.run(query_targets(wanted))
