@@ -4,7 +4,7 @@ import { commands, type Disposable, type LogOutputChannel, Uri, window } from "v
 
 import { t } from "../l10n.ts";
 import type { HotReload } from "../model/hotReload.ts";
-import type { Change, Range } from "../protocol.ts";
+import type { Change, DrainParams, Range } from "../protocol.ts";
 import type { Server } from "../server/server.ts";
 import { reloaded } from "../show/reloaded.ts";
 import { showMenu } from "../ui/menu.ts";
@@ -12,6 +12,7 @@ import { showError, showInformation, showWarning } from "../ui/notifications.ts"
 import { openChange, openFile } from "../ui/openings.ts";
 import { showStatusDocument } from "../ui/statusDocument.ts";
 import { copyDebugInformation } from "./debugInformation.ts";
+import { drain } from "./drain.ts";
 import { selectInterpreter } from "./interpreter.ts";
 import { addPath, refreshPath, refreshPaths, removePath } from "./paths.ts";
 
@@ -26,6 +27,7 @@ export interface Parts {
 /** What a tree gives to a command of one of its nodes. */
 interface NodeArgument {
   readonly uri?: string;
+  readonly pool?: DrainParams;
   readonly opens?: { readonly kind: string; readonly change?: Change };
 }
 
@@ -41,6 +43,7 @@ export function registerCommands(parts: Parts): Disposable[] {
     pause: async () => known.takeStatus(await server.request("reload/pause", {})),
     resume: async () => known.takeStatus(await server.request("reload/resume", {})),
     reloadNow: () => reloadNow(known, server),
+    drain: (node) => drain(known, server, (node as NodeArgument | undefined)?.pool),
     showStatus: () => showStatusDocument(),
     showLog: () => log.show(true),
     showServerLog: () => serverLog.show(true),

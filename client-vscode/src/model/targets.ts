@@ -2,11 +2,7 @@
 
 import type { ReloadReport, ReloadStatus, TargetStatus } from "../protocol.ts";
 
-export interface Target {
-  readonly id: string;
-  readonly name: string;
-  readonly pid: number;
-  readonly state: TargetStatus["state"];
+export interface Target extends Omit<TargetStatus, "lastReport"> {
   readonly lastReport: ReloadReport | undefined;
 }
 

@@ -22,6 +22,16 @@ export interface DebugFacts {
   readonly home: string;
 }
 
+/** Whom a program talks to is nobody's business: sessions are counted, and neither their names nor their errors are there. */
+function withoutSessions(key: string, value: unknown): unknown {
+  if (key === "pools" && Array.isArray(value)) {
+    return value.map(
+      ({ sessions: _, lastError: __, changeWaitsFor: ___, ...counts }: Record<string, unknown>) => counts,
+    );
+  }
+  return value;
+}
+
 /** Markdown, ready for an issue. Not translated: those who read it share one language. */
 export function debugInformation(facts: DebugFacts): string {
   const rows = [
@@ -42,7 +52,7 @@ export function debugInformation(facts: DebugFacts): string {
     "Settings that are not at their defaults:",
     fenced(JSON.stringify(facts.settings, undefined, 2)),
     "Status:",
-    fenced(JSON.stringify(facts.status ?? null, undefined, 2)),
+    fenced(JSON.stringify(facts.status ?? null, withoutSessions, 2)),
     "The server's last lines:",
     fenced(facts.lastLines.join("\n") || "none"),
   ];

@@ -4,6 +4,7 @@ import { t } from "../l10n.ts";
 import { type BatchEntry, filesIn } from "../model/activity.ts";
 import type { ReloadStatus } from "../protocol.ts";
 import { baseName, displayPath, type Place } from "./fileNames.ts";
+import { hostedWords } from "./hosted.ts";
 import { link, plain } from "./markdown.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { phaseWords } from "./statusBar.ts";
@@ -61,7 +62,12 @@ function batchRow(batch: BatchEntry | undefined): string {
 }
 
 function targetRows({ targets }: Known): string {
-  const rows = targets.map((target) => `${plain(target.name)} · ${plain(targetWords(target))}`);
+  const rows = targets.map((target) =>
+    [target.name, targetWords(target), hostedWords(target)]
+      .filter((part) => part !== "")
+      .map(plain)
+      .join(" · "),
+  );
   if (rows.length < 2) {
     return rows.map((row) => `$(zap) ${row}`).join("");
   }

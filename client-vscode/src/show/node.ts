@@ -1,6 +1,6 @@
 /** What a tree shows, as plain data. */
 
-import type { Change, Range } from "../protocol.ts";
+import type { Change, DrainParams, Range } from "../protocol.ts";
 
 export interface Icon {
   readonly id: string;
@@ -26,6 +26,8 @@ export interface Node {
   /** What the node's commands are about. */
   readonly uri?: string;
   readonly opens?: Opens;
+  /** The session pool that it is about. */
+  readonly pool?: DrainParams;
   /** Only asked for when the node is unfolded. */
   readonly children?: () => readonly Node[];
   readonly expanded?: boolean;

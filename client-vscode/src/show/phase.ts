@@ -12,6 +12,7 @@ export type Phase =
   | "paused"
   | "reloading"
   | "failed"
+  | "badConfiguration"
   | "restartRequired"
   | "degraded"
   | "live"
@@ -41,6 +42,9 @@ export function phaseOf({ server, status, targets, reloading }: Known): Phase {
   if (targets.some(hasFailed)) {
     return "failed";
   }
+  if (targets.some(hasBadConfiguration)) {
+    return "badConfiguration";
+  }
   if (targets.some(needsRestart)) {
     return "restartRequired";
   }
@@ -55,6 +59,11 @@ export function phaseOf({ server, status, targets, reloading }: Known): Phase {
 
 export function hasFailed(target: Target): boolean {
   return target.state === "failed" || (target.state !== "gone" && target.lastReport?.status === "failed");
+}
+
+/** It runs with its last good configuration, since a newer one can't be used. */
+export function hasBadConfiguration(target: Target): boolean {
+  return (target.configurations ?? []).some((configuration) => (configuration.problems ?? []).length > 0);
 }
 
 export function needsRestart(target: Target): boolean {

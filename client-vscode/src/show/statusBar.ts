@@ -21,6 +21,7 @@ const icons: Readonly<Record<Phase, string>> = {
   paused: "debug-pause",
   reloading: "sync~spin",
   failed: "error",
+  badConfiguration: "error",
   restartRequired: "debug-restart",
   degraded: "warning",
   live: "zap",
@@ -31,6 +32,7 @@ const icons: Readonly<Record<Phase, string>> = {
 const severities: Readonly<Partial<Record<Phase, "warning" | "error">>> = {
   stopped: "error",
   failed: "error",
+  badConfiguration: "error",
   restartRequired: "warning",
   degraded: "warning",
 };
@@ -56,6 +58,7 @@ export function phaseWords(phase: Phase, { targets }: Pick<Known, "targets">): s
     paused: t("Paused"),
     reloading: t("Reloading"),
     failed: plural(failed, t("Reload failed"), t("{0} reloads failed", number(failed))),
+    badConfiguration: t("Configuration failed"),
     restartRequired: t("Restart needed"),
     degraded: t("Degraded"),
     live: t("{0} live", number(liveTargets(targets))),

@@ -3,6 +3,7 @@
 import { t } from "../l10n.ts";
 import type { Metrics, ReloadStatus } from "../protocol.ts";
 import { displayPath, type Place } from "./fileNames.ts";
+import { configurationWords, poolWords, problemPlace, problemWords } from "./hosted.ts";
 import { code, plain } from "./markdown.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { phaseWords } from "./statusBar.ts";
@@ -38,10 +39,36 @@ function sections(known: Known, status: ReloadStatus, place: Place): readonly st
     rootState(root.state),
     files(root.files),
   ]);
+  const pools = known.targets.flatMap((target) =>
+    (target.pools ?? []).map((pool) => [
+      plain(target.name),
+      String(target.pid),
+      plain(pool.name),
+      plain(poolWords(pool)),
+    ]),
+  );
+  const configurations = known.targets.flatMap((target) =>
+    (target.configurations ?? []).flatMap((each) => [
+      [plain(target.name), String(target.pid), plain(each.name), plain(configurationWords(each))],
+      ...(each.problems ?? []).map((problem) => {
+        const what = [problemWords(problem), problemPlace(problem, place)].filter((part) => part !== "");
+        return ["", "", "", what.map(plain).join(" · ")];
+      }),
+    ]),
+  );
   const problems = (status.problems ?? []).map((problem) => `- ${plain(problem.message)}`);
   return [
     `## ${t("Programs")}`,
     table([t("Program"), t("Process"), t("State"), t("Last report")], programs, t("No running program is connected.")),
+    ...(pools.length > 0
+      ? [`## ${t("Session Pools")}`, table([t("Program"), t("Process"), t("Pool"), t("State")], pools, "")]
+      : []),
+    ...(configurations.length > 0
+      ? [
+          `## ${t("Configurations")}`,
+          table([t("Program"), t("Process"), t("Configuration"), t("State")], configurations, ""),
+        ]
+      : []),
     `## ${t("Watched Paths")}`,
     table([t("Path"), t("State"), t("Files")], roots, t("No path is watched.")),
     `## ${t("Watching")}`,

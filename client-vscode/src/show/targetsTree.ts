@@ -3,9 +3,10 @@
 import { t } from "../l10n.ts";
 import type { Target } from "../model/targets.ts";
 import type { Place } from "./fileNames.ts";
+import { hostedNodes } from "./hostedNodes.ts";
 import { plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
-import { hasFailed, hasNotes, needsRestart } from "./phase.ts";
+import { hasBadConfiguration, hasFailed, hasNotes, needsRestart } from "./phase.ts";
 import { reportIcons, reportNodes } from "./reportNodes.ts";
 import { reportSummary, targetState, targetWords, timeOfDay } from "./words.ts";
 
@@ -24,7 +25,9 @@ export function targetNodes(targets: readonly Target[], place: Place): readonly 
 
 function targetNode(target: Target, place: Place): Node {
   const { name, pid, state, lastReport } = target;
-  const isBad = hasFailed(target) || needsRestart(target) || hasNotes(target);
+  const isBad = hasFailed(target) || hasBadConfiguration(target) || needsRestart(target) || hasNotes(target);
+  const isHost = (target.pools ?? []).length + (target.configurations ?? []).length > 0;
+  const owner = target.workerOf ? t("worker of {0}", target.workerOf.pool) : "";
   // Another identity, so that what went wrong unfolds even where the user had folded what went well.
   const id = isBad ? `${target.id}/bad` : target.id;
   const time = lastReport ? timeOfDay(lastReport.at) : "";
@@ -32,25 +35,35 @@ function targetNode(target: Target, place: Place): Node {
   return {
     id,
     label: name,
-    description: [targetWords(target), time].filter((part) => part !== "").join(" · "),
+    description: [owner, targetWords(target), time].filter((part) => part !== "").join(" · "),
     tooltip: [
       `**${plain(name)}** · ${targetState(state)}`,
       t("Process {0}", String(pid)),
+      target.workerOf
+        ? t("Worker of the session pool {0} of process {1}", plain(target.workerOf.pool), String(target.workerOf.pid))
+        : "",
       lastReport ? plain(`${reportSummary(lastReport)} · ${time}`) : "",
     ]
       .filter((part) => part !== "")
       .join("\n\n"),
     icon: icon(target),
     context: "target",
-    expanded: isBad,
+    expanded: isBad || isHost,
     ...(uri ? { uri, opens: { kind: "file", uri, ...(range ? { range } : {}) } } : {}),
-    ...(lastReport ? { children: () => reportNodes(lastReport, id, place) } : {}),
+    ...(lastReport || isHost
+      ? {
+          children: () => [...hostedNodes(target, place), ...(lastReport ? reportNodes(lastReport, id, place) : [])],
+        }
+      : {}),
   };
 }
 
 function icon(target: Target): Icon {
   if (target.lastReport && (hasFailed(target) || needsRestart(target))) {
     return target.state === "failed" ? stateIcons.failed : reportIcons[target.lastReport.status];
+  }
+  if (hasBadConfiguration(target)) {
+    return stateIcons.failed;
   }
   return hasNotes(target) ? { id: "warning", color: "problemsWarningIcon.foreground" } : stateIcons[target.state];
 }

@@ -12,6 +12,13 @@ export function showWarning(message: string): void {
   void window.showWarningMessage(unlinked(message));
 }
 
+/** Asks in a dialog that stops everything else; whether the user has chosen to do it. */
+export async function confirms(question: string, detail: string, action: string): Promise<boolean> {
+  const item = { title: action };
+  const options = { modal: true, detail: unlinked(detail) };
+  return (await window.showWarningMessage(unlinked(question), options, item)) === item;
+}
+
 export function showError<T extends MessageItem>(message: string, ...items: T[]): Thenable<T | undefined> {
   return window.showErrorMessage(unlinked(message), ...items);
 }

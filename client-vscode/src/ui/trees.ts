@@ -28,6 +28,7 @@ import { place } from "./workspace.ts";
 
 /** At most so often is a tree drawn anew. */
 const paceMs = 150;
+const agesMs = 30_000;
 
 export function showTrees(known: HotReload): Disposable[] {
   const targets = new NodeTree(() => targetNodes(known.targets, place()));
@@ -39,7 +40,14 @@ export function showTrees(known: HotReload): Disposable[] {
     treeDataProvider: activity,
     showCollapseAll: true,
   });
+  // The ages of sessions.
+  const ages = setInterval(() => {
+    if (known.targets.some((target) => target.pools)) {
+      targets.draw();
+    }
+  }, agesMs);
   return [
+    { dispose: () => clearInterval(ages) },
     targetsView,
     pathsView,
     activityView,

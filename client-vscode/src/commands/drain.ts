@@ -1,0 +1,68 @@
+/** The command that drains a session pool. */
+
+import { window } from "vscode";
+
+import { t } from "../l10n.ts";
+import type { HotReload } from "../model/hotReload.ts";
+import type { Target } from "../model/targets.ts";
+import type { DrainParams, PoolStatus } from "../protocol.ts";
+import type { Server } from "../server/server.ts";
+import { poolWords, sessions } from "../show/hosted.ts";
+import { confirms, showInformation } from "../ui/notifications.ts";
+
+interface Found {
+  readonly target: Target;
+  readonly pool: PoolStatus;
+}
+
+/** Drains the pool of a tree's node, or the one that the user picks; asks first. */
+export async function drain(known: HotReload, server: Server, chosen: DrainParams | undefined): Promise<void> {
+  const open = openPools(known.targets);
+  const found = chosen
+    ? open.find(({ target, pool }) => target.id === chosen.target && pool.name === chosen.pool)
+    : await pick(open);
+  if (!found) {
+    if (chosen || open.length === 0) {
+      showInformation(t("There is no session pool that could be drained."));
+    }
+    return;
+  }
+  const { target, pool } = found;
+  if (await confirms(question(found), explanation(pool), t("Drain"))) {
+    known.takeStatus(await server.request("reload/drain", { target: target.id, pool: pool.name }));
+  }
+}
+
+function openPools(targets: readonly Target[]): Found[] {
+  return targets.flatMap((target) =>
+    (target.pools ?? [])
+      .filter((pool) => pool.state === "running" || pool.state === "starting")
+      .map((pool) => ({ target, pool })),
+  );
+}
+
+async function pick(open: readonly Found[]): Promise<Found | undefined> {
+  const items = open.map((found) => ({
+    label: found.pool.name,
+    description: `${found.target.name} · ${poolWords(found.pool)}`,
+    found,
+  }));
+  const title = t("Drain Session Pool");
+  const chosen =
+    items.length > 0
+      ? await window.showQuickPick(items, { title, placeHolder: t("Which pool admits no more sessions?") })
+      : undefined;
+  return chosen?.found;
+}
+
+function question({ target, pool }: Found): string {
+  return t("Drain the session pool {0} of {1}?", pool.name, `${target.name} (${target.pid})`);
+}
+
+function explanation({ active }: PoolStatus): string {
+  const effect =
+    active > 0
+      ? t("It admits no more sessions. Those that are live go on until they end by themselves: {0}.", sessions(active))
+      : t("It admits no more sessions.");
+  return `${effect}\n\n${t("A pool that drains can't be opened again. Restart the program for that.")}`;
+}
