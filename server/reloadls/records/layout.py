@@ -65,10 +65,10 @@ class Layout:
     """
 
     kinds: tuple[str, ...] = ()
-    summary: Mapping[str, tuple[str, ...]] = field(default=_NOTHING)
-    expires: Mapping[str, str] = field(default=_NOTHING)
-    extended_by: Mapping[str, tuple[Extension, ...]] = field(default=_NOTHING)
-    ended_by: Mapping[str, tuple[Ending, ...]] = field(default=_NOTHING)
+    summary: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
+    expires: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    extended_by: Mapping[str, tuple[Extension, ...]] = field(default_factory=lambda: _NOTHING)
+    ended_by: Mapping[str, tuple[Ending, ...]] = field(default_factory=lambda: _NOTHING)
 
     @cached_property
     def key(self) -> str:
