@@ -214,7 +214,7 @@ class Leader:
         return [
             member
             for member in live_members(self._folder)
-            if member.member != own and member.prepared != version and member.version < version and member.version
+            if member.member != own and member.prepared != version and member.version < version
         ]
 
     async def _withdraw(self, refused: list[Problem]) -> None:

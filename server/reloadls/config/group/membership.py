@@ -114,7 +114,10 @@ class Membership:
             await self._lead()
             return
         self.spawn(self._take_over())
+        # It is a member by now: an offer that it does not read here waits for it.
         await self._on_state()
+        if self.engine.current is None and self.member.own.refused:
+            raise InvalidConfiguration(self.engine.problems)
         try:
             async with asyncio.timeout(self.options.start_timeout_s):
                 await self._value
