@@ -254,3 +254,25 @@ async def test_a_change_waits_for_a_pinned_session_for_a_while_only(caplog: pyte
 def test_what_is_registered_must_be_a_class() -> None:
     with pytest.raises(TypeError, match="must be a class"):
         SessionPool(hold).on_rebind(print)  # type: ignore[arg-type]
+
+
+async def test_objects_that_a_session_has_later_are_found_at_each_reload(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    agents: list[Any] = []
+
+    def fail() -> list[Any]:
+        raise ValueError("not yet")
+
+    async def grow(session: Session) -> None:
+        session.bind_each(fail)
+        session.bind_each(lambda: agents)
+        await asyncio.Event().wait()
+
+    async with SessionPool(grow) as pool:
+        handle = await pool.launch("a")
+        await settle(lambda: handle.state == "running")
+        agents += [program.agents.Agent(), program.agents.Agent()]
+        assert program.edit("pool_agents", '"hello"', '"good day"').sessions == SessionCounts(rebound=1)
+        assert [agent.prompt for agent in agents] == ["good day, dear"] * 2
+        assert "what session 'a' has bound could not be found" in caplog.messages

@@ -359,6 +359,11 @@ class SessionPool:
     # -- what others see
 
     @property
+    def state(self) -> PoolState:
+        """How far the pool has come."""
+        return self._state
+
+    @property
     def active(self) -> int:
         """How many sessions are live."""
         return len(self._ledger.lives)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ class Life:
         "due",
         "ended",
         "error",
+        "finders",
         "id",
         "last_error",
         "objects",
@@ -67,6 +68,8 @@ class Life:
         """That of the session's task."""
         self.objects: list[object] = []
         """What follows reloads."""
+        self.finders: list[Callable[[], Iterable[object]]] = []
+        """Functions that return more of it."""
         self.pins = 0
         self.due: deque[Any] = deque()
         """The reloads that the session has not followed yet, each with the objects that it affects."""

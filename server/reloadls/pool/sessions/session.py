@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["CURRENT", "Follow", "Session", "SessionHandle", "current_session"]
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Follow(Protocol):
@@ -62,10 +65,20 @@ class Session:
         """The object follows reloads no more. Does nothing if it did not."""
         self._life.objects[:] = [each for each in self._life.objects if each is not found]
 
+    def bind_each(self, find: Callable[[], Iterable[object]]) -> None:
+        """Have objects follow reloads that are not known yet: `find()` returns them, and is called at each reload."""
+        self._life.finders.append(find)
+
     @property
     def objects(self) -> tuple[object, ...]:
         """What follows reloads."""
-        return tuple(self._life.objects)
+        found = list(self._life.objects)
+        for find in self._life.finders:
+            try:
+                found += [each for each in find() if not any(each is other for other in found)]
+            except Exception:
+                _log.exception("what session %r has bound could not be found", self.id)
+        return tuple(found)
 
     @contextmanager
     def pin(self) -> Iterator[None]:
