@@ -20,7 +20,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-livekit test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 #: help           list these targets
 #: demo           watch it work, on a copy of a real project
@@ -32,6 +32,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: test-rest      what test-all adds to test
 #: test-random    10,000 random operations for each source and transport
 #: test-servers   the proxy with real language servers and Neovim
+#: test-livekit   the adapter for LiveKit with the oldest and the newest release that it supports
 #: test-others    the tests of watching and reloading on the oldest and newest other Python found here
 #: test-programs  real programs, from a package index into the user's cache, edited as developers do
 #: test-lowest    tests with the oldest versions of the dependencies that are allowed
@@ -62,7 +63,7 @@ test: check check-client test-main
 test-all: test test-rest
 
 # What `make test` leaves out.
-test-rest: test-random test-servers test-others
+test-rest: test-random test-servers test-livekit test-others
 
 check: $(CHECKS)
 	@echo "== ruff, mypy, import-linter"
@@ -90,6 +91,11 @@ test-servers: $(CHECKS)
 	@echo "== the proxy with real language servers and editors"
 	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q $(PARALLEL) -m 'not alone' tests/proxy/test_editors.py tests/proxy/test_life.py tests/proxy/test_passing_on.py
 	@RELOADLS_TEST_SERVERS=1 $(BIN)/python -m pytest -q -m alone tests/proxy
+
+# livekit-agents, from a package index into the user's cache.
+test-livekit: $(CHECKS)
+	@echo "== the adapter for LiveKit"
+	@RELOADLS_TEST_LIVEKIT=1 $(BIN)/python -m pytest -q -n 2 tests/pool/test_livekit.py
 
 test-others: $(CHECKS)
 	@set -e -o pipefail; \
