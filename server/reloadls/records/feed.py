@@ -150,7 +150,7 @@ class Feed:
         async with self._turn:
             await self._pipeline.run(self._store.seed, saved)
             self.states.update(saved)
-            await self._take(documents, self._moment())
+            await self._take(documents, self._moment(), first=self.history.number == 0)
             self._ready = True
         if self._dirty:
             await self._process()
@@ -188,13 +188,19 @@ class Feed:
                 self._dirty.pop(key, None)
             await self._take(documents, self._moment())
 
-    async def _take(self, documents: dict[Key, Document | None], now: Moment) -> None:
-        """Take over what files hold; keep and publish what has changed. The caller holds the turn."""
+    async def _take(self, documents: dict[Key, Document | None], now: Moment, *, first: bool = False) -> None:
+        """Take over what files hold; keep and publish what has changed. The caller holds the turn.
+
+        Args:
+            documents: what files hold.
+            now: the current moment.
+            first: whether nothing was known before: then there is no clock to go back to.
+        """
         update = await self._pipeline.run(self._store.update, documents, now, self._links)
         if update.changes:
             step = self.history.draft(update.changes)
             await self._keeper.save(step, update.changes)
-            self.history.add(step)
+            self.history.add(step, forget=first)
             for change in update.changes:
                 if change.after is None:
                     self.states.pop(change.key, None)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any, Final, NoReturn
 
 from reloadls.records.documents.frozen import FrozenObject, freeze
@@ -122,7 +123,8 @@ def _located(text: str, reason: str) -> Problem:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> FrozenObject:
-    made = FrozenObject((key, freeze(value) if type(value) is list else value) for key, value in pairs)
+    # The same few keys are in every record: one object for each.
+    made = FrozenObject((intern(key), freeze(value) if type(value) is list else value) for key, value in pairs)
     if len(made) != len(pairs):
         raise _Refused("duplicate")
     return made

@@ -81,8 +81,18 @@ class History:
         """Return the next step. Nobody sees it before `add`."""
         return Step.of(self.number + 1, {change.key: change.before for change in changes})
 
-    def add(self, step: Step) -> None:
-        """Append the last `draft`, and advance the clock."""
+    def add(self, step: Step, *, forget: bool = False) -> None:
+        """Append the last `draft`, and advance the clock.
+
+        Args:
+            step: the step.
+            forget: whether clocks before it need not be known.
+        """
+        if forget:
+            self._steps.clear()
+            self._changes = self._bytes = 0
+            self.number = step.number
+            return
         self._steps.append(step)
         self.number = step.number
         self._changes += len(step.before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple, dataclass
+from sys import intern
 from typing import Final
 
 from reloadls.records.documents.document import Document, Problem
@@ -88,5 +89,5 @@ def unpack(raw: bytes | None) -> RecordState | None:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=lambda pairs: FrozenObject((name, freeze(value)) for name, value in pairs)
+    object_pairs_hook=lambda pairs: FrozenObject((intern(name), freeze(value)) for name, value in pairs)
 )
