@@ -163,7 +163,7 @@ class Feed:
             if key is not None:
                 self._dirty[key] = None
         if self._dirty:
-            await self._logged()
+            await self._process_or_retry()
 
     async def _process(self, *, again: bool = False) -> None:
         """Read what may have changed, and deliver what has.
@@ -175,18 +175,17 @@ class Feed:
             return
         async with self._turn:
             now = self._moment()
-            keys = dict.fromkeys([*self._dirty, *(self._store.broken if again else self._store.to_read(now))])
+            # Taken before they are read: what changes meanwhile is read again.
+            taken, self._dirty = self._dirty, {}
+            keys = [*dict.fromkeys([*taken, *(self._store.broken if again else self._store.to_read(now))])]
             try:
-                documents = await self._read(list(keys)) if keys else {}
+                documents = await self._read(keys) if keys else {}
                 if keys or again:
                     self._links = await self._find_links(None if again else keys)
-            except OSError as error:  # for example, its file system does not answer
-                _log.warning("reading records of %s failed: %s; retrying", self.folder, error)
-                self._call_later(_RETRY_S)
+                await self._take(documents, self._moment())
+            except BaseException:
+                self._dirty = taken | self._dirty
                 raise
-            for key in keys:
-                self._dirty.pop(key, None)
-            await self._take(documents, self._moment())
 
     async def _take(self, documents: dict[Key, Document | None], now: Moment, *, first: bool = False) -> None:
         """Take over what files hold; keep and publish what has changed. The caller holds the turn.
@@ -250,13 +249,18 @@ class Feed:
 
     def _on_time(self) -> None:
         if self._ready and not self._closed:
-            self._spawn(self._logged(), "reloadls-records-time")
+            self._spawn(self._process_or_retry(), "reloadls-records-time")
 
-    async def _logged(self) -> None:
+    async def _process_or_retry(self) -> None:
+        """Process what may have changed; if that fails, as where a file system does not answer, try again later."""
         try:
             await self._process()
-        except OSError:  # it was logged, and is retried
-            return
+        except Exception as error:
+            _log.warning(
+                "reading records of %s failed; retrying in %g s: %s", self.folder, _RETRY_S, error,
+                exc_info=not isinstance(error, OSError),
+            )  # fmt: skip
+            self._call_later(_RETRY_S)
 
     # -- helpers -----------------------------------------------------------------------------------------
 

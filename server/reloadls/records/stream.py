@@ -26,6 +26,8 @@ __all__ = ["RecordStream"]
 
 _BOOKMARK_S: Final = 60.0
 """After how long a silence a bookmark is sent, in seconds."""
+_MOST_UNSORTED: Final = 10_000
+"""How many changes are kept as they come while nobody reads."""
 
 
 class RecordStream:
@@ -92,6 +94,9 @@ class RecordStream:
         self._ready: deque[RecordEvent] = deque()
         self._before: dict[Key, RecordState | None] = {}
         """The states, as the reader knows them, of what has changed since."""
+        self._unsorted: list[Sequence[Change]] = []
+        """Changes of which it is not known yet whether they matter."""
+        self._waiting = 0
         self._clock = NOWHERE
         self._wake = Event()
         self._state: Literal["new", "running", "closed"] = "new"
@@ -103,7 +108,7 @@ class RecordStream:
     @property
     def clock(self) -> str:
         """Where a later stream continues after what was taken so far."""
-        if self._feed is None or self._snapshot is not None or self._ready or self._before:
+        if self._feed is None or self._snapshot is not None or self._ready or self._before or self._unsorted:
             return self._clock
         return self._feed.history.clock
 
@@ -146,6 +151,7 @@ class RecordStream:
             await hub.leave(feed, self)
             return
         self._feed = feed
+        self._unsorted, self._waiting = [], 0
         self._begin(feed)
 
     async def close(self) -> None:
@@ -153,8 +159,7 @@ class RecordStream:
         self._state = "closed"
         feed, self._feed = self._feed, None
         self._wake.set()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_bookmark()
         if feed is not None and self._hub is not None:
             await self._hub.leave(feed, self)
 
@@ -246,22 +251,32 @@ class RecordStream:
             return None
         event = self._ready.popleft()
         self._clock = event.clock
+        self._cancel_bookmark()
         return event
 
     # -- from states to events ---------------------------------------------------------------------------
 
     def on_changes(self, changes: Sequence[Change]) -> None:
-        """See `Subscriber.on_changes`."""
-        if self._feed is None:
+        """See `Subscriber.on_changes`. What matters of them is found out when the reader comes: there may be many."""
+        self._unsorted.append(changes)
+        self._waiting += len(changes)
+        if self._waiting > _MOST_UNSORTED:
+            self._sort_out()
+        self._wake.set()
+
+    def _sort_out(self) -> None:
+        """Note the states before, of the changes that matter to the reader."""
+        feed, unsorted = self._feed, self._unsorted
+        self._unsorted, self._waiting = [], 0
+        if feed is None:
             return
-        for change in changes:
-            if change.key in self._before:
-                if self._before[change.key] == change.after:
-                    del self._before[change.key]
-            elif affects(self._filter, change.key, change.before, change.after):
-                self._before[change.key] = change.before
-        if self._before:
-            self._wake.set()
+        for changes in unsorted:
+            for change in changes:
+                if change.key in self._before:
+                    if self._before[change.key] == change.after:
+                        del self._before[change.key]
+                elif affects(self._filter, change.key, change.before, change.after):
+                    self._before[change.key] = change.before
 
     def on_progress(self, read: int, total: int) -> None:
         """See `Subscriber.on_progress`."""
@@ -294,6 +309,7 @@ class RecordStream:
         if feed is None:
             return
         clock = feed.history.clock
+        self._sort_out()
         if self._before:
             before, self._before = self._before, {}
             now = feed.clock.time()
@@ -305,11 +321,13 @@ class RecordStream:
 
     # -- bookmarks ---------------------------------------------------------------------------------------
 
-    def _set_bookmark(self) -> None:
+    def _cancel_bookmark(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._bookmarks and self._feed is not None:
+
+    def _set_bookmark(self) -> None:
+        if self._bookmarks and self._feed is not None and self._timer is None:
             self._timer = self._feed.clock.call_later(_BOOKMARK_S, self._bookmark)
 
     def _bookmark(self) -> None:
