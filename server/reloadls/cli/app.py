@@ -25,6 +25,8 @@ from reloadls.terminal.endings import (
 from reloadls.terminal.text import error_text, shown
 
 from .arguments import bad_argument
+from .config import COMMANDS as CONFIG_COMMANDS
+from .config import config_app
 from .demo import demo
 from .drain import drain
 from .proxy import proxy
@@ -95,6 +97,7 @@ def _app() -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for command in _COMMANDS:
         app.command(context_settings=_SETTINGS.get(command))(command)
+    app.add_typer(config_app())
     return app
 
 
@@ -113,6 +116,7 @@ def _root(
       reloadls watch src --json         the same, as JSON, for programs
       reloadls watch --once && make     wait for one change, then go on
       reloadls records tasks.d          print JSON records and what happens to them
+      reloadls config check app.toml    validate configuration, and follow it
       reloadls serve --stdio            serve editors, agents and scripts over JSON-RPC
       reloadls proxy -- ruff server     add file watching to a language server
       reloadls demo                     watch it work on a copy of a real project
@@ -134,5 +138,9 @@ def _usage_error(exc: Exception) -> str | None:
 
 
 def _hint(args: list[str]) -> str:
-    command = next((f" {command.__name__}" for command in _COMMANDS if args[:1] == [command.__name__]), "")
+    names = [command.__name__ for command in _COMMANDS]
+    if args[:1] == ["config"]:
+        inner = [command.__name__ for command in CONFIG_COMMANDS]
+        return f"Try 'reloadls config{f' {args[1]}' if args[1:2] and args[1] in inner else ''} --help'."
+    command = f" {args[0]}" if args[:1] and args[0] in names else ""
     return f"Try 'reloadls{command} --help'."

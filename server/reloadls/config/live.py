@@ -27,6 +27,7 @@ from reloadls.config.values.candidate import Candidate
 from reloadls.config.values.choose import model_of
 from reloadls.config.values.keys import MISSING, look_up, parse_key
 from reloadls.config.values.merge import Origin
+from reloadls.config.values.models import Model
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -102,6 +103,7 @@ class LiveConfig(Generic[T]):
             raise ValueError(f"debounce_ms {debounce_ms!r}: must be 0 or more milliseconds")
         if together and group is None:
             raise ValueError("together=True: needs a group")
+        self._settings = settings
         self._callbacks = Callbacks()
         self._engine = Engine(model_of(settings), _checked(sources), self._callbacks)
         self._export = Export() if export else None
@@ -115,6 +117,7 @@ class LiveConfig(Generic[T]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: _Thread | None = None
         self._mode: Mode | None = None
+        self._problem_listeners: list[Callable[[], object]] = []
         self._publication = Publication(lambda: self.status)
 
     def __repr__(self) -> str:
@@ -156,6 +159,21 @@ class LiveConfig(Generic[T]):
             pinned=None if mode is None else mode.pinned,
         )
 
+    @property
+    def settings(self) -> Callable[..., T]:
+        """What validates, as it was given."""
+        return self._settings
+
+    @property
+    def model(self) -> Model:
+        """How it validates."""
+        return self._engine.model
+
+    @property
+    def sources(self) -> tuple[AnySource, ...]:
+        """The sources, the weakest first."""
+        return tuple(self._engine.sources)
+
     def origin(self, key: str) -> Origin | None:
         """Return where a value comes from; None if no source has it, so that it is a default of the model.
 
@@ -194,6 +212,10 @@ class LiveConfig(Generic[T]):
             return function
 
         return add if function is None else add(function)
+
+    def follow_problems(self, listener: Callable[[], object]) -> None:
+        """Have a plain function called, on the loop, when `problems` may have changed."""
+        self._problem_listeners.append(listener)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[T]:
@@ -236,7 +258,7 @@ class LiveConfig(Generic[T]):
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(self.stop()))
             raise
-        self._engine.on_problems = self._publication.changed
+        self._engine.on_problems = self._on_problems
         self._publication.begin(self._group or self._engine.model.name)
 
     async def stop(self) -> None:
@@ -349,6 +371,14 @@ class LiveConfig(Generic[T]):
             self._current = candidate.value
             self._expose()
         self._publication.changed(value=True)
+
+    def _on_problems(self) -> None:
+        self._publication.changed()
+        for listener in self._problem_listeners:
+            try:
+                listener()
+            except Exception as error:
+                _log.error("a listener of problems failed: %s", type(error).__name__)
 
     def expose(self) -> None:
         """Look again whether `value` can be a plain attribute. Called by the mode."""

@@ -69,6 +69,7 @@ class Engine:
         self.fetchers: dict[str, Fetcher] = {}
         self._worker: Worker | None = None
         self._logged: tuple[Problem, ...] = ()
+        self._announced: tuple[Problem, ...] = ()
 
     def open(self) -> None:
         """Start the thread. On the loop."""
@@ -147,9 +148,14 @@ class Engine:
             log: whether this process logs them.
         """
         found = tuple(problems)
-        if found == self.problems:
-            return
-        self.problems = found
+        if found != self.problems:
+            self.problems = found
+            self._log_problems(found, log=log)
+        if self.all_problems != self._announced:
+            self._announced = self.all_problems
+            self.on_problems()
+
+    def _log_problems(self, found: tuple[Problem, ...], *, log: bool) -> None:
         if not log:
             self._logged = ()
         elif found and found != self._logged:
@@ -158,7 +164,6 @@ class Engine:
         elif not found and self._logged:
             _log.info("the configuration is valid again")
         self._logged = found if log else ()
-        self.on_problems()
 
     @property
     def all_problems(self) -> tuple[Problem, ...]:
