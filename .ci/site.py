@@ -20,7 +20,7 @@ _PACKAGES = {
     "reloadls.reload": "For programs that run under `reloadls run`, or reload themselves.",
     "reloadls.protocol": "For clients in Python, with pygls: the messages of the [protocol](protocol.md).",
 }
-_COMMANDS = ("", "run", "watch", "records", "serve", "proxy", "status", "demo")
+_COMMANDS = ("", "run", "watch", "records", "serve", "proxy", "status", "drain", "demo")
 _PAGES = {
     "index.md": "README.md",
     "vscode-extension.md": "client-vscode/README.md",

@@ -57,7 +57,7 @@ BAD = {
     "proxy --debounce-ms 0 x": ["'--debounce-ms'", "0", "1<=x<=60000"],
     "proxy --check-file nope x": ["'--check-file'", "'nope'", "is not a file"],
     "demo extra": ["extra"],
-    "demo --act 3": ["'--act'", "3", "1<=x<=2"],
+    "demo --act 4": ["'--act'", "4", "1<=x<=3"],
 }
 
 

@@ -20,12 +20,17 @@ import pytest
 
 from reloadls.demo.account import Arrival, Picture
 from reloadls.demo.client import DemoClient, ServiceFailed
-from reloadls.demo.lines import JsonScreen
+from reloadls.demo.frame import JsonScreen
 from reloadls.demo.live.load import Counts, Load
 from reloadls.demo.live.main import run_second_act
 from reloadls.demo.live.project import EDITS, LiveProject
 from reloadls.demo.live.project import Edit as LiveEdit
+from reloadls.demo.look import WatchingLook
 from reloadls.demo.project import DemoProject
+from reloadls.demo.rooms import project as rooms
+from reloadls.demo.rooms import run as rooms_run
+from reloadls.demo.rooms.guests import Counts as RoomCounts
+from reloadls.demo.rooms.guests import Guest
 from reloadls.demo.run import DemoRun
 from reloadls.demo.steps import demo_steps
 from reloadls.protocol import from_uri
@@ -108,7 +113,7 @@ async def test_a_change_that_is_missing_is_noticed(monkeypatch: pytest.MonkeyPat
     try:
         project.build()
         steps = [step for step in demo_steps(project) if step.name.startswith(("save", "move a folder"))]
-        result = await DemoRun(project, JsonScreen()).run(steps)
+        result = await DemoRun(project, WatchingLook(JsonScreen())).run(steps)
     finally:
         project.remove()
     assert [step.equal for step in result.steps] == [False, False]
@@ -156,7 +161,7 @@ def test_edits_go_live_and_nothing_is_lost(tmp_path: Path) -> None:
     done = finish("demo", "--act", "2", "--json", TMPDIR=os.fspath(tmp_path))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, ""), lines
-    edits = [line for line in lines if line["type"] == "edit"]
+    edits = [line for line in lines if line["type"] == "step"]
     assert [edit["outcome"] for edit in edits].count("live") == 10
     assert {edit["outcome"] for edit in edits if edit["outcome"] != "live"} == {"rolled back", "restarted"}
     assert all(edit["right"] and edit["lost"] == 0 and edit["requests"] > 0 for edit in edits)
@@ -170,7 +175,7 @@ def test_edits_go_live_and_nothing_is_lost(tmp_path: Path) -> None:
 @second_act
 def test_an_interrupted_second_act_leaves_nothing(tmp_path: Path) -> None:
     with start("demo", "--act", "2", "--json", env={"TMPDIR": os.fspath(tmp_path)}) as running:
-        running.until(lambda: any("edit" in line for line in running.out), "first edit")
+        running.until(lambda: any('"step"' in line for line in running.out), "first edit")
         children = psutil.Process(running.process.pid).children(recursive=True)
         assert any("uvicorn" in child.cmdline() for child in children if child.is_running())
         running.signal(signal.SIGINT)
@@ -259,3 +264,79 @@ def test_each_edit_fits_its_place(edit: LiveEdit) -> None:
         assert len(edit.name) <= 30
     finally:
         project.remove()
+
+
+# -- the third act
+
+
+def test_edits_reach_live_sessions_and_nothing_is_lost(tmp_path: Path) -> None:
+    done = finish("demo", "--act", "3", "--json", TMPDIR=os.fspath(tmp_path))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (0, ""), lines
+    steps = [line for line in lines if line["type"] == "step"]
+    outcomes = ["live"] * 3 + ["rolled back", "live", "live later", "alone", "live", "drained"]
+    assert [step["outcome"] for step in steps] == outcomes
+    assert [step["sessions"] for step in steps] == [200] * 6 + [199, 200, 200]
+    assert all(step["right"] and step["lost"] == 0 and step["answers"] > 0 for step in steps)
+    summary = lines[-1]
+    assert (summary["type"], summary["right"], summary["lost"]) == ("summary", True, 0)
+    assert nothing_is_left(tmp_path)
+
+
+def test_an_interrupted_third_act_leaves_nothing(tmp_path: Path) -> None:
+    with start("demo", "--act", "3", env={"TMPDIR": os.fspath(tmp_path)}) as running:
+        running.until(lambda: any("1/9" in line for line in running.out), "first edit")
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        assert any("rooms.py" in child.cmdline() for child in children if child.is_running())
+        running.signal(signal.SIGINT)
+        assert running.wait() == 130
+        until(lambda: not any(child.is_running() for child in children), "end of the program")
+    assert nothing_is_left(tmp_path)
+
+
+ROOM_EDITS = [*rooms.EDITS, rooms.PINNED, rooms.AGAIN]
+
+
+@pytest.mark.parametrize("edit", ROOM_EDITS, ids=lambda edit: edit.name)
+def test_each_edit_of_the_third_act_fits_its_place(edit: rooms.Edit) -> None:
+    project = rooms.RoomsProject()
+    try:
+        project.build()
+        for each in ROOM_EDITS[: ROOM_EDITS.index(edit)]:
+            project.make(each)
+        assert (project.folder / edit.file).read_text().count(edit.old) == 1
+    finally:
+        project.remove()
+    assert all(len(name) <= 30 for name in rooms_run.step_names())
+
+
+async def conversing(*answers: str) -> RoomCounts:
+    """What a guest counts of a program that gives these answers in turn, and then ends the conversation."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        for answer in answers:
+            await reader.readline()
+            writer.write(answer.encode() + b"\n")
+        writer.close()
+
+    counts = RoomCounts()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        await Guest("ann", server.sockets[0].getsockname()[1], counts, think_s=0).stay()
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "fault"),
+    [
+        (['{"turn": 1}'], 1, "ConversationEnded"),
+        (['{"turn": 1}', '{"turn": 1}'], 1, "turn 1 was followed by 1"),
+        (['{"turn": 2}'], 0, "turn 0 was followed by 2"),
+        (['{"refused": "the pool is draining"}'], 0, "the pool is draining"),
+        (["no JSON"], 0, "JSONDecodeError"),
+    ],
+)
+async def test_a_lost_conversation_is_noticed(answers: list[str], right: int, fault: str) -> None:
+    counts = await conversing(*answers)
+    assert (counts.lost, counts.answers) == (1, right)
+    assert fault in counts.first_fault

@@ -71,7 +71,7 @@ test(
         .filter({ hasText: /^room-3/ })
         .waitFor();
       assert.deepEqual(
-        (await window.rowTexts("Targets", 3)).map((text) => text.replace("under 1 min", "now")),
+        (await window.rowTexts("Targets", 3)).map((text) => text.replace("under 1 min", " now")),
         ["room-1 now", "room-3 now · pinned", "room-4 now", "room-5 now"],
       );
       await picture(window, "pool");

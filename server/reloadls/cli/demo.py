@@ -15,7 +15,7 @@ def demo(
         bool, typer.Option("--json", help="Print one JSON object per line, and a summary per act.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder.")] = False,
-    act: Annotated[int | None, typer.Option(min=1, max=2, help="Run only the first or the second act.")] = None,
+    act: Annotated[int | None, typer.Option(min=1, max=3, help="Run only this act.")] = None,
     picture: Annotated[str | None, typer.Option(hidden=True, metavar="F", help="Save the table as SVG.")] = None,
 ) -> Callable[[], int]:
     """Watch it work, in a few seconds.
@@ -26,7 +26,10 @@ def demo(
     Second act: edits a FastAPI application under constant load; it needs FastAPI and uvicorn, which 'reloadls[demo]'
     installs.
 
-    Exits with 0 if all was equal and no request was lost, else with 1.
+    Third act: edits a program with 200 live sessions while all of them talk; one is pinned, one crashes, and at the end
+    the pool drains.
+
+    Exits with 0 if all was equal and nothing was lost, else with 1.
 
     Examples:
 

@@ -1,28 +1,25 @@
-"""The second act as a whole; whatever happens, nothing is left behind."""
+"""The second act as a whole."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-
-from rich.console import Console
+from typing import Final
 
 from reloadls.demo.act import run_act
+from reloadls.demo.frame import choose_screen
+from reloadls.demo.program import ProgramFailed
 from reloadls.terminal.endings import FAILED, OK
 from reloadls.terminal.text import json_line
 
-from .lines import JsonScreen, PlainScreen
+from .look import LiveLook
 from .project import EDITS, LiveProject
-from .run import LiveRun, LiveScreen
-from .screen import LiveScreen as TerminalScreen
-from .server import ServerFailed
+from .run import LiveRun
 
 __all__ = ["run_second_act"]
 
-_NEEDS = ("fastapi", "uvicorn")
+_NEEDS: Final = ("fastapi", "uvicorn")
 
 
 def run_second_act(*, as_json: bool, keep: bool) -> int:
@@ -35,11 +32,11 @@ def run_second_act(*, as_json: bool, keep: bool) -> int:
     project = LiveProject()
 
     async def play() -> int:
-        with _screen(as_json=as_json) as screen:
-            result = await LiveRun(project, screen).run(EDITS)
+        with choose_screen(as_json=as_json) as screen:
+            result = await LiveRun(project, LiveLook(screen)).run(EDITS)
         return OK if result.right else FAILED
 
-    return run_act(project, play, keep=keep, as_json=as_json, what="the second act", failure=ServerFailed)
+    return run_act(project, play, keep=keep, as_json=as_json, what="the second act", failure=ProgramFailed)
 
 
 def _why_not() -> str:
@@ -48,17 +45,3 @@ def _why_not() -> str:
     if all(importlib.util.find_spec(name) for name in _NEEDS):
         return ""
     return "Second act, hot reload under load: pip install 'reloadls[demo]', then again."
-
-
-@contextlib.contextmanager
-def _screen(*, as_json: bool) -> Iterator[LiveScreen]:
-    if as_json:
-        yield JsonScreen()
-    elif Console().is_terminal and not Console().is_dumb_terminal:
-        screen = TerminalScreen()
-        try:
-            yield screen
-        finally:
-            screen.close()
-    else:
-        yield PlainScreen()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from reloadls.demo.program import Program, free_port
+
 from .load import Counts, Load, ask
 from .project import Edit, LiveProject
-from .server import Server, ServerFailed
 
 __all__ = ["EditResult", "LiveResult", "LiveRun", "LiveScreen", "verdict"]
 
-_UP_S: Final = 30.0
 _LIVE_S: Final = 15.0
 _LOOK_S: Final = 0.002
-_WAIT_S: Final = 0.05
 _BETWEEN_S: Final = 0.25
 """How long the load goes on after an edit before the next one is made."""
 
@@ -97,28 +95,32 @@ class LiveRun:
         self._lines: list[tuple[str, float]] = []
         self._load: Load | None = None
         self._failure: OSError | None = None
-        self._server = Server(project.folder, self._on_line)
+        self._port = free_port()
+        served = ("uvicorn", "app:app", "--port", str(self._port), "--log-level", "warning")
+        # A request that is under way in code just edited is noted, and ends by itself.
+        run = ("--restart-on-required", "--keep", "stillRunning", "-m", *served)
+        self._server = Program(project.folder, run, self._on_line)
 
     async def run(self, edits: Sequence[Edit]) -> LiveResult:
         """Make all edits, and return what came of them.
 
         Raises:
-            ServerFailed: the application did not come up, or is gone.
+            ProgramFailed: the application did not come up, or is gone.
             OSError: the screen can't be written to.
         """
         begun = time.monotonic()
         try:
             results, load = await self._under_load(edits)
         finally:
-            await self._reloads()  # so that what the ended application has left is cleared away
+            await self._server.is_live()  # clears away what it has left
         result = LiveResult(tuple(results), load.guests, load.counts, time.monotonic() - begun)
         self._screen.end(result)
         return result
 
     async def _under_load(self, edits: Sequence[Edit]) -> tuple[list[EditResult], Load]:
         async with self._server as server:
-            await self._until_up()
-            load = self._load = Load(server.port)
+            await server.until_up(lambda: self._shows("/offer", "cents"))
+            load = self._load = Load(self._port)
             load.start()
             try:
                 self._screen.begin(edits, load.guests, load.counts)
@@ -137,25 +139,6 @@ class LiveRun:
             self._screen.said(line)
         except OSError as error:  # raised where the edits are made, not among what is read
             self._failure = error
-
-    async def _until_up(self) -> None:
-        deadline = time.monotonic() + _UP_S
-        while not await self._shows("/offer", "cents"):
-            if self._server.ended or time.monotonic() > deadline:
-                said = " ".join(line for line, _ in self._lines[-3:])
-                raise ServerFailed(f"the application did not come up: {said or 'it said nothing'}")
-            await asyncio.sleep(_WAIT_S)
-        while not await self._reloads():
-            if self._server.ended or time.monotonic() > deadline:
-                raise ServerFailed("the application is up, but its reload is not")
-            await asyncio.sleep(_WAIT_S)
-
-    async def _reloads(self) -> bool:
-        """Whether `reloadls status` shows it as live, so that edits are applied from now on."""
-        from reloadls.service.targets.query import query_targets  # noqa: PLC0415 - costs half a second
-
-        result = await query_targets([os.fspath(self._project.folder)])
-        return any(target.status.state == "live" for target in result.targets)
 
     async def _make(self, edit: Edit, load: Load) -> EditResult:
         before, heard = replace(load.counts), len(self._lines)
@@ -208,7 +191,7 @@ class LiveRun:
 
     async def _shows(self, path: str, text: str) -> bool:
         try:
-            _, headers, body = await ask(self._server.port, path)
+            _, headers, body = await ask(self._port, path)
         except (OSError, ValueError, asyncio.IncompleteReadError):
             return False
         return text in body or text in headers
