@@ -20,7 +20,8 @@ import pytest
 
 from reloadls.demo.account import Arrival, Picture
 from reloadls.demo.client import DemoClient, ServiceFailed
-from reloadls.demo.frame import JsonScreen
+from reloadls.demo.frame import Cell, Column, Ending, JsonScreen, Line, PlainScreen, Row, Scene, duration, yes_or_no
+from reloadls.demo.frame.terminal import TerminalScreen
 from reloadls.demo.live.load import Counts, Load
 from reloadls.demo.live.main import run_second_act
 from reloadls.demo.live.project import EDITS, LiveProject
@@ -141,6 +142,63 @@ def test_every_step_has_a_name_that_fits_its_column() -> None:
         assert len(project.sources()) > 200
     finally:
         project.remove()
+
+
+# -- the frame
+
+SCENE = Scene(
+    title="reloadls demo",
+    about="a thing is shown",
+    hint="Times: none",
+    steps=("one", "two"),
+    columns=(Column("Step"), Column("Right", "center"), Column("After", width=7)),
+    panel="what happens",
+    latest=2,
+    most_lines=2,
+    progress=lambda: "half done",
+)
+
+
+@pytest.mark.parametrize("kind", [TerminalScreen, PlainScreen])
+def test_a_screen_shows_each_step_and_what_it_came_to(
+    kind: type[TerminalScreen | PlainScreen], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    if kind is TerminalScreen:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    screen = kind()
+    screen.begin(SCENE)
+    for name, right in (("one", True), ("two", False)):
+        screen.started(name)
+        screen.said([Line((Cell(f"{name} said {number}\x1b[2J", "red"),), {}) for number in range(3)])
+        faults = () if right else ("two: something is wrong",)
+        screen.finished(Row(name, (yes_or_no(right), Cell(duration(1500))), right, (f"{name} is done",), {}, faults))
+    screen.end(Ending("NOT RIGHT in 1 of 2 steps.", False, ("Try", "reloadls watch"), {}))
+    screen.close()
+    out = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    assert "\x1b" not in out
+    for text in ("a thing is shown", "Times: none", "two: something is wrong", "NOT RIGHT in 1 of 2 steps."):
+        assert text in out
+    assert re.search(r"one +✓ +1\.5 s", out)
+    assert re.search(r"two +NO +1\.5 s", out)
+    assert "reloadls watch" not in out
+    if kind is PlainScreen:
+        assert "2/2  two\n     two said 0\\x1b[2J\n     two said 1\\x1b[2J\n     … and 1 more\n     two is done" in out
+
+
+async def test_a_terminal_shows_the_step_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "40")
+    screen = TerminalScreen()
+    screen.begin(SCENE)
+    screen.started("one")
+    screen.said([Line((Cell("hello"),), {})] * 1200)
+    with screen.console.capture() as captured:
+        screen.console.print(screen._render())
+    screen.close()
+    out = captured.get()
+    assert re.search(r"one +1,200", out)
+    assert "what happens" in out and "hello" in out and "half done" in out
 
 
 # -- the second act

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from reloadls.terminal.text import shown
 
-from .scene import Cell, Ending, Line, Row, Scene
+from .scene import Cell, Column, Ending, Line, Row, Scene
 
 __all__ = ["TerminalScreen", "finished_act", "print_table", "save_picture"]
 
@@ -34,7 +34,7 @@ class TerminalScreen:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False)
-        self._scene: Scene
+        self._scene = Scene("", "", "", (), (Column(""),), "", 0)
         self._rows: list[Row] = []
         self._latest: deque[Line] = deque()
         self._count = 0

@@ -34,8 +34,8 @@ class RoomsLook:
         """All guests talk; `counts` goes on while they do."""
         scene = Scene(
             title="reloadls.pool",
-            about=f"{GUESTS} live sessions in one process, each talks without end",
-            hint="After: from the save until the last of all sessions answers so",
+            about=f"{GUESTS} live sessions in one process, each with a guest that keeps asking",
+            hint="After: from the save until every session answers with it",
             steps=tuple(steps),
             columns=_COLUMNS,
             panel="what it says",
