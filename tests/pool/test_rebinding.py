@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from reloadls import FileChange
 from reloadls.base.live_sessions import live_sessions
-from reloadls.base.pins import pins
+from reloadls.base.pins import session_pins
 from reloadls.pool import Session, SessionHandle, SessionPool
-from reloadls.reload import HotReloader, ReloadReport, SessionCounts
+from reloadls.reload import ReloadReport, SessionCounts
 
-from .support import FakeClock, settle
+from .program import Program
+from .support import settle
 
 AGENTS = """
 from pool_words import GREETING, polite
@@ -49,39 +45,12 @@ def polite(word):
 """
 
 
-class Program:
-    """Two modules of a program under reload."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "pool_agents.py").write_text(AGENTS)
-        (folder / "pool_words.py").write_text(WORDS)
-        self.engine = HotReloader([folder])
-        sys.path.insert(0, str(folder))
-        importlib.invalidate_caches()
-        self.agents: ModuleType = importlib.import_module("pool_agents")
-
-    def edit(self, name: str, old: str, new: str) -> ReloadReport:
-        path = self.folder / f"{name}.py"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000_000))
-        return self.engine.apply([FileChange(path, "modified")])
-
-    def close(self) -> None:
-        self.engine.close()
-        sys.path.remove(str(self.folder))
-        for name in ("pool_agents", "pool_words"):
-            sys.modules.pop(name, None)
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    found = Program(tmp_path)
+    found = Program(tmp_path, pool_agents=AGENTS, pool_words=WORDS)
     yield found
     found.close()
-    assert not pins.count
+    assert not session_pins.since
 
 
 async def hold(session: Session) -> None:
@@ -100,14 +69,15 @@ async def live(pool: SessionPool, count: int, make: Any, kind: str = "s") -> lis
 
 @pytest.mark.parametrize("threaded", [False, True])
 async def test_live_sessions_follow_what_their_objects_were_built_from(program: Program, threaded: bool) -> None:
-    async def edit(*args: str) -> SessionCounts:
-        report = await asyncio.to_thread(program.edit, *args) if threaded else program.edit(*args)
+    async def edit(name: str, old: str, new: str) -> SessionCounts:
+        change = name, (old, new)
+        report = await asyncio.to_thread(program.edit, *change) if threaded else program.edit(*change)
         assert report.status == "reloaded"
         return report.sessions
 
     async with SessionPool(hold) as pool:
-        agents = await live(pool, 3, program.agents.Agent)
-        others = await live(pool, 2, program.agents.Other, "o")
+        agents = await live(pool, 3, program["pool_agents"].Agent)
+        others = await live(pool, 2, program["pool_agents"].Other, "o")
         assert await edit("pool_agents", '"hello"', '"good day"') == SessionCounts(rebound=3)
         assert {agent.prompt for _, agent in agents} == {"good day, dear"}
         assert await edit("pool_words", "{word}, {GREETING}", "{GREETING}: {word}") == SessionCounts(rebound=3)
@@ -121,8 +91,8 @@ async def test_live_sessions_follow_what_their_objects_were_built_from(program: 
 
 async def test_a_comment_touches_none(program: Program) -> None:
     async with SessionPool(hold) as pool:
-        await live(pool, 2, program.agents.Agent)
-        report = program.edit("pool_agents", "class Agent:", "# a comment\nclass Agent:")
+        await live(pool, 2, program["pool_agents"].Agent)
+        report = program.edit("pool_agents", ("class Agent:", "# a comment\nclass Agent:"))
         assert report.sessions == SessionCounts()
 
 
@@ -131,15 +101,15 @@ async def test_one_that_fails_keeps_its_state_and_is_counted(
 ) -> None:
     async with SessionPool(hold) as pool:
 
-        @pool.on_rebind(program.agents.Agent)
+        @pool.on_rebind(program["pool_agents"].Agent)
         def rebind(session: Session, agent: Any, report: ReloadReport) -> None:
             assert pool.current() is session
             if session.id == "s1":
                 raise SystemExit("no")
             agent.__init__()
 
-        agents = await live(pool, 3, program.agents.Agent)
-        report = program.edit("pool_agents", '"hello"', '"good day"')
+        agents = await live(pool, 3, program["pool_agents"].Agent)
+        report = program.edit("pool_agents", ('"hello"', '"good day"'))
         assert report.sessions == SessionCounts(rebound=2, failed=1)
         assert [agent.prompt for _, agent in agents] == ["good day, dear", "hello, dear", "good day, dear"]
         assert [each.last_error for each in pool.status.sessions] == [None, "SystemExit: no", None]
@@ -167,10 +137,10 @@ async def test_a_pinned_session_follows_at_the_end_of_its_outermost_pin(program:
 
     stop = live_sessions.listen(lambda report, found: counts.append(found))
     async with SessionPool(pinned) as pool:
-        (handle, agent), *others = await live(pool, 4, program.agents.Agent)
+        (handle, agent), *others = await live(pool, 4, program["pool_agents"].Agent)
         await inner.wait()
         assert handle.pinned
-        report = program.edit("pool_agents", '"hello"', '"good day"')
+        report = program.edit("pool_agents", ('"hello"', '"good day"'))
         assert report.sessions == SessionCounts(rebound=3, pinned=1)
         assert agent.prompt == "hello, dear"
         assert {each.prompt for _, each in others} == {"good day, dear"}
@@ -192,8 +162,8 @@ async def test_a_pinned_session_that_ends_is_no_longer_counted(program: Program)
     counts: list[Any] = []
     stop = live_sessions.listen(lambda report, found: counts.append(found))
     async with SessionPool(pinned) as pool:
-        ((handle, _),) = await live(pool, 1, program.agents.Agent)
-        assert program.edit("pool_agents", '"hello"', '"good day"').sessions == SessionCounts(pinned=1)
+        ((handle, _),) = await live(pool, 1, program["pool_agents"].Agent)
+        assert program.edit("pool_agents", ('"hello"', '"good day"')).sessions == SessionCounts(pinned=1)
         handle.cancel()
         await handle.wait()
         assert (counts[-1].rebound, counts[-1].pinned, counts[-1].failed) in {(0, 0, 0), (1, 0, 0)}
@@ -211,44 +181,17 @@ async def test_rebinding_may_be_a_coroutine_and_a_safe_point_waits_for_it(progra
 
     async with SessionPool(steps) as pool:
 
-        @pool.on_rebind(program.agents.Agent)
+        @pool.on_rebind(program["pool_agents"].Agent)
         async def rebind(session: Session, agent: Any, report: ReloadReport) -> None:
             await go.wait()
             agent.__init__()
 
-        ((handle, _),) = await live(pool, 1, program.agents.Agent)
-        assert program.edit("pool_agents", '"hello"', '"good day"').sessions == SessionCounts(pinned=1)
+        ((handle, _),) = await live(pool, 1, program["pool_agents"].Agent)
+        assert program.edit("pool_agents", ('"hello"', '"good day"')).sessions == SessionCounts(pinned=1)
         seen.set()
         await asyncio.sleep(0)
         go.set()
         assert await handle.wait() == "success"
-
-
-async def test_a_change_waits_for_a_pinned_session_for_a_while_only(caplog: pytest.LogCaptureFixture) -> None:
-    clock, leave = FakeClock(), asyncio.Event()
-
-    async def pinned(session: Session) -> None:
-        with session.pin():
-            await leave.wait()
-
-    async with SessionPool(pinned, pin_timeout_s=30, clock=clock) as pool:
-        events = pool.events()
-        handle = await pool.launch("a")
-        await settle(lambda: handle.pinned)
-        clock.advance(100)
-        assert pins.count == 1  # no change waits
-        assert pool.status.change_waits_for == ()
-        await asyncio.to_thread(pins.announce_wait)
-        await settle(lambda: pool.status.change_waits_for == ("a",))
-        clock.advance(29)
-        assert pins.count == 1
-        clock.advance(1)
-        assert (pins.count, pool.status.change_waits_for, handle.pinned) == (0, (), True)
-        assert "session 'a' has been pinned for 30 s while a change waited, which is applied now" in caplog.messages
-        leave.set()
-        await handle.wait()
-    assert [event.session async for event in events if event.kind == "changeWaits"] == ["a"]
-    assert clock.pending == 0
 
 
 def test_what_is_registered_must_be_a_class() -> None:

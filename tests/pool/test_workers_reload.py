@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cli.running import environment
@@ -49,21 +51,81 @@ if __name__ == "__main__":
 """
 
 
-def test_sessions_in_workers_follow_an_edit(tmp_path: Path) -> None:
-    path = tmp_path / "bots.py"
-    path.write_text(PROGRAM)
+PINNED = """
+import asyncio
+import os
+
+from reloadls.pool import Session, SessionPool
+
+
+def say(*words):
+    os.write(1, (" ".join(words) + "\\n").encode())
+
+
+def word():
+    return "old"
+
+
+def answer():
+    return word()
+
+
+async def talk(session: Session) -> None:
+    say(session.id, answer())
+    if session.id == "ann":
+        with session.pin():
+            while not os.path.exists("go"):
+                await asyncio.sleep(0.01)
+            say(session.id, answer())
+    while answer() == "old":
+        await asyncio.sleep(0.01)
+    say(session.id, answer())
+
+
+async def main():
+    async with SessionPool(talk, isolation="process", processes=2, max_sessions=4) as pool:
+        for name in ("ann", "bob", "cid", "dan"):
+            await pool.launch(name)
+        await pool.drain()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@contextmanager
+def running(path: Path, text: str) -> Iterator[Callable[[int], list[str]]]:
+    """The program under `reloadls run`; what reads so many of its lines, sorted."""
+    path.write_text(text)
     command = [sys.executable, "-m", "reloadls", "run", str(path)]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=path.parent, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            assert process.stdout is not None
-            assert sorted(process.stdout.readline() for _ in range(2)) == ["hello ann\n", "hello bob\n"]
-            path.write_text(PROGRAM.replace('self.greeting = "hello"', 'self.greeting = "welcome"'))
-            found = sorted(process.stdout.readline() for _ in range(4))
-            assert found == ["rebound\n", "rebound\n", "welcome ann\n", "welcome bob\n"]
-            assert process.stdout.readline() == "success success\n"
+            out = process.stdout
+            assert out is not None
+            yield lambda count: sorted(out.readline().strip() for _ in range(count))
             assert process.wait(60) == 0
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_sessions_in_workers_follow_an_edit(tmp_path: Path) -> None:
+    path = tmp_path / "bots.py"
+    with running(path, PROGRAM) as read:
+        assert read(2) == ["hello ann", "hello bob"]
+        path.write_text(PROGRAM.replace('self.greeting = "hello"', 'self.greeting = "welcome"'))
+        assert read(4) == ["rebound", "rebound", "welcome ann", "welcome bob"]
+        assert read(1) == ["success success"]
+
+
+def test_a_pin_holds_for_one_session_of_one_worker(tmp_path: Path) -> None:
+    path = tmp_path / "pinned.py"
+    with running(path, PINNED) as read:
+        assert read(4) == ["ann old", "bob old", "cid old", "dan old"]
+        path.write_text(PINNED.replace('return "old"', 'return "new"'))
+        assert read(3) == ["bob new", "cid new", "dan new"]  # one of them shares its worker with ann
+        (tmp_path / "go").touch()
+        assert read(2) == ["ann new", "ann old"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-__all__ = ["Counts", "LiveSessions", "SessionHost", "live_sessions"]
+__all__ = ["CURRENT", "Counts", "LiveSession", "LiveSessions", "SessionHost", "live_sessions"]
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +27,28 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.rebound + other.rebound, self.pinned + other.pinned, self.failed + other.failed)
+
+
+class LiveSession(Protocol):
+    """One live session, as reloads see it."""
+
+    @property
+    def id(self) -> str:
+        """What it is called in logs."""
+
+    data: Any
+    """What it was launched with."""
+
+    @property
+    def tasks(self) -> Collection[Any]:
+        """The tasks of asyncio that run it."""
+
+    def pin(self) -> AbstractContextManager[None]:
+        """Have it go on with the code as it is now."""
+
+
+CURRENT: Final[ContextVar[Any]] = ContextVar("reloadls_session", default=None)
+"""The live session whose code runs; None outside of sessions."""
 
 
 class SessionHost(Protocol):

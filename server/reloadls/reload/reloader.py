@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from reloadls.base.live_sessions import live_sessions
+from reloadls.base.pins import HeldBack, session_pins
 from reloadls.base.timestamps import utc_text
 
 from .engine.adapting import Adapter, Adapters
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .engine.objects.functions import Functions
     from .engine.objects.running import Noted
+    from .engine.pinned.versions import Versions
     from .engine.transaction.attempt import Attempt
 
 __all__ = ["HotReloader"]
@@ -52,7 +54,9 @@ class HotReloader:
         roots: folders with the program's own code. Installed packages below them are ignored.
         on_report: called with each report, on the thread that applied the batch.
         commit: runs the single step that changes the program. It receives a function, must call it exactly once at a
-            moment that is safe for the program, and return afterwards. By default the step runs immediately.
+            moment that is safe for the program, and return afterwards. By default the step runs immediately. The step
+            raises `reloadls.base.pins.HeldBack`, and has changed nothing, while it must wait for pinned
+            sessions; it is then called again.
         adapters: the adapters for libraries; by default all of them.
         follow: also reload modules outside of `roots`, unless they are installed.
     """
@@ -68,7 +72,7 @@ class HotReloader:
     ) -> None:
         self.roots: tuple[str, ...] = tuple(os.path.realpath(os.fspath(root)) for root in roots)
         self._on_report = on_report
-        self._commit = commit or _commit_now
+        self._commit = commit
         self._adapters = Adapters(_all_adapters() if adapters is None else adapters)
         self._modules = Modules(self.roots, follow=follow)
         self._modules.module_behind = self._adapters.module_behind
@@ -76,6 +80,7 @@ class HotReloader:
         self._modules.reads_class = self._adapters.reads_class
         self._lock = threading.RLock()
         self._functions: Functions | None = None
+        self._versions: Versions | None = None
         self._pending: dict[str, _Pending] = {}
         """The files whose edits could not be applied, by path."""
         self._created: set[str] = set()
@@ -96,6 +101,8 @@ class HotReloader:
             sys.meta_path.remove(self._finder)
             forget_loaders(self._modules)
             self._adapters.close()
+            if self._versions is not None:
+                self._versions.close()
 
     def loaded_paths(self) -> tuple[str, ...]:
         """Return the files of all the program's modules, and the files that their statements have read."""
@@ -226,25 +233,41 @@ class HotReloader:
     def _attempt(self, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
         # Imported on the first edit; a program that is never edited does not pay for it.
         from .engine.objects.functions import Functions  # noqa: PLC0415
-        from .engine.transaction.attempt import Attempt  # noqa: PLC0415
+        from .engine.pinned.versions import Versions  # noqa: PLC0415
 
         self._functions = self._functions or Functions()
-        attempt = Attempt(self._modules, self._functions, self._adapters, self._created)
+        self._versions = self._versions or Versions()
+        attempt = self._new_attempt(self._functions, self._versions)
         again = self._due_again(attempt, paths)
         report = self._try(attempt, [*paths, *again], renamed, force)
         if again and report.status in ("failed", "restartRequired"):
             # A file that still fails does not block edits of others.
-            alone = self._try(
-                Attempt(self._modules, self._functions, self._adapters, self._created), paths, renamed, force
-            )
+            alone = self._try(self._new_attempt(self._functions, self._versions), paths, renamed, force)
             return alone if alone.status in ("reloaded", "unchanged") else report
         return report
+
+    def _new_attempt(self, functions: Functions, versions: Versions) -> Attempt:
+        from .engine.transaction.attempt import Attempt  # noqa: PLC0415 - as in `_attempt`
+
+        return Attempt(self._modules, functions, versions, self._adapters, self._created)
+
+    def _make_live(self, attempt: Attempt) -> None:
+        """Commit, as soon as no pinned session is in the way."""
+        waits = self._commit is not None or not _runs_event_loop()  # the loop that sessions live on can't wait for them
+
+        def step() -> None:
+            with session_pins.lock:
+                if waits and (sessions := attempt.held_back_by()):
+                    raise HeldBack(sessions)
+                attempt.commit()
+
+        (self._commit or _commit_now)(step)
 
     def _try(self, attempt: Attempt, paths: list[str], renamed: dict[str, str], force: bool) -> ReloadReport:
         try:
             attempt.prepare(paths, renamed, force=force)
             if not attempt.refused:
-                self._commit(attempt.commit)
+                self._make_live(attempt)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # including SystemExit: a reload must not end the program
@@ -318,7 +341,18 @@ def _missing(error: BaseException) -> tuple[str, ...]:
 
 
 def _commit_now(step: Callable[[], None]) -> None:
-    step()
+    while True:
+        try:
+            step()
+            return
+        except HeldBack as held:
+            session_pins.announce_wait(held.sessions)
+            session_pins.wait(held.sessions)
+
+
+def _runs_event_loop() -> bool:
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
 
 
 def _all_adapters() -> Iterable[Adapter]:

@@ -9,7 +9,7 @@ from reloadls.base.live_sessions import live_sessions
 from reloadls.pool.clock import Clock, all_done
 
 from .rebinder import Rebinder
-from .session_pins import SessionPins
+from .waits import PinnedCode
 
 if TYPE_CHECKING:
     from reloadls.pool.sessions.session import Session
@@ -39,7 +39,7 @@ class Following:
         self._clock = clock
         self._changed = changed
         self.rebinder = Rebinder(sessions, clock, changed)
-        self._pins = SessionPins(clock, pin_timeout_s, waits)
+        self._pins = PinnedCode(clock, pin_timeout_s, waits)
 
     @property
     def awaited(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class Following:
 
     def pin(self, session: Session) -> None:
         """One more pin of a session."""
-        if not session._life.pins:
+        if not session._life.pins and session._life.state != "ended":
             self._pins.add(session)
         session._life.pins += 1
         self._changed()

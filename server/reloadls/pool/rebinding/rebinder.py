@@ -89,7 +89,7 @@ class Rebinder:
             if session._life.cleaning:
                 continue
             objects = [each for each in session.objects if self._follows(each, changed, affected)]
-            if objects:
+            if objects or (changed and session._life.pins):
                 begun.expect()
                 session._life.due.append((begun, objects))
                 self.catch_up(session)
@@ -112,6 +112,9 @@ class Rebinder:
         life = session._life
         while life.due and not life.pins and life.rebinding is None and not life.cleaning:
             begun, objects = life.due.popleft()
+            if not objects:
+                begun.note("ended")  # its code alone was pinned
+                continue
             assert life.context is not None
             context = life.context.copy()
             try:

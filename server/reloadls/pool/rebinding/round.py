@@ -37,7 +37,7 @@ class Round:
         self._add(Counts(pinned=1))
 
     def note(self, result: Literal["rebound", "failed", "ended"]) -> None:
-        """One of these has followed, could not, or has ended before."""
+        """One of these has followed, could not, or is pinned no more without having anything to follow with."""
         self._add(Counts(pinned=-1, rebound=result == "rebound", failed=result == "failed"))
 
     def _add(self, counts: Counts) -> None:

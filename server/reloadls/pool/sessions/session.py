@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from reloadls.base.live_sessions import CURRENT
 
 if TYPE_CHECKING:
     from .life import Life, Outcome, SessionState
@@ -80,11 +81,18 @@ class Session:
                 _log.exception("what session %r has bound could not be found", self.id)
         return tuple(found)
 
+    @property
+    def tasks(self) -> Collection[asyncio.Task[Any]]:
+        """The session's own task, and those that it has started and that are not done."""
+        own = self._life.task
+        return [*([] if own is None else [own]), *self._life.tasks]
+
     @contextmanager
     def pin(self) -> Iterator[None]:
-        """While inside, the session's objects and the program's code stay as they are; nested pins are one.
+        """While inside, the session goes on with its objects and the program's functions as they are.
 
-        A change of code waits for the end of the outermost pin, but for `pin_timeout_s` at most.
+        All other sessions have a change at once. Only one that runs a statement again whose names this session may use
+        waits, for `pin_timeout_s` at most. Nested pins are one, until the outermost ends.
         """
         self._follow.pin(self)
         try:
@@ -168,10 +176,7 @@ class SessionHandle:
         return f"<SessionHandle {self.id!r} {self.outcome or self.state}>"
 
 
-CURRENT: Final[ContextVar[Session | None]] = ContextVar("reloadls_pool_session", default=None)
-"""The session of the running task."""
-
-
 def current_session() -> Session | None:
     """The session of the running task, and of those that it started; None outside of sessions."""
-    return CURRENT.get()
+    session: Session | None = CURRENT.get()
+    return session

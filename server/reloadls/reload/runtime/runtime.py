@@ -176,7 +176,7 @@ class Runtime:
             leaders=self._leaders,
             sync=self._sync,
         )
-        self._safe_point.configure({threading.get_ident()}, updater.on_busy)
+        self._safe_point.configure({threading.get_ident()}, updater.on_busy, updater.on_wait)
         self._stop = canceller()
         self._close_loop = descriptor_closer()
         self._updater = updater

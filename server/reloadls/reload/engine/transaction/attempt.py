@@ -10,12 +10,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from reloadls.base.live_sessions import LiveSession
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.diff import Way
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.functions import Functions
 from reloadls.reload.engine.objects.running import Noted
+from reloadls.reload.engine.pinned.conflicts import Touched, in_the_way
+from reloadls.reload.engine.pinned.uses import Uses
+from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.effects import lister
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
@@ -24,7 +28,7 @@ from reloadls.reload.engine.undo import Undo
 from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus, SourceLocation
 
 from .commit import Changed, Commit
-from .plan import ModulePlan, Work, plan_module
+from .plan import ModulePlan, Work, plan_module, statements_that_run
 
 __all__ = ["Attempt"]
 
@@ -44,11 +48,17 @@ class Attempt:
     """Files that changed, and what becomes of them. `prepare` first, then `commit`, then `report`."""
 
     def __init__(
-        self, modules: Modules, functions: Functions, adapters: Adapters, created: Collection[str] = ()
+        self,
+        modules: Modules,
+        functions: Functions,
+        versions: Versions,
+        adapters: Adapters,
+        created: Collection[str] = (),
     ) -> None:
         self._created = created
         self._modules = modules
         self._functions = functions
+        self._versions = versions
         self._adapters = adapters
         self._work = Work()
         self._files_taken: list[str] = []
@@ -185,12 +195,29 @@ class Attempt:
                 location = SourceLocation(path=path, line=1)
                 self._not_followed += (Note(code="later", message=message, location=location),)
 
+    def held_back_by(self) -> list[LiveSession]:
+        """The pinned sessions that it can't be made live beside."""
+        sessions = self._versions.pinned_sessions
+        if not sessions:
+            return []
+        if self._relocations:
+            return sessions
+        touched = Touched(self._modules)
+        for origin in self._work.again:
+            touched.add_statement(*origin)
+        for plan in self._work.plans:
+            for statement in statements_that_run(plan):
+                touched.add_statement(plan.module, statement)
+            for name in plan.bodies:
+                touched.add_body(plan.module, name)
+        return in_the_way(sessions, Uses(self._modules, self._versions.old_codes()), touched.names)
+
     def commit(self) -> None:
         """Make it live: all of it, or raise and leave the program as it was. What can't be is then in `refused`."""
         work = self._work
         if not (work.plans or work.again or work.files or self._relocations):
             return
-        commit = Commit(self._modules, self._functions, self._adapters, work)
+        commit = Commit(self._modules, self._functions, self._versions, self._adapters, work)
         try:
             self.changed = commit.run(self._relocate if self._relocations else None)
             self._files_taken = commit.files_taken

@@ -17,6 +17,7 @@ from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.contents import is_overwritten
 from reloadls.reload.engine.objects.functions import Functions, caches_of, set_code
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
+from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.relocation import imports_module
@@ -42,7 +43,10 @@ Relocate = Callable[[Undo], tuple[list[str], list[LoadedModule]]]
 class Commit:
     """One transaction. `run` either makes all of it live, or raises and leaves the program as it was."""
 
-    def __init__(self, modules: Modules, functions: Functions, adapters: Adapters, work: Work) -> None:
+    def __init__(
+        self, modules: Modules, functions: Functions, versions: Versions, adapters: Adapters, work: Work
+    ) -> None:
+        self._versions = versions
         self._shared = Transaction(modules, functions, adapters, work)
         self._schedule = Schedule(self._shared)
         self._stars = Stars(self._shared, self._schedule)
@@ -63,16 +67,17 @@ class Commit:
 
     def run(self, relocate: Relocate | None = None) -> Changed:
         """Make the plan live. Raises whatever the program's statements raise, and CantBeLive."""
-        try:
-            self._run(relocate)
-        except BaseException:
-            self._shared.undo.take_back()
-            self._shared.notes.clear()
-            raise
-        finally:
-            self._suspended.clear()
-            self._shared.let_go()
-        self._shared.undo.finish()
+        with self._versions.commit():
+            try:
+                self._run(relocate)
+            except BaseException:
+                self._shared.undo.take_back()
+                self._shared.notes.clear()
+                raise
+            finally:
+                self._suspended.clear()
+                self._shared.let_go()
+            self._shared.undo.finish()
         self._shared.before.clear()
         self._rerun.note_tuples()
         self._note_what_is_held()
@@ -204,8 +209,12 @@ class Commit:
         patched = []
         for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
             if set_code(function, swap.new, self._shared.undo) and not swap.moved_only:
+                self._versions.changed(function, swap.old)
                 lead_on_documents(function, self._shared.undo)
                 patched.append(function)
+        for swap in swaps:
+            if not swap.moved_only:
+                self._versions.swapped(swap.old, swap.new)
         self._suspended, self._shared.functions.suspended = self._shared.functions.suspended, []
         if patched:
             values = (value for space in self._shared.modules.spaces() for value in list(space.values()))

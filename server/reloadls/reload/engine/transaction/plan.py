@@ -25,7 +25,16 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.functions import Swap
 from reloadls.reload.engine.program.modules import Codes, LoadedModule
 
-__all__ = ["ModulePlan", "Work", "annotated", "codes_within", "definitions", "does_not_fit", "plan_module"]
+__all__ = [
+    "ModulePlan",
+    "Work",
+    "annotated",
+    "codes_within",
+    "definitions",
+    "does_not_fit",
+    "plan_module",
+    "statements_that_run",
+]
 
 
 @dataclass(eq=False)
@@ -144,6 +153,16 @@ def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
     elif step.way is Way.RUN and not _makes_classes(step.statement):
         plan.swaps += [Swap(*pair, moved_only=same_but_lines(*pair)) for pair in found]
     return step
+
+
+def statements_that_run(plan: ModulePlan) -> Iterator[Statement]:
+    """The statements that are to run, as they were and as they are now, and those that are gone."""
+    yield from plan.difference.removed
+    for step in plan.steps:
+        if step.way not in (Way.KEEP, Way.MOVE, Way.PATCH):
+            yield step.statement
+            if step.before is not None:
+                yield step.before
 
 
 def does_not_fit(old: CodeType, new: CodeType) -> bool:

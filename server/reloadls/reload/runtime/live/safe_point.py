@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Container
 from typing import Final
 
+from reloadls.base.pins import HeldBack, SessionPins, session_pins
+
 from .loops import running_loop
 from .pin import Pins, pins
 
@@ -41,25 +43,35 @@ class SafePoint:
 
     Args:
         pinned: the pins that can hold it back.
+        pinned_sessions: the sessions that can.
     """
 
-    def __init__(self, pinned: Pins = pins) -> None:
+    def __init__(self, pinned: Pins = pins, pinned_sessions: SessionPins = session_pins) -> None:
         self.held = 0
         """The largest number of pins that held the last commit back."""
         self._ours: Container[int] = ()
         self._on_busy: Callable[[float | None], None] = lambda _: None
+        self._on_wait: Callable[[tuple[str, ...]], None] = lambda _: None
         self._pins = pinned
+        self._session_pins = pinned_sessions
         self._ended = threading.Event()
 
-    def configure(self, ours: Container[int], on_busy: Callable[[float | None], None]) -> None:
-        """Set the runtime's own threads and the callback for a busy program.
+    def configure(
+        self,
+        ours: Container[int],
+        on_busy: Callable[[float | None], None],
+        on_wait: Callable[[tuple[str, ...]], None] = lambda _: None,
+    ) -> None:
+        """Set the runtime's own threads and the callbacks for a commit that waits.
 
         Args:
             ours: the runtime's own threads, which are not the program's.
             on_busy: receives how long the program has not reached a safe point, in seconds; None when it has.
+            on_wait: receives the ids of the pinned sessions that the commit waits for; none when it no longer does.
         """
         self._ours = ours
         self._on_busy = on_busy
+        self._on_wait = on_wait
 
     def end(self) -> None:
         """Stop: a waiting `commit` raises `ProgramEnded`."""
@@ -69,7 +81,8 @@ class SafePoint:
         """Run `step` exactly once, and raise what it raises.
 
         Args:
-            step: changes the program.
+            step: changes the program. Where it raises `HeldBack`, it has changed nothing, and is run again once those
+                sessions are released.
 
         Raises:
             ProgramEnded: the program is ending; the step was not run.
@@ -85,17 +98,27 @@ class SafePoint:
                 self._run(job)
             finally:
                 sys.setswitchinterval(job.turn)
-            if not job.released and not job.pinned:
+            if isinstance(job.error, HeldBack):
+                self._wait_for_sessions(job.error)
+            elif not job.released and not job.pinned:
                 break
         if job.error is not None:
             raise job.error
 
     def _wait_for_pins(self) -> None:
-        if self._pins.count:
-            self._pins.announce_wait()
         while not self._pins.wait(_LOOK_S):
             self.held = max(self.held, self._pins.count)
             self._check()
+
+    def _wait_for_sessions(self, held: HeldBack) -> None:
+        self.held = max(self.held, len(held.sessions))
+        self._session_pins.announce_wait(held.sessions)
+        self._on_wait(tuple(each.id for each in held.sessions))
+        try:
+            while not self._session_pins.wait(held.sessions, _LOOK_S):
+                self._check()
+        finally:
+            self._on_wait(())
 
     def _check(self) -> None:
         if self._ended.is_set():

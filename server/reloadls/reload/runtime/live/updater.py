@@ -148,6 +148,8 @@ class Updater:
         self._pausers: set[object] = set()
         self._state: str = "starting"
         self._busy: float | None = None
+        self._awaited: tuple[str, ...] = ()
+        """The pinned sessions that a change waits for."""
         self._reports = Reports()
         self._last_status: Json | None = None
         self._pacing = pacing
@@ -218,6 +220,10 @@ class Updater:
         """The program has not reached a safe point for so many seconds; None: it has now. Thread-safe."""
         self._call(self._note_busy, seconds)
 
+    def on_wait(self, sessions: tuple[str, ...]) -> None:
+        """A change waits for these pinned sessions; none: it has been applied. Thread-safe."""
+        self._call(self._note_awaited, sessions)
+
     def announce(self, report: ReloadReport) -> None:
         """Publish a report that is not the engine's. Thread-safe."""
         self._call(self._report, report, 0)
@@ -272,7 +278,6 @@ class Updater:
             while self._pending and not self._pausers:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
-                    self._pins.announce_wait()
                     break
                 changes, self._pending = collapse_changes(self._pending), []
                 self._check_other_reloader()
@@ -460,6 +465,12 @@ class Updater:
             print_line("waiting", text, quiet=self._quiet)
         self._notify_status()
 
+    def _note_awaited(self, sessions: tuple[str, ...]) -> None:
+        self._awaited = sessions
+        if sessions:
+            print_line("waiting", _waits_for(sessions), quiet=self._quiet)
+        self._notify_status()
+
     def _notify_status(self) -> int:
         """Send the status if it has changed; returns how many bytes were sent."""
         if self._server is None or not self._server.has_clients:
@@ -491,6 +502,8 @@ class Updater:
         if self._busy is not None:
             message = f"the event loop has been busy for {self._busy:.0f} s; a change is waiting"
             status["problems"].append({"code": "backendFailed", "message": message})
+        if self._awaited:
+            status["problems"].append({"code": "backendFailed", "message": _waits_for(self._awaited)})
         return {**status, "clock": self._reports.clock, "targets": [{**target, **hosted.status()}]}
 
     async def trigger(self, paths: list[str] | None) -> list[Json]:
@@ -536,6 +549,11 @@ class Updater:
         self._state = "restarting"
         self._notify_status()
         self._supervision.request_restart(None)
+
+
+def _waits_for(sessions: tuple[str, ...]) -> str:
+    names = ", ".join(map(repr, sessions[:5])) + (", …" if len(sessions) > 5 else "")
+    return f"a change waits for {names}: pinned, and may use what it changes"
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
