@@ -215,7 +215,7 @@ async def test_objects_that_a_session_has_later_are_found_at_each_reload(
     async with SessionPool(grow) as pool:
         handle = await pool.launch("a")
         await settle(lambda: handle.state == "running")
-        agents += [program.agents.Agent(), program.agents.Agent()]
-        assert program.edit("pool_agents", '"hello"', '"good day"').sessions == SessionCounts(rebound=1)
+        agents += [program["pool_agents"].Agent(), program["pool_agents"].Agent()]
+        assert program.edit("pool_agents", ('"hello"', '"good day"')).sessions == SessionCounts(rebound=1)
         assert [agent.prompt for agent in agents] == ["good day, dear"] * 2
         assert "what session 'a' has bound could not be found" in caplog.messages
