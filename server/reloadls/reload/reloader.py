@@ -78,6 +78,7 @@ class HotReloader:
         self._modules.module_behind = self._adapters.module_behind
         self._modules.makes_values = self._adapters.makes_values
         self._modules.reads_class = self._adapters.reads_class
+        self._modules.stores = self._adapters.stores
         self._lock = threading.RLock()
         self._functions: Functions | None = None
         self._versions: Versions | None = None

@@ -13,13 +13,33 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Change", "outcomes"]
+__all__ = ["Case", "Change", "check_case", "outcomes"]
 
 Change = tuple[str, str, str]
 """A file, a text that occurs exactly once, and its replacement; "" for the end of the file."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program, its edits, and the beginning of each outcome."""
+
+    name: str
+    requires: tuple[str, ...]
+    files: dict[str, str]
+    edits: tuple[tuple[Change, str], ...] = field(default=())
+
+
+def check_case(case: Case) -> None:
+    """Make a case's edits, and compare the outcomes."""
+    from tests.reload.adapters.libraries import libraries
+
+    found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])
+    wrong = [(said, wanted) for said, (_, wanted) in zip(found, case.edits, strict=True) if not said.startswith(wanted)]
+    assert not wrong, "\n".join(f"{said}\n    instead of {wanted}" for said, wanted in wrong)
 
 
 def outcomes(folder: Path, files: dict[str, str], changes: Sequence[Change]) -> list[str]:

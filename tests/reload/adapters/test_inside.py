@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 
-from tests.reload.adapters.inside import Change, outcomes
-from tests.reload.adapters.libraries import libraries
+from tests.reload.adapters.inside import Case, check_case
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A program, its edits, and the beginning of each outcome."""
-
-    name: str
-    requires: tuple[str, ...]
-    files: dict[str, str]
-    edits: tuple[tuple[Change, str], ...] = field(default=())
 
 
 MARSHMALLOW = Case(
@@ -670,6 +657,4 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_held_objects_follow_or_are_noted(case: Case) -> None:
-    found = outcomes(libraries(*case.requires), case.files, [change for change, _ in case.edits])
-    wrong = [(said, wanted) for said, (_, wanted) in zip(found, case.edits, strict=True) if not said.startswith(wanted)]
-    assert not wrong, "\n".join(f"{said}\n    instead of {wanted}" for said, wanted in wrong)
+    check_case(case)

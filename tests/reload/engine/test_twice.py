@@ -60,3 +60,29 @@ def test_what_the_program_raises_itself_is_an_error(live: Live) -> None:
     live.load({"app.py": "limit = 1\nif limit > 1:\n    raise ValueError('already used')\n"})
     report = live.edit(("app.py", "limit = 1", "limit = 2"))
     assert (report.status, report.error and report.error.type) == ("failed", "ValueError")
+
+
+LIBRARY = """\
+class Started(Exception):
+    pass
+
+
+def add(name):
+    if started:
+        raise Started("can't add after the server has started")
+
+
+started = []
+"""
+
+
+def test_what_comes_too_late_is_a_restart(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "serving.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(str(installed))
+    live.load({"app.py": "import serving\n\nserving.add('one')\nserving.started.append(1)\n"})
+    report = live.edit(("app.py", "serving.started", "serving.add('two')\nserving.started"))
+    sys.modules.pop("serving")
+    assert report.status == "restartRequired", report
+    assert "line 4 comes too late: Started" in str(report.modules[0].reason)

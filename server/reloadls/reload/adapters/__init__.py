@@ -7,19 +7,25 @@ from functools import cache
 
 from reloadls.reload.engine.adapting import Adapter
 
+from .aiogram import AiogramAdapter
 from .apscheduler import ApschedulerAdapter
 from .blinker import BlinkerAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
 from .data.cattrs import CattrsAdapter
+from .data.dependency_injector import DependencyInjectorAdapter
 from .data.marshmallow import MarshmallowAdapter
+from .data.models import PeeweeAdapter, TortoiseAdapter
 from .data.msgspec import MsgspecAdapter
 from .data.pydantic import PydanticAdapter
 from .data.sqlalchemy import SqlalchemyAdapter
 from .discord import DiscordAdapter
+from .dramatiq import DramatiqAdapter
+from .gradio import GradioAdapter
 from .jinja import JinjaAdapter
 from .pluggy import PluggyAdapter
 from .shared.serving import FalconAdapter, LitestarAdapter, TornadoAdapter
+from .telegram import TelegramAdapter
 from .textual import TextualAdapter
 from .typer import TyperAdapter
 from .web.aiohttp import AiohttpAdapter
@@ -68,5 +74,12 @@ def adapters() -> Iterable[Adapter]:
         StrawberryAdapter(),
         GrapheneAdapter(),
         DiscordAdapter(),
+        AiogramAdapter(),
+        TelegramAdapter(),
+        DramatiqAdapter(),
+        TortoiseAdapter(),
+        PeeweeAdapter(),
+        GradioAdapter(),
+        DependencyInjectorAdapter(),
         *django_adapters(),
     )

@@ -93,6 +93,10 @@ class Adapter:
         """Whether what is given a class, or an instance of it, looks at its members at once."""
         return False
 
+    def stores(self, cls: Any) -> bool:
+        """Whether instances of a class are rows of a database, so that a statement which makes one adds a row."""
+        return False
+
     def file_changed(self, path: str, undo: Undo) -> bool:
         """A file that is no module of the program changed; whether the library had made something of it."""
         return False
@@ -122,6 +126,7 @@ class Adapters:
         self._all = tuple(adapters)
         self._behind = [each for each in self._all if type(each).module_behind is not Adapter.module_behind]
         self._reading = [each for each in self._all if type(each).reads_class is not Adapter.reads_class]
+        self._storing = [each for each in self._all if type(each).stores is not Adapter.stores]
         self._making = [each for each in self._all if type(each).makes_values is not Adapter.makes_values]
 
     def _there(self) -> list[Adapter]:
@@ -187,6 +192,10 @@ class Adapters:
     def reads_class(self, cls: type) -> bool:
         """See `Adapter.reads_class`."""
         return any(adapter.reads_class(cls) for adapter in self._reading if adapter.library in sys.modules)
+
+    def stores(self, cls: Any) -> bool:
+        """See `Adapter.stores`."""
+        return any(adapter.stores(cls) for adapter in self._storing if adapter.library in sys.modules)
 
     def file_changed(self, path: str, undo: Undo) -> bool:
         """See `Adapter.file_changed`."""

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from reloadls.reload.engine.adapting import Adapter
 from reloadls.reload.engine.objects.classes import CantBeLive
-from reloadls.reload.engine.undo import Undo
+from reloadls.reload.engine.objects.lazy import own_annotations
+from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["MsgspecAdapter"]
 
@@ -27,19 +28,28 @@ class MsgspecAdapter(Adapter):
 
     def put_attribute(self, cls: type, name: str, value: Any, names: Sequence[str], undo: Undo) -> bool:
         """Raise CantBeLive for a field."""
-        if name in getattr(cls, "__struct_fields__", ()):
-            raise CantBeLive(
-                f"the field {cls.__qualname__}.{name} changed, and msgspec reads fields only when a class is made"
-            )
+        changed = _fields_in(cls, value) if name == "__annotations__" else [name]
+        known = getattr(cls, "__struct_fields__", ())
+        for each in changed:
+            if each in known or name == "__annotations__":
+                raise CantBeLive(f"the field {cls.__qualname__}.{each} changed{_ONCE}")
         return False
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """Raise CantBeLive if fields or their defaults changed."""
         if self.takes_attributes(cls) and double is not cls and _defaults(cls) != _defaults(double):
-            raise CantBeLive(
-                f"fields of {cls.__qualname__} changed, and msgspec reads fields only when a class is made"
-            )
+            raise CantBeLive(f"fields of {cls.__qualname__} changed{_ONCE}")
+
+
+def _fields_in(cls: Any, annotations: dict[str, Any]) -> list[str]:
+    """Return the fields whose annotations differ, and those that are new or gone."""
+    known = own_annotations(cls)
+    differ = (name for name, value in annotations.items() if value != known.get(name, MISSING))
+    return [name for name in differ if "ClassVar" not in str(annotations[name])]
 
 
 def _defaults(cls: Any) -> str:
-    return repr((cls.__struct_fields__, cls.__struct_defaults__, cls.__struct_config__, cls.__annotations__))
+    config = cls.__struct_config__
+    options = [(name, getattr(config, name)) for name in dir(config) if not name.startswith("_")]
+    encoded = cls.__struct_encode_fields__
+    return repr((cls.__struct_fields__, encoded, cls.__struct_defaults__, options, cls.__annotations__))

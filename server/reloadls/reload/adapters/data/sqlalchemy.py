@@ -33,6 +33,10 @@ class SqlalchemyAdapter(Adapter):
         """Return True for mapped classes and their bases."""
         return any("__mapper__" in vars(each) for each in _with_subclasses(cls))
 
+    def stores(self, cls: Any) -> bool:
+        """Return True for a mapped class."""
+        return is_a(cls, type) and "__mapper__" in vars(cls)
+
     def forget(self, value: Any, undo: Undo) -> None:
         """Raise CantBeLive: its table and its mapper can't be removed."""
         if is_a(value, type) and "__mapper__" in vars(value):

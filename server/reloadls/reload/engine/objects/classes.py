@@ -217,13 +217,21 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 class _Body(dict[str, Any]):
-    """The namespace of a class body that goes on where the class is."""
+    """The namespace of a class body that goes on where the class is.
 
-    def __init__(self, cls: type) -> None:
+    Args:
+        cls: the class.
+        names: what the body binds; other attributes of the class were put there later, and hide nothing from it.
+    """
+
+    def __init__(self, cls: type, names: Collection[str]) -> None:
         super().__init__()
         self._cls = cls
+        self._names = names
 
     def __missing__(self, name: str) -> Any:
+        if name not in self._names and not name.startswith("__"):
+            raise KeyError(name)
         if name == "__annotations__":  # the body makes its own; those of the class are put right afterwards
             raise KeyError(name)
         return vars(self._cls)[name]
@@ -232,12 +240,13 @@ class _Body(dict[str, Any]):
 class _Maker:
     """Stands for the metaclass; makes nothing, but keeps what the body bound."""
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, names: Collection[str]) -> None:
         self._cls = cls
+        self._names = names
         self.bound: dict[str, Any] = {}
 
     def __prepare__(self, _name: str, _bases: tuple[type, ...]) -> _Body:
-        return _Body(self._cls)
+        return _Body(self._cls, self._names)
 
     def __call__(self, _name: str, _bases: tuple[type, ...], body: _Body) -> type:
         cell = body.pop("__classcell__", None)
@@ -271,7 +280,7 @@ def patch_class(
         put: where a library has to know of attributes: puts one (or MISSING) into the class, or answers False.
         lazy: annotations are evaluated when they are asked for.
     """
-    maker = _Maker(cls)
+    maker = _Maker(cls, {name for step in difference.steps for name in step.statement.facts.uses.binds})
     undo.set_item(namespace, _MAKER, maker)
     try:
         exec(code, namespace)  # noqa: S102 - the source is the program's own
@@ -411,6 +420,7 @@ def adopt_class(
     made: Collection[str] = (),
     keep: Collection[str] = (),
     others: Collection[str] = (),
+    decorated: bool = False,
 ) -> type:
     """Have `old` be what `new` is. Raises CantBeLive where instances of the old can't be instances of that.
 
@@ -421,6 +431,7 @@ def adopt_class(
         made: names that its statement bound before; others were put into it by the program, and stay.
         keep: names whose values the statement did not make anew, as it were.
         others: names that mean something that another statement of the body made than before.
+        decorated: whether something was given `new` when it was made, and may hold it.
     """
     if old is new:
         return old
@@ -435,7 +446,7 @@ def adopt_class(
     else:
         _adopt_dict(old, new, undo, made=made, keep=keep, others=others)
     _after(old, undo)
-    undo.at_the_end(lambda: _leave_bases(new))
+    undo.at_the_end(lambda: _become_alias(new, old) if decorated else _leave_bases(new))
     return old
 
 
@@ -517,6 +528,18 @@ def _with_subclasses(cls: type) -> list[Any]:
     for each in found:
         found.extend(sub for sub in type.__subclasses__(each) if sub not in found)
     return [each for each in found if is_a(each, abc.ABCMeta)]
+
+
+def _become_alias(new: type, old: type) -> None:
+    """Have the double be no more than another name: whoever holds it makes what is an instance of `old`, too."""
+    try:
+        new.__bases__ = (old,)
+    except TypeError:  # of another layout
+        _leave_bases(new)
+        return
+    for name in [name for name in vars(new) if name not in _OF_ITS_OWN and name not in ("__slots__", "__doc__")]:
+        if not is_a(vars(new)[name], MemberDescriptorType):
+            type.__delattr__(new, name)
 
 
 def _leave_bases(new: type) -> None:

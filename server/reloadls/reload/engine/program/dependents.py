@@ -206,7 +206,9 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
         return _calls(modules, module, uses.now, changed.key, value=uses.value) or (
             uses.value and _reads_property(module, uses.now, changed.key)
         )
-    return _imports_it(module, statement, changed.key) or _reads(modules, module, uses.now, changed.key)
+    return _imports_it(module, statement, changed.key) or _reads(
+        modules, module, uses.now, changed.key, value=uses.value
+    )
 
 
 def _functions_that_depend(
@@ -286,11 +288,12 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
     )
 
 
-def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key) -> bool:
+def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool = False) -> bool:
     if key[1].endswith(".*"):
+        instances = (chain for chain in reads.made if value or not modules.stores(value_at(module, chain)))
         iterated = (chain for chain in reads.handed if is_a(value_at(module, chain), EnumMeta))
         made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
-        if any(_is_class(module, chain, key) for chain in (*reads.made, *iterated, *made)):
+        if any(_is_class(module, chain, key) for chain in (*instances, *iterated, *made)):
             return True
         return any(_is_of(kind, key) and modules.reads_class(kind) for kind in _kinds_handed(module, reads))
     if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
@@ -320,9 +323,11 @@ def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
 
 def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
     for chain in reads.calls:
-        if len(chain) > 1 and not value and not is_a(value_at(module, chain[:-1]), (ModuleType, type)):
-            # A method of an instance counts where the call is made for its value (`LIMIT = table.size()`). A statement
-            # that is there for what it does (`server.start()`) isn't done once more because the method was edited.
+        for_value = value or chain in reads.made
+        if len(chain) > 1 and not for_value and not is_a(value_at(module, chain[:-1]), (ModuleType, type)):
+            # A method of an instance counts where the call is made for its value: `LIMIT = table.size()`,
+            # `app.include(area.router())`. What is there for what it does (`server.start()`) isn't done once more
+            # because the method was edited.
             continue
         function = value_at(module, chain)
         names = [(module.name, chain[0])] if len(chain) == 1 else list(keys_of(modules, module, chain))[1:]

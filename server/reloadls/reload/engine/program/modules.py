@@ -277,6 +277,8 @@ class Modules:
         self.makes_values: Callable[[Any], bool] = lambda _: False
         self.reads_class: Callable[[type], bool] = lambda _: False
         """Whether what a class makes has no state, and says what the class does."""
+        self.stores: Callable[[Any], bool] = lambda _: False
+        """Whether instances of a class are rows of a database: making them again makes others."""
 
     def __iter__(self) -> Iterator[LoadedModule]:
         with self._loaded:

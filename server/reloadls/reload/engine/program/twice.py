@@ -1,4 +1,4 @@
-"""Whether a statement failed because it had run before: what it registers exists already and can't be removed."""
+"""Whether a statement failed because of the running program: what it registers exists already, or comes too late."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from types import TracebackType
 from reloadls.base import PACKAGE
 from reloadls.reload.engine.program.modules import Modules
 
-__all__ = ["is_known_already"]
+__all__ = ["is_known_already", "is_too_late"]
 
 _SAYS = re.compile(
     r"already\b.*\b(defined|registered|exists|exist|in use|used|added|been|has|present)"
     r"|(already (defined|registered|exist|in use|added|been|has|present|a member))"
-    r"|\bduplicate|\bfrozen\b|\bconflict|\bexists\b|(defined|registered|added) (twice|more than once)",
+    r"|\bduplicate|\bfrozen\b|\bconflict|\bexists\b|(defined|registered|added) (twice|more than once)"
+    r"|IntegrityError|UNIQUE constraint",
     re.IGNORECASE | re.DOTALL,
+)
+_TOO_LATE = re.compile(
+    r"\bfinali[sz]e[ds]?\b|\bfrozen\b|no longer be|"
+    r"\b(after|once|already|has) (\w+ ){0,6}(started|running|mounted)\b",
+    re.IGNORECASE,
 )
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _ENGINE = os.path.join(PACKAGE, "reload", "engine") + os.sep
@@ -31,6 +37,18 @@ def is_known_already(error: BaseException, modules: Modules) -> bool:
         return False
     try:
         return _SAYS.search(f"{type(error).__name__}: {error}") is not None
+    except Exception:  # its own __str__
+        return False
+
+
+def is_too_late(error: BaseException, modules: Modules) -> bool:
+    """Whether an error of a library says that it takes this only before it has started."""
+    if not isinstance(error, Exception) or isinstance(error, (SyntaxError, NameError, ImportError)):
+        return False
+    if not _raised_by_library(error, modules):
+        return False
+    try:
+        return _TOO_LATE.search(f"{type(error).__name__}: {error}") is not None
     except Exception:  # its own __str__
         return False
 

@@ -21,7 +21,7 @@ from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.relocation import imports_module
-from reloadls.reload.engine.program.twice import is_known_already
+from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh
@@ -122,14 +122,16 @@ class Commit:
         try:
             self._rerun.run(due.module, due.step)
         except Exception as error:
+            where = f"line {due.step.statement.first}"
             if due.step.before is not None:
-                self._check_not_known_already(error, f"line {due.step.statement.first}")
+                self._check_not_known_already(error, where)
+            if is_too_late(error, self._shared.modules):
+                raise CantBeLive(f"{where} comes too late: {_in_one_line(error)}") from error
             raise
 
     def _check_not_known_already(self, error: Exception, what: str) -> None:
         if is_known_already(error, self._shared.modules):
-            text = str(error).partition("\n")[0]
-            raise CantBeLive(f"{what} can't run a second time: {type(error).__name__}: {text}") from error
+            raise CantBeLive(f"{what} can't run a second time: {_in_one_line(error)}") from error
 
     def _note_what_still_runs(self) -> None:
         if not self._shared.work.plans:
@@ -330,3 +332,8 @@ def _first_line(module: LoadedModule, qualname: str) -> int | None:
     """Of the statement that defines something."""
     name = qualname.partition(".")[0]
     return next((each.first for each in module.source.statements if name in each.facts.uses.binds), None)
+
+
+def _in_one_line(error: Exception) -> str:
+    text = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {text}"

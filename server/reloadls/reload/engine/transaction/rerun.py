@@ -465,7 +465,10 @@ class Rerun:
         keep = kept_names(ran.difference) if ran.difference else ()
         others = other_names(ran.difference) if ran.difference else ()
         fields = field_names(old)
-        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others)
+        decorated = any(
+            each.decorator_list for each in ran.step.statement.facts.nodes if isinstance(each, ast.ClassDef)
+        )
+        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others, decorated=decorated)
         fill_new_fields(kept, fields, self._shared.undo)
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
         return kept

@@ -10,6 +10,7 @@ from .admin import AdminAdapter
 from .forms import FormsAdapter
 from .middleware import MiddlewareAdapter
 from .models import ModelsAdapter
+from .rest_framework import RestFrameworkAdapter
 from .settings import SettingsAdapter
 from .signals import SignalsAdapter
 from .templates import LibrariesAdapter, TemplatesAdapter
@@ -31,5 +32,6 @@ def django_adapters() -> Iterable[Adapter]:
         TemplatesAdapter(),
         TranslationsAdapter(),
         MiddlewareAdapter(),
+        RestFrameworkAdapter(),
         UrlsAdapter(),
     )

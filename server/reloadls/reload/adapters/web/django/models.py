@@ -31,6 +31,10 @@ class ModelsAdapter(Adapter):
         for label, models in list(apps.all_models.items()):
             undo.add(partial(_put_models, apps, label, dict(models)))
 
+    def stores(self, cls: Any) -> bool:
+        """Return True for a model."""
+        return is_a(cls, type) and issubclass(cls, sys.modules[self.library].Model)
+
     def takes_attributes(self, cls: type) -> bool:
         """Return True for models."""
         return is_a(cls, sys.modules["django.db.models.base"].ModelBase) and hasattr(cls, "_meta")

@@ -1,0 +1,261 @@
+"""Libraries that the program registers with: python-telegram-bot, aiogram, dramatiq, Flask-RESTful, REST framework."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.reload.adapters.inside import Case, check_case
+
+pytestmark = pytest.mark.timeout(300)
+
+TELEGRAM = Case(
+    "python-telegram-bot",
+    ("python-telegram-bot>=22",),
+    {
+        "app.py": """\
+from telegram.ext import ApplicationBuilder
+
+from handlers import echo, register
+
+application = ApplicationBuilder().token("42:TEST").updater(None).build()
+register(application)
+
+
+def hold():
+    return application
+
+
+def describe(held):
+    return {
+        group: [(sorted(getattr(each, "commands", ())), each.callback.__name__) for each in handlers]
+        for group, handlers in held.handlers.items()
+        if handlers
+    }
+""",
+        "handlers.py": """\
+from telegram.ext import CommandHandler, MessageHandler, filters
+
+
+async def start(update, context):
+    pass
+
+
+async def echo(update, context):
+    pass
+
+
+def register(application):
+    application.add_handler(CommandHandler("start", start))
+    application.add_handler(MessageHandler(filters.TEXT, echo))
+""",
+    },
+    (
+        (("handlers.py", 'CommandHandler("start", start)', 'CommandHandler("begin", start)'), "live"),
+        (("handlers.py", "filters.TEXT, echo)", "filters.TEXT, echo), 1"), "live"),
+        (("app.py", "register(application)\n", "register(application)\nN = 1\n"), "live"),
+        (("handlers.py", '    application.add_handler(CommandHandler("begin", start))\n', ""), "live"),
+    ),
+)
+
+AIOGRAM = Case(
+    "aiogram",
+    ("aiogram>=3",),
+    {
+        "app.py": """\
+from aiogram import Dispatcher
+
+import common
+import orders
+
+dp = Dispatcher(name='all')
+dp.include_router(orders.router)
+dp.include_router(common.router)
+
+
+def hold():
+    return dp
+
+
+def describe(held):
+    return [(router.name, [each.callback.__name__ for each in router.message.handlers]) for router in held.chain_tail]
+""",
+        "common.py": """\
+from aiogram import Router
+
+router = Router(name="common")
+
+
+@router.message()
+async def other(message):
+    pass
+""",
+        "orders.py": "from aiogram import Router\n\nrouter = Router(name='orders')\n",
+    },
+    (
+        (
+            (
+                "app.py",
+                "dp.include_router(orders.router)\ndp.include_router(common.router)\n",
+                "dp.include_router(common.router)\ndp.include_router(orders.router)\n",
+            ),
+            "live",
+        ),
+        (("orders.py", "", "\n\n@router.message()\nasync def order(message):\n    pass\n"), "live"),
+        (("app.py", "dp.include_router(common.router)\n", ""), "live"),
+        (("app.py", "dp.include_router(orders.router)", "dp.include_router(orders)"), "failed: ValueError"),
+    ),
+)
+
+DRAMATIQ = Case(
+    "dramatiq",
+    ("dramatiq>=1.17",),
+    {
+        "app.py": """\
+import tasks
+from queues import broker
+
+
+def hold():
+    return broker
+
+
+def describe(held):
+    return {name: (each.options, each.queue_name, each.fn(1)) for name, each in sorted(held.actors.items())}
+""",
+        "queues.py": "from dramatiq.brokers.stub import StubBroker\n\nbroker = StubBroker()\n",
+        "tasks.py": """\
+import dramatiq
+
+from queues import broker
+
+
+@dramatiq.actor(broker=broker, max_retries=0)
+def add(n):
+    return n + 1
+""",
+    },
+    (
+        (("tasks.py", "n + 1", "n + 2"), "live"),
+        (("tasks.py", "max_retries=0", "max_retries=3"), "live"),
+        (
+            (
+                "tasks.py",
+                "",
+                "\n\n@dramatiq.actor(broker=broker, queue_name='slow')\ndef half(n):\n    return n\n",
+            ),
+            "live",
+        ),
+        (("tasks.py", "@dramatiq.actor(broker=broker, queue_name='slow')\n", ""), "live"),
+    ),
+)
+
+RESTFUL = Case(
+    "a class that is registered by its decorator",
+    ("flask-restful>=0.3.10",),
+    {
+        "app.py": """\
+from flask import Flask
+from flask_restful import Api, Resource
+
+from fields import NAME
+
+app = Flask(__name__)
+api = Api(app)
+
+
+@api.resource("/items/" + NAME)
+class Items(Resource):
+    def get(self):
+        return "one"
+
+
+def hold():
+    return app
+
+
+def describe(held):
+    client = held.test_client()
+    return [(each.status_code, each.json) for each in map(client.get, ["/items/a", "/items/b"])]
+""",
+        "fields.py": "NAME = 'a'\n",
+    },
+    (
+        (("app.py", '"one"', '"two"'), "live"),
+        (("fields.py", "'a'", "'b'"), "live"),
+        (("app.py", '"two"', '"three"'), "live"),
+    ),
+)
+
+REST_FRAMEWORK = Case(
+    "Django REST framework",
+    ("django>=5.2", "djangorestframework>=3.16"),
+    {
+        "app.py": """\
+import django
+from django.conf import settings
+
+settings.configure(ROOT_URLCONF="urls", INSTALLED_APPS=["rest_framework"], SECRET_KEY="x", ALLOWED_HOSTS=["*"],
+                   REST_FRAMEWORK={"UNAUTHENTICATED_USER": None}) if not settings.configured else None
+django.setup()
+import urls
+
+
+def hold():
+    from django.test import Client
+
+    return Client(raise_request_exception=False)
+
+
+def describe(held):
+    paths = ["/api/things/", "/api/things/1/shout/", "/api/things/1/whisper/", "/api/items/"]
+    return [(answer.status_code, answer.content[:60]) for answer in map(held.get, paths)]
+""",
+        "urls.py": """\
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from views import Things
+
+router = SimpleRouter()
+router.register("things", Things, basename="thing")
+urlpatterns = [path("api/", include(router.urls))]
+""",
+        "views.py": """\
+from rest_framework.decorators import action
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+
+class Things(ViewSet):
+    authentication_classes = []
+
+    def list(self, request):
+        return Response(["one"])
+
+    @action(detail=True)
+    def shout(self, request, pk=None):
+        return Response(f"{pk}!")
+""",
+    },
+    (
+        (("views.py", '["one"]', '["two"]'), "live"),
+        (
+            (
+                "views.py",
+                "",
+                "\n    @action(detail=True)\n    def whisper(self, request, pk):\n        return Response('psst')\n",
+            ),
+            "live",
+        ),
+        (("urls.py", 'register("things"', 'register("items"'), "live"),
+        (("urls.py", 'register("items"', 'register("things"'), "live"),
+        (("views.py", "    @action(detail=True)\n    def shout", "    def shout"), "live"),
+    ),
+)
+
+CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_registrations_follow(case: Case) -> None:
+    check_case(case)
