@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -16,8 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
-from tests.cli.running import DEADLINE_S, environment, until
+from tests.cli.running import DEADLINE_S, environment, finish, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -63,6 +66,18 @@ def started(*command: str, cwd: Path) -> Iterator[Example]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_script_prints_each_change(tmp_path: Path) -> None:
@@ -130,9 +145,7 @@ def test_a_server_keeps_its_counter(tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
     pytest.importorskip("uvicorn")
     path = Path(shutil.copy(EXAMPLES / "counter_server.py", tmp_path))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     answers: list[str] = []
 
     def asked() -> str:
@@ -151,6 +164,42 @@ def test_a_server_keeps_its_counter(tmp_path: Path) -> None:
     counts = [int(answer.split()[1]) for answer in answers]
     assert counts == sorted(set(counts))
     assert counts[0] == 1
+
+
+def test_open_websockets_follow_an_edit(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    path = Path(shutil.copy(EXAMPLES / "websocket_rooms.py", tmp_path))
+    port = free_port()
+    command = ("reloadls", "run", "--quiet", "uvicorn", "websocket_rooms:app", "--port", str(port))
+    with started(*command, cwd=tmp_path), contextlib.ExitStack() as guests:
+
+        def come(name: str) -> ClientConnection:
+            return guests.enter_context(connect(f"ws://127.0.0.1:{port}/rooms/{name}", open_timeout=DEADLINE_S))
+
+        def said(guest: ClientConnection, text: str) -> str:
+            guest.send(text)
+            return str(guest.recv(DEADLINE_S))
+
+        until(lambda: is_open(port), "server")
+        ann, bob = come("ann"), come("bob")
+        assert said(ann, "hi") == "hello ann, line 1 was hi"
+        assert said(bob, "ho") == "hello bob, line 1 was ho"
+        with pytest.raises(InvalidStatus):
+            come("eve")  # there are two places
+        path.write_text(path.read_text("utf-8").replace('"hello"', '"welcome"'), "utf-8")
+        answers = ["hello ann, line 1 was hi"]
+
+        def follows() -> bool:
+            answers.append(said(ann, "hm"))
+            return answers[-1].startswith("welcome")
+
+        until(follows, "new answer")
+        assert [int(answer.split()[3]) for answer in answers] == list(range(1, len(answers) + 1))
+        assert said(bob, "ho") == "welcome bob, line 2 was ho"
+        done = finish("drain", "rooms", "--json")
+        assert (done.returncode, json.loads(done.stdout)["status"]["active"]) == (0, 2)
+        assert said(bob, "ho") == "welcome bob, line 3 was ho"
 
 
 def test_tests_run_after_each_change(tmp_path: Path) -> None:

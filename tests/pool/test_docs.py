@@ -12,15 +12,17 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "pool.md"
 
 
-def program(number: int) -> dict[str, Any]:
-    """The names of a program that the page shows."""
-    names: dict[str, Any] = {"__name__": f"docs_pool_{number}"}
-    exec(re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[number], names)
+def program(text: str) -> dict[str, Any]:
+    """The names of the one program of the page that contains a text."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (found,) = [block for block in blocks if text in block]
+    names: dict[str, Any] = {"__name__": "docs_pool"}
+    exec(found, names)
     return names
 
 
 def test_the_first_program(capsys: pytest.CaptureFixture[str]) -> None:
-    asyncio.run(program(0)["main"]())
+    asyncio.run(program('"room-42", "hello"')["main"]())
     assert capsys.readouterr().out == "room-42 says hello\nsuccess\n"
 
 
@@ -45,7 +47,7 @@ class Client:
 
 async def test_fastapi() -> None:
     pytest.importorskip("fastapi")
-    names = program(5)
+    names = program("import FastAPI")
     app, pool = names["app"], names["pool"]
     async with names["lifespan"](app):
         ann, bob = Client(app, "/chat/ann"), Client(app, "/chat/bob")

@@ -2,7 +2,7 @@
 
 import { window } from "vscode";
 
-import { t } from "../l10n.ts";
+import { plural, t } from "../l10n.ts";
 import type { HotReload } from "../model/hotReload.ts";
 import type { Target } from "../model/targets.ts";
 import type { DrainParams, PoolStatus } from "../protocol.ts";
@@ -59,10 +59,14 @@ function question({ target, pool }: Found): string {
   return t("Drain the session pool {0} of {1}?", pool.name, `${target.name} (${target.pid})`);
 }
 
-function explanation({ active }: PoolStatus): string {
-  const effect =
-    active > 0
-      ? t("It admits no more sessions. Those that are live go on until they end by themselves: {0}.", sessions(active))
-      : t("It admits no more sessions.");
-  return `${effect}\n\n${t("A pool that drains can't be opened again. Restart the program for that.")}`;
+function explanation({ active }: PoolStatus): readonly string[] {
+  const live = plural(
+    active,
+    t("Its session goes on until it ends by itself."),
+    t("Its {0} go on until they end by themselves.", sessions(active)),
+  );
+  return [
+    [t("It admits no more sessions."), ...(active > 0 ? [live] : [])].join(" "),
+    t("A pool that drains can't be opened again. Restart the program for that."),
+  ];
 }

@@ -13,9 +13,9 @@ export function showWarning(message: string): void {
 }
 
 /** Asks in a dialog that stops everything else; whether the user has chosen to do it. */
-export async function confirms(question: string, detail: string, action: string): Promise<boolean> {
+export async function confirms(question: string, paragraphs: readonly string[], action: string): Promise<boolean> {
   const item = { title: action };
-  const options = { modal: true, detail: unlinked(detail) };
+  const options = { modal: true, detail: paragraphs.map(unlinked).join("\n\n") };
   return (await window.showWarningMessage(unlinked(question), options, item)) === item;
 }
 
