@@ -258,6 +258,24 @@ export interface WorkerOf {
   readonly pool: string;
 }
 
+/** A process of a program that has not applied a file. */
+export interface NotApplied {
+  readonly pid: number;
+  /** Why. */
+  readonly message: string;
+  /** Where in the file, if that is known. */
+  readonly range?: Range | null;
+}
+
+/** A file that some processes of a program have applied and others have not. */
+export interface DivergedFile {
+  readonly uri: string;
+  /** The processes that run it as it is on disk. */
+  readonly applied: readonly number[];
+  /** The processes that don't. */
+  readonly failed: readonly NotApplied[];
+}
+
 /** One running program under hot reload. */
 export interface TargetStatus {
   /** Unique while it runs. Each process of a program is a target of its own. */
@@ -273,6 +291,8 @@ export interface TargetStatus {
   readonly configurations?: readonly ConfigurationStatus[];
   /** The session pool that it is a worker of. */
   readonly workerOf?: WorkerOf | null;
+  /** The files that the program's processes have not all applied; only in its first process. */
+  readonly diverged?: readonly DivergedFile[];
 }
 
 /** A problem that limits the service, which otherwise keeps working. */

@@ -150,6 +150,18 @@ describe("Targets", () => {
     const [row] = targetNodes([program({ lastReport: report("reloaded", { modules }) })], place);
     expect(below(row).at(-1)?.label).toBe("and 200 modules more");
   });
+
+  test("a file that processes have not all applied is a warning of the program", () => {
+    const range = { start: { line: 4, character: 0 }, end: { line: 4, character: 5 } };
+    const failed = [{ pid: 14, message: "ValueError: odd", range }];
+    const diverged = [{ uri: "file:///p/word.py", applied: [11, 12], failed }];
+    const [row] = targetNodes([{ ...program({ lastReport: report("reloaded") }), diverged }], place);
+    expect(row?.icon?.id).toBe("warning");
+    const [first] = row?.children?.() ?? [];
+    expect(first?.label).toBe("diverged");
+    expect(first?.description).toContain(":5 · ValueError: odd");
+    expect(first?.opens).toEqual({ kind: "file", uri: "file:///p/word.py", range });
+  });
 });
 
 describe("Watched Paths", () => {

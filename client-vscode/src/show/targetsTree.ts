@@ -1,8 +1,9 @@
 /** What the tree of running programs shows. */
 
 import { t } from "../l10n.ts";
+import type { DivergedFile } from "../protocol.ts";
 import type { Target } from "../model/targets.ts";
-import type { Place } from "./fileNames.ts";
+import { displayPath, type Place } from "./fileNames.ts";
 import { hostedNodes } from "./hostedNodes.ts";
 import { plain } from "./markdown.ts";
 import type { Icon, Node } from "./node.ts";
@@ -25,7 +26,9 @@ export function targetNodes(targets: readonly Target[], place: Place): readonly 
 
 function targetNode(target: Target, place: Place): Node {
   const { name, pid, state, lastReport } = target;
-  const isBad = hasFailed(target) || hasBadConfiguration(target) || needsRestart(target) || hasNotes(target);
+  const diverged = target.diverged ?? [];
+  const isBad =
+    hasFailed(target) || hasBadConfiguration(target) || needsRestart(target) || hasNotes(target) || diverged.length > 0;
   const isHost = (target.pools ?? []).length + (target.configurations ?? []).length > 0;
   const owner = target.workerOf ? t("worker of {0}", target.workerOf.pool) : "";
   // Another identity, so that what went wrong unfolds even where the user had folded what went well.
@@ -50,11 +53,33 @@ function targetNode(target: Target, place: Place): Node {
     context: "target",
     expanded: isBad || isHost,
     ...(uri ? { uri, opens: { kind: "file", uri, ...(range ? { range } : {}) } } : {}),
-    ...(lastReport || isHost
+    ...(lastReport || isHost || diverged.length > 0
       ? {
-          children: () => [...hostedNodes(target, place), ...(lastReport ? reportNodes(lastReport, id, place) : [])],
+          children: () => [
+            ...diverged.map((file, index) => divergedNode(file, `${id}/d${index}`, place)),
+            ...hostedNodes(target, place),
+            ...(lastReport ? reportNodes(lastReport, id, place) : []),
+          ],
         }
       : {}),
+  };
+}
+
+/** A file that some processes of the program run as it is on disk, and others don't. */
+function divergedNode({ uri, applied, failed }: DivergedFile, id: string, place: Place): Node {
+  const [first] = failed;
+  const range = first?.range;
+  const where = `${displayPath(uri, place)}${range ? `:${range.start.line + 1}` : ""}`;
+  const messages = failed.map(({ pid, message }) => plain(`${t("Process {0}", String(pid))}: ${message}`));
+  const names = applied.map(String).join(", ");
+  return {
+    id,
+    label: t("diverged"),
+    description: [where, first?.message ?? ""].filter((part) => part !== "").join(" · "),
+    tooltip: [`**${plain(where)}**`, t("Applied in the processes {0}, not in:", names), ...messages].join("\n\n"),
+    icon: { id: "warning", color: "problemsWarningIcon.foreground" },
+    uri,
+    opens: { kind: "file", uri, ...(range ? { range } : {}) },
   };
 }
 
@@ -65,5 +90,6 @@ function icon(target: Target): Icon {
   if (hasBadConfiguration(target)) {
     return stateIcons.failed;
   }
-  return hasNotes(target) ? { id: "warning", color: "problemsWarningIcon.foreground" } : stateIcons[target.state];
+  const isWarned = hasNotes(target) || (target.diverged ?? []).length > 0;
+  return isWarned ? { id: "warning", color: "problemsWarningIcon.foreground" } : stateIcons[target.state];
 }

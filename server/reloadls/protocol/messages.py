@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
+from lsprotocol.types import Range
 
 from reloadls.wire import methods
 
@@ -34,10 +35,12 @@ __all__ = [
     "Change",
     "ChangeBatch",
     "ChangeType",
+    "DivergedFile",
     "DrainParams",
     "Lag",
     "Metrics",
     "NoParams",
+    "NotApplied",
     "PARAMS_TYPES",
     "NOTIFICATION_TYPES",
     "Problem",
@@ -116,6 +119,28 @@ class RootStatus:
 
 
 @frozen(kw_only=True)
+class NotApplied:
+    """A process of a program that has not applied a file."""
+
+    pid: int
+    message: str
+    """Why."""
+    range: Range | None = None
+    """Where in the file, if that is known."""
+
+
+@frozen(kw_only=True)
+class DivergedFile:
+    """A file that some processes of a program have applied and others have not."""
+
+    uri: str
+    applied: tuple[int, ...]
+    """The processes that run it as it is on disk."""
+    failed: tuple[NotApplied, ...]
+    """The processes that don't."""
+
+
+@frozen(kw_only=True)
 class TargetStatus:
     """One running program under hot reload."""
 
@@ -132,6 +157,8 @@ class TargetStatus:
     """Its live configurations."""
     worker_of: WorkerOf | None = None
     """The session pool that it is a worker of."""
+    diverged: tuple[DivergedFile, ...] = ()
+    """The files that the program's processes have not all applied; only in its first process."""
 
 
 @frozen(kw_only=True)

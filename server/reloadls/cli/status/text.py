@@ -8,7 +8,15 @@ from typing import Final
 
 from lsprotocol.types import Range
 
-from reloadls.protocol import ConfigurationProblem, ModuleReport, Note, ReloadReport, ReportError, from_uri
+from reloadls.protocol import (
+    ConfigurationProblem,
+    DivergedFile,
+    ModuleReport,
+    Note,
+    ReloadReport,
+    ReportError,
+    from_uri,
+)
 from reloadls.service.targets.query import QueriedTarget
 from reloadls.terminal.text import relative, shown
 
@@ -54,8 +62,16 @@ def program_text(target: QueriedTarget, folder: str, *, colour: bool, now: datet
         lines += _report(status.last_report, folder, colour, now)
     elif target.problem is None:
         lines.append("  last reload  none yet")
+    lines += [f"  diverged     {_diverged(each, folder)}" for each in status.diverged]
     lines += hosted_lines(status, now, lambda state: _coloured(state, colour), lambda each: _source(each, folder))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _diverged(diverged: DivergedFile, folder: str) -> str:
+    place = shown(relative(from_uri(diverged.uri), folder))
+    applied = _some(map(str, diverged.applied))
+    failed = "; ".join(f"process {each.pid}: {shown(each.message)}" for each in diverged.failed[:_NAMED])
+    return f"{place}: applied in processes {applied}, not in {failed}"
 
 
 def ago(at: str, now: datetime) -> str:

@@ -28,6 +28,8 @@ __all__ = ["no_answer_report", "validate_report", "validate_reports", "validate_
 
 _MOST_HOSTED: Final = 1000
 """The most that a program may list of what it hosts."""
+_MOST_DIVERGED: Final = 200
+"""The most diverged files of a program that are kept."""
 
 
 @attrs.frozen
@@ -57,7 +59,8 @@ def validate_status(advert: Advert, params: object) -> TargetStatus:
     report = None if target.last_report is None else _validated(advert, target.last_report)
     _check_hosted(target)
     configurations = tuple(map(_configuration, target.configurations))
-    return attrs.evolve(target, name=advert.name, last_report=report, configurations=configurations)
+    diverged = tuple(attrs.evolve(each, uri=_uri(each.uri)) for each in target.diverged[:_MOST_DIVERGED])
+    return attrs.evolve(target, name=advert.name, last_report=report, configurations=configurations, diverged=diverged)
 
 
 def _check_hosted(target: TargetStatus) -> None:

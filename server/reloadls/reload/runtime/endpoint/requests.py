@@ -43,6 +43,9 @@ class RequestHandler(Protocol):
             RequestFailed: this process does not watch these roots, or has too many followers.
         """
 
+    def acknowledge(self, client: object, outcome: Json) -> None:
+        """Note what a follower did with a batch; raises RequestFailed if it says nothing of that."""
+
     def pause(self, client: object) -> None:
         """Apply nothing until a client resumes, or this client disconnects."""
 
@@ -102,6 +105,9 @@ async def _result(method: str, params: Any, handler: RequestHandler, client: obj
     if method == "reload/follow":
         roots, files = (_paths(checked.get(name), name) or [] for name in ("roots", "files"))
         return await handler.follow(client, roots, files)
+    if method == "reload/acknowledge":
+        handler.acknowledge(client, checked)
+        return None
     if method == methods.PAUSE:
         handler.pause(client)
     elif method == methods.RESUME:
@@ -117,6 +123,7 @@ _FIELDS: dict[str, frozenset[str]] = {
     methods.STATUS: frozenset({"metrics"}),
     methods.TRIGGER: frozenset({"uris"}),
     "reload/follow": frozenset({"roots", "files"}),
+    "reload/acknowledge": frozenset({"batch", "applied", "failed"}),
     methods.PAUSE: frozenset(),
     methods.RESUME: frozenset(),
     methods.DRAIN: frozenset({"pool"}),

@@ -59,6 +59,10 @@ class LocalServer:
         """The clients that receive changes."""
         return [client for client in self._clients if client.follows]
 
+    def pid_of(self, client: object) -> int | None:
+        """Return the pid of a follower; None for another client."""
+        return client.pid if isinstance(client, _Client) and client.follows else None
+
     def add_follower(self, client: object) -> bool:
         """Make a client a follower, which does not count as a client any more; return False if there are too many."""
         if not isinstance(client, _Client) or client not in self._clients:
@@ -102,15 +106,17 @@ class LocalServer:
         if len(self._clients) - len(self.followers) >= _MAX_CLIENTS or not _is_ours(connection):
             connection.close()
             return
-        client = _Client(connection, self._handler, self._clients)
+        pid = (peer_credentials(connection) or (0, 0))[0]
+        client = _Client(connection, self._handler, self._clients, pid)
         await loop.connect_accepted_socket(lambda: client, connection)
 
 
 class _Client(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, connection: socket.socket, handler: RequestHandler, clients: set[_Client]) -> None:
+    def __init__(self, connection: socket.socket, handler: RequestHandler, clients: set[_Client], pid: int) -> None:
         self.connection = connection
+        self.pid = pid
         self.follows = False
         self._handler = handler
         self._clients = clients

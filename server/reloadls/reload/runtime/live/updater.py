@@ -15,7 +15,7 @@ from reloadls.base.live_sessions import Counts, live_sessions
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport, SessionCounts
 from reloadls.reload.runtime.endpoint.advert import PublishedAdvert, listen, sweep
-from reloadls.reload.runtime.endpoint.encode import report_to_wire
+from reloadls.reload.runtime.endpoint.encode import report_to_wire, to_uri
 from reloadls.reload.runtime.endpoint.hosted import HostedNews, run_command
 from reloadls.reload.runtime.endpoint.program_info import ProgramInfo
 from reloadls.reload.runtime.endpoint.requests import RequestFailed
@@ -27,7 +27,9 @@ from reloadls.watch.change import FileChange, collapse_changes
 from reloadls.watch.flush import Pacing
 from reloadls.wire import methods
 
+from .comparison import Comparison
 from .console import followed_line, print_line
+from .divergence import Outcome, outcome_of
 from .pin import Pins
 from .reports import Reports, has_pending, internal_error_report
 
@@ -160,6 +162,9 @@ class Updater:
         self._watcher: SourceWatcher | Follower = self._own_watcher
         self._watching = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._batch = 0
+        """The number of this process's last batch, if other processes follow it."""
+        self._comparison = Comparison(self._processes, self._say, self._notify_status)
         self._advert: PublishedAdvert | None = None
         self._server: LocalServer | None = None
 
@@ -268,7 +273,9 @@ class Updater:
             if self._sync is not None:
                 self._sync.on_changes(changes)
         if self._server is not None and self._server.followers:
-            for params in to_wire(changes):
+            self._batch += 1
+            self._comparison.begin(self._batch, [_uri(change.path) for change in changes])
+            for params in to_wire(changes, self._batch):
                 self._server.notify(CHANGED, params, followers=True)
 
     async def _apply_changes(self) -> None:
@@ -289,17 +296,48 @@ class Updater:
                     lambda changes=changes: self._reloader.apply(changes),  # type: ignore[misc]
                     held,
                     retried=retried,
+                    uris=[_uri(change.path) for change in changes],
                 )
 
     async def _attempt(
-        self, apply: Callable[[], ReloadReport], held: int = 0, *, retried: bool = False
+        self, apply: Callable[[], ReloadReport], held: int = 0, *, retried: bool = False, uris: Sequence[str] = ()
     ) -> ReloadReport:
         async with self._lock:
+            batch = self._watcher.batch if isinstance(self._watcher, Follower) else self._batch
             report = await self._worker.run(_safely, apply)
             report = await self._wait_for_old_code(report)
             reported = self._report(report, max(held, self._safe_point.held), retried)
+            self._compare(batch, uris, report)
         await self._watch_loaded()
         return reported
+
+    # -- comparing the processes of the program
+
+    def _compare(self, batch: int, uris: Sequence[str], report: ReloadReport) -> None:
+        """Tell the process that watches for all what this one did."""
+        if isinstance(self._watcher, Follower):
+            self._watcher.acknowledge(self._outcome(batch, uris, report).to_wire())
+        elif self._server is not None and self._server.followers:
+            self._comparison.add(os.getpid(), self._outcome(batch, uris, report))
+
+    def _outcome(self, batch: int, uris: Sequence[str], report: ReloadReport) -> Outcome:
+        loaded = set(map(to_uri, self._reloader.loaded_paths()))
+        return outcome_of(batch, [uri for uri in uris if uri in loaded], report_to_wire(report))
+
+    def _processes(self) -> list[int]:
+        return [os.getpid(), *(each.pid for each in self._server.followers)] if self._server is not None else []
+
+    def _say(self, word: str, text: str) -> None:
+        print_line(word, text, quiet=self._quiet)
+
+    def acknowledge(self, client: object, outcome: Json) -> None:
+        """Note what a follower did with a batch."""
+        pid = None if self._server is None else self._server.pid_of(client)
+        if pid is not None:
+            try:
+                self._comparison.add(pid, Outcome.from_wire(outcome))
+            except ValueError as error:
+                raise RequestFailed(str(error)) from None
 
     async def _wait_for_old_code(self, report: ReloadReport) -> ReloadReport:
         """Wait a moment for running old code to end before the program is restarted for it; often it is one request."""
@@ -495,6 +533,8 @@ class Updater:
         }
         if self._reports.last is not None:
             target["lastReport"] = report_to_wire(self._reports.last)
+        if diverged := self._comparison.to_wire():
+            target["diverged"] = diverged
         if self._pausers:
             status["state"] = "paused"
         elif self._state == "starting":
@@ -532,7 +572,10 @@ class Updater:
         self._notify_status()
 
     def on_disconnect(self, client: object) -> None:
-        """End the pause of a client that has disconnected."""
+        """End the pause of a client that has disconnected, and forget a process that has ended."""
+        pid = None if self._server is None else self._server.pid_of(client)
+        if pid is not None:
+            self._comparison.remove(pid)
         if client in self._pausers:
             self._pausers.discard(client)
             self._wake.set()
@@ -554,6 +597,10 @@ class Updater:
 def _waits_for(sessions: tuple[str, ...]) -> str:
     names = ", ".join(map(repr, sessions[:5])) + (", …" if len(sessions) > 5 else "")
     return f"a change waits for {names}: pinned, and may use what it changes"
+
+
+def _uri(path: os.PathLike[str]) -> str:
+    return to_uri(os.path.realpath(path))
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:

@@ -25,12 +25,14 @@ from reloadls.watch.change import ChangeType, FileChange
 
 from .changed import changed_since
 
-__all__ = ["CHANGED", "STATUS", "SYNCED", "Follower", "follow", "to_wire", "connect"]
+__all__ = ["CHANGED", "STATUS", "SYNCED", "Follower", "follow", "to_wire", "connect", "ACKNOWLEDGE"]
 
 CHANGED: Final = "reload/didChangeFiles"
 """Notifies a follower of changes."""
 STATUS: Final = "reload/didChangeWatching"
 """Notifies a follower of the state of watching."""
+ACKNOWLEDGE: Final = "reload/acknowledge"
+"""Tells the leader what this process did with a batch."""
 SYNCED: Final = "reload/didSyncRequirements"
 """Notifies a follower of installed distributions."""
 _AT_ONCE: Final = 1000
@@ -124,6 +126,8 @@ class Follower:
         """Whether the leader has refused to be followed."""
         self.confirmed = since
         """All changes before this time have been received, in seconds since the epoch."""
+        self.batch = 0
+        """The number of the last batch."""
         self._roots = roots
         self._on_changes = on_changes
         self._on_status = on_status
@@ -186,6 +190,12 @@ class Follower:
             await asyncio.sleep(self._debounce)  # the file may be incomplete
             self._on_changes(changes)
 
+    def acknowledge(self, outcome: Json) -> None:
+        """Tell the leader what this process did with a batch."""
+        if self._writer is not None and not self.lost.is_set():
+            message = {"jsonrpc": "2.0", "id": ACKNOWLEDGE, "method": ACKNOWLEDGE, "params": outcome}
+            self._writer.write(frame(message))
+
     def forget(self) -> None:
         """In a forked child: close what belongs to the parent. Thread-safe."""
         self.connection.close()
@@ -236,6 +246,7 @@ class Follower:
 
     def _handle(self, message: Json) -> None:
         if message.get("method") == CHANGED:
+            self.batch = int(message["params"].get("batch", self.batch))
             self._on_changes(_from_wire(message["params"]["changes"]))
         elif message.get("method") == STATUS:
             self._note_status(message["params"])
@@ -255,15 +266,20 @@ class Follower:
 _STATUS_FIELDS = {"state", "backend", "roots", "debounceMs", "maxWaitMs", "problems"}
 
 
-def to_wire(changes: Sequence[FileChange]) -> Iterator[Json]:
-    """Yield the params of the messages that notify a follower of changes."""
+def to_wire(changes: Sequence[FileChange], batch: int = 0) -> Iterator[Json]:
+    """Yield the params of the messages that notify a follower of changes.
+
+    Args:
+        changes: the changes.
+        batch: the batch's number.
+    """
     for begin in range(0, len(changes), _AT_ONCE):
         items: list[Json] = []
         for change in changes[begin : begin + _AT_ONCE]:
             items.append({"uri": to_uri(os.fspath(change.path)), "type": change.change_type})
             if change.renamed_from is not None:
                 items[-1]["renamedFrom"] = to_uri(os.fspath(change.renamed_from))
-        yield {"changes": items}
+        yield {"changes": items, "batch": batch}
 
 
 def _from_wire(changes: list[Json]) -> list[FileChange]:
