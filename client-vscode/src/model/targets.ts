@@ -4,7 +4,6 @@ import type { ReloadReport, ReloadStatus, TargetStatus } from "../protocol.ts";
 
 export interface Target extends Omit<TargetStatus, "lastReport"> {
   readonly lastReport: ReloadReport | undefined;
-  readonly diverged?: TargetStatus["diverged"];
 }
 
 export class Targets {

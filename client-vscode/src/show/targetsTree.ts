@@ -1,8 +1,8 @@
 /** What the tree of running programs shows. */
 
 import { t } from "../l10n.ts";
-import type { DivergedFile } from "../protocol.ts";
 import type { Target } from "../model/targets.ts";
+import type { DivergedFile } from "../protocol.ts";
 import { displayPath, type Place } from "./fileNames.ts";
 import { hostedNodes } from "./hostedNodes.ts";
 import { plain } from "./markdown.ts";
