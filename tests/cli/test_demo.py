@@ -332,7 +332,7 @@ def test_edits_reach_live_sessions_and_nothing_is_lost(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, ""), lines
     steps = [line for line in lines if line["type"] == "step"]
-    outcomes = ["live"] * 3 + ["rolled back", "live", "live later", "alone", "live", "drained"]
+    outcomes = ["live"] * 3 + ["rolled back", "live", "live", "alone", "live", "drained"]
     assert [step["outcome"] for step in steps] == outcomes
     assert [step["sessions"] for step in steps] == [200] * 6 + [199, 200, 200]
     assert all(step["right"] and step["lost"] == 0 and step["answers"] > 0 for step in steps)

@@ -13,7 +13,7 @@ from .run import RoomsResult, StepResult, verdict
 
 __all__ = ["RoomsLook"]
 
-_COLOURS = {"live": "green", "rolled back": "yellow", "live later": "green", "alone": "yellow", "drained": "cyan"}
+_COLOURS = {"live": "green", "rolled back": "yellow", "alone": "yellow", "drained": "cyan"}
 _COLUMNS = (
     Column("Edit"),
     Column("Outcome", "left", 11),

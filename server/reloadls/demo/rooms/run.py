@@ -18,8 +18,6 @@ __all__ = ["RoomsResult", "RoomsRun", "RoomsScreen", "StepResult", "step_names",
 
 _LIVE_S: Final = 20.0
 _LOOK_S: Final = 0.005
-_PINNED_S: Final = 0.6
-"""How long the pinned session goes on with what it has."""
 _CRASH: Final = "one session crashes"
 _DRAIN: Final = "drain, and all say bye"
 
@@ -181,18 +179,18 @@ class RoomsRun:
         return live, self._guests.showing(edit.field, edit.shows), time.perf_counter()
 
     async def _edit_while_pinned(self) -> _Came:
-        """The pinned session goes on with what it has, and follows when it is released; nobody is lost."""
+        """All others follow at once; the pinned session goes on as it was, and follows when it is released."""
         pinned = self._guests.all[0]
         pinned.say("hold")
         await self._guests.asked_again([pinned], self._until)
-        held = str(pinned.last[PINNED.field])
+        held = pinned.last[PINNED.field]
         await asyncio.to_thread(self._project.make, PINNED)
-        await asyncio.sleep(_PINNED_S)
+        others_live = await self._until(lambda: self._guests.showing(PINNED.field, PINNED.shows) == GUESTS - 1)
         await self._guests.asked_again([pinned], self._until)
         kept = pinned.last[PINNED.field] == held != PINNED.shows
         pinned.say("release")
         live, showing, at = await self._until_shown(PINNED)
-        return _Came("live later", kept and live, showing, at)
+        return _Came("live", others_live and kept and live, showing, at)
 
     async def _crash(self) -> _Came:
         """One session fails; the others go on, and its guest comes again."""
