@@ -42,6 +42,10 @@ class InvalidConfiguration(ConfigError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
+        placed = [problem for problem in self.problems if problem.path is not None and problem.line is not None]
+        self.filename = placed[0].path if placed else None
+        """The file of the first problem; with `lineno`, as tools look for the place of an error in a file."""
+        self.lineno = placed[0].line if placed else None
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"the configuration is not valid:\n{lines}")
 

@@ -113,6 +113,10 @@ class HotReloader:
             paths.update(dict.fromkeys(module.files_read()))
         return tuple(paths)
 
+    def reads(self, path: str) -> bool:
+        """Return whether statements of the program have read a file, so that they run again when it changes."""
+        return any(path in module.files_read() for module in self._modules)
+
     def adopt_late(self) -> None:
         """Follow what was run past the import system since the last call, such as a script under `coverage run`."""
         with self._lock:

@@ -68,6 +68,25 @@ class Callbacks:
             self._asking = None
         return []
 
+    @property
+    def can_be_asked_now(self) -> bool:
+        """Whether no function that may refuse is async."""
+        return not any(inspect.iscoroutinefunction(function) for function in self._before)
+
+    def ask_now(self, change: Change[Any], redact: Callable[[str], str]) -> list[Problem]:
+        """As `ask`, if `can_be_asked_now`."""
+        for function in list(self._before):
+            try:
+                function(change)
+            except Refuse as refused:
+                message = f"refused: {refused}" if str(refused) else "refused"
+            except Exception as error:
+                message = f"the callback failed, which is a refusal: {type(error).__name__}: {error}"
+            else:
+                continue
+            return [Problem(code="refused", message=redact(message), source=_name(function))]
+        return []
+
     def post(self, change: Change[Any]) -> None:
         """Have everything called with a change, after those before it."""
         self._queue.append(change)

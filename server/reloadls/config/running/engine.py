@@ -16,7 +16,7 @@ from reloadls.config.problem import Problem
 from reloadls.config.running.callbacks import Callbacks, Change
 from reloadls.config.running.fetching import Fetcher, SourceStatus
 from reloadls.config.running.reading import Looked, read_sources
-from reloadls.config.source import AnySource, LocalSource, Source
+from reloadls.config.source import AnySource, LocalSource, Part, Source
 from reloadls.config.values.candidate import Candidate, NamedPart, make_candidate, redacted
 from reloadls.config.values.difference import changed_keys, equal
 from reloadls.config.values.keys import same
@@ -101,8 +101,14 @@ class Engine:
 
     async def look(self) -> Looked:
         """Read all sources of this machine."""
-        fetched = {name: fetcher.part for name, fetcher in self.fetchers.items() if fetcher.part is not None}
-        return await self.run(read_sources, self.sources, fetched)
+        return await self.run(read_sources, self.sources, self._fetched())
+
+    def look_now(self) -> Looked:
+        """As `look`, on this thread."""
+        return read_sources(self.sources, self._fetched())
+
+    def _fetched(self) -> dict[str, Part]:
+        return {name: fetcher.part for name, fetcher in self.fetchers.items() if fetcher.part is not None}
 
     async def decide(self, parts: Sequence[NamedPart], version: int) -> Decision:
         """Validate parts, and ask who may refuse.
@@ -111,20 +117,31 @@ class Engine:
             parts: what the sources hold.
             version: the version that they would have.
         """
+        decision = await self.run(self._decided, parts, version)
+        if decision.change is None or decision.change.old is None or decision.candidate is None:
+            return decision
+        refused = await self.callbacks.ask(decision.change, self.redact(decision.candidate))
+        return Decision(decision.candidate, decision.change, refused)
+
+    def decide_now(self, parts: Sequence[NamedPart], version: int) -> Decision:
+        """As `decide`, on this thread; needs `Callbacks.can_be_asked_now`."""
+        decision = self._decided(parts, version)
+        if decision.change is None or decision.candidate is None:
+            return decision
+        refused = self.callbacks.ask_now(decision.change, self.redact(decision.candidate))
+        return Decision(decision.candidate, decision.change, refused)
+
+    def _decided(self, parts: Sequence[NamedPart], version: int) -> Decision:
         before = self.current
         if before is not None and _same_parts(before.parts, parts):
             return Decision(None)
         merged = None if before is None else before.merged
-        candidate: Candidate = await self.run(make_candidate, self.model, parts, merged)
+        candidate = make_candidate(self.model, parts, merged)
         if candidate.problems:
             return Decision(candidate, problems=candidate.problems)
         if before is None:
             return Decision(candidate, Change(None, candidate.value, (), version))
-        change = _change(before, candidate, version)
-        if change is None:
-            return Decision(candidate)
-        refused = await self.callbacks.ask(change, self.redact(candidate))
-        return Decision(candidate, change, refused)
+        return Decision(candidate, _change(before, candidate, version))
 
     def redact(self, *candidates: Candidate) -> Callable[[str], str]:
         """Return what takes the secrets of these and of the current values out of text."""

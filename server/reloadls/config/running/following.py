@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 
 from reloadls.config.source import AnySource
 from reloadls.config.sources.mapping import MappingSource
+from reloadls.watch.change import FileChange
 from reloadls.watch.watcher import FileWatcher
 
 __all__ = ["SourceFollower", "watcher"]
@@ -15,12 +17,25 @@ _NO_DEBOUNCE_S = 0.0002
 _MAX_WAIT_S = 1.0
 
 
-def watcher(on_change: Callable[[], Awaitable[object]], paths: Sequence[str], debounce_s: float) -> FileWatcher:
-    """Return a watcher of files that are configuration: what git ignores counts, too."""
+def watcher(
+    on_change: Callable[[], Awaitable[object]],
+    paths: Sequence[str],
+    debounce_s: float,
+    left_out: Callable[[str], bool] = lambda _: False,
+) -> FileWatcher:
+    """Return a watcher of files that are configuration: what git ignores counts, too.
+
+    Args:
+        on_change: awaited when something has changed.
+        paths: the files and folders.
+        debounce_s: quiet time, in seconds.
+        left_out: whether a change of a path is left to something else.
+    """
     debounce_ms = max(debounce_s, _NO_DEBOUNCE_S) * 1000
 
-    async def changed(_: object) -> None:
-        await on_change()
+    async def changed(changes: Sequence[FileChange]) -> None:
+        if not all(left_out(os.fspath(change.path)) for change in changes):
+            await on_change()
 
     return FileWatcher(
         changed,
@@ -39,6 +54,7 @@ class SourceFollower:
         paths: their files and folders.
         on_change: awaited, never twice at once.
         debounce_s: quiet time, in seconds.
+        left_out: see `watcher`.
     """
 
     def __init__(
@@ -47,8 +63,9 @@ class SourceFollower:
         paths: Sequence[str],
         on_change: Callable[[], Awaitable[object]],
         debounce_s: float,
+        left_out: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self._watcher = watcher(on_change, paths, debounce_s) if paths else None
+        self._watcher = watcher(on_change, paths, debounce_s, left_out) if paths else None
         self._mappings = [source for source in sources if isinstance(source, MappingSource)]
         self._on_change = on_change
         self._ends: list[Callable[[], None]] = []

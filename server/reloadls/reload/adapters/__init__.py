@@ -12,6 +12,7 @@ from .apscheduler import ApschedulerAdapter
 from .blinker import BlinkerAdapter
 from .celery import CeleryAdapter
 from .click import ClickAdapter
+from .configuration import ConfigurationAdapter
 from .data.cattrs import CattrsAdapter
 from .data.dependency_injector import DependencyInjectorAdapter
 from .data.marshmallow import MarshmallowAdapter
@@ -55,6 +56,7 @@ def adapters() -> Iterable[Adapter]:
         FlaskAdapter(),
         ClickAdapter(),
         TyperAdapter(),
+        ConfigurationAdapter(),
         JinjaAdapter(),
         SqlalchemyAdapter(),
         CeleryAdapter(),

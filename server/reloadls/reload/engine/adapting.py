@@ -101,6 +101,10 @@ class Adapter:
         """A file that is no module of the program changed; whether the library had made something of it."""
         return False
 
+    def changed_in(self, path: str) -> tuple[str, ...]:
+        """The names, for a report, of what `file_changed` has changed because of this file."""
+        return ()
+
     def after(self, undo: Undo, places: Places) -> None:
         """All statements have run. The last step that may fail.
 
@@ -201,6 +205,10 @@ class Adapters:
         """See `Adapter.file_changed`."""
         taken = [adapter.file_changed(path, undo) for adapter in self._there()]
         return any(taken)
+
+    def changed_in(self, path: str) -> tuple[str, ...]:
+        """See `Adapter.changed_in`."""
+        return tuple(name for adapter in self._there() for name in adapter.changed_in(path))
 
     def after(self, undo: Undo, places: Places) -> None:
         """See `Adapter.after`."""

@@ -248,6 +248,9 @@ class _GatedReloader:
     def without_ended(self, report: ReloadReport) -> ReloadReport:
         return self._reloader.without_ended(report)
 
+    def reads(self, path: str) -> bool:
+        return self._reloader.reads(path)
+
     def adopt_late(self) -> None:
         with self._gate.work():
             self._reloader.adopt_late()

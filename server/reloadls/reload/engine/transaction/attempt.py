@@ -252,7 +252,8 @@ class Attempt:
             for module, names in self.changed.items():
                 yield ModuleReport(name=module.name, path=module.path, status="reloaded", changed=tuple(names))
             for path in self._files_taken:
-                yield ModuleReport(name=os.path.basename(path), path=path, status="reloaded")
+                changed = self._adapters.changed_in(path)
+                yield ModuleReport(name=os.path.basename(path), path=path, status="reloaded", changed=changed)
             for plan in self._work.plans:
                 if plan.module not in self.changed:
                     yield ModuleReport(name=plan.module.name, path=plan.module.path, status="unchanged")

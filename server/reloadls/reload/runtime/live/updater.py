@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reloadls.base.folders import UnsafeFolder
 from reloadls.base.hosted import hosted
+from reloadls.base.hosted.live_sources import live_sources
 from reloadls.base.live_sessions import Counts, live_sessions
 from reloadls.base.worker_thread import Worker
 from reloadls.reload.report import ReloadReport, SessionCounts
@@ -74,6 +75,9 @@ class Reloader(Protocol):
 
     def loaded_paths(self) -> tuple[str, ...]:
         """Return the files whose changes count."""
+
+    def reads(self, path: str) -> bool:
+        """Return whether statements of the program have read a file."""
 
     def adopt_late(self) -> None:
         """Follow what was run past the import system."""
@@ -175,6 +179,7 @@ class Updater:
         stop_listening = live_sessions.listen(lambda report, counts: self._call(self._note_sessions, report, counts))
         hosted_news = HostedNews(self._notify_status)
         hosted_news.start()
+        live_sources.claim(self._claims)
         try:
             self._listen()
             await self._begin_watching()
@@ -194,6 +199,7 @@ class Updater:
         finally:
             stop_listening()
             hosted_news.stop()
+            live_sources.claim(None)
             self._pins.forget(self._on_unpinned)
             self._stop_listening()
             await self._watcher.stop()
@@ -441,6 +447,10 @@ class Updater:
             await self._watcher.watch_loaded((*self._reloader.loaded_paths(), *required))
         except Exception:  # everything watched before still is
             _log.exception("watching the loaded modules failed")
+
+    def _claims(self, path: str) -> bool:
+        """Whether a reload applies a file that is a source of a configuration, too."""
+        return not self._suspended and self._reloader.reads(path)
 
     def _check_other_reloader(self) -> None:
         """Suspend if the program has a reloader of its own, which restarts it at each save."""
