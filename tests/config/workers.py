@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,10 @@ class Numbers:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the one who asked was killed
+                    self._answer()
+
+            def _answer(self) -> None:
                 numbers.fetches.append(time.monotonic())
                 body = json.dumps({"number": len(numbers.fetches)}).encode()
                 self.send_response(200)
@@ -72,7 +77,7 @@ class Service:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             return None
 
     def state(self) -> dict[str, Any]:
