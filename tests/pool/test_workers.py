@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import random
@@ -71,7 +72,7 @@ async def test_sessions_run_in_workers_and_the_least_loaded_takes_the_next(tmp_p
         assert str(os.getpid()) not in where
         handles[0].cancel()
         assert await handles[0].wait() == "cancelled"
-        assert (tmp_path / "end-0").read_text() == "cancelled"
+        assert (tmp_path / "end-0").read_text().startswith("cancelled NoneType")
         handle = await pool.launch("again", ("write", str(tmp_path / "again")), wait_s=5)
         assert await handle.wait() == "success"
         assert (tmp_path / "again").read_text() in where
@@ -94,6 +95,71 @@ async def test_errors_travel_to_the_pool() -> None:
         assert isinstance(await error_of("system exit"), SystemExit)
         error = await error_of("unpicklable")
         assert (type(error), str(error)) == (PoolError, "Unpicklable: ab")
+
+
+async def test_an_error_that_is_too_large_arrives_as_text() -> None:
+    async with processes(1) as pool:
+        handle = await pool.launch("a", ("fail", 3_000_000))
+        assert await handle.wait() == "failed"
+        assert isinstance(handle.error, PoolError)
+        assert str(handle.error) == "ValueError: " + "x" * (1000 - len("ValueError: "))
+
+
+async def test_on_end_of_a_session_whose_worker_died_runs_in_the_pools_process(tmp_path: Path) -> None:
+    async with processes(1, on_end=partial(program.write_end, str(tmp_path))) as pool:
+        held = await pool.launch("held", ("hold", str(tmp_path / "held")))
+        await until(lambda: held.state == "running")
+        dying = await pool.launch("dying", "kill")
+        assert {await held.wait(), await dying.wait()} == {"failed"}
+        assert (tmp_path / "end-dying").read_text() == f"failed WorkerDied 'kill' {os.getpid()}\n"
+        assert (tmp_path / "end-held").read_text().count("\n") == 1
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_on_end_that_has_begun_in_the_worker_is_not_run_again(tmp_path: Path) -> None:
+    async with processes(1, on_end=partial(program.hanging_end, str(tmp_path))) as pool:
+        handle = await pool.launch("a", ("write", str(tmp_path / "a"), os.getpid()))
+        assert await handle.wait() == "failed"
+        assert isinstance(handle.error, WorkerDied)
+        (line,) = (tmp_path / "end-a").read_text().splitlines()
+        assert not line.endswith(str(os.getpid()))
+
+
+async def test_a_worker_that_hangs_while_it_imports_the_program_fails_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "hanging_program.py"
+    path.write_text(
+        "import os, threading\nif 'POOL_HANGS' in os.environ:\n    open(os.environ['POOL_HANGS'], 'w').close()\n"
+        "    threading.Event().wait()\nasync def talk(session): ...\n"
+    )
+    clock, mark = FakeClock(), tmp_path / "mark"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        hanging_program = importlib.import_module("hanging_program")
+        patch.setenv("POOL_HANGS", str(mark))
+        pool = processes(1, 1, hanging_program.talk, setup_timeout_s=10, clock=clock)
+        start = asyncio.create_task(pool.start())
+        await until(mark.exists)
+        for _ in range(15):
+            await until(lambda: clock.pending)
+            clock.advance(2)
+        with pytest.raises(SetupFailed, match="a worker has not imported the program within 30 s"):
+            await start
+    assert not workers()
+
+
+async def test_workers_of_a_fork_server(tmp_path: Path) -> None:
+    async with processes(2, start_method="forkserver", setup=program.setup) as pool:
+        handles = [await pool.launch(str(number), ("hold", str(tmp_path / str(number)))) for number in range(4)]
+        await until(lambda: all(handle.state == "running" for handle in handles))
+        await until(lambda: len([path for path in tmp_path.iterdir() if path.read_text()]) == 4)
+        pids = {int(path.read_text()) for path in tmp_path.iterdir()}
+        assert len(pids) == 2
+        assert {psutil.Process(pid).ppid() for pid in pids}.isdisjoint({os.getpid()})
+        os.kill(pids.pop(), signal.SIGKILL)
+        await until(lambda: pool.status.failed == 2)
+        handle = await pool.launch("next", "nothing", wait_s=60)
+        assert await handle.wait() == "success"
+    assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
 @pytest.mark.parametrize(("what", "text"), [("kill", "was killed by SIGKILL"), ("exit", "exited with code 3")])
@@ -275,6 +341,7 @@ async def test_a_function_of_a_file_that_was_loaded_by_its_path_resolves_in_the_
     ("options", "message"),
     [
         ({"isolation": "thread"}, "isolation 'thread': must be 'coroutine' or 'process'"),
+        ({"start_method": "fork"}, "start_method 'fork': must be 'spawn' or 'forkserver'"),
         ({"processes": 0}, "processes 0: must be at least 1"),
         ({"processes": 2}, "processes 2: must be 1 unless isolation is 'process'"),
         (

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import environment
 
 PROGRAM = """
 import asyncio
 import os
 
+from reloadls.base.live_sessions import live_sessions
 from reloadls.pool import Session, SessionPool
 
 
@@ -35,13 +38,19 @@ class Bot:
 async def talk(session: Session) -> None:
     bot = session.bind(Bot())
     say(bot.greeting, session.id)
-    while bot.greeting == "hello":
+    while bot.greeting == "hello" or not os.path.exists("counted"):
         await asyncio.sleep(0.01)
     say(bot.greeting, session.id)
 
 
+def count(report, counts):
+    if counts.rebound == 2:
+        open("counted", "w").close()
+
+
 async def main():
-    async with SessionPool(talk, isolation="process", processes=2, max_sessions=2) as pool:
+    live_sessions.watch(count)
+    async with SessionPool(talk, isolation="process", processes=2, max_sessions=2, start_method=METHOD) as pool:
         handles = [await pool.launch(name) for name in ("ann", "bob")]
         say(*[await handle.wait() for handle in handles])
 
@@ -112,11 +121,13 @@ def running(path: Path, text: str) -> Iterator[Callable[[int], list[str]]]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_sessions_in_workers_follow_an_edit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_sessions_in_workers_follow_an_edit_and_the_pool_counts_them(tmp_path: Path, method: str) -> None:
     path = tmp_path / "bots.py"
-    with running(path, PROGRAM) as read:
+    text = PROGRAM.replace("METHOD", repr(method))
+    with running(path, text) as read:
         assert read(2) == ["hello ann", "hello bob"]
-        path.write_text(PROGRAM.replace('self.greeting = "hello"', 'self.greeting = "welcome"'))
+        path.write_text(text.replace('self.greeting = "hello"', 'self.greeting = "welcome"'))
         assert read(4) == ["rebound", "rebound", "welcome ann", "welcome bob"]
         assert read(1) == ["success success"]
 

@@ -46,7 +46,7 @@ async def act(session: Session) -> None:
             Path(args[0]).write_text(str(os.getpid()))
             await asyncio.Event().wait()
         case "fail":
-            raise ValueError("no")
+            raise ValueError("x" * int(args[0]) if args else "no")
         case "unpicklable":
             raise Unpicklable("a", "b")
         case "exit":
@@ -69,7 +69,14 @@ async def act(session: Session) -> None:
 
 
 def write_end(folder: str, session: Session) -> None:
-    Path(folder, f"end-{session.id}").write_text(str(session.outcome))
+    with Path(folder, f"end-{session.id}").open("a") as file:
+        file.write(f"{session.outcome} {type(session.error).__name__} {session.data!r} {os.getpid()}\n")
+
+
+async def hanging_end(folder: str, session: Session) -> None:
+    write_end(folder, session)
+    if os.getpid() != session.data[2]:  # in the worker
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Bot:

@@ -69,6 +69,7 @@ class LiveSessions:
     def __init__(self) -> None:
         self._hosts: list[SessionHost] = []
         self._listeners: list[Listener] = []
+        self._watchers: list[Listener] = []
 
     def add(self, host: SessionHost) -> None:
         """Have a host's sessions follow reloads from now on."""
@@ -84,6 +85,11 @@ class LiveSessions:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
+    def watch(self, watcher: Listener) -> Callable[[], None]:
+        """As `listen`, and also with the counts that `rebind` returns."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
     def rebind(self, report: Any) -> Counts:
         """Have all sessions follow a reload, as far as they can at once."""
         hosts = list(self._hosts)
@@ -94,7 +100,7 @@ class LiveSessions:
 
         def change(index: int, found: Counts) -> None:
             counts[index] = found
-            for listener in list(self._listeners):
+            for listener in (*self._listeners, *self._watchers):
                 listener(report, total())
 
         for index, host in enumerate(hosts):
@@ -102,6 +108,8 @@ class LiveSessions:
                 counts[index] = host.rebind(report, lambda found, index=index: change(index, found))  # type: ignore[misc]
             except Exception:
                 _log.exception("the sessions of %r could not follow a reload", host)
+        for watcher in list(self._watchers):
+            watcher(report, total())
         return total()
 
 

@@ -36,6 +36,7 @@ class LocalBackend:
         clock: what measures time.
         events: what is reported.
         began: called when a session makes its first step.
+        ending: called before the `on_end` of a session.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class LocalBackend:
         clock: Clock,
         events: BackendEvents,
         began: Callable[[Life], None] = lambda life: None,
+        ending: Callable[[Life], None] = lambda life: None,
     ) -> None:
         self._options = options
         self._clock = clock
         self._events = events
         self._began = began
+        self._ending = ending
         waits, changed = events.change_waits, events.changed
         self._following = Following(lambda: self._host.sessions, clock, options.pin_timeout_s, waits, changed)
         self._loop: asyncio.AbstractEventLoop
@@ -62,7 +65,8 @@ class LocalBackend:
         context = contextvars.copy_context()
         context.run(CURRENT.set, None)
         self._shared = await set_up(self._options, self._clock, context)
-        self._host = Host(self._options, self._clock, context, self._on_ended, self._following, began=self._on_began)
+        calls = {"began": self._on_began, "ending": self._ending}
+        self._host = Host(self._options, self._clock, context, self._on_ended, self._following, **calls)
         self._following.start()
         self._watchdog = Watchdog(self._loop, self._on_blocked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +13,20 @@ if TYPE_CHECKING:
     from .sessions.namespace import Shared
     from .sessions.session import Session
 
-__all__ = ["Callback", "Entrypoint", "Isolation", "PoolOptions", "Setup", "checked_id", "checked_seconds", "is_async"]
+__all__ = [
+    "Callback",
+    "Entrypoint",
+    "Isolation",
+    "PoolOptions",
+    "Setup",
+    "StartMethod",
+    "checked_id",
+    "checked_seconds",
+    "is_async",
+]
 
 Isolation = Literal["coroutine", "process"]
+StartMethod = Literal["spawn", "forkserver"]
 Entrypoint = Callable[["Session"], Awaitable[object]]
 Setup = Callable[["Shared"], object]
 Callback = Callable[["Session"], object]
@@ -44,6 +56,7 @@ class PoolOptions:
     pin_timeout_s: float
     isolation: Isolation
     processes: int
+    start_method: StartMethod
 
     def __post_init__(self) -> None:
         if not is_async(self.entrypoint):
@@ -82,6 +95,10 @@ class PoolOptions:
     def _check_isolation(self) -> None:
         if self.isolation not in get_args(Isolation):
             raise ValueError(f"isolation {self.isolation!r}: must be 'coroutine' or 'process'")
+        if self.start_method not in get_args(StartMethod):
+            raise ValueError(f"start_method {self.start_method!r}: must be 'spawn' or 'forkserver'")
+        if self.start_method == "forkserver" and os.name == "nt":
+            raise ValueError("start_method 'forkserver': Windows has only 'spawn'")
         if self.isolation == "coroutine" and self.processes != 1:
             raise ValueError(f"processes {self.processes!r}: must be 1 unless isolation is 'process'")
         if self.processes > self.max_sessions:

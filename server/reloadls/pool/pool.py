@@ -17,7 +17,7 @@ from .errors import DuplicateSession, PoolDraining, PoolError, PoolNotRunning
 from .events import EventStream
 from .ledger import Ledger
 from .local import LocalBackend
-from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, checked_id, checked_seconds
+from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, StartMethod, checked_id, checked_seconds
 from .publishing import Publication
 from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
@@ -51,6 +51,8 @@ class SessionPool:
         max_sessions: how many places there are.
         isolation: `coroutine` hosts sessions in this process, `process` in workers.
         processes: how many workers; each hosts its part of `max_sessions`.
+        start_method: how workers start: `spawn` a new interpreter for each, or have a `forkserver` fork them, which is
+            faster; there the program's main module is not imported before its first use.
         setup: called once in each process, before the first session, with a namespace that its sessions see as
             `session.shared`. A plain function runs on a thread, so that its timeout holds.
         on_end: called with each session at its end, however it ended. A plain function runs on a thread.
@@ -78,6 +80,7 @@ class SessionPool:
         max_sessions: int = 50,
         isolation: Isolation = "coroutine",
         processes: int = 1,
+        start_method: StartMethod = "spawn",
         setup: Setup | None = None,
         on_end: Callback | None = None,
         setup_timeout_s: float = 10,
@@ -96,6 +99,7 @@ class SessionPool:
             max_sessions=max_sessions,
             isolation=isolation,
             processes=processes,
+            start_method=start_method,
             setup=setup,
             on_end=on_end,
             setup_timeout_s=setup_timeout_s,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from reloadls.pool.callbacks import call_within
 from reloadls.pool.clock import all_done
 
+from .ending import call_on_end
 from .session import CURRENT, Follow, Session
 from .tasks import TaskOwners
 
@@ -36,6 +36,7 @@ class Host:
         on_end: called once for each session, when its state has become `ended`.
         follow: what pins sessions, and has them follow reloads.
         began: called when a session makes its first step.
+        ending: called before the `on_end` of a session.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Host:
         follow: Follow,
         *,
         began: Callable[[Life], None],
+        ending: Callable[[Life], None],
     ) -> None:
         self._options = options
         self._clock = clock
@@ -54,6 +56,7 @@ class Host:
         self._ended = on_end
         self._follow = follow
         self._began = began
+        self._ending = ending
         self._sessions: dict[Life, Session] = {}
         self._endings: set[asyncio.Task[None]] = set()
         loop = asyncio.get_running_loop()
@@ -148,7 +151,8 @@ class Host:
     async def _end(self, life: Life, session: Session) -> None:
         try:
             await self._cancel_left_behind(life)
-            await self._call_on_end(life, session)
+            self._ending(life)
+            await call_on_end(self._options, self._clock, self._context.copy(), session)
             await self._cancel_left_behind(life)
         finally:
             self._sessions.pop(life, None)
@@ -168,23 +172,6 @@ class Host:
             _log.error("tasks of session %r ignored their cancellation: %s", life.id, names)
             life.tasks.difference_update(left)
 
-    async def _call_on_end(self, life: Life, session: Session) -> None:
-        on_end, seconds = self._options.on_end, self._options.end_timeout_s
-        if on_end is None:
-            return
-        context = self._context.copy()
-        context.run(CURRENT.set, session)
-        try:
-            await call_within(on_end, session, seconds=seconds, clock=self._clock, context=context)
-        except asyncio.CancelledError:
-            if _is_cancelled():
-                raise  # from outside: the event loop ends
-            _log.error("on_end of session %r was cancelled", life.id)
-        except TimeoutError as error:
-            _log.error("on_end of session %r failed: %s", life.id, error)
-        except BaseException as error:
-            _log.error("on_end of session %r failed: %s", life.id, error, exc_info=error)
-
 
 def _adopt(session: Session, task: asyncio.Task[Any]) -> None:
     tasks = session._life.tasks
@@ -197,11 +184,6 @@ def _is_running(life: Life) -> bool:
         return asyncio.current_task() is life.task
     except RuntimeError:
         return False
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _forget_cancellation() -> None:

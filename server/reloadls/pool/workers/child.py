@@ -7,12 +7,14 @@ import logging
 import os
 import signal
 import socket
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from reloadls.base.hosted import hosted
+from reloadls.base.live_sessions import Counts, live_sessions
 from reloadls.base.parent_death import die_with_parent
 from reloadls.pool.backend import BackendEvents
-from reloadls.pool.clock import SystemClock
+from reloadls.pool.clock import SystemClock, Timer
 from reloadls.pool.local import LocalBackend
 from reloadls.pool.sessions.life import Life
 from reloadls.pool.sessions.session import current_session
@@ -24,20 +26,24 @@ from .reference import load
 
 __all__ = ["main"]
 
+_UPDATE_S: Final = 0.1
+"""How long changes of sessions are collected before the pool is sent them."""
 
-def main(end: socket.socket, parent: int, payload: bytes, log_level: int) -> None:
+
+def main(end: socket.socket, pool: int, payload: bytes, log_level: int, *, forked: bool) -> None:
     """Host sessions until the pool says stop, or its end of the socket closes.
 
     Args:
         end: the worker's end of the pair.
-        parent: the pool's process.
+        pool: the pool's process.
         payload: the options, what is registered for rebinding, and the pool's name.
         log_level: the level of the pool's root logger.
+        forked: a fork server has started it. That ends with the pool's process.
     """
-    die_with_parent(parent, signal.SIGKILL)
+    die_with_parent(os.getppid() if forked else pool, signal.SIGKILL)
     for number in (signal.SIGINT, signal.SIGTERM):  # the pool decides when its sessions end
         signal.signal(number, signal.SIG_IGN)
-    asyncio.run(_Worker(parent).run(end, payload, log_level))
+    asyncio.run(_Worker(pool).run(end, payload, log_level))
     logging.shutdown()
 
 
@@ -47,10 +53,13 @@ class _Worker:
         """The pool's process."""
         self._clock = SystemClock()
         self._lives: dict[str, Life] = {}
+        self._update: Timer | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._channel: Channel
         self._backend: LocalBackend
 
     async def run(self, end: socket.socket, payload: bytes, log_level: int) -> None:
+        self._loop = asyncio.get_running_loop()
         self._channel = await Channel.open(end)
         root = logging.getLogger()
         root.setLevel(log_level)
@@ -59,10 +68,11 @@ class _Worker:
             options, rebindings, name = load(payload)
             hosted.mark("workerOf", {"pid": self._pool, "pool": name})
             self._channel.send("hello")
-            self._backend = LocalBackend(options, self._clock, self._events(), self._began)
+            self._backend = LocalBackend(options, self._clock, self._events(), self._began, self._ending)
             for cls, rebinding in rebindings:
                 self._backend.on_rebind(cls, rebinding)
             await self._backend.start(name)
+            live_sessions.watch(self._followed)
         except BaseException as error:
             self._channel.send("setup_failed", pack(error))
             await self._channel.finish()
@@ -79,7 +89,8 @@ class _Worker:
                     if id in self._lives:
                         self._lives[id].cancel()
                 case ("ping",):
-                    self._channel.send("pong", resident_mb(), self._sessions())
+                    self._channel.send("pong", resident_mb())
+                    self._send_sessions()
                 case ("stop",):
                     await self._backend.stop()
                     await asyncio.sleep(0)  # records that other threads have logged
@@ -100,22 +111,44 @@ class _Worker:
     def _began(self, life: Life) -> None:
         self._channel.send("running", life.id)
 
+    def _ending(self, life: Life) -> None:
+        self._channel.send("ending", life.id)
+
     def _ended(self, life: Life) -> None:
         del self._lives[life.id]
         self._channel.send("ended", life.id, life.outcome, pack(life.error))
 
-    def _sessions(self) -> list[tuple[str, int, int, str | None]]:
-        return [(life.id, life.pins, life.rebinds, life.last_error) for life in self._lives.values()]
+    def _changed(self) -> None:
+        """The status of a session has changed: the pool learns of it in a moment, and of others with it."""
+        if self._update is None:
+            self._update = self._clock.call_later(_UPDATE_S, self._send_sessions)
+
+    def _send_sessions(self) -> None:
+        if self._update is not None:
+            self._update.cancel()
+            self._update = None
+        found = [(life.id, life.pins, life.rebinds, life.last_error) for life in self._lives.values()]
+        self._channel.send("sessions", found, self._backend.change_waits_for)
+
+    def _followed(self, report: Any, counts: Counts) -> None:
+        """Sessions have followed a reload of this process. On any thread."""
+        paths = [module.path for module in report.modules if module.status == "reloaded"]
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._channel.send, "followed", report.at, paths, counts)
 
     def _events(self) -> BackendEvents:
         return BackendEvents(
             ended=self._ended,
             blocked=lambda id, text: self._channel.send("blocked", id, text),
-            change_waits=lambda id: self._channel.send("change_waits", id),
+            change_waits=self._change_waits,
             places=lambda places: None,
             worker=lambda text: None,
-            changed=lambda: None,
+            changed=self._changed,
         )
+
+    def _change_waits(self, id: str) -> None:
+        self._channel.send("change_waits", id)
+        self._changed()
 
 
 class _Forward(logging.Handler):

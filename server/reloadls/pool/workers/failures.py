@@ -14,13 +14,15 @@ __all__ = ["pack", "unpack"]
 
 _MOST: Final = 2**20
 """How large a pickled exception may be, in bytes; a larger one travels as text."""
+_LONGEST: Final = 1000
+"""Of that text, in characters."""
 
 
 def pack(error: BaseException | None) -> tuple[bytes | None, str, str] | None:
     """The exception by pickle, where that can be, its type and text, and its traceback as text."""
     if error is None:
         return None
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"[:_LONGEST]
     trace = "".join(traceback.format_exception(error))
     try:
         data: bytes | None = pickle.dumps(error)
@@ -28,7 +30,7 @@ def pack(error: BaseException | None) -> tuple[bytes | None, str, str] | None:
     except Exception:
         data = None
     if data is not None and len(data) > _MOST:
-        data, text = None, text[:1000]
+        data = None
     return data, text, trace[-10_000:]
 
 

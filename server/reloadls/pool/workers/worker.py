@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from reloadls.pool.errors import WorkerDied
+from reloadls.pool.errors import SetupFailed, WorkerDied
 from reloadls.pool.sessions.life import Life
 
 from . import child
@@ -18,17 +18,16 @@ from .channel import Channel
 from .failures import unpack
 
 if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.process import BaseProcess
 
     from reloadls.pool.clock import Clock, Timer
+    from reloadls.pool.options import StartMethod
 
 __all__ = ["Worker"]
 
 _PING_S: Final = 2.0
 _SILENT_S: Final = 10.0
 """A worker that does not answer for so long is killed."""
-_START_S: Final = 120.0
-"""The same before its first message: it imports the program."""
 _STOP_S: Final = 5.0
 
 Handler = Callable[[str, tuple[Any, ...]], None]
@@ -42,9 +41,13 @@ class Worker:
         places: how many sessions it may host.
         clock: what measures heartbeats.
         on_message: called with what it reports about its sessions: the kind, and the arguments.
+        start_method: how the process starts.
+        import_timeout_s: how long it may take to import the program.
     """
 
-    def __init__(self, places: int, clock: Clock, on_message: Handler) -> None:
+    def __init__(
+        self, places: int, clock: Clock, on_message: Handler, start_method: StartMethod, import_timeout_s: float
+    ) -> None:
         self.places = places
         self.lives: dict[str, Life] = {}
         self.memory_mb = 0.0
@@ -53,10 +56,14 @@ class Worker:
         self._clock = clock
         self._on_message = on_message
         self._heard = 0.0
-        self._patience = _START_S
+        self._start_method: StartMethod = start_method
+        self._import_timeout_s = import_timeout_s
+        self._has_imported = False
+        self.awaited: tuple[str, ...] = ()
+        """The pinned sessions that a change of code waits for there."""
         self._timer: Timer | None = None
         self._channel: Channel
-        self._process: SpawnProcess | None = None
+        self._process: BaseProcess | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -73,9 +80,16 @@ class Worker:
         ours, theirs = socket.socketpair()
         level = logging.getLogger().level
         # On the loop's thread: Linux sends the signal of a parent's death when the thread that started the child ends.
-        process = self._process = multiprocessing.get_context("spawn").Process(
-            target=child.main, args=(theirs, os.getpid(), payload, level), name="reloadls-pool-worker", daemon=True
+        method = self._start_method
+        context: Any = multiprocessing.get_context(method)
+        process: BaseProcess = context.Process(
+            target=child.main,
+            args=(theirs, os.getpid(), payload, level),
+            kwargs={"forked": method == "forkserver"},
+            name="reloadls-pool-worker",
+            daemon=True,
         )
+        self._process = process
         try:
             process.start()
         finally:
@@ -114,7 +128,7 @@ class Worker:
             self._process.kill()
 
     def _take(self, kind: str, *args: Any) -> None:
-        self._patience = _SILENT_S
+        self._has_imported = True
         self._heard = self._clock.monotonic()
         match kind:
             case "hello":
@@ -125,7 +139,12 @@ class Worker:
                 self._settle(unpack(args[0]))
             case "pong":
                 self.memory_mb = args[0]
-                self._update(args[1])
+            case "sessions":
+                self.awaited = args[1]
+                self._update(args[0])
+            case "ending":
+                if args[0] in self.lives:
+                    self.lives[args[0]].cleaning = True
             case "log":
                 _handle(args[0])
             case "running":
@@ -144,14 +163,17 @@ class Worker:
 
     def _ping(self) -> None:
         silent = self._clock.monotonic() - self._heard
-        if silent >= self._patience:
+        if silent >= (_SILENT_S if self._has_imported else self._import_timeout_s):
+            if not self._has_imported:
+                text = f"setup failed: a worker has not imported the program within {silent:.0f} s"
+                self._settle(SetupFailed(text))
             _log.error("worker %s has not answered for %.0f s and is killed", self.pid, silent)
             self.kill()
             return
         self._channel.send("ping")
         self._timer = self._clock.call_later(_PING_S, self._ping)
 
-    async def _over(self, process: SpawnProcess) -> WorkerDied:
+    async def _over(self, process: BaseProcess) -> WorkerDied:
         if self._timer is not None:
             self._timer.cancel()
         self._channel.close()
