@@ -8,6 +8,7 @@ import type { Target } from "../model/targets.ts";
 import type { DrainParams, PoolStatus } from "../protocol.ts";
 import type { Server } from "../server/server.ts";
 import { poolWords, sessions } from "../show/hosted.ts";
+import { visible } from "../show/visible.ts";
 import { confirms, showInformation } from "../ui/notifications.ts";
 
 interface Found {
@@ -43,8 +44,8 @@ function openPools(targets: readonly Target[]): Found[] {
 
 async function pick(open: readonly Found[]): Promise<Found | undefined> {
   const items = open.map((found) => ({
-    label: found.pool.name,
-    description: `${found.target.name} · ${poolWords(found.pool)}`,
+    label: withoutIcons(found.pool.name),
+    description: withoutIcons(`${found.target.name} · ${poolWords(found.pool)}`),
     found,
   }));
   const title = t("Drain Session Pool");
@@ -53,6 +54,11 @@ async function pick(open: readonly Found[]): Promise<Found | undefined> {
       ? await window.showQuickPick(items, { title, placeHolder: t("Which pool admits no more sessions?") })
       : undefined;
   return chosen?.found;
+}
+
+/** A list shows `$(name)` as an icon: a word joiner, which shows nothing, keeps the two apart. */
+function withoutIcons(text: string): string {
+  return visible(text).replaceAll("$(", "$\u2060(");
 }
 
 function question({ target, pool }: Found): string {
