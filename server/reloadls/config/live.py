@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveConfig"]
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Callable[[], object])
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STOP_S = 0.05
@@ -213,9 +214,10 @@ class LiveConfig(Generic[T]):
 
         return add if function is None else add(function)
 
-    def follow_problems(self, listener: Callable[[], object]) -> None:
-        """Have a plain function called, on the loop, when `problems` may have changed."""
+    def on_problems(self, listener: C) -> C:
+        """Have a plain function called, on the loop, when `problems` may have changed. Also a decorator."""
         self._problem_listeners.append(listener)
+        return listener
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[T]:

@@ -54,7 +54,7 @@ async def _follow(config: Any, *, as_json: bool) -> int:
     ended = asyncio.Event()
     lines = _Lines(as_json=as_json)
     config.on_change(lines.change)
-    config.follow_problems(lambda: lines.problems(config.problems))
+    config.on_problems(lambda: lines.problems(config.problems))
     with on_ending_signal(ended.set), on_closed_pipe(1, ended.set):
         try:
             await config.start()
