@@ -1,11 +1,14 @@
-"""Launch, end, fail, cancel, block, drain, close in any order: what always holds."""
+"""Launch, end, fail, cancel, block, pin, reload, drain, close in any order: what always holds."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import threading
+import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from hypothesis import Phase, settings
@@ -19,13 +22,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from reloadls.base.pins import session_pins
 from reloadls.pool import PoolDraining, PoolError, PoolFull, PoolNotRunning, Session, SessionHandle, SessionPool
 
-from .support import Ended, FakeClock, obey, orders
+from .program import Program
+from .support import Ended, FakeClock, orders
 
 STEPS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "5000"))
 PLACES = 4
 ERRORS = [ValueError("no"), SystemExit(1), KeyboardInterrupt(), Ended(), GeneratorExit()]
+
+
+CODE = """
+def number():
+    return 0
+
+def word():
+    return number()
+
+LIMIT = 1
+"""
 
 
 class Pool(RuleBasedStateMachine):
@@ -33,6 +49,11 @@ class Pool(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.program = Program(Path(self.folder.name), pool_random=CODE)
+        self.version = 0
+        self.pinned_at: dict[str, int] = {}
+        self.wrong: list[str] = []
         self.threads = threading.active_count()
         self.runner = asyncio.Runner()
         self.faults: list[object] = []
@@ -63,11 +84,48 @@ class Pool(RuleBasedStateMachine):
     async def talk(self, session: Session) -> None:
         self.entered[session.id] += 1
         assert self.pool.current() is session
-        await obey(session)
+        await self.obey(session)
+
+    async def obey(self, session: Session) -> bool:
+        """Follow orders, those of a pin inside of another one; returns whether to go on after that."""
+        while True:
+            try:
+                order = await session.data.get()
+            except asyncio.CancelledError:
+                if session.data.deaf:
+                    continue
+                raise
+            match order:
+                case "end":
+                    return False
+                case "unpin":
+                    return True
+                case "ask":
+                    self.check_word(session)
+                case "block":
+                    time.sleep(0.002)
+                case "pin":
+                    outermost = session.id not in self.pinned_at
+                    self.pinned_at.setdefault(session.id, self.version)
+                    try:
+                        with session.pin():
+                            if not await self.obey(session):
+                                return False
+                    finally:
+                        if outermost:
+                            del self.pinned_at[session.id]
+                case _:
+                    raise order
+
+    def check_word(self, session: Session) -> None:
+        """A pinned session has the code from when its pin began, all others have the newest."""
+        word, expected = self.program["pool_random"].word(), self.pinned_at.get(session.id, self.version)
+        if word != expected and not session._life.abandoned:
+            self.wrong.append(f"{session.id}: {word} instead of {expected}")
 
     async def on_end(self, session: Session) -> None:
         self.ends[session.id] += 1
-        if session.data.qsize():
+        if any(order not in ("ask", "unpin", "pin", "block") for order in session.data._queue):
             await asyncio.Event().wait()  # until it is late
         if int(session.id) % 3 == 0:
             raise ValueError("in on_end")
@@ -152,6 +210,41 @@ class Pool(RuleBasedStateMachine):
         self.turns(turns)
 
     @precondition(lambda self: self.live)
+    @rule(
+        data=st.data(),
+        first=st.sampled_from(["pin", "unpin", "ask", "block"]),
+        turns=st.integers(0, 6),
+    )
+    def go_on(self, data: st.DataObject, first: str, turns: int) -> None:
+        """Pin, release, block the event loop for a moment, and ask what the code is."""
+        queue = self.queues[data.draw(st.sampled_from(self.live)).id]
+        queue.put_nowait(first)
+        queue.put_nowait("ask")
+        self.turns(turns)
+
+    @rule(good=st.booleans(), syntax=st.booleans())
+    def reload(self, good: bool, syntax: bool) -> None:
+        """Edit the program; a bad edit is taken back, and the next one takes its place."""
+        change = (f"return {self.version}", f"return {self.version + 1}")
+        bad = ("LIMIT = 1", "LIMIT = (" if syntax else "LIMIT = 1 / 0")
+
+        async def edit(*replacements: tuple[str, str]) -> str:
+            return self.program.edit("pool_random", *replacements).status
+
+        if not good:
+            assert self.runner.run(edit(change, bad)) == "failed"
+            assert self.program["pool_random"].word() == self.version
+            assert self.runner.run(edit(change[::-1], bad[::-1])) in ("unchanged", "reloaded")
+            assert self.program["pool_random"].word() == self.version
+        else:
+            self.version += 1
+            assert self.runner.run(edit(change)) == "reloaded"
+        assert self.program["pool_random"].word() == self.version  # outside of sessions
+        for queue in self.queues.values():
+            queue.put_nowait("ask")
+        self.turns()
+
+    @precondition(lambda self: self.live)
     @rule(data=st.data(), turns=st.integers(0, 6))
     def cancel(self, data: st.DataObject, turns: int) -> None:
         data.draw(st.sampled_from(self.live)).cancel()
@@ -213,6 +306,15 @@ class Pool(RuleBasedStateMachine):
         assert status.starting + status.running == self.pool.active == len(status.sessions)
 
     @invariant()
+    def pins(self) -> None:
+        assert not self.wrong
+        pinned = {handle.id for handle in self.live if handle.pinned}
+        assert {session.id for session in session_pins.since} == pinned
+        if not pinned:
+            functions = [self.program["pool_random"].word, self.program["pool_random"].number]
+            assert not [each for each in functions if any(map(callable, each.__code__.co_consts))]
+
+    @invariant()
     def counts_add_up(self) -> None:
         if not hasattr(self, "pool"):
             return
@@ -242,13 +344,16 @@ class Pool(RuleBasedStateMachine):
             assert {handle.id for handle in self.handles} == set(self.ends)
             for queue in self.queues.values():
                 queue.put_nowait("end")  # for those that were abandoned
-            self.turns()
+            self.turns(50)
             self.counts_add_up()
             assert self.clock.pending == 0
             left = {task.get_name() for task in asyncio.all_tasks(self.runner.get_loop())}
             assert not left
             assert not self.faults
         self.runner.close()
+        self.program.close()
+        self.folder.cleanup()
+        assert not session_pins.since
         assert threading.active_count() == self.threads
 
 
