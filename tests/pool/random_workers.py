@@ -52,6 +52,8 @@ def setup(shared: Shared) -> None:
 
 async def talk(session: Session) -> None:
     for act in session.data:
+        if act == "die":
+            os._exit(7)
         await perform(session, act)
 
 
@@ -63,8 +65,8 @@ async def perform(session: Session, act: str) -> None:
             await asyncio.Event().wait()
         case "fail":
             raise ValueError("no")
-        case "exit" | "die":
-            (sys.exit if act == "exit" else os._exit)(7)
+        case "exit":
+            sys.exit(3)
         case "block":
             time.sleep(0.05)
         case "left behind":
@@ -127,7 +129,7 @@ class Driver:
 
     async def pool(self) -> None:
         options: dict[str, Any] = {"close_timeout_s": 0.3, "end_timeout_s": 5, "setup_timeout_s": 60}
-        method = self.chance.choice(["spawn", "forkserver"])
+        method: Any = self.chance.choice(["spawn", "forkserver"])
         pool = SessionPool(
             talk,
             isolation="process",

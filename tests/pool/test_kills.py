@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "5000"))
-KILLS = max(3, min(200, OPERATIONS // 25))
+KILLS = 200 if OPERATIONS >= 5000 else 4
 SEED = int(os.environ.get("RELOADLS_TEST_SEED", str(random.randrange(10**6))))
 MARK = "RELOADLS_TEST_MARK"
 

@@ -237,6 +237,19 @@ async def test_logs_of_workers_reach_the_pools_handlers_with_the_session(caplog:
     assert record.process != os.getpid()
 
 
+def test_sigterm_lets_two_hundred_sessions_of_workers_end(tmp_path: Path) -> None:
+    """All processes of the program get it, as from a terminal or a container."""
+    command = [sys.executable, "-m", "tests.pool.worker_program", "drain", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "200 running\n"
+        os.killpg(parent.pid, signal.SIGTERM)
+        assert parent.stdout.readline() == "draining\n"
+        (tmp_path / "go").touch()
+        assert parent.stdout.readline() == "True {'success': 200}\n"
+        assert parent.wait(60) == 0
+
+
 async def test_ten_thousand_racing_launches_over_four_processes() -> None:
     most = 0
     async with processes(4, 100) as pool:

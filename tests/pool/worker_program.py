@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +89,40 @@ class Bot:
         await act(session)
 
 
-async def host(folder: str) -> None:
+async def host(folder: str, method: Any = "spawn") -> None:
     """A pool's process that is killed."""
-    pool = SessionPool(act, isolation="process", processes=2, max_sessions=4)
+    pool = SessionPool(act, isolation="process", processes=2, max_sessions=4, start_method=method)
     await pool.start()
     for number in range(4):
         await pool.launch(str(number), ("hold", str(Path(folder, str(number)))))
     await asyncio.Event().wait()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Look until something holds."""
+    while not condition():  # noqa: ASYNC110 - nothing reports it
+        await asyncio.sleep(0.02)
+
+
+async def wait_for_file(session: Session) -> None:
+    await until(Path(session.data).exists)
+
+
+async def drain(folder: str) -> None:
+    """A pool's process that is sent SIGTERM."""
+    pool = SessionPool(wait_for_file, isolation="process", processes=4, max_sessions=200)
+    run = asyncio.create_task(pool.run(drain_timeout_s=60))
+    await until(lambda: pool.status.state == "running")
+    handles = [await pool.launch(str(number), str(Path(folder, "go"))) for number in range(200)]
+    await until(lambda: pool.status.running == 200)
+    print("200 running", flush=True)
+    await until(lambda: pool.status.state != "running")
+    print(pool.status.state, flush=True)
+    print(await run, dict(Counter(handle.outcome for handle in handles)), flush=True)
+
+
 if __name__ == "__main__":
-    asyncio.run(host(sys.argv[1]))
+    if sys.argv[1] == "drain":
+        asyncio.run(drain(sys.argv[2]))
+        sys.exit()
+    asyncio.run(host(*sys.argv[1:]))

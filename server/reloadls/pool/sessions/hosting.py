@@ -163,12 +163,12 @@ class Host:
         left = [task for task in life.tasks if not task.done()]
         if not left:
             return
-        names = ", ".join(sorted(task.get_name() for task in left))
+        names = ", ".join(sorted(map(_name, left)))
         _log.warning("session %r left %d tasks behind, which are cancelled: %s", life.id, len(left), names)
         for task in left:
             task.cancel()
         if not await all_done(self._clock, left, self._options.end_timeout_s):
-            names = ", ".join(sorted(task.get_name() for task in left if not task.done()))
+            names = ", ".join(sorted(_name(task) for task in left if not task.done()))
             _log.error("tasks of session %r ignored their cancellation: %s", life.id, names)
             life.tasks.difference_update(left)
 
@@ -177,6 +177,12 @@ def _adopt(session: Session, task: asyncio.Task[Any]) -> None:
     tasks = session._life.tasks
     tasks.add(task)
     task.add_done_callback(tasks.discard)
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    """A task's name; where it was given none, Python before 3.13.3 calls it None if there is a task factory."""
+    name = task.get_name()
+    return getattr(task.get_coro(), "__qualname__", name) if name == "None" else name
 
 
 def _is_running(life: Life) -> bool:
