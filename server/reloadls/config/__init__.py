@@ -22,6 +22,7 @@ from reloadls.config.errors import (
 )
 from reloadls.config.live import LiveConfig
 from reloadls.config.problem import Problem
+from reloadls.config.redis.source import RedisSource
 from reloadls.config.running.callbacks import Change
 from reloadls.config.running.fetching import SourceStatus
 from reloadls.config.source import LocalSource, MemberState, Part, Place, Reports, Source, Text
@@ -54,6 +55,7 @@ __all__ = [
     "Part",
     "Place",
     "Problem",
+    "RedisSource",
     "Refuse",
     "Reports",
     "Source",

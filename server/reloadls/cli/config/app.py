@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .check import check
+from .push import push
 from .rollback import rollback
 from .show import show
 from .status import status
@@ -12,7 +13,7 @@ from .watch import watch
 
 __all__ = ["COMMANDS", "config_app"]
 
-COMMANDS = (check, show, watch, status, rollback)
+COMMANDS = (check, show, watch, push, status, rollback)
 
 
 def config_app() -> typer.Typer:

@@ -14,9 +14,11 @@ from reloadls.cli.arguments import bad_argument
 from reloadls.terminal.endings import FAILED, OK, print_error
 
 from .groups import one_group
+from .remote import Key, Url, with_store
 
 if TYPE_CHECKING:
     from reloadls.config.group.folder import GroupFolder
+    from reloadls.config.redis.store import RedisStore
 
 __all__ = ["rollback"]
 
@@ -31,10 +33,13 @@ def rollback(
         int | None, typer.Option("--to", metavar="VERSION", help="[default: the one before]", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the sources again instead.")] = False,
+    redis: Url = None,
+    key: Key = None,
 ) -> Callable[[], int]:
     """Have a group of workers go back to an earlier version, and stay there until --follow.
 
-    The version gets a new number, since versions only grow. The last 20 are kept.
+    The version gets a new number, since versions only grow. The last 20 are kept. With --redis and --key, the earlier
+    version is pushed again for all machines.
 
     Examples:
 
@@ -42,9 +47,12 @@ def rollback(
       reloadls config rollback
       reloadls config rollback app --to 41
       reloadls config rollback app --follow
+      reloadls config rollback --redis redis://cache:6379 --key app --to 41
     """
 
     def run() -> int:
+        if redis and key:
+            return with_store(redis, key, lambda store: _push_again(store, to))
         folder = one_group(group)
         version = None if follow else to if to is not None else _before(folder)
         error = _ask(folder, version)
@@ -55,6 +63,27 @@ def rollback(
         return OK
 
     return run
+
+
+async def _push_again(store: RedisStore, to: int | None) -> int:
+    """Push an earlier version of a configuration in Redis as the next one."""
+    from reloadls.config.redis.store import Conflict  # noqa: PLC0415 - not for --help
+
+    kept = await store.history()
+    current = await store.current()
+    if current is None:
+        raise bad_argument("--key", "", "names no configuration there.")
+    earlier = [each for each in kept if each.order < current.order and to in (None, each.version)]
+    if not earlier:
+        known = ", ".join(str(each.version) for each in kept if each.order < current.order) or "none"
+        raise bad_argument("--to", "" if to is None else str(to), f"must be an earlier version that is kept: {known}.")
+    try:
+        version = await store.push(earlier[0].text, earlier[0].format, expect=current.version, epoch=current.epoch)
+    except Conflict as error:
+        print_error(f"somebody else pushed version {error.current} meanwhile; nothing was rolled back", as_json=False)
+        return FAILED
+    sys.stdout.write(f"version {version}, as version {earlier[0].version} was\n")
+    return OK
 
 
 def _before(folder: GroupFolder) -> int:

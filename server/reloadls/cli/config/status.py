@@ -13,9 +13,11 @@ from reloadls.terminal.endings import FAILED, OK
 from reloadls.terminal.text import json_line, shown
 
 from .groups import found_groups
+from .remote import Key, Url, with_store
 
 if TYPE_CHECKING:
     from reloadls.config.group.folder import GroupFolder
+    from reloadls.config.redis.store import Machine, RedisStore
 
 __all__ = ["status"]
 
@@ -24,19 +26,25 @@ def status(
     group: Annotated[str | None, typer.Argument(metavar="[GROUP]", help="Only this group.", show_default=False)] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list of groups.")] = False,
+    redis: Url = None,
+    key: Key = None,
 ) -> Callable[[], int]:
     """Show the groups of workers on this machine: which worker runs which version, who leads, and what was refused.
 
-    The exit code is 1 if a group has problems, or a worker does not run the group's version.
+    With --redis and --key: the machines that follow it, and their workers. The exit code is 1 if a group has problems, or
+    a worker or machine does not run the current version.
 
     Examples:
 
     \b
       reloadls config status
       reloadls config status app --json
+      reloadls config status --redis redis://cache:6379 --key app
     """
 
     def run() -> int:
+        if redis and key:
+            return with_store(redis, key, lambda store: _show_machines(store, json))
         groups = [found for folder in found_groups(group) if (found := _group(folder)) is not None]
         if json:
             sys.stdout.write(json_line(groups))
@@ -47,6 +55,34 @@ def status(
         return FAILED if any(_is_wrong(each) for each in groups) else OK
 
     return run
+
+
+async def _show_machines(store: RedisStore, as_json: bool) -> int:
+    """Show what runs a configuration in Redis."""
+    current, machines = await store.current(), await store.machines()
+    version = 0 if current is None else current.version
+    if as_json:
+        sys.stdout.write(json_line({"version": version, "machines": [asdict(each) for each in machines]}))
+    else:
+        pushed = "no version" if current is None else f"version {version}, pushed by {shown(current.by)}"
+        sys.stdout.write(f"{pushed}\n" + "".join(f"{line}\n" for each in machines for line in _machine_lines(each)))
+    is_behind = any(each.version != version or _refused(each) for each in machines)
+    return FAILED if current is None or is_behind else OK
+
+
+def _refused(machine: Machine) -> bool:
+    return any(member.refused > member.version for member in machine.members)
+
+
+def _machine_lines(machine: Machine) -> list[str]:
+    lines = [f"{shown(machine.name)}  version {machine.version}, {len(machine.members)} workers, {machine.age_s} s ago"]
+    for member in machine.members:
+        role = ", leads" if member.leader else ""
+        refused = member.refused > member.version
+        lines.append(f"  process {member.pid}{role}{': refused it' if refused else ''}")
+        if refused:
+            lines += [f"    {shown(text)}" for text in member.problems]
+    return lines
 
 
 def _group(folder: GroupFolder) -> dict[str, Any] | None:

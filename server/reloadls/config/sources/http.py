@@ -11,14 +11,10 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.message import Message
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from reloadls.config.errors import MissingExtra, SourceFailed
-from reloadls.config.formats.env_text import parse_env
-from reloadls.config.formats.flat import flat_part
-from reloadls.config.formats.json_text import parse_json
-from reloadls.config.formats.toml_text import parse_toml
-from reloadls.config.formats.yaml_text import parse_yaml
+from reloadls.config.formats.text import Format, parse_text
 from reloadls.config.source import OwnSource, Part
 from reloadls.config.sources.files import decode, shown_name
 from reloadls.config.sources.tables import table_of
@@ -29,7 +25,6 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 _UNCHANGED: Final = 304
 
 T = TypeVar("T")
-Format = Literal["json", "toml", "yaml", "env"]
 
 
 class HttpSource(OwnSource):
@@ -102,7 +97,7 @@ class HttpSource(OwnSource):
     def _parsed(self, data: bytes, headers: Message) -> Part:
         if len(data) > _MOST_BYTES:
             raise SourceFailed(f"answered with more than {_MOST_BYTES >> 20} MiB")
-        part = table_of(_PARSERS[self._format or self._guess(headers)](decode(data)), self._table)
+        part = table_of(parse_text(decode(data), self._format or self._guess(headers)), self._table)
         cursor = {
             asked: headers[given]
             for asked, given in (("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified"))
@@ -132,13 +127,6 @@ def _without_user(url: str) -> tuple[str, dict[str, str]]:
 def _reason(error: urllib.error.URLError) -> str:
     reason = error.reason
     return (reason.strerror if isinstance(reason, OSError) else None) or type(reason).__name__
-
-
-def _env(text: str) -> Part:
-    return flat_part(parse_env(text, interpolate=False), prefix="", delimiter="__")
-
-
-_PARSERS: dict[str, Callable[[str], Part]] = {"json": parse_json, "toml": parse_toml, "yaml": parse_yaml, "env": _env}
 
 
 async def _on_thread(call: Callable[[], T]) -> T:

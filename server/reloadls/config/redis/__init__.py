@@ -1,0 +1,1 @@
+"""Configuration that many machines share, in Redis."""
