@@ -31,8 +31,8 @@ def status(
 ) -> Callable[[], int]:
     """Show the groups of workers on this machine: which worker runs which version, who leads, and what was refused.
 
-    With --redis and --key: the machines that follow it, and their workers. The exit code is 1 if a group has problems, or
-    a worker or machine does not run the current version.
+    With --redis and --key: the machines that follow it, and their workers. The exit code is 1 if a group has problems,
+    or a worker or machine does not run the current version.
 
     Examples:
 
