@@ -59,13 +59,14 @@ class Board:
         return self._chance.random() < 0.35
 
     def operate(self, *, breaking: bool) -> str:
-        """Do one operation, and return its name."""
+        """Do one operation, and return its name and where."""
+        self._where = ""
         weights = [8, 8, 5, 0.4, 0.15, 0.7]
         operation = (
             self._chance.choice(self._breaking) if breaking else self._chance.choices(self._harmless, weights)[0]
         )
         operation()
-        return operation.__name__
+        return f"{operation.__name__.strip('_')}{self._where}"
 
     def look(self) -> dict[tuple[str, str], Data]:
         """Return the good records: of a broken file, what it held when it was last looked at."""
@@ -112,7 +113,9 @@ class Board:
         return self.folder / kind / f"{name}.json"
 
     def _somewhere(self) -> tuple[str, str]:
-        return self._chance.choice(KINDS), f"r{self._chance.randrange(5)}"
+        kind, name = self._chance.choice(KINDS), f"r{self._chance.randrange(5)}"
+        self._where += f":{kind}/{name}"
+        return kind, name
 
     def _data(self, kind: str) -> Data:
         chance = self._chance
@@ -136,9 +139,18 @@ class Board:
         return path
 
     def _put(self, path: Path, text: str) -> None:
+        """Write in place; a link is replaced at once, so that its record is never gone in between."""
         if path.is_symlink():
-            path.unlink()
-        path.write_text(text, "utf-8")
+            aside = path.with_suffix(".tmp")
+            aside.write_text(text, "utf-8")
+            aside.replace(path)
+        else:
+            path.write_text(text, "utf-8")
+
+    def _link(self, path: Path, target: str | Path) -> None:
+        aside = path.with_suffix(".tmp")
+        aside.symlink_to(target)
+        aside.replace(path)
 
     def _create(self) -> None:
         kind, name = self._somewhere()
@@ -170,8 +182,7 @@ class Board:
         kind, name = self._somewhere()
         path, target = self._ready(kind, name), self._path(kind, f"r{self._chance.randrange(5)}")
         if target != path and target.exists() and not target.is_symlink():
-            path.unlink(missing_ok=True)
-            path.symlink_to(target.name)
+            self._link(path, target.name)
 
     def _half(self) -> None:
         kind, name = self._somewhere()
@@ -191,9 +202,7 @@ class Board:
             self._put(self._ready(*self._somewhere()), json.dumps({"text": "x" * 1024 * 1024}))
 
     def _link_out(self) -> None:
-        path = self._ready(*self._somewhere())
-        path.unlink(missing_ok=True)
-        path.symlink_to(self._outside / "secret.json")
+        self._link(self._ready(*self._somewhere()), self._outside / "secret.json")
 
     def _link_kind(self) -> None:
         folder = self.folder / self._chance.choice(KINDS)

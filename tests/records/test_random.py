@@ -24,7 +24,8 @@ def check(crowd: Crowd, board: Board, done: list[str]) -> None:
     for (where, kinds, matches), picture in zip(FILTERS, crowd.pictures, strict=True):
         wanted = {key: data for key, data in expected.items() if matches(key[0], data)}
         found = {key: data for key, data in picture.records.items() if key[0] != "marks"}
-        assert found == wanted, (where, kinds, done[-12:])
+        differ = [key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)]
+        assert not differ, f"{where} {kinds} after {' '.join(done[-15:])}: {differ}"
 
 
 async def run(crowd: Crowd, board: Board, chance: random.Random, *, clock: FakeClock | None, operations: int) -> None:

@@ -33,7 +33,7 @@ _CHUNK: Final = 500
 """How many documents one call reads."""
 _RETRY_S: Final = 1.0
 """How long, in seconds, to wait before reading is tried again that failed as a whole."""
-_SHARE: Final = 0.6
+_SHARE: Final = 0.5
 """The part of the debounce that the window takes; the rest is for comparing, reading, keeping and delivering."""
 
 
