@@ -213,8 +213,9 @@ _READERS: dict[str, Callable[[str, list[str]], Any]] = {
 
 
 def _measure(name: str, seconds: float) -> Figures:
-    with tempfile.TemporaryDirectory() as folder:
-        os.mkdir(os.path.join(folder, "tasks"))
+    with tempfile.TemporaryDirectory() as above:
+        folder = os.path.join(above, "records")  # what happens in /tmp itself would wake its watcher
+        os.makedirs(os.path.join(folder, "tasks"))
         for number in range(_RECORDS):
             _put(folder, f"r{number}", {"n": number % _SUBSCRIBERS})
         command = [

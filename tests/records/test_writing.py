@@ -6,12 +6,15 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reloadls.records import RecordDataError, RecordFolderError, RecordNameError, remove, write
+from tests.cli.running import environment
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,12 @@ def test_a_disk_that_is_full_leaves_the_old_content(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, handler)
     assert json.loads(path.read_text()) == {"n": 1}
     assert os.listdir(tmp_path / "tasks") == ["a.json"]
+
+
+def test_a_program_that_only_writes_does_not_load_the_watch_core() -> None:
+    script = (
+        "import sys; from reloadls.records import write;"
+        "print('reloadls.watch' in sys.modules, 'asyncio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
