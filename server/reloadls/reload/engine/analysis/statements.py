@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from types import CodeType
 
-from .names import Uses, uses_of
+from .names import Chain, Uses, uses_of
 from .shapes import Shape, dump, shape_of
 
 __all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse", "statements_in"]
@@ -55,6 +55,27 @@ class Facts:
     def uses(self) -> Uses:
         """The names it binds and reads."""
         return uses_of(self.nodes)
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """The names of its module that it reads, also when its functions run."""
+        return frozenset(chain[0] for chain in self._chains())
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The attributes that it reads of those names, and all words of its imports."""
+        words = {name for chain in self._chains() for name in chain[1:]}
+        for node in self.imports:
+            words.update((getattr(node, "module", None) or "").split("."))
+            for alias in node.names:
+                words.update((*alias.name.split("."), alias.asname or ""))
+        return frozenset(words)
+
+    def _chains(self) -> Iterator[Chain]:
+        for reads in (self.uses.now, *self.uses.later.values()):
+            yield from reads.reads
+            yield from reads.handed
+            yield from ((name,) for name in reads.kept)
 
     def place(self, line: int) -> None:
         """Have its tree begin at this line."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import EnumMeta
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -37,6 +37,18 @@ class _Changed:
     body: bool
     """A function whose calls do something else now; else a value."""
     words: frozenset[str]
+    owner: type | None = None
+    """The class whose attribute it is."""
+    mentions: list[Origin] = field(default_factory=list)
+    """The statements with one of those words."""
+    homes: frozenset[str] = frozenset()
+    """The modules of that class, and of those that inherit from it."""
+    is_looked_at: bool = False
+    """Whether what is given that class, or an instance of it, may look at its members at once."""
+
+    def may_be(self, chain: Chain) -> bool:
+        """Whether reading a chain may lead to it by one of its words."""
+        return not self.words or not self.words.isdisjoint(chain)
 
 
 def dependents(
@@ -68,7 +80,7 @@ def dependents(
             if origin[1] not in given:
                 given.add(origin[1])
                 yield origin
-        for module, statement in _that_mention(modules, changed.words):
+        for module, statement in _that_may_mean(changed):
             if statement not in given and _depends(modules, module, statement, changed):
                 given.add(statement)
                 yield module, statement
@@ -144,7 +156,7 @@ def _subclasses(cls: object) -> list[type]:
 
 def depends(modules: Modules, module: LoadedModule, statement: Statement, key: Key) -> bool:
     """Whether a statement reads this very value, or calls this very function, when it runs."""
-    return any(_depends(modules, module, statement, _Changed(key, body, frozenset())) for body in (False, True))
+    return any(_depends(modules, module, statement, _of_key(modules, key, body)) for body in (False, True))
 
 
 def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
@@ -167,12 +179,26 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
         words.update(_names_of_instances(modules, key))
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
-    for _, statement in _that_mention(modules, frozenset(words)):
+    found = list(_that_mention(modules, frozenset(words)))
+    others: set[str] = set()
+    for _, statement in found:
         for node in statement.facts.imports:
-            words.update(
+            others.update(
                 alias.asname for alias in node.names if alias.asname and alias.name.rpartition(".")[2] in words
             )
-    return _Changed(key, body, frozenset(words))
+    if not others <= words:
+        words |= others
+        found = list(_that_mention(modules, frozenset(words)))
+    return replace(_of_key(modules, key, body, frozenset(words)), mentions=found)
+
+
+def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = frozenset()) -> _Changed:
+    module = modules.named(key[0])
+    owner = None if module is None else _class_named(module, key[1].rpartition(".")[0])
+    kinds = [] if owner is None else [owner, *_subclasses(owner)]
+    homes = frozenset(str(each.__module__) for each in kinds)
+    is_looked_at = key[1].endswith(".*") and any(map(modules.reads_class, kinds))
+    return _Changed(key, body, words, owner, homes=homes, is_looked_at=is_looked_at)
 
 
 def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
@@ -190,12 +216,33 @@ def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
 
 def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
     for module in modules:
-        if "*" not in module.text and not any(word in module.text for word in words):
-            continue
-        for statement in module.source.statements:
-            known = statement.facts.words
-            if "*" in known or not words.isdisjoint(known):
-                yield module, statement
+        for statement in module.mentioning(words):
+            yield module, statement
+
+
+def _that_may_mean(changed: _Changed) -> Iterator[Origin]:
+    """The statements whose words may stand for it: another module's own function of that name does not."""
+    homes, words = changed.homes | {changed.key[0]}, changed.words
+    last, foreign = None, words
+    for module, statement in changed.mentions:
+        if module is not last:
+            last, foreign = module, frozenset(word for word in words if not _is_its_own(module, word))
+        facts = statement.facts
+        if (
+            module.name in homes
+            or not foreign.isdisjoint(facts.heads)
+            or not words.isdisjoint(facts.members)
+            or "*" in facts.words
+        ):
+            yield module, statement
+
+
+def _is_its_own(module: LoadedModule, name: str) -> bool:
+    """Whether a name means a function or a class that its module defines, and nothing around it."""
+    value = module.namespace.get(name)
+    if type(value) is FunctionType:
+        return value.__globals__ is module.namespace and not vars(value)
+    return is_a(value, type) and type.__getattribute__(value, "__module__") == module.module.__name__
 
 
 def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
@@ -203,11 +250,11 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
         return True
     if changed.body:
-        return _calls(modules, module, uses.now, changed.key, value=uses.value) or (
+        return _calls(modules, module, uses.now, changed, value=uses.value) or (
             uses.value and _reads_property(module, uses.now, changed.key)
         )
-    return _imports_it(module, statement, changed.key) or _reads(
-        modules, module, uses.now, changed.key, value=uses.value
+    return bool(statement.facts.imports and _imports_it(module, statement, changed.key)) or _reads(
+        modules, module, uses.now, changed, value=uses.value
     )
 
 
@@ -217,16 +264,17 @@ def _functions_that_depend(
     """The names by which something is called that does something else now."""
     uses = statement.facts.uses
     for name, reads in uses.later.items():
-        if _reads_of_self(modules, module, name, changed.key):
+        if changed.owner is not None and _reads_of_self(module, name, changed):
             yield name
         elif changed.body:
-            if _calls(modules, module, reads, changed.key, value=True):
+            if _calls(modules, module, reads, changed, value=True):
                 yield name
-        elif _reads(modules, module, reads, changed.key):
+        elif _reads(modules, module, reads, changed):
             yield name
     if changed.body:
         outer = changed.key[1].partition(".<locals>")[0]
-        if outer != changed.key[1] and _calls(modules, module, uses.now, (changed.key[0], outer), value=True):
+        maker = replace(changed, key=(changed.key[0], outer)) if outer != changed.key[1] else None
+        if maker is not None and _calls(modules, module, uses.now, maker, value=True):
             yield from uses.binds  # what a decorator or a factory made
         for node in statement.facts.imports:
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
@@ -249,16 +297,16 @@ def _inside_of_attribute(value: Any) -> Iterator[FunctionType]:
         yield from _inside(part)
 
 
-def _reads_of_self(modules: Modules, module: LoadedModule, name: str, key: Key) -> bool:
+def _reads_of_self(module: LoadedModule, name: str, changed: _Changed) -> bool:
     """Whether a method reads an attribute of its own class, as `self.name`."""
-    outer, _, attribute = key[1].rpartition(".")
-    cls = _class_named(module, name.rpartition(".")[0])
-    changed = modules.named(key[0])
-    owner = None if changed is None else _class_named(changed, outer)
-    if cls is None or owner is None or not issubclass(cls, owner) or name.rpartition(".")[2] in ("__init__", "__new__"):
+    outer, _, last = name.rpartition(".")
+    if not outer or last in ("__init__", "__new__"):
         return False
-    method = vars(cls).get(name.rpartition(".")[2])
-    return any(attribute in each.__code__.co_names for each in _inside_of_attribute(method))
+    cls = _class_named(module, outer)
+    if cls is None or changed.owner not in cls.__mro__:
+        return False
+    attribute = changed.key[1].rpartition(".")[2]
+    return any(attribute in each.__code__.co_names for each in _inside_of_attribute(vars(cls).get(last)))
 
 
 def _class_named(module: LoadedModule, name: str) -> type | None:
@@ -288,17 +336,25 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
     )
 
 
-def _reads(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool = False) -> bool:
+def _reads(modules: Modules, module: LoadedModule, reads: Reads, changed: _Changed, *, value: bool = False) -> bool:
+    key = changed.key
     if key[1].endswith(".*"):
-        instances = (chain for chain in reads.made if value or not modules.stores(value_at(module, chain)))
-        iterated = (chain for chain in reads.handed if is_a(value_at(module, chain), EnumMeta))
-        made = (chain for chain in reads.calls if modules.makes_values(value_at(module, chain)))
-        if any(_is_class(module, chain, key) for chain in (*instances, *iterated, *made)):
+        made, handed, calls = (filter(changed.may_be, each) for each in (reads.made, reads.handed, reads.calls))
+        instances = (chain for chain in made if value or not modules.stores(value_at(module, chain)))
+        iterated = (chain for chain in handed if is_a(value_at(module, chain), EnumMeta))
+        asked = (chain for chain in calls if modules.makes_values(value_at(module, chain)))
+        if any(_is_class(module, chain, key) for chain in (*instances, *iterated, *asked)):
             return True
-        return any(_is_of(kind, key) and modules.reads_class(kind) for kind in _kinds_handed(module, reads))
-    if any(_is_module(module.namespace.get(name), key[0]) for name in reads.kept):
+        kinds = _kinds_handed(module, reads) if changed.is_looked_at else ()
+        return any(_is_of(kind, key) and modules.reads_class(kind) for kind in kinds)
+    kept = reads.kept & changed.words if changed.words else reads.kept
+    if any(_is_module(module.namespace.get(each), key[0]) for each in kept):
         return True  # it hands the module on, and `getattr` may read any name of it
-    return any(key in keys_of(modules, module, chain) for chain in reads.reads)
+    name, is_here = key[1].rpartition(".")[2], key[0] == module.name
+    for chain in reads.reads:
+        if name in chain and (len(chain) > 1 or is_here) and key in keys_of(modules, module, chain):
+            return True
+    return False
 
 
 def _is_module(value: Any, name: str) -> bool:
@@ -321,8 +377,11 @@ def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
         yield value if is_a(value, type) else type(value)
 
 
-def _calls(modules: Modules, module: LoadedModule, reads: Reads, key: Key, *, value: bool) -> bool:
+def _calls(modules: Modules, module: LoadedModule, reads: Reads, changed: _Changed, *, value: bool) -> bool:
+    key = changed.key
     for chain in reads.calls:
+        if not changed.may_be(chain):
+            continue
         for_value = value or chain in reads.made
         if len(chain) > 1 and not for_value and not is_a(value_at(module, chain[:-1]), (ModuleType, type)):
             # A method of an instance counts where the call is made for its value: `LIMIT = table.size()`,

@@ -21,6 +21,7 @@ from reloadls.reload.engine.objects.containers import is_a
 from .effects import Effect, is_link, was_executed
 
 if TYPE_CHECKING:
+    from reloadls.reload.engine.analysis.mentions import Mentions
     from reloadls.reload.engine.analysis.statements import Facts, Source, Statement
 
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
@@ -84,6 +85,7 @@ class LoadedModule:
     _became: dict[Facts, Facts] = field(default_factory=dict)
     """What each of those is now."""
     _codes: Codes = field(default_factory=dict)
+    _mentions: Mentions | None = None
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -181,6 +183,18 @@ class LoadedModule:
         effects = self.effects.get(facts, ())
         inside = (each for each in effects if not parts or any(part.first <= each.line <= part.last for part in parts))
         return {name for effect in inside for name in effect.bound}
+
+    def mentioning(self, words: frozenset[str]) -> list[Statement]:
+        """Its statements with any of these words, and those with a star import."""
+        if self._mentions is None:
+            if "*" not in self.text and not any(word in self.text for word in words):
+                return []  # it need not be taken apart
+            from reloadls.reload.engine.analysis.mentions import Mentions  # noqa: PLC0415 - as in `source`
+
+            self._mentions = Mentions()
+        if self._mentions.source is not self._source or self._source is None:
+            self._mentions.follow(self.source)
+        return self._mentions.of(words)
 
     def files_read(self) -> set[str]:
         """The files that its statements have opened."""

@@ -199,11 +199,12 @@ class Transaction:
     def places(self) -> Callable[[Effect], tuple[str, int] | None]:
         """Which statement has brought an effect about, as things are now: its module and first line."""
         found: dict[int, tuple[Effect, tuple[str, int]]] = {}
-        for module in reversed(list(self.modules)):
-            for effect, line in module.lines_of_effects():
-                found[id(effect)] = effect, (module.name, line)
 
         def place(effect: Effect) -> tuple[str, int] | None:
+            if not found:  # few commits ask, and then for many
+                for module in reversed(list(self.modules)):
+                    for each, line in module.lines_of_effects():
+                        found[id(each)] = each, (module.name, line)
             known = found.get(id(effect))
             return known[1] if known is not None and known[0] is effect else None
 
