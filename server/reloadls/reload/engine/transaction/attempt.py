@@ -22,8 +22,9 @@ from reloadls.reload.engine.pinned.uses import Uses
 from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.effects import lister
+from reloadls.reload.engine.program.imports.order import check_circles
+from reloadls.reload.engine.program.imports.relocation import Relocation, find_relocations, missed
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
-from reloadls.reload.engine.program.relocation import Relocation, find_relocations, missed
 from reloadls.reload.engine.undo import Undo
 from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus, SourceLocation
 
@@ -117,6 +118,8 @@ class Attempt:
             self._plan(module, path, force)
         for plan in self._work.plans:
             self.refused += _beyond_what_runs(plan)
+        if not self._relocations:
+            check_circles(self._modules, {plan.module: plan.source for plan in self._work.plans})
 
     def _is_gone_by_hand(self, path: str) -> bool:
         """Whether a file was deleted that the program has loaded by its place: what it does then is its own affair."""

@@ -18,9 +18,9 @@ from reloadls.reload.engine.objects.contents import is_overwritten
 from reloadls.reload.engine.objects.functions import Functions, caches_of, set_code
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.pinned.versions import Versions
+from reloadls.reload.engine.program.imports.relocation import imports_module
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.program.relocation import imports_module
 from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
 

@@ -15,11 +15,10 @@ from typing import Any
 from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.program.dependents import imported_from
+from reloadls.reload.engine.program.importing import Loader
+from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
 from reloadls.reload.engine.undo import MISSING, Undo
-
-from .dependents import imported_from
-from .importing import Loader
-from .modules import LoadedModule, Modules, read_text
 
 __all__ = ["Relocation", "find_relocations", "imports_module", "missed"]
 

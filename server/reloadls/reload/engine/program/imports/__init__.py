@@ -1,0 +1,1 @@
+"""What a change of files or of imports means for the modules that are loaded."""

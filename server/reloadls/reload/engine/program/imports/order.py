@@ -1,0 +1,246 @@
+"""Whether a fresh start would end in a circle of imports, found without running anything.
+
+A running program has all names of all its modules, so a statement that runs again never misses one. At a fresh start
+a module that imports another one in the middle of which it is imported sees the names that are there by then. The
+order of imports follows from the texts; what depends on more than that is taken to go well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reloadls.reload.engine.analysis.names import Chain
+from reloadls.reload.engine.analysis.statements import Source, Statement
+from reloadls.reload.engine.program.dependents import imported_from
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+
+__all__ = ["check_circles"]
+
+_DEPTH = 5
+"""How many calls of functions are followed."""
+
+
+def check_circles(modules: Modules, planned: Mapping[LoadedModule, Source]) -> None:
+    """Raise the ImportError, AttributeError or NameError that a fresh start with edited modules would end with.
+
+    Args:
+        modules: the program.
+        planned: edited modules, and their new statements.
+    """
+    edited = [each for each in planned if _may_matter(modules, each, planned[each])]
+    if not edited:
+        return
+    found = _Start(modules, planned).failure()
+    if found is not None and _Start(modules, {}).failure() is None:  # else the program does more than its texts say
+        error = found.kind(found.message)
+        vars(error).update(filename=found.path, lineno=found.line)
+        raise error
+
+
+def _may_matter(modules: Modules, module: LoadedModule, source: Source) -> bool:
+    """Whether other imports, or another order, may make a difference: a module that nothing leads back to has none."""
+    before, now = ([each.facts for each in one.statements] for one in (module.source, source))
+    if [each.key for each in before if each.imports] != [each.key for each in now if each.imports]:
+        return True
+    text = "\n".join(source.lines)
+    if any(_last(importer) in text for importer, _ in module.importers):
+        return True
+    loaded_within = (each for each in modules if any(importer is module for importer, _ in each.importers))
+    return any(_last(module) in each.text for each in loaded_within)
+
+
+def _last(module: LoadedModule) -> str:
+    return module.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a fresh start ends with."""
+
+    kind: type[Exception]
+    message: str
+    path: str
+    line: int
+
+
+@dataclass(slots=True)
+class _Module:
+    """A module at some moment of a start."""
+
+    loaded: LoadedModule
+    statements: Sequence[Statement]
+    done: int = 0
+    """How many of its statements have run."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Its names for modules that were not loaded yet when it imported them."""
+    taken: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Its names for what it imported from such modules: the module, and the name there."""
+
+    @property
+    def is_loading(self) -> bool:
+        return self.done < len(self.statements)
+
+    def has(self, name: str) -> bool:
+        """Whether a statement that has run binds a name, or may bind it without naming it."""
+        return any(_may_bind(self.loaded, each, name) for each in self.statements[: self.done])
+
+    def gets(self, name: str) -> bool:
+        """Whether a statement that has not run yet binds a name."""
+        return any(name in each.facts.uses.binds for each in self.statements[self.done :])
+
+
+class _Found(Exception):
+    def __init__(self, failure: _Failure) -> None:
+        self.failure = failure
+
+
+class _Start:
+    """A start of the program, statement by statement."""
+
+    def __init__(self, modules: Modules, planned: Mapping[LoadedModule, Source]) -> None:
+        self._modules = modules
+        self._planned = planned
+        self._begun: dict[str, _Module] = {}
+
+    def failure(self) -> _Failure | None:
+        """What it ends with."""
+        try:
+            for each in self._modules:
+                if not each.importers:
+                    self._load(each.name)
+        except _Found as found:
+            return found.failure
+        except RecursionError:
+            return None
+        return None
+
+    def _load(self, name: str) -> None:
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            self._load_one(".".join(parts[:end]))
+
+    def _load_one(self, name: str) -> None:
+        loaded = self._modules.named(name)
+        if loaded is None or name in self._begun:
+            return
+        statements = self._planned.get(loaded, loaded.source).statements
+        module = self._begun[name] = _Module(loaded, statements)
+        for statement in statements:
+            for node, sure in _imports(statement.facts.nodes) if statement.facts.imports else ():
+                self._import(module, statement, node, sure=sure)
+            if module.aliases or module.taken:
+                self._check_reads(module, statement)
+            module.done += 1
+
+    def _import(self, module: _Module, statement: Statement, node: ast.Import | ast.ImportFrom, *, sure: bool) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                self._load(alias.name)
+                if self._is_loading(alias.name) and (alias.asname or "." not in alias.name):
+                    module.aliases[alias.asname or alias.name] = alias.name
+            return
+        name = imported_from(module.loaded, node)
+        self._load(name)
+        for alias in node.names:
+            self._take(module, statement, name, alias, sure=sure)
+
+    def _take(self, module: _Module, statement: Statement, name: str, alias: ast.alias, *, sure: bool) -> None:
+        source = self._begun.get(name)
+        inner = f"{name}.{alias.name}"
+        if source is None or not source.is_loading:
+            self._load(inner)
+            return
+        if alias.name == "*" or source.has(alias.name):
+            module.taken[alias.asname or alias.name] = (name, alias.name)
+        elif self._modules.named(inner) is not None:
+            self._load(inner)
+            if self._is_loading(inner):
+                module.aliases[alias.asname or alias.name] = inner
+        elif sure and source.gets(alias.name):
+            message = (
+                f"cannot import name {alias.name!r} from partially initialized module {name!r} "
+                f"(most likely due to a circular import) ({source.loaded.path})"
+            )
+            self._fail(ImportError, message, module, statement)
+
+    def _is_loading(self, name: str) -> bool:
+        return name in self._begun and self._begun[name].is_loading
+
+    def _check_reads(self, module: _Module, statement: Statement) -> None:
+        if not isinstance(statement.facts.nodes[0], (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
+            return  # what runs in it depends on more
+        reads = statement.facts.uses.now
+        for chain in sorted(reads.reads):
+            name = module.aliases.get(chain[0]) if len(chain) > 1 else None
+            other = self._begun[name] if name is not None else None
+            if other is not None and other.is_loading and not other.has(chain[1]) and other.gets(chain[1]):
+                message = (
+                    f"partially initialized module {name!r} has no attribute {chain[1]!r} "
+                    "(most likely due to a circular import)"
+                )
+                self._fail(AttributeError, message, module, statement)
+        for chain in sorted(reads.calls):
+            if (missing := self._missing_in_call(module, chain, _DEPTH)) is not None:
+                self._fail(NameError, f"name {missing!r} is not defined", module, statement)
+
+    def _missing_in_call(self, module: _Module, chain: Chain, depth: int) -> str | None:
+        """A name that a function of a module that is loading reads before it is bound."""
+        found = self._function(module, chain)
+        if found is None or not depth:
+            return None
+        home, name = found
+        defined = [each for each in home.statements[: home.done] if name in each.facts.uses.later]
+        if not defined or not isinstance(defined[-1].facts.nodes[0], ast.FunctionDef):
+            return None
+        if _depends_on_more(defined[-1].facts.nodes[0]):
+            return None
+        reads = defined[-1].facts.uses.later[name]
+        for each in sorted(reads.reads):
+            if not home.has(each[0]) and home.gets(each[0]):
+                return each[0]
+        inner = (self._missing_in_call(home, each, depth - 1) for each in sorted(reads.calls))
+        return next((each for each in inner if each is not None), None)
+
+    def _function(self, module: _Module, chain: Chain) -> tuple[_Module, str] | None:
+        """The module that is loading in which a chain of another one leads to a function, and its name there."""
+        if len(chain) == 1 and chain[0] in module.taken:
+            name, function = module.taken[chain[0]]
+        elif len(chain) == 2 and chain[0] in module.aliases:
+            name, function = module.aliases[chain[0]], chain[1]
+        elif len(chain) == 1 and module.is_loading:
+            name, function = module.loaded.name, chain[0]
+        else:
+            return None
+        home = self._begun[name]
+        return (home, function) if home.is_loading else None
+
+    @staticmethod
+    def _fail(kind: type[Exception], message: str, module: _Module, statement: Statement) -> None:
+        raise _Found(_Failure(kind, message, module.loaded.path, statement.first))
+
+
+def _may_bind(module: LoadedModule, statement: Statement, name: str) -> bool:
+    uses = statement.facts.uses
+    return name in uses.binds or uses.star or name in module.bound_by(statement.facts)
+
+
+def _depends_on_more(function: ast.AST) -> bool:
+    """Whether what a function reads depends on what it is given."""
+    unsure = (ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.For, ast.While, ast.Match, ast.Lambda, ast.FunctionDef)
+    return any(isinstance(node, unsure) for node in ast.walk(function) if node is not function)
+
+
+def _imports(nodes: Iterable[ast.AST], *, sure: bool = True) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The imports that running statements does, and whether it does them in any case and what they raise goes on."""
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node, sure
+        elif isinstance(node, ast.If):
+            if "TYPE_CHECKING" not in ast.dump(node.test):
+                yield from _imports((*node.body, *node.orelse), sure=False)
+        elif isinstance(node, ast.Try):
+            yield from _imports((*node.body, *node.orelse, *node.finalbody), sure=False)
+        elif isinstance(node, (ast.With, ast.For, ast.While)):
+            yield from _imports(node.body, sure=False)
