@@ -22,6 +22,17 @@ class TooLarge(ValueError):
     """A message is larger than one may be."""
 
 
+class _Reader(asyncio.StreamReader):
+    """What was received before the other end died is read to its end; asyncio's own drops it where that resets."""
+
+    def set_exception(self, exc: Exception) -> None:
+        """The connection was lost."""
+        if isinstance(exc, ConnectionError):
+            self.feed_eof()
+        else:
+            super().set_exception(exc)
+
+
 class Channel:
     """One end. Used on one event loop."""
 
@@ -33,7 +44,11 @@ class Channel:
     async def open(cls, end: socket.socket) -> Channel:
         """Use one of a pair of sockets."""
         end.setblocking(False)
-        return cls(*await asyncio.open_connection(sock=end))
+        loop = asyncio.get_running_loop()
+        reader = _Reader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.create_connection(lambda: protocol, sock=end)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def send(self, *message: Any) -> None:
         """Send a message; one that the other end is too slow for is kept.
