@@ -168,6 +168,18 @@ async def test_a_pause_holds_records_back(tmp_path: Path) -> None:
         assert await synced(client, name) == [("added", "tasks/a")]
 
 
+async def test_a_sync_that_times_out_loses_nothing(tmp_path: Path) -> None:
+    async with client_of(tmp_path) as client:
+        name = await subscribe(client, tmp_path)
+        for number in range(60):
+            put(tmp_path, "tasks", f"t{number}", {"text": "x" * 2000})
+            params = {"subscription": name, "timeoutMs": number % 4}
+            with contextlib.suppress(RpcError):
+                await client.request("records/sync", params)
+        await synced(client, name)
+        assert len(picture_of(client, name).records) == 60
+
+
 # -- gates and bounds ------------------------------------------------------------------------------------------------
 
 

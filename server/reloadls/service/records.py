@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from reloadls.service.host import Host
 from reloadls.wire import methods
 
 __all__ = ["ClientRecords", "encode_events"]
+
+_log = logging.getLogger(__name__)
 
 PART: Final = 500
 """The most events in one message."""
@@ -81,6 +84,7 @@ class ClientRecords:
         self._host = host
         self._subscriptions: dict[str, _Subscription] = {}
         self._number = 0
+        self._sending: set[asyncio.Task[None]] = set()
         self._going = Event()
         self._going.set()
 
@@ -159,6 +163,8 @@ class ClientRecords:
 
     async def end(self) -> None:
         """End all subscriptions."""
+        for sending in self._sending:
+            sending.cancel()
         for subscription in list(self._subscriptions.values()):
             await self._end(subscription)
 
@@ -196,14 +202,23 @@ class ClientRecords:
     async def _run(self, subscription: _Subscription) -> None:
         for _ in range(_REPLY_TURNS):
             await asyncio.sleep(0)
-        while not subscription.stream.closed:
-            await self._going.wait()
-            async with subscription.turn:
-                await self._send_pending(subscription)
-            await subscription.stream.ready()
+        try:
+            while not subscription.stream.closed:
+                await self._going.wait()
+                await self._send_in_turn(subscription)
+                await subscription.stream.ready()
+        except Exception:
+            _log.exception("the record subscription %s failed", subscription.name)
 
     async def _sync(self, subscription: _Subscription) -> None:
         await subscription.stream.sync()
+        # What was taken is sent, even if the request is cancelled or times out.
+        sending = asyncio.create_task(self._send_in_turn(subscription), name="reloadls-records-sync")
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        await asyncio.shield(sending)
+
+    async def _send_in_turn(self, subscription: _Subscription) -> None:
         async with subscription.turn:
             await self._send_pending(subscription)
 
