@@ -7,13 +7,16 @@ import pickle
 import socket
 import struct
 
+import pytest
+
 from reloadls.pool.workers.channel import Channel
 
 from .support import settle
 
 
-async def test_what_was_sent_before_a_reset_arrives() -> None:
-    """A process that dies with messages that it has not read resets the connection."""
+@pytest.mark.parametrize("writes", [False, True])
+async def test_what_was_sent_before_a_reset_arrives(writes: bool) -> None:
+    """A process that dies with messages that it has not read resets the connection; who writes notices it first."""
     ours, theirs = socket.socketpair()
     channel = await Channel.open(ours)
     channel.send("ping")
@@ -21,8 +24,11 @@ async def test_what_was_sent_before_a_reset_arrives() -> None:
         body = pickle.dumps(message)
         theirs.sendall(struct.pack("!I", len(body)) + body)
     theirs.close()
-    transport = channel._writer.transport
-    await settle(transport.is_closing)
+    if writes:
+        channel.send("cancel", "a")
+    else:
+        await settle(channel._receiving.is_closing)
     await asyncio.sleep(0)
     assert [await channel.receive() for _ in range(3)] == [("ending", "a"), ("ended", "a"), None]
-    channel.close()
+    await channel.finish()
+    assert ours.fileno() == -1

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reloadls.base.event import Event
-
 from .admission import Admission
 from .backend import Backend, BackendEvents
-from .clock import Clock, SystemClock, all_done
-from .errors import DuplicateSession, PoolDraining, PoolError, PoolNotRunning
+from .clock import Clock, SystemClock
+from .errors import DuplicateSession
 from .events import EventStream
 from .ledger import Ledger
+from .lifecycle import Lifecycle
 from .local import LocalBackend
 from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, StartMethod, checked_id, checked_seconds
 from .publishing import Publication
 from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
 from .sessions.session import Session, SessionHandle, current_session
-from .signals import on_sigterm
 from .status import PoolState, PoolStatus
 from .supervision.supervisor import Supervisor
 
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["SessionPool"]
 
 R = TypeVar("R", bound=Rebinding)
-
-_log = logging.getLogger(__name__)
 
 
 class SessionPool:
@@ -112,20 +106,17 @@ class SessionPool:
             pin_timeout_s=pin_timeout_s,
         )
         self._clock = SystemClock() if clock is None else clock
-        self._state: PoolState = "new"
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._publication = Publication(self._options.published_name, self._status, self._drain_if_open)
         self._admission = Admission(max_sessions, self._clock, self._publication.changed)
         self._ledger = Ledger(self._clock, self._publication.changed)
-        self._leaving = Event()
-        """Set once the pool drains or closes."""
         self._backend = self._make_backend()
         self._supervisor = Supervisor(
             self._options, self._clock, self._ledger.send, self._drain_because, self._backend.memory_mb
         )
-        self._starting: asyncio.Task[None] | None = None
-        self._starters = 0
-        self._closing: asyncio.Task[None] | None = None
+        parts = self._clock, self._admission, self._ledger, self._backend
+        self._lifecycle = Lifecycle(
+            *parts, supervisor=self._supervisor, publication=self._publication, close_timeout_s=close_timeout_s
+        )
 
     # -- sessions
 
@@ -172,7 +163,7 @@ class SessionPool:
         checked_seconds("wait_s", wait_s)
 
         async def take() -> None:
-            self._check_admits()
+            self._lifecycle.check_admits()
             await self._admission.take(wait_s)
 
         return Reservation(take, self._admission.give_back, self._begin)
@@ -208,39 +199,7 @@ class SessionPool:
             SetupFailed: `setup` raised or took too long; its cause is `__cause__`. The pool can be started again.
             PoolNotRunning: the pool is closed.
         """
-        if self._state in ("closing", "closed"):
-            raise PoolNotRunning(f"the pool is {self._state} and can't be started again; make a new one")
-        if self._starting is None:
-            self._loop = asyncio.get_running_loop()
-            self._starting = self._loop.create_task(self._start(), name="reloadls-pool-start")
-        self._check_loop()
-        starting = self._starting
-        self._starters += 1
-        try:
-            await all_done(self._clock, [starting], None)
-        except asyncio.CancelledError:
-            if self._starters == 1:  # nobody else wants it
-                starting.cancel()
-            raise
-        finally:
-            self._starters -= 1
-        if starting.cancelled():
-            raise PoolNotRunning("the pool was closed while it was starting")
-        starting.result()
-
-    async def _start(self) -> None:
-        self._state = "starting"
-        name = self._publication.begin()
-        try:
-            await self._backend.start(name)
-        except BaseException:
-            self._publication.end()
-            if self._state == "starting":
-                self._state, self._starting, self._loop = "new", None, None
-            raise
-        self._state = "running"
-        self._publication.changed()
-        self._supervisor.start()
+        await self._lifecycle.start()
 
     def begin_drain(self) -> None:
         """Admit no sessions from now on, and let those that run end by themselves. A pool that is starting is closed.
@@ -248,14 +207,7 @@ class SessionPool:
         Raises:
             PoolNotRunning: the pool was not started.
         """
-        self._check_loop()
-        if self._state == "starting":
-            self._begin_close()
-        elif self._state == "running":
-            self._state = "draining"
-            self._admission.refuse_all(lambda: PoolDraining("the pool is draining"))
-            self._ledger.send("draining", self._ledger.drain_reason or "")
-            self._leaving.set()
+        self._lifecycle.begin_drain()
 
     async def drain(self, timeout_s: float | None = None) -> bool:
         """Begin to drain, and wait until all sessions have ended. A session that calls this does not wait for itself.
@@ -268,54 +220,15 @@ class SessionPool:
         """
         if timeout_s is not None:
             checked_seconds("timeout_s", timeout_s)
-        self.begin_drain()
         own = self.current()
-        lives = [life for life in self._ledger.lives.values() if own is None or life is not own._life]
-        return await all_done(self._clock, [life.ended for life in lives], timeout_s)
+        return await self._lifecycle.drain(timeout_s, None if own is None else own._life)
 
     async def close(self) -> None:
         """Cancel all sessions, and wait for their ends, for `close_timeout_s` at most.
 
         A session that ignores its cancellation is abandoned then: it is logged, and counts as ended.
         """
-        if self._state == "new" and self._starting is None:
-            self._state = "closed"
-            self._ledger.close()
-            return
-        self._check_loop()
-        await all_done(self._clock, [self._begin_close()], None)
-
-    def _begin_close(self) -> asyncio.Task[None]:
-        if self._closing is None:
-            assert self._loop is not None
-            loop, context = self._loop, contextvars.Context()
-            self._closing = loop.create_task(self._close(), name="reloadls-pool-close", context=context)
-        return self._closing
-
-    async def _close(self) -> None:
-        started = self._state in ("running", "draining")
-        self._state = "closing"
-        self._publication.changed()
-        self._leaving.set()
-        self._admission.refuse_all(lambda: PoolNotRunning("the pool is closing"))
-        if started:
-            await self._end_sessions()
-        elif self._starting is not None:
-            self._starting.cancel()
-            await all_done(self._clock, [self._starting], None)
-        await self._supervisor.stop()
-        self._state = "closed"
-        self._publication.end()
-        self._ledger.send("closed")
-        self._ledger.close()
-
-    async def _end_sessions(self) -> None:
-        lives = list(self._ledger.lives.values())
-        for life in lives:
-            life.cancel()
-        if not await all_done(self._clock, [life.ended for life in lives], self._options.close_timeout_s):
-            await self._backend.abandon([life for life in lives if life.state != "ended"])
-        await self._backend.stop()
+        await self._lifecycle.close()
 
     async def run(self, *, drain_timeout_s: float | None = None) -> bool:
         """Start the pool, and host sessions until it drains: SIGTERM drains it, a second one closes it.
@@ -328,28 +241,7 @@ class SessionPool:
         """
         if drain_timeout_s is not None:
             checked_seconds("drain_timeout_s", drain_timeout_s)
-        with on_sigterm(self._on_first_signal, self._on_later_signal):
-            try:
-                await self.start()
-                await self._leaving.wait()
-                ended = self._state == "draining" and await self.drain(drain_timeout_s)
-                return ended and self._closing is None
-            except PoolNotRunning:
-                if self._closing is None:
-                    raise
-                return False  # SIGTERM came while the pool was starting
-            finally:
-                await self.close()
-
-    def _on_first_signal(self) -> None:
-        _log.info("SIGTERM: the pool drains")
-        if self._loop is not None:
-            self.begin_drain()
-
-    def _on_later_signal(self) -> None:
-        _log.info("SIGTERM again: the pool closes")
-        if self._loop is not None:
-            self._begin_close()
+        return await self._lifecycle.run(drain_timeout_s)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -365,7 +257,7 @@ class SessionPool:
     @property
     def state(self) -> PoolState:
         """How far the pool has come."""
-        return self._state
+        return self._lifecycle.state
 
     @property
     def active(self) -> int:
@@ -385,7 +277,7 @@ class SessionPool:
     def _status(self, most: int | None) -> PoolStatus:
         failures, awaited = self._supervisor.consecutive_failures, self._backend.change_waits_for
         places = self._options.max_sessions
-        return self._ledger.status(self._state, places, self._admission, failures, awaited, most=most)
+        return self._ledger.status(self._lifecycle.state, places, self._admission, failures, awaited, most=most)
 
     def events(self) -> EventStream:
         """What happens from now on, for `async for`. The stream ends when the pool is closed."""
@@ -406,7 +298,7 @@ class SessionPool:
         return SessionHandle(life)
 
     def _drain_if_open(self) -> None:
-        if self._state in ("starting", "running"):
+        if self._lifecycle.state in ("starting", "running"):
             self._ledger.drain_reason = "asked by a client"
             self.begin_drain()
 
@@ -432,35 +324,15 @@ class SessionPool:
     def _on_ended(self, life: Life) -> None:
         outcome = self._ledger.end(life)
         self._admission.give_back()
-        if self._state == "running":
+        if self._lifecycle.state == "running":
             self._supervisor.note(outcome)
 
     def _drain_because(self, reason: str) -> None:
-        if self._state == "running":
+        if self._lifecycle.state == "running":
             self._ledger.drain_reason = reason
             self.begin_drain()
 
     def _check_new(self, id: str) -> None:
-        self._check_admits()
+        self._lifecycle.check_admits()
         if id in self._ledger.lives:
             raise DuplicateSession(f"a live session has the id {id!r}")
-
-    def _check_admits(self) -> None:
-        self._check_loop()
-        if self._state == "draining":
-            raise PoolDraining("the pool is draining")
-        if self._state != "running":
-            raise PoolNotRunning(f"the pool is {self._state}")
-
-    def _check_loop(self) -> None:
-        if self._loop is None:
-            raise PoolNotRunning("the pool is new; call `await pool.start()` or use `async with pool`")
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
-        if running is not self._loop:
-            raise PoolError(
-                "called outside of the pool's event loop; from another thread use "
-                "`asyncio.run_coroutine_threadsafe(..., loop)`"
-            )

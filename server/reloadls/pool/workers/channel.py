@@ -33,11 +33,24 @@ class _Reader(asyncio.StreamReader):
             super().set_exception(exc)
 
 
+class _Sending(asyncio.StreamReaderProtocol):
+    """Receives nothing."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read nothing from now on."""
+        assert isinstance(transport, asyncio.ReadTransport)
+        transport.pause_reading()
+        super().connection_made(transport)
+
+
 class Channel:
     """One end. Used on one event loop."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, receiving: asyncio.BaseTransport, writer: asyncio.StreamWriter
+    ) -> None:
         self._reader = reader
+        self._receiving = receiving
         self._writer = writer
 
     @classmethod
@@ -45,10 +58,12 @@ class Channel:
         """Use one of a pair of sockets."""
         end.setblocking(False)
         loop = asyncio.get_running_loop()
-        reader = _Reader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.create_connection(lambda: protocol, sock=end)
-        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+        # Two transports: one that can't write any more closes itself, and with it what could still be read.
+        reader, nothing = _Reader(), _Reader()
+        receiving, _ = await loop.create_connection(lambda: asyncio.StreamReaderProtocol(reader), sock=end)
+        protocol = _Sending(nothing)
+        sending, _ = await loop.create_connection(lambda: protocol, sock=end.dup())
+        return cls(reader, receiving, asyncio.StreamWriter(sending, protocol, nothing, loop))
 
     def send(self, *message: Any) -> None:
         """Send a message; one that the other end is too slow for is kept.
@@ -84,7 +99,9 @@ class Channel:
         self._writer.close()
         with suppress(ConnectionError):
             await self._writer.wait_closed()
+        self._receiving.close()
 
     def close(self) -> None:
         """Close this end."""
         self._writer.close()
+        self._receiving.close()
