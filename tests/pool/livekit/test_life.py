@@ -227,3 +227,11 @@ async def test_other_servers_are_left_alone() -> None:
         await other.simulate_job("theirs", fake_job=True)
         await until(lambda: said)
         assert type(other._proc_pool).__name__ == "ProcPool"
+
+
+async def test_many_jobs_end_though_nobody_reads_what_the_server_reports() -> None:
+    async with hosted(100) as found:
+        for number in range(100):
+            await found.call(str(number), simple)
+        assert len(found.server.active_jobs) == 100
+    assert found.pool.status.succeeded == 100

@@ -111,6 +111,7 @@ class Hosting:
         self.pool = SessionPool(_serve, setup=self._set_up, **pool_options)
         self.pool.on_rebind(Agent)(_rebind)
         self.places = Places(self.pool, self._is_live, answer_timeout_s)
+        self.closing: asyncio.Future[None]
         self._server = server
         self._log_fields = LogFields()
         self._jobs: HostedJobs | None = None
@@ -134,6 +135,7 @@ class Hosting:
         from .jobs import HostedJobs  # noqa: PLC0415
 
         server = self._server
+        self.closing = asyncio.get_running_loop().create_future()
         options = JobOptions(
             entrypoint=server._entrypoint_fnc,
             session_end=server._session_end_fnc,

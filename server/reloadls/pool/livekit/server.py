@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ class HostsJobs(Protocol):
     @property
     def places(self) -> Places:
         """Those that are held for jobs."""
+
+    closing: asyncio.Future[None]
+    """Done once the server closes."""
 
     def jobs(self) -> Any:
         """What takes the place of the server's process pool."""
@@ -61,6 +65,26 @@ def hosted_class(base: type, hosting: HostsJobs) -> type:
         own: float = self._worker_load
         return max(hosting.load(), own)
 
+    async def queue_message(self: Any, message: Any) -> None:
+        """A message that nobody will send is dropped: LiveKit would wait for ever once 128 of them are queued."""
+        if self._conn_task is None or hosting.closing.done():
+            return
+        if not self._msg_chan.full():
+            await base._queue_msg(self, message)  # type: ignore[attr-defined]
+            return
+        queueing = asyncio.ensure_future(base._queue_msg(self, message))  # type: ignore[attr-defined]
+        try:
+            await asyncio.wait([queueing, hosting.closing], return_when=asyncio.FIRST_COMPLETED)
+            if queueing.done():
+                queueing.result()
+        finally:
+            queueing.cancel()
+
+    async def close(self: Any) -> None:
+        if "_proc_pool" in self.__dict__ and not hosting.closing.done():
+            hosting.closing.set_result(None)
+        await base.aclose(self)  # type: ignore[attr-defined]
+
     async def drain(self: Any, *args: Any, **kwargs: Any) -> None:
         await hosting.drain(lambda: base.drain(self, *args, **kwargs))  # type: ignore[attr-defined]
 
@@ -75,6 +99,8 @@ def hosted_class(base: type, hosting: HostsJobs) -> type:
             "_proc_pool": property(jobs, set_jobs),
             "_request_fnc": property(answer, set_answer),
             "_get_effective_load": effective_load,
+            "_queue_msg": queue_message,
+            "aclose": close,
             "drain": drain,
         },
     )

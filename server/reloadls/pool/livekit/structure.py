@@ -44,9 +44,10 @@ _ATTRIBUTES: Final = (
 )
 """What is used of a server, before it runs."""
 _METHODS: Final = {
-    "run": ("ProcPool", "_proc_pool", "_request_fnc", "_setup_fnc", "_job_lifecycle_tasks"),
+    "run": ("ProcPool", "_proc_pool", "_request_fnc", "_setup_fnc", "_job_lifecycle_tasks", "_conn_task", "_msg_chan"),
     "drain": ("_proc_pool", "_job_lifecycle_tasks"),
     "aclose": ("_proc_pool",),
+    "_queue_msg": ("_msg_chan",),
     "_answer_availability": ("_request_fnc", "_is_available", "launch_job"),
     "_is_available": ("_get_effective_load",),
     "_get_effective_load": ("_worker_load",),
