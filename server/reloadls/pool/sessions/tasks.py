@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from .session import CURRENT
 
@@ -42,7 +42,8 @@ class TaskOwners:
         self._on_exit = on_exit
         self._previous: Any = None
         self._active = False
-        self._owners: WeakKeyDictionary[asyncio.Task[Any], Session] = WeakKeyDictionary()
+        self._owners: WeakKeyDictionary[asyncio.Task[Any], ReferenceType[Session]] = WeakKeyDictionary()
+        """Both ends are weak: a session may hold its tasks, and would so keep itself alive."""
 
     def install(self) -> None:
         """Note tasks from now on."""
@@ -58,11 +59,12 @@ class TaskOwners:
 
     def owner(self, task: asyncio.Task[Any]) -> Session | None:
         """The session that a task belongs to. On any thread."""
-        return self._owners.get(task)
+        found = self._owners.get(task)
+        return None if found is None else found()
 
     def note(self, task: asyncio.Task[Any], session: Session) -> None:
         """Note the task that runs a session."""
-        self._owners[task] = session
+        self._owners[task] = ref(session)
 
     def _make(
         self,
@@ -76,7 +78,7 @@ class TaskOwners:
         task = self._make_task(loop, self._named(coro, session), options)
         if isinstance(task, asyncio.Task) and not task.done():
             task.add_done_callback(lambda _: coro.close())  # cancelled before its first step, it never began
-            self._owners[task] = session
+            self._owners[task] = ref(session)
             self._adopt(session, task)
         return task
 
