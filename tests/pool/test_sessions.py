@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextvars import ContextVar
 from functools import partial
+from weakref import ref
 
 import pytest
 
@@ -350,3 +352,22 @@ async def test_events_that_nobody_reads_are_counted() -> None:
     found = [event async for event in events]
     assert (found[0].kind, found[0].message) == ("missed", "3 events were not read in time")
     assert len(found) == 10_001
+
+
+async def test_a_session_whose_data_holds_its_tasks_is_collected_after_its_end() -> None:
+    async def hold(session: Session) -> None:
+        session.data.tasks = [asyncio.current_task(), asyncio.create_task(asyncio.sleep(0))]
+        await session.data.tasks[1]
+
+    class Data:
+        tasks: list[object]
+
+    async with SessionPool(hold) as pool:
+        data = Data()
+        collected = ref(data)
+        handle = await pool.launch("a", data)
+        assert await handle.wait() == "success"
+        del data, handle
+        await asyncio.sleep(0)
+        gc.collect()
+        assert collected() is None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import ref
 
 import pytest
-from livekit.agents import AgentServer, JobContext, JobRequest
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobRequest
 
 from reloadls.pool.livekit import host_sessions
 
 from .dispatch import Dispatch, Worker, dispatching
 from .hosted import running, until
+from .model import Echo
 
 
 class Rooms:
@@ -210,3 +213,29 @@ async def test_a_job_that_fails_harms_no_other_and_is_reported() -> None:
         assert (status.failed, status.running) == (3, 1)
         await worker.terminate("good")
         await worker.until(lambda: ("good", "JS_SUCCESS") in worker.jobs)
+
+
+async def test_ended_jobs_do_not_pile_up() -> None:
+    async with rooms(5) as found:
+        ended: list[Any] = []
+
+        async def talk(context: JobContext) -> None:
+            session = AgentSession(llm=Echo())
+            await session.start(Agent(instructions="Be brief."))
+            await session.run(user_input="hi")
+            ended.extend(map(ref, (context, session)))
+
+        found.serve = talk  # type: ignore[method-assign]
+        worker = found.worker
+        for number in range(16):
+            id = str(number)
+            assert await worker.start(id)
+            await until(lambda: len(ended) == 2 * number + 2)  # noqa: B023 - it is called at once
+            await worker.terminate(id)
+            await worker.until(lambda: (id, "JS_SUCCESS") in worker.jobs)  # noqa: B023
+
+        def left() -> int:
+            gc.collect()
+            return sum(each() is not None for each in ended)
+
+        await until(lambda: left() <= len(ended) / 2)  # LiveKit's own timers hold the last ones for a while

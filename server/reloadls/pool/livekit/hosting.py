@@ -35,6 +35,7 @@ def host_sessions(
     server: Any,
     max_sessions: int = 50,
     *,
+    name: str = "livekit",
     setup_timeout_s: float | None = None,
     answer_timeout_s: float = 30,
     close_timeout_s: float = 60,
@@ -53,6 +54,7 @@ def host_sessions(
     Args:
         server: a `livekit.agents.AgentServer`; only this one is changed.
         max_sessions: how many jobs may run at once.
+        name: what status and editor call the pool.
         setup_timeout_s: how long the server's setup function may take, in seconds; None takes the server's
             `initialize_process_timeout`.
         answer_timeout_s: how long the server's request function may hold a place before the job runs, in seconds.
@@ -79,6 +81,7 @@ def host_sessions(
     if not server._closed:
         raise PoolError("this server runs already; call `host_sessions` before `server.run()`")
     pool_options = {
+        "name": name,
         "max_sessions": max_sessions,
         "setup_timeout_s": server._initialize_process_timeout if setup_timeout_s is None else setup_timeout_s,
         "close_timeout_s": close_timeout_s,
