@@ -23,6 +23,7 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .adopt import adopt_function, inner_functions
 from .changes import attributes_of
+from .computed import forget_attribute, is_computed_anew
 from .enums import adopt_enum, is_enum
 from .lazy import CACHE, annotate_of, annotation_alone, annotations_in, evaluated
 
@@ -267,6 +268,7 @@ def patch_class(
     undo: Undo,
     *,
     put: Put | None = None,
+    replaced: Callable[[Any, Any], None] | None = None,
     lazy: bool = False,
 ) -> list[str]:
     """Run the changed statements of a class's body in the class. Returns the names that differ now.
@@ -278,6 +280,7 @@ def patch_class(
         difference: of the body.
         undo: learns how to take it back.
         put: where a library has to know of attributes: puts one (or MISSING) into the class, or answers False.
+        replaced: called with what a statement made and what stands in the class in its place.
         lazy: annotations are evaluated when they are asked for.
     """
     maker = _Maker(cls, {name for step in difference.steps for name in step.statement.facts.uses.binds})
@@ -289,8 +292,8 @@ def patch_class(
     for name, value in maker.bound.items():
         made = name not in _OF_ITS_OWN and name not in _BY_ITSELF
         if made and _is_last(difference, name) and not (put and put(name, value)):
-            _put(cls, name, value, undo, instead=is_another(difference, name))
-    gone = _gone(difference)
+            _put(cls, name, value, undo, instead=is_another(difference, name), replaced=replaced)
+    gone = sorted({*_gone(difference), *_unbound_again(difference, maker.bound)})
     for name in gone:
         if not (put and put(name, MISSING)) and name in vars(cls):
             undo.set_class_attribute(cls, name, MISSING)
@@ -317,6 +320,12 @@ def _gone(difference: Difference) -> list[str]:
     now = {name for step in difference.steps for name in step.statement.facts.uses.binds}
     before = [step.before for step in difference.steps if step.before is not None]
     return sorted({name for each in (*difference.removed, *before) for name in each.facts.uses.binds} - now)
+
+
+def _unbound_again(difference: Difference, bound: Collection[str]) -> set[str]:
+    """The names that what has run of a body deleted in the end (`del name`)."""
+    ran = {name for step in difference.steps if step.way is Way.RUN for name in step.statement.facts.uses.binds}
+    return {name for name in ran if name not in bound and _is_last(difference, name)}
 
 
 def _annotated_no_more(difference: Difference) -> set[str]:
@@ -348,7 +357,9 @@ def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str],
     undo.set_class_attribute(cls, "__annotations__", kept | bound.get("__annotations__", {}))
 
 
-def _put(cls: type, name: str, value: Any, undo: Undo, *, instead: bool) -> None:
+def _put(
+    cls: type, name: str, value: Any, undo: Undo, *, instead: bool, replaced: Callable[[Any, Any], None] | None
+) -> None:
     if name == "__annotations__":
         return
     _check_layout(cls, name)
@@ -357,6 +368,10 @@ def _put(cls: type, name: str, value: Any, undo: Undo, *, instead: bool) -> None
     before = vars(cls).get(name, MISSING)
     kept = value if instead else _adopted(before, value, undo)
     undo.set_class_attribute(cls, name, kept)
+    if is_computed_anew(before, value):
+        forget_attribute(cls, name, undo)
+    if kept is not value and replaced:
+        replaced(value, kept)
     if kept is value and hasattr(type(value), "__set_name__"):
         type(value).__set_name__(value, cls, name)
 
@@ -466,8 +481,11 @@ def _adopt_dict(
             continue
         if before is not value:
             _check_layout(old, name)
+        anew = is_computed_anew(before, value)
         kept = value if name in _BY_ITSELF or name in others else _adopted(before, value, undo)
         undo.set_class_attribute(old, name, kept)
+        if anew:
+            forget_attribute(old, name, undo)
 
 
 def _check(old: type, new: type) -> None:

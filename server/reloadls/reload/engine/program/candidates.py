@@ -35,7 +35,17 @@ from reloadls.reload.engine.objects.contents import content_of, is_iterator, lea
 from reloadls.reload.engine.objects.process_state import PROCESS, read_process
 from reloadls.reload.engine.objects.reach import LONGEST
 
-__all__ = ["Line", "lines_with_effects", "may_act", "names_bound_by", "names_in", "snapshot", "starts_of", "stored_in"]
+__all__ = [
+    "Line",
+    "calls_or_sets_items",
+    "lines_with_effects",
+    "may_act",
+    "names_bound_by",
+    "names_in",
+    "snapshot",
+    "starts_of",
+    "stored_in",
+]
 
 _ACTS = (
     "CALL",
@@ -175,6 +185,12 @@ def names_bound_by(code: CodeType) -> frozenset[str]:
             found.add(code.co_names[argument])
         argument = argument if code.co_code[at] == _EXTENDED else 0
     return frozenset(found)
+
+
+def calls_or_sets_items(code: CodeType) -> bool:
+    """Whether running a code may change more than attributes and names."""
+    operations = (opcode.opname[code.co_code[at]] for at in range(0, len(code.co_code), 2))
+    return any(name.startswith(("CALL", "STORE_SUBSCR", "DELETE_SUBSCR")) for name in operations)
 
 
 @functools.lru_cache(maxsize=1024)

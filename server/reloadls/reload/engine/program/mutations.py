@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, refill
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length, refill
 from reloadls.reload.engine.objects.values import same_value
+from reloadls.reload.engine.undo import Undo
 
 from .registrations import Registrations
 
-__all__ = ["undo_mutations", "value_of"]
+__all__ = ["acts", "reached_by", "undo_in_containers", "undo_mutations", "value_of"]
 
 _UNKNOWN = object()
 
@@ -33,6 +36,44 @@ def undo_mutations(statement: Statement, namespace: dict[str, Any], registration
             for target in node.targets:
                 if isinstance(target, ast.Subscript):
                     _undo_item(target, namespace)
+
+
+def acts(statement: Statement) -> bool:
+    """Whether a statement of a class's body may do more than bind names."""
+    return any(_may_act(node) for node in statement.facts.nodes)
+
+
+def _may_act(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, (ast.Subscript, ast.Attribute)) for target in node.targets)
+    if isinstance(node, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
+        return any(isinstance(each, ast.stmt) and _may_act(each) for each in ast.iter_child_nodes(node))
+    return isinstance(node, ast.AugAssign)
+
+
+def undo_in_containers(statement: Statement, namespace: dict[str, Any], undo: Undo) -> bool:
+    """Take out of the containers that it names what a statement has put in. False if it may have done more."""
+    owners = [_owner_of(node, namespace) for node in statement.facts.nodes]
+    if not all(is_a(owner, CONTAINERS) for owner in owners):
+        return all(is_a(owner, (int, float, str, tuple, frozenset)) for owner in owners)  # the name is bound anew
+    for owner in owners:
+        undo.add(partial(refill, owner, entries(owner)))
+    before = [length(owner) for owner in owners]
+    undo_mutations(statement, namespace, Registrations([], frozenset()))
+    return all(length(owner) < size for owner, size in zip(owners, before, strict=True))
+
+
+def _owner_of(node: ast.stmt, namespace: dict[str, Any]) -> Any:
+    """The container that a statement changes, if its text is as simple as that."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        return value_of(node.value.func.value, namespace)
+    if isinstance(node, ast.AugAssign):
+        return value_of(node.target, namespace)
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Subscript):
+        return value_of(node.targets[0].value, namespace)
+    return _UNKNOWN
 
 
 def _undo_item(target: ast.Subscript, namespace: dict[str, Any]) -> None:
@@ -95,11 +136,16 @@ def _undo_registration(
     target = value_of(call.func.value if isinstance(call.func, ast.Attribute) else call.func, namespace)
     if not given or target is _UNKNOWN or is_a(target, ModuleType):
         return
+    registrations.take_out(given, reached_by(target))
+
+
+def reached_by(target: Any) -> list[Any]:
+    """What a call of an object may put something into: itself, and the names that its functions read."""
     starts = [target]
     for function in inner_functions(target):
-        names = function.__code__.co_names
+        names = dict.fromkeys(name for code in all_codes([function.__code__]) for name in code.co_names)
         starts += [function.__globals__[name] for name in names if name in function.__globals__]
-    registrations.take_out(given, starts)
+    return starts
 
 
 def _is_instance(value: Any) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from types import CodeType, FunctionType
+import gc
+from collections.abc import Callable, Iterable
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.codes import inner_codes, owner_of, pairs, same_but_lines
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
+from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import (
+    CantBeLive,
     annotations_differ,
     changed_body,
     has_docstring,
@@ -18,11 +21,13 @@ from reloadls.reload.engine.objects.classes import (
     patch_class,
     statement_for_body,
 )
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, same_entries
 from reloadls.reload.engine.objects.functions import Swap, set_code
 from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
+from reloadls.reload.engine.program.candidates import calls_or_sets_items
 from reloadls.reload.engine.program.dependents import classes_with, depends
 from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.program.mutations import acts, reached_by, undo_in_containers
 
 from .plan import codes_within, does_not_fit
 from .schedule import Schedule
@@ -46,6 +51,7 @@ class ClassBodies:
         affected = self._affected(module, step)
         difference = changed_body(step.before, step.statement, affected)
         cls = class_of(module, step)
+        self._check_hooks(cls, difference)
         takes = is_a(cls, type) and self._shared.adapters.takes_attributes(cls)
         plain = is_plain(cls, step.before, step.statement, takes_attributes=takes)
         return difference, plain and (step.way is Way.CLASS or bool(affected))
@@ -54,6 +60,7 @@ class ClassBodies:
         """Run what is different in the body, in the class as it is."""
         cls = class_of(module, step)
         facts = step.statement.facts
+        self._take_back(module, step, cls, difference)
         swaps = self._swaps_of_body(module, step, cls, difference)
         spaces = [module.namespace]
         for function, swap in self._shared.functions.running(swaps, spaces, self._shared.modules.spaces()):
@@ -73,7 +80,10 @@ class ClassBodies:
             made = inner_codes(code)
             self._shared.remember()
             with self._shared.noting(module, step.statement):
-                names += patch_class(cls, code, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
+                replaced = self._shared.registrations.replace
+                names += patch_class(
+                    cls, code, module.namespace, difference, self._shared.undo, put=put, replaced=replaced, lazy=lazy
+                )
         elif difference.removed or step.way is Way.CLASS:
             names += patch_class(cls, _NOTHING, module.namespace, difference, self._shared.undo, put=put, lazy=lazy)
         if step.before is not None and has_docstring(step.before) and not has_docstring(step.statement):
@@ -81,6 +91,48 @@ class ClassBodies:
         module.codes[facts] = (*kept, *made)
         self._shared.adapters.class_changed(cls, cls, self._shared.undo)
         self.changed(module, cls, list(dict.fromkeys(names)))
+
+    def _take_back(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> None:
+        """Take back what statements of the body did, beside binding names, that are gone or run again."""
+        assert step.before is not None
+        space = {**module.namespace, **vars(cls)}
+        before = [each.before for each in difference.steps if each.way is Way.RUN and each.before is not None]
+        for each in sorted((*difference.removed, *before), key=lambda statement: statement.first, reverse=True):
+            self._unregister(module, step, each, space)
+            if acts(each) and not undo_in_containers(each, space, self._shared.undo):
+                line = step.before.first + each.first - 1
+                raise CantBeLive(f"what line {line}, in the body of {cls.__qualname__}, did can't be taken back")
+
+    def _unregister(self, module: LoadedModule, step: Step, statement: Statement, space: dict[str, Any]) -> None:
+        """Take a decorated function out of what its decorators have put it into."""
+        assert step.before is not None
+        node = statement.facts.nodes[0]
+        decorators = getattr(node, "decorator_list", ())
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or all(map(_is_builtin, decorators)):
+            return
+        codes = codes_within(self._shared.old_codes.get(step.before.facts, ()), statement, step.before.first)
+        made = list(self._shared.functions.of(codes, self._shared.modules.spaces()))
+        cls = class_of(module, step)
+        values = (*vars(cls).values(), *(space[name] for name in names_of(decorators) if name in space))
+        starts = [found for each in values if not is_a(each, (type, ModuleType)) for found in reached_by(each)]
+        registrations = self._shared.registrations
+        registrations.restore_with(self._shared.undo)
+        registrations.take_out(made, [each for each in starts if not is_a(each, (type, ModuleType))])
+        changes = (effect.change for effect in module.effects.get(step.statement.facts, ()) if effect.change)
+        if any(_still_holds(change, made) for change in changes):
+            message = f"the decorator of {cls.__qualname__}.{node.name} has put it into a container"
+            raise CantBeLive(f"{message}, from which it can't be taken out")
+
+    def _check_hooks(self, cls: Any, difference: Difference) -> None:
+        """Raise CantBeLive where an object that is gone has changed its class when that was made."""
+        before = [each.before for each in difference.steps if each.way is Way.RUN and each.before is not None]
+        names = {name for each in (*difference.removed, *before) for name in each.facts.uses.binds}
+        for name in sorted(names) if is_a(cls, type) else ():
+            kind = type(vars(cls).get(name))
+            hook = kind.__dict__.get("__set_name__") if self._shared.modules.owns(kind.__module__) else None
+            if is_a(hook, FunctionType) and calls_or_sets_items(hook.__code__):
+                message = f"__set_name__ of {kind.__qualname__} may have changed {cls.__qualname__} for {name}"
+                raise CantBeLive(f"{message}, which can't be taken back")
 
     def _putter(self, cls: type, difference: Difference) -> Callable[[str, Any], bool] | None:
         """What puts an attribute into a class that its library has to know of; None if none has."""
@@ -148,6 +200,28 @@ def class_of(module: LoadedModule, step: Step) -> Any:
     [node] = step.statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
     return module.namespace.get(node.name)
+
+
+def _still_holds(change: Change, functions: Iterable[FunctionType]) -> bool:
+    """Whether what a change put into a container is there still, and holds one of these."""
+    ids = {id(each) for each in functions}
+    held = [entry for _, entry in change.added if any(id(each) in ids for each in gc.get_referents(entry))]
+    if not held or not is_a(change.owner, CONTAINERS):
+        return False
+    return any(
+        same_entries([entry], [each], pairs=is_a(change.owner, dict))
+        for entry in held
+        for each in entries(change.owner)
+    )
+
+
+def names_of(nodes: Iterable[ast.expr]) -> set[str]:
+    """The names in expressions."""
+    return {each.id for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _is_builtin(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Name) and decorator.id in ("property", "staticmethod", "classmethod")
 
 
 def _names_of(statement: Statement) -> set[str]:

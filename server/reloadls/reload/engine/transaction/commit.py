@@ -27,7 +27,7 @@ from reloadls.reload.engine.undo import MISSING, Undo
 from .derived import refresh
 from .plan import ModulePlan, Work, annotated
 from .rerun import Rerun
-from .schedule import Due, Schedule
+from .schedule import Due, Schedule, forget_computed
 from .stars import Stars
 from .transaction import Changed, Transaction
 
@@ -222,6 +222,7 @@ class Commit:
             values = (value for space in self._shared.modules.spaces() for value in list(space.values()))
             for cache in caches_of(patched, values):
                 self._shared.forget_calls(cache)
+            forget_computed(patched, self._shared.modules, self._shared.undo)
             self._shared.adapters.functions_changed(patched, self._shared.undo)
 
     def _take(self, plan: ModulePlan) -> None:

@@ -133,7 +133,7 @@ class Rerun:
         if shared_name:
             old[shared_name] = self._made_before(module, step, shared_name)
         everything = dict(namespace) if statement.facts.uses.star else {}
-        self._shared.forget_names(module, unnamed)
+        self._shared.forget_names(module, unnamed | self._bound_on_condition(module, statement))
         if step.before is not None:
             self._schedule.dispose(module, step.before)
             self._shared.add_unseen(module, step.before, statement)
@@ -152,6 +152,14 @@ class Rerun:
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
         self.mutated(module, statement)
+
+    @staticmethod
+    def _bound_on_condition(module: LoadedModule, statement: Statement) -> set[str]:
+        """The names that an `if`, `try` or loop may leave unbound, and that it alone binds."""
+        [node, *others] = statement.facts.nodes
+        if others or not isinstance(node, _MAY_NOT_BIND):
+            return set()
+        return {name for name in statement.facts.uses.binds if name in module.namespace and _binders(module, name) == 1}
 
     @staticmethod
     def _shared_name(module: LoadedModule, statement: Statement) -> str | None:
@@ -331,8 +339,9 @@ class Rerun:
         for name in sorted(binds):
             if name in module.namespace:
                 self._bound(ran, name, old.get(name, MISSING))
-        for name in sorted(before - binds):
-            if not _binders(module, name):
+        unbound = {name for name in binds if name not in module.namespace and _binders(module, name) == 1}
+        for name in sorted((before - binds) | unbound):
+            if name in unbound or not _binders(module, name):
                 if old.get(name, MISSING) is not MISSING:
                     module.namespace.setdefault(name, old[name])
                 self._schedule.unbind(module, name)
@@ -346,6 +355,8 @@ class Rerun:
             return any(depends(shared.modules, module, statement, key) for key in keys)
 
         block = block_of_changes(step.before, step.statement, affected)
+        if _has_else(step.statement) and block.node is not None:
+            return False  # whether that runs depends on what is run again
         if not (block.run or block.removed) and affected(step.statement):
             return False  # what its condition reads is different
         old_codes = shared.old_codes.get(step.before.facts, ())
@@ -362,7 +373,8 @@ class Rerun:
         kept = tuple(
             code for code in function_codes(kept) if code.co_firstlineno - step.statement.first + 1 not in lines
         )
-        shared.forget_names(module, unnamed)
+        maybe = (self._bound_on_condition(module, each.statement) for each in block.run)
+        shared.forget_names(module, unnamed.union(*maybe))
         known = module.bound_by(step.statement.facts)
         made = self._execute(module, [block.node] if block.node else [], step.statement)
         binds |= module.bound_by(step.statement.facts) - known
@@ -441,7 +453,8 @@ class Rerun:
         calls = all(isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) for node in nodes)
         # Before Python 3.12, what `make_dataclass` makes says that it is of `types`.
         ours = all(each.__module__ in (ran.module.name, "types") for each in (old, new))
-        if not (calls and ours and ran.edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
+        edited = ran.edited or self._is_made_anew(old, new)
+        if not (calls and ours and edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
             return new
         if not issubclass(new, tuple):
             return self._kept_class(ran, old, new)
@@ -449,6 +462,11 @@ class Rerun:
             return self._kept_class(ran, old, new)
         self._replaced.append((ran, name, old))
         return new
+
+    def _is_made_anew(self, old: type, new: type) -> bool:
+        """Whether a function made both, the new one just now."""
+        spaces = self._shared.before.values()
+        return "<locals>" in old.__qualname__ and not any(each is new for space in spaces for each in space.values())
 
     def note_tuples(self) -> None:
         """Note the tuples that are left of classes that have other fields now."""
@@ -534,6 +552,12 @@ class Rerun:
                 self._schedule.push(other, each)
 
 
+def _has_else(statement: Statement) -> bool:
+    """Whether a `try` has statements that run only if nothing was raised."""
+    node = statement.facts.nodes[0]
+    return isinstance(node, ast.Try) and bool(node.orelse)
+
+
 def _may_be_idle(statement: Statement) -> bool:
     return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
 
@@ -557,6 +581,7 @@ def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
     return not grows_in_place(statement, module.namespace)
 
 
+_MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.Match)
 _IDLE = frozenset(["setdefault", "add", "update", "not"])
 """Words of statements that may do nothing where something is there already."""
 

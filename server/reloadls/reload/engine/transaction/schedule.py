@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import functools
-import gc
 import heapq
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.analysis.diff import Step, Way, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.changes import attributes_of
+from reloadls.reload.engine.objects.computed import forget_attribute
 from reloadls.reload.engine.objects.containers import is_a
-from reloadls.reload.engine.program.dependents import Key, Use, dependents
-from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .plan import Work, grows_in_place
 from .transaction import Transaction
 from .used import MODULE, constructors_that_read
 
-__all__ = ["MOST_RUNS", "Due", "Schedule"]
+__all__ = ["MOST_RUNS", "Due", "Schedule", "forget_computed"]
 
 MOST_RUNS = 2
 """How often a statement is run in one commit: modules that import each other need a second time."""
@@ -154,7 +154,7 @@ class Schedule:
         if is_a(value, functools._lru_cache_wrapper):
             self._shared.forget_calls(value)
         elif is_a(value, functools.cached_property) and is_a(owner, type):
-            _forget_attribute(owner, name.rpartition(".")[2], self._shared.undo)
+            forget_attribute(owner, name.rpartition(".")[2], self._shared.undo)
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:
         """A statement is about to run again: let the user end what it has made."""
@@ -178,16 +178,17 @@ class Schedule:
                     self.push(module, other)
 
 
-def _forget_attribute(cls: type, name: str, undo: Undo) -> None:
-    """Have an attribute computed anew in all instances that have computed it."""
-    kinds = [cls]
-    for kind in kinds:
-        kinds += type.__subclasses__(kind)
-    for each in gc.get_referrers(*kinds):
-        if any(type(each) is kind for kind in kinds):
-            values = attributes_of(each) or {}
-            if name in values:
-                undo.set_item(values, name, MISSING)
+def forget_computed(functions: Iterable[FunctionType], modules: Modules, undo: Undo) -> None:
+    """Have instances compute the attributes anew that `cached_property` keeps of these functions."""
+    for function in functions:
+        outer, _, name = function.__qualname__.rpartition(".")
+        loaded = modules.named(function.__module__) if outer else None
+        cls = None if loaded is None else value_at(loaded, tuple(outer.split(".")))
+        if not is_a(cls, type):
+            continue
+        found = vars(cls).get(name)
+        if is_a(found, functools.cached_property) and found.func is function:
+            forget_attribute(cls, found.attrname or name, undo)
 
 
 def reads_environment(text: str) -> bool:
