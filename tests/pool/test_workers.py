@@ -31,6 +31,7 @@ from reloadls.pool import (
     SetupFailed,
     WorkerDied,
 )
+from reloadls.pool.workers import backend
 
 from . import worker_program as program
 from .support import FakeClock
@@ -329,6 +330,14 @@ async def test_data_that_cannot_travel_are_refused_and_the_place_is_free() -> No
             await pool.launch("a", {"key": program.Bot(lock=threading.Lock())})
         assert (pool.active, pool.load) == (0, 0)
         assert await (await pool.launch("a", "nothing")).wait() == "success"
+
+
+async def test_data_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "MOST", 2_000_000)
+    async with processes(1, 1) as pool:
+        with pytest.raises(NotSpawnSafe, match=r"data: \d+ bytes are more than 1000000; pass a path or a key instead"):
+            await pool.launch("a", b"x" * 1_000_001)
+        assert (pool.active, pool.load) == (0, 0)
 
 
 async def test_a_function_of_a_file_that_was_loaded_by_its_path_resolves_in_the_worker(tmp_path: Path) -> None:
