@@ -203,7 +203,7 @@ bench-peers: $(CHECKS)
 
 # Figures of ours alone, and what a plain loop over watchfiles loses.
 bench-figures: $(CHECKS)
-	@set -e; for name in figures many_clients many_roots roundtrip awatch_losses; do \
+	@set -e; for name in figures many_clients many_roots roundtrip awatch_losses config; do \
 	    echo "== $$name"; \
 	    $(BIN)/python -m tests.benchmarks.$$name; \
 	done

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from reloadls.config.errors import ConfigError, NotRunning, Refuse
@@ -48,13 +49,24 @@ _held: ContextVar[Mapping[int, Any]] = ContextVar("reloadls_config_held")
 
 
 class _Value:
-    """What `value` is while it can't be read straight from the object: within `hold`, and before the start.
+    """What `value` is while it can't be read straight from the object: before the start, and while something holds.
 
-    It is no data descriptor: a `value` in the object's own dictionary comes first, and costs a plain attribute.
+    The object then is of a subclass that has this descriptor. Otherwise `value` is a slot, which the interpreter reads
+    as fast as any attribute.
     """
 
     def __get__(self, config: LiveConfig[Any] | None, owner: type | None = None) -> Any:
         return self if config is None else config._look_up()
+
+    def __set__(self, config: LiveConfig[Any], value: object) -> None:
+        raise AttributeError("value can't be set; change a source")
+
+
+@cache
+def _asking(kind: Any) -> type[Any]:
+    """Return the subclass whose `value` asks each time."""
+    namespace = {"value": _Value(), "__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    return type(kind.__name__, (kind,), namespace)
 
 
 class LiveConfig(Generic[T]):
@@ -81,13 +93,12 @@ class LiveConfig(Generic[T]):
         ValueError: two sources have the same name, or a time is negative.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "value")
+
     Refuse = Refuse
 
-    if TYPE_CHECKING:
-        value: T
-        """The validated object; the same one until a change takes effect."""
-    else:
-        value = _Value()
+    value: T
+    """The validated object; the same one until a change takes effect."""
 
     def __init__(
         self,
@@ -104,6 +115,7 @@ class LiveConfig(Generic[T]):
             raise ValueError(f"debounce_ms {debounce_ms!r}: must be 0 or more milliseconds")
         if together and group is None:
             raise ValueError("together=True: needs a group")
+        self._kind: Any = type(self)
         self._settings = settings
         self._callbacks = Callbacks()
         self._engine = Engine(model_of(settings), _checked(sources), self._callbacks)
@@ -120,6 +132,7 @@ class LiveConfig(Generic[T]):
         self._mode: Mode | None = None
         self._problem_listeners: list[Callable[[], object]] = []
         self._publication = Publication(lambda: self.status)
+        self._expose()
 
     def __repr__(self) -> str:
         group = "" if self._group is None else f", group={self._group!r}"
@@ -229,7 +242,7 @@ class LiveConfig(Generic[T]):
         held = self.value
         with self._lock:
             self._holds += 1
-            self.__dict__.pop("value", None)
+            self._expose()
         token = _held.set({**_held.get({}), id(self): held})
         try:
             yield held
@@ -390,9 +403,10 @@ class LiveConfig(Generic[T]):
     def _expose(self) -> None:
         """Let `value` be a plain attribute, if nothing needs more than that."""
         if self._holds == 0 and self._current is not MISSING and self._mode is not None and not self._mode.prepared:
-            self.__dict__["value"] = self._current
+            LiveConfig.__dict__["value"].__set__(self, self._current)
+            object.__setattr__(self, "__class__", self._kind)
         else:
-            self.__dict__.pop("value", None)
+            object.__setattr__(self, "__class__", _asking(self._kind))
 
     def _look_up(self) -> Any:
         held = _held.get({}).get(id(self), MISSING)

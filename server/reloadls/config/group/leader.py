@@ -26,6 +26,8 @@ __all__ = ["Leader"]
 
 _OFFER_S = 1.8
 """How long, in seconds, members have to validate an offer; it is withdrawn within 2 s."""
+_GATHER_S = 0.002
+"""How long, in seconds, answers of several members are gathered."""
 _LOOK_S = 0.05
 """How often, in seconds, members that have not answered are checked for life meanwhile."""
 _FIRST_RETRY_S = 1.0
@@ -49,7 +51,7 @@ class Leader:
         self._follower = SourceFollower(
             self._engine.sources, self._engine.local_paths, self.refresh, membership.options.debounce_s
         )
-        self._watcher = watcher(self._on_members, [self._folder.members, self._folder.pin], 0.0)
+        self._watcher = watcher(self._on_members, [self._folder.members, self._folder.pin], _GATHER_S)
         self._answers, self._requests = asyncio.Event(), asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._retries = 0
@@ -153,13 +155,13 @@ class Leader:
                 return
         state.version, state.parts, state.last = version, parts, version
         state.offer, state.offered, state.problems = 0, (), ()
-        await self._engine.run(save_version, self._folder, version, parts)
         await self._write()
         if membership.prepared:
             membership.settle(committed=True)
             await membership.acknowledge()
         else:
             await membership.have_effect(decision, version)
+        await self._engine.run(save_version, self._folder, version, parts)
         self._retries = 0
         self._requests.set()
 

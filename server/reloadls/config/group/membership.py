@@ -27,6 +27,7 @@ from reloadls.config.values.candidate import Candidate
 __all__ = ["Membership", "View"]
 
 _RETRY_S = 1.0
+_ACKNOWLEDGE_S = 0.01
 _log = logging.getLogger("reloadls.config")
 
 
@@ -203,8 +204,12 @@ class Membership:
             self._progress.notify_all()
 
     async def have_effect(self, decision: Decision, version: int) -> None:
-        """Make what was decided the value, and acknowledge it."""
+        """Make what was decided the value, and acknowledge it a moment later: first all members are to have it."""
         self._effect(decision, version)
+        self.spawn(self._acknowledge_soon())
+
+    async def _acknowledge_soon(self) -> None:
+        await asyncio.sleep(_ACKNOWLEDGE_S)
         await self.acknowledge()
 
     async def acknowledge(self) -> None:
