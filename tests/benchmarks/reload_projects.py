@@ -1,7 +1,8 @@
-"""An edit of a function in a project of some 40 modules: what the reload takes, and the time from save to answer.
+"""What hot reload costs in two projects: an edit of a function until it is live, and a start beside plain Python.
 
-Prints one line and asserts nothing: run ``python -m tests.benchmarks.reload_projects`` from the
-repository's top, on a quiet machine. The libraries are installed into the user's cache.
+The projects are one of FastAPI and SQLAlchemy with 42 modules, and one of Django as its generator makes it. Starts with
+and without `reloadls run` take turns. Prints a few lines and asserts nothing: run
+``python -m tests.benchmarks.reload_projects`` on a quiet machine. The libraries are installed into the user's cache.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from tests.cli.running import environment
 from tests.programs.environment import python_of
+from tests.programs.running import RELOADLS
 from tests.programs.web import ENVIRONMENT, PACKAGES
 from tests.reload.runtime.programs import runtime_folder
 
@@ -84,7 +88,7 @@ def write(item: Item{n}, into: Session = Depends(session)) -> Item{n}:
 """
 
 
-def fastapi(folder: Path) -> tuple[list[str], Path, str]:
+def fastapi(folder: Path, _python: str) -> tuple[list[str], Path, str]:
     """Write the project; its command, the file to edit, and the path to ask."""
     count = 19
     for package in ("app", "app/models", "app/routers"):
@@ -106,14 +110,40 @@ def fastapi(folder: Path) -> tuple[list[str], Path, str]:
     return command, folder / "app" / "routers" / "r7.py", "/r7/said"
 
 
+def django(folder: Path, python: str) -> tuple[list[str], Path, str]:
+    """The same for Django."""
+    subprocess.run([python, "-m", "django", "startproject", "site1", "."], cwd=folder, check=True)
+    view = 'from django.http import JsonResponse\n\n\ndef said():\n    return "0"\n\n\n'
+    view += "def show(request):\n    return JsonResponse(said(), safe=False)\n"
+    (folder / "site1" / "said.py").write_text(view)
+    urls = folder / "site1" / "urls.py"
+    text = urls.read_text().replace("urlpatterns = [", "from . import said\n\nurlpatterns = [path('said', said.show),")
+    urls.write_text(text)
+    return ["manage.py", "runserver", "--noreload", "{port}"], folder / "site1" / "said.py", "/said"
+
+
+PROJECTS = {
+    "FastAPI and SQLAlchemy, 42 modules": (fastapi, ENVIRONMENT, PACKAGES),
+    "Django": (django, "django", ("django",)),
+}
+
+
 def main() -> None:
     """Measure."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    python = python_of(ENVIRONMENT, PACKAGES)
-    for name, make in {"FastAPI and SQLAlchemy, 42 modules": fastapi}.items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=20, help="how many of each kind")
+    parser.add_argument("--only", default="", help="projects whose names contain this")
+    options = parser.parse_args()
+    for name, (make, environment_name, packages) in PROJECTS.items():
+        if options.only not in name:
+            continue
+        python = python_of(environment_name, packages)
         with tempfile.TemporaryDirectory(prefix="reloadls-bench-") as place:
             folder = Path(place)
-            live, took = measured(python, folder, *make(folder))
+            command, file, ask = make(folder, python)
+            for line in starts(python, folder, command, ask, options.starts):
+                print(f"{name}: {line}", flush=True)
+            live, took = measured(python, folder, command, file, ask)
         print(
             f"{name}: {len(live)} edits of a function: reload p50 {statistics.median(took):.1f} ms, "
             f"save to live p50 {statistics.median(live):.1f} ms, "
@@ -122,10 +152,37 @@ def main() -> None:
         )
 
 
+def starts(python: str, folder: Path, command: list[str], ask: str, count: int) -> Iterator[str]:
+    """Start the project in turns, plainly and under reloadls: until it answers, and what it then takes."""
+    found: dict[bool, list[tuple[float, float, float]]] = {False: [], True: []}
+    for number in range(-1, count):
+        for under in (False, True):
+            begun = time.perf_counter()
+            with _running(python, folder, command, RELOADLS if under else ()) as (port, log):
+                _until(port, ask, '"0"', START_S)
+                took = time.perf_counter() - begun
+                process = psutil.Process(int(log.with_name("pid").read_text()))
+                busy = sum(process.cpu_times()[:2])
+                time.sleep(2.5)  # until reloadls has imported what an edit needs
+                size = process.memory_info().rss / 2**20
+            if number >= 0:  # the first start of each writes bytecode
+                found[under].append((took * 1000, busy * 1000, size))
+    for index, (what, unit) in enumerate(
+        (("time to the first answer", "ms"), ("CPU until then", "ms"), ("memory", "MiB"))
+    ):
+        plain, ours = ([each[index] for each in found[under]] for under in (False, True))
+        low, high = min(plain), min(ours)
+        middle, other = statistics.median(plain), statistics.median(ours)
+        yield (
+            f"start, {what}: least {low:.0f} {unit} and {high:.0f} {unit} ({high / low - 1:+.0%}), "
+            f"median {middle:.0f} and {other:.0f} ({other / middle - 1:+.0%}, {other - middle:+.1f} {unit})"
+        )
+
+
 def measured(python: str, folder: Path, command: list[str], file: Path, ask: str) -> tuple[list[float], list[float]]:
     """From each save to the new answer, and what the reports say, in milliseconds."""
     live = []
-    with _running(python, folder, command) as (port, log):
+    with _running(python, folder, command, RELOADLS) as (port, log):
         _until(port, ask, '"0"', START_S)
         time.sleep(2.0)
         text = file.read_text()
@@ -140,20 +197,21 @@ def measured(python: str, folder: Path, command: list[str], file: Path, ask: str
 
 
 @contextlib.contextmanager
-def _running(python: str, folder: Path, command: list[str]) -> Iterator[tuple[int, Path]]:
+def _running(python: str, folder: Path, command: list[str], under: tuple[str, ...]) -> Iterator[tuple[int, Path]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     log = folder / "log"
     with runtime_folder() as runtime, log.open("wb") as file:
         process = subprocess.Popen(
-            [python, "-m", "reloadls", "run", *(each.format(port=port) for each in command)],
+            [python, *under, *(each.format(port=port) for each in command)],
             cwd=folder,
-            env=environment(XDG_RUNTIME_DIR=os.fspath(runtime)),
+            env=environment(XDG_RUNTIME_DIR=os.fspath(runtime), PYTHONDONTWRITEBYTECODE=""),
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
+        log.with_name("pid").write_text(str(process.pid))
         try:
             yield port, log
         finally:
