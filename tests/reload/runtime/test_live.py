@@ -55,6 +55,15 @@ def test_a_save_is_applied(folder: Path) -> None:
         assert "\x1b" not in line
 
 
+def test_a_file_that_is_emptied_is_waited_for_and_then_applied(folder: Path) -> None:
+    write(folder, app="import other\n" + TICKING, other="VALUE = 1\n")
+    with program(folder) as running:
+        client = running.connect()
+        running.until_output("one")
+        (folder / "other.py").write_text("")
+        assert client.until_report()["modules"][0]["name"] == "other"
+
+
 def test_a_bad_save_is_rolled_back_and_a_good_one_applied(folder: Path) -> None:
     with program(folder) as running:
         client = running.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,8 @@ __all__ = ["Updater", "Reloader", "Supervision"]
 _ENDING_S: Final = 1.0
 """How long to wait, in seconds, for running old code to end before the program is restarted because of it."""
 _ENDING_LOOK_S: Final = 0.02
+_EMPTIED_S: Final = 0.2
+"""How long to wait for the text of an empty file, in seconds: many editors empty a file before they write it."""
 _FIRST_LOOK_S: Final = 1.0
 """When to print what is watched, in seconds after the start."""
 _LOOKS_AT_START: Final = 5
@@ -292,6 +295,8 @@ class Updater:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
                     break
+                if await self._worker.run(_any_emptied, list(self._pending)):
+                    await asyncio.sleep(_EMPTIED_S)
                 changes, self._pending = collapse_changes(self._pending), []
                 self._check_other_reloader()
                 if self._suspended:
@@ -611,6 +616,16 @@ def _waits_for(sessions: tuple[str, ...]) -> str:
 
 def _uri(path: os.PathLike[str]) -> str:
     return to_uri(os.path.realpath(path))
+
+
+def _any_emptied(changes: Iterable[FileChange]) -> bool:
+    """Return whether a source file has no text, or not yet."""
+    for change in changes:
+        if change.path.suffix == ".py" and change.path.name != "__init__.py" and change.change_type != "deleted":
+            with contextlib.suppress(OSError):
+                if not os.stat(change.path).st_size:
+                    return True
+    return False
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
