@@ -35,7 +35,7 @@ class Worker:
         self._answers[id] = asyncio.get_running_loop().create_future()
         job = agent.Job(id=id, room=models.Room(name=f"room-{id}", sid=f"RM_{id}"), type=agent.JobType.JT_ROOM)
         await self._send(availability=agent.AvailabilityRequest(job=job))
-        return await asyncio.wait_for(self._answers[id], 20)
+        return await asyncio.wait_for(self._answers[id], 60)
 
     async def assign(self, id: str) -> None:
         """Assign a job that it takes."""
@@ -56,7 +56,7 @@ class Worker:
 
     async def until(self, holds: Any) -> None:
         """Wait until something holds after one of its messages."""
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(holds)
 
     async def _send(self, **message: Any) -> None:

@@ -35,7 +35,7 @@ class Call:
         """Have the job's entrypoint do something."""
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked.put_nowait((work, done))
-        return await asyncio.wait_for(done, 20)
+        return await asyncio.wait_for(done, 60)
 
     def hang_up(self) -> None:
         """Have the entrypoint return."""
@@ -104,7 +104,7 @@ async def hosted(
 
 async def until(holds: Callable[[], object]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 
@@ -124,4 +124,4 @@ async def running(server: Any, *, unregistered: bool = False) -> AsyncIterator[N
         yield
     finally:
         await server.aclose()
-        await asyncio.wait_for(work, 20)
+        await asyncio.wait_for(work, 60)
