@@ -43,7 +43,7 @@ def test_the_adapter_works_with(release: str) -> None:
         "-W",
         "default",
         "--timeout",
-        "60",
+        "180",
         "tests/pool/livekit",
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
