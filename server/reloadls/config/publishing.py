@@ -76,9 +76,9 @@ def _problem(problem: Problem, since: str) -> Json:
     found: Json = {"message": problem.message, "key": problem.key or None, "source": problem.source, "since": since}
     if problem.path is not None:
         found["uri"] = to_uri(problem.path)
-        if problem.line is not None:
-            start = {"line": max(0, problem.line - 1), "character": max(0, (problem.column or 1) - 1)}
-            found["range"] = {"start": start, "end": start}
+    if problem.line is not None:  # of a source that has no file: a line of its document
+        start = {"line": max(0, problem.line - 1), "character": max(0, (problem.column or 1) - 1)}
+        found["range"] = {"start": start, "end": start}
     return found
 
 

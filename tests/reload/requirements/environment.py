@@ -124,6 +124,9 @@ class Environment:
                     yield started
                 finally:
                     started.close()
+                    process.terminate()  # workers outlive a server that is killed
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(20)
                     process.kill()
                     started.running.wait()
 

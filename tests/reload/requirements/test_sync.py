@@ -209,3 +209,40 @@ def test_without_an_installer_the_report_says_what_to_do(tmp_path: Path) -> None
         message = client.until_report()["error"]["message"]
         assert "neither uv nor pip is installed for" in message
         assert "--sync-command" in message
+
+
+_WSGI = """
+import os
+import pathlib
+import word
+
+(pathlib.Path(__file__).parent.parent / f"worker-{os.getpid()}").touch()
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [word.word().encode()]
+"""
+
+
+def test_every_worker_imports_what_one_installation_brought(tmp_path: Path) -> None:
+    env = Environment(tmp_path, with_uv=True)
+    make_wheel(env.wheels, "foo", "1.0")
+    make_wheel(env.wheels, "foo", "2.0")
+    env.require()
+    (env.project / "app.py").write_text(_WSGI)
+    (env.project / "word.py").write_text(_WORD)
+    with env.run("--sync-requirements", "-m", "gunicorn", "-w", "3", "-b", "127.0.0.1:0", "app:app") as running:
+        running.running.until(lambda: len(list(tmp_path.glob("worker-*"))) == 3, "all workers")
+        clients = [running.connect(int(each.name.partition("-")[2])) for each in tmp_path.glob("worker-*")]
+        first = running.connect()
+        running.write(word=_WITH_FOO)
+        for client in clients:
+            assert client.until_report()["status"] == "failed"
+        env.require("foo==1.0")
+        for client in clients:  # the master has not loaded the module
+            assert client.until_report()["status"] == "reloaded"
+        assert "foo 1.0" in first.until_report()["modules"][0]["changed"]
+        assert len([line for line in running.running.err if line.startswith("installing")]) == 1
+        env.require("foo==2.0")
+        for client in clients:
+            assert client.until_last("restartRequired")["modules"][0]["reason"].endswith("foo 1.0 → 2.0")
