@@ -12,7 +12,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-_MODULES = ("reloadls", "reloadls.pool", "reloadls.reload", "reloadls.protocol")
+_MODULES = ("reloadls", "reloadls.config", "reloadls.pool", "reloadls.reload", "reloadls.protocol")
 _EXPECTED = Path(__file__).with_name("public_api.txt")
 
 
