@@ -8,6 +8,7 @@ order of imports follows from the texts; what depends on more than that is taken
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -158,7 +159,7 @@ class _Start:
             self._load(inner)
             if self._is_loading(inner):
                 module.aliases[alias.asname or alias.name] = inner
-        elif sure and source.gets(alias.name):
+        elif sure and source is not module and source.gets(alias.name) and not _is_on_disk(source.loaded, alias.name):
             message = (
                 f"cannot import name {alias.name!r} from partially initialized module {name!r} "
                 f"(most likely due to a circular import) ({source.loaded.path})"
@@ -219,6 +220,12 @@ class _Start:
     @staticmethod
     def _fail(kind: type[Exception], message: str, module: _Module, statement: Statement) -> None:
         raise _Found(_Failure(kind, message, module.loaded.path, statement.first))
+
+
+def _is_on_disk(package: LoadedModule, name: str) -> bool:
+    """Whether a package has a module of this name, which is not loaded yet."""
+    folder, file = os.path.split(package.path)
+    return file == "__init__.py" and any(os.path.exists(os.path.join(folder, each)) for each in (f"{name}.py", name))
 
 
 def _may_bind(module: LoadedModule, statement: Statement, name: str) -> bool:
