@@ -253,7 +253,7 @@ class LoadedModule:
     def place(self) -> tuple[float, ...]:
         """Where in the program its statements are run, to be compared with that of another module."""
         for importer, line in self.importers[:1]:
-            statement = importer._now(line)
+            statement = importer._importing(self, line)
             if statement is not None:
                 return (*importer.place(), statement.first)
         return (self.order,)
@@ -261,8 +261,16 @@ class LoadedModule:
     def imported_on(self, importer: LoadedModule) -> int | None:
         """The line where the statement of a module is now that had this one loaded; None if none of it did."""
         begun = next((line for each, line in self.importers if each is importer), None)
-        statement = importer._now(begun) if begun is not None else None
+        statement = importer._importing(self, begun) if begun is not None else None
         return None if statement is None else statement.first
+
+    def _importing(self, module: LoadedModule, line: int) -> Statement | None:
+        """The statement that had another module loaded from a line, or the one that imports it now."""
+        statement = self._now(line)
+        if statement is not None:
+            return statement
+        word = module.name.rpartition(".")[2]
+        return next((each for each in self.source.statements if word in each.facts.words and each.facts.imports), None)
 
     def _now(self, line: int) -> Statement | None:
         """The statement that stood on a line when the module was loaded, where it is now."""

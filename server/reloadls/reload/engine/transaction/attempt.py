@@ -22,6 +22,7 @@ from reloadls.reload.engine.pinned.uses import Uses
 from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.effects import lister
+from reloadls.reload.engine.program.imports.names import check_names
 from reloadls.reload.engine.program.imports.order import check_circles
 from reloadls.reload.engine.program.imports.relocation import Relocation, find_relocations, missed
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
@@ -118,6 +119,8 @@ class Attempt:
             self._plan(module, path, force)
         for plan in self._work.plans:
             self.refused += _beyond_what_runs(plan)
+        for plan in self._work.plans:
+            check_names(plan.module, plan.difference)
         if not self._relocations:
             check_circles(self._modules, {plan.module: plan.source for plan in self._work.plans})
 

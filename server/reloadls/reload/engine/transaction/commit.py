@@ -10,7 +10,7 @@ from weakref import ref
 
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.codes import all_codes
-from reloadls.reload.engine.analysis.statements import Facts
+from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.adopt import lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
@@ -253,7 +253,7 @@ class Commit:
 
     def _remove(self, plan: ModulePlan) -> None:
         module = plan.module
-        bound = {name for each in plan.source.statements for name in each.facts.uses.binds}
+        bound = {name for each in plan.source.statements for name in _given(each)}
         unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)
@@ -327,6 +327,12 @@ class Commit:
             if callable(hook):
                 self._shared.remember()
                 hook(self._shared.before[module])
+
+
+def _given(statement: Statement) -> set[str]:
+    """The names that a statement binds without a need for what they mean already (`NAMES += [...]`)."""
+    uses = statement.facts.uses
+    return uses.binds - {chain[0] for chain in uses.now.reads} if uses.value else uses.binds
 
 
 def _first_line(module: LoadedModule, qualname: str) -> int | None:
