@@ -256,10 +256,12 @@ class Rerun:
         """Raise CantBeLive where a name that it reads has been given another value further below."""
         uses = statement.facts.uses
         for name in {chain[0] for chain in uses.now.reads} - uses.binds - {"_"}:
-            binders = [each for each in module.source.statements if _gives_value(each, name, module)]
+            binders = [each for each in module.source.statements if name in each.facts.uses.binds]
             before = [each for each in binders if each.first < statement.first]
-            after = [each for each in binders if each.first > statement.first]
-            if before and after and not any(self._schedule.runs[each.facts] for each in before[-1:]):
+            after = [each for each in binders if each.first > statement.first and _gives_value(each, name, module)]
+            if not before or not after or stands_alone(before[-1]):  # see `_shared_names_above`
+                continue
+            if not self._schedule.runs[before[-1].facts]:
                 raise CantBeLive(
                     f"line {statement.first} reads {name}, which line {after[0].first} has given another value since"
                 )
@@ -574,11 +576,13 @@ def _holds_one(entry: Any, ids: Collection[int]) -> bool:
 
 
 def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
-    """Whether a statement gives a name another value whenever it runs."""
-    [node, *others] = statement.facts.nodes
-    if others or name not in statement.facts.uses.binds or not isinstance(node, (ast.Assign, ast.AugAssign)):
+    """Whether a statement may give a name another value when it runs: what it imports or defines is another matter."""
+    if name not in statement.facts.uses.binds or grows_in_place(statement, module.namespace):
         return False
-    return not grows_in_place(statement, module.namespace)
+    if name in statement.facts.imported or any(each.name == name for each in definitions(statement)):
+        return False
+    [node, *others] = statement.facts.nodes
+    return bool(others) or not isinstance(node, ast.AnnAssign) or node.value is not None
 
 
 _MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.Match)
