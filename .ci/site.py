@@ -16,11 +16,16 @@ _TOP = Path(__file__).parents[1]
 _PACKAGES = {
     "reloadls": "Watching files.",
     "reloadls.pool": "Hosting many live [sessions](pool.md).",
+    "reloadls.config": "Live [configuration](configuration.md).",
     "reloadls.records": "Folders of JSON [records](records.md) as streams.",
     "reloadls.reload": "For programs that run under `reloadls run`, or reload themselves.",
     "reloadls.protocol": "For clients in Python, with pygls: the messages of the [protocol](protocol.md).",
 }
-_COMMANDS = ("", "run", "watch", "records", "serve", "proxy", "status", "drain", "demo")
+_CONFIG = ("check", "show", "watch", "push", "status", "rollback")
+_COMMANDS = (
+    *("", "run", "watch", "records", "config", *(f"config {name}" for name in _CONFIG)),
+    *("serve", "proxy", "status", "drain", "demo"),
+)
 _PAGES = {
     "index.md": "README.md",
     "vscode-extension.md": "client-vscode/README.md",
@@ -89,7 +94,7 @@ def _command_line() -> str:
     """The help of each command."""
     parts = ["# Command line\n"]
     for command in _COMMANDS:
-        words = [*filter(None, [command]), "--help"]
+        words = [*command.split(), "--help"]
         done = subprocess.run(
             [sys.executable, "-m", "reloadls", *words],
             capture_output=True,

@@ -196,9 +196,10 @@ def test_every_method_of_ours_has_its_types() -> None:
     protocol: Any = ClientProtocol.__new__(ClientProtocol)
     for method, (params, result) in REQUEST_TYPES.items():
         assert (params_type(method), result_type(method)) == (params, result)
-        whole = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}
+        required = {each.name: "x" for each in attrs.fields(params) if each.default is attrs.NOTHING}
+        whole = {"jsonrpc": "2.0", "id": 1, "method": method, "params": required}
         request = CONVERTER.structure(whole, protocol.get_message_type(method))
-        assert request.id == 1 and request.params == params()
+        assert request.id == 1 and request.params == params(**required)
         assert {"jsonrpc": "2.0", "id": 1, "method": method}.items() <= CONVERTER.unstructure(request).items()
         assert attrs.fields_dict(protocol.get_result_type(method))["result"].type == result
     for method, params in NOTIFICATION_TYPES.items():
