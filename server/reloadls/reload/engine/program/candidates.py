@@ -78,6 +78,9 @@ _Plain = (
 )
 
 
+_PLAIN_KINDS = frozenset(_Plain)
+
+
 @dataclass(slots=True)
 class Line:
     """What the code of one line of a module reads, and whether it does more than bind names."""
@@ -264,6 +267,8 @@ def snapshot(
 
 def _leads_nowhere(each: Any) -> bool:
     """Whether nothing can be changed in an object or by it."""
+    if type(each) in _PLAIN_KINDS:
+        return True
     if is_a(each, BuiltinFunctionType):
         return is_a(each.__self__, (ModuleType, type, type(None)))
     return is_a(each, _Plain) or (is_a(each, type) and not each.__flags__ & _HEAP_TYPE)
@@ -322,6 +327,7 @@ class _Walk:
         self._libraries: list[Any] = []
         """Objects and classes of libraries, which change of their own accord, too."""
         self._modules: list[ModuleType] = []
+        self._looks: dict[type, Callable[[Any, int], Iterable[Any]]] = {}
         self._direct: set[int] = set()
         """Iterators that the program's own modules, functions and objects hold; a library uses its own as it likes."""
 
@@ -343,17 +349,29 @@ class _Walk:
 
     def visit(self, each: Any, depth: int) -> Iterable[Any]:
         """Remember an object; what it leads to."""
-        kinds: list[tuple[Any, Callable[[], Iterable[Any]]]] = [
-            (FunctionType, lambda: self._function(each, depth)),
-            (MethodType, lambda: (each.__self__, each.__func__)),
-            (BuiltinFunctionType, lambda: (each.__self__,)),
-            (ModuleType, lambda: self._module(each, depth)),
-            (type, lambda: self._class(each)),
-            ((*CONTAINERS, tuple, frozenset), lambda: [*self._container(each), *self._instance(each, depth)]),
-            (functools.partial, lambda: (each.func, *each.args, *each.keywords.values())),
-            ((staticmethod, classmethod), lambda: (each.__func__,)),
-        ]
-        return next((look() for kind, look in kinds if is_a(each, kind)), None) or self._instance(each, depth)
+        kind = type(each)
+        look = self._looks.get(kind)
+        if look is None:
+            look = self._looks[kind] = next(getattr(self, name) for kinds, name in _LOOKS_AT if issubclass(kind, kinds))
+        return look(each, depth) or self._instance(each, depth)
+
+    def _method(self, method: MethodType, _depth: int) -> Iterable[Any]:
+        return (method.__self__, method.__func__)
+
+    def _builtin(self, function: BuiltinFunctionType, _depth: int) -> Iterable[Any]:
+        return (function.__self__,)
+
+    def _partial(self, partial: functools.partial[Any], _depth: int) -> Iterable[Any]:
+        return (partial.func, *partial.args, *partial.keywords.values())
+
+    def _wrapped(self, wrapper: Any, _depth: int) -> Iterable[Any]:
+        return (wrapper.__func__,)
+
+    def _other(self, _each: Any, _depth: int) -> Iterable[Any]:
+        return ()
+
+    def _holder(self, container: Any, depth: int) -> Iterable[Any]:
+        return [*self._container(container), *self._instance(container, depth)]
 
     def _function(self, function: FunctionType, depth: int) -> Iterable[Any]:
         space = function.__globals__
@@ -402,7 +420,7 @@ class _Walk:
         kinds = (FunctionType, type, ModuleType)
         return [each for name, each in found.items() if own or name in used or not is_a(each, kinds)]
 
-    def _class(self, cls: Any) -> Iterable[Any]:
+    def _class(self, cls: Any, _depth: int) -> Iterable[Any]:
         if not self._owns(str(type.__getattribute__(cls, "__module__"))):
             self._libraries.append(cls)
             return ()
@@ -451,6 +469,20 @@ class _Walk:
         else:
             self._libraries.append(each)
         return [*values.values(), type(each)]
+
+
+_LOOKS_AT: tuple[tuple[Any, str], ...] = (
+    (FunctionType, "_function"),
+    (MethodType, "_method"),
+    (BuiltinFunctionType, "_builtin"),
+    (ModuleType, "_module"),
+    (type, "_class"),
+    ((*CONTAINERS, tuple, frozenset), "_holder"),
+    (functools.partial, "_partial"),
+    ((staticmethod, classmethod), "_wrapped"),
+    (object, "_other"),
+)
+"""Classes of objects, and what looks at one."""
 
 
 def _is_filled(cell: Any) -> bool:
