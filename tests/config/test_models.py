@@ -68,6 +68,9 @@ async def test_pydantic_mistakes_at_their_place(
 
 async def test_variables_take_the_model_s_names_and_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text('NAME=a\nTAGS=["x","y"]\nLIMITS__CPU=3\nPUBLICURL=https://x\nRATIO=0.25\n')
+    for name in (*Model.model_fields, "publicUrl"):
+        for each in (name, name.upper()):
+            monkeypatch.delenv(each, raising=False)  # of the machine
     monkeypatch.setenv("limits", '{"ram": 5}')
     monkeypatch.setenv("UNKNOWN_OF_OTHERS", "1")
     async with LiveConfig(Model, [EnvFile(tmp_path / ".env"), Environment()]) as config:

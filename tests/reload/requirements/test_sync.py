@@ -228,6 +228,7 @@ def test_every_worker_imports_what_one_installation_brought(tmp_path: Path) -> N
     env = Environment(tmp_path, with_uv=True)
     make_wheel(env.wheels, "foo", "1.0")
     make_wheel(env.wheels, "foo", "2.0")
+    pytest.importorskip("gunicorn")
     env.require()
     (env.project / "app.py").write_text(_WSGI)
     (env.project / "word.py").write_text(_WORD)

@@ -60,6 +60,7 @@ _SERVERS = {
 @contextlib.contextmanager
 def _served(folder: Path, server: str) -> Iterator[Program]:
     """Run four workers, and end them: some outlive the process above them."""
+    pytest.importorskip(server)
     app, run, args = _SERVERS[server]
     (folder / "marks").mkdir()  # outside of what is watched
     (folder / "project").mkdir()
