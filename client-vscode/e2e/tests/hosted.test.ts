@@ -78,7 +78,7 @@ test(
 
       // From its row, and then not at all.
       await pool.click({ button: "right" });
-      await menuItem(window, "Drain Session Pool").click();
+      await menuItem(window, "Drain Session Pool").click({ delay: 250 }); // a menu takes none in its first 100 ms
       const dialog = window.page.locator(".monaco-dialog-box");
       await dialog.filter({ hasText: "Drain the session pool rooms of app.py" }).waitFor();
       await picture(window, "pool-drain");

@@ -47,8 +47,9 @@ __all__ = ["Updater", "Reloader", "Supervision"]
 _ENDING_S: Final = 1.0
 """How long to wait, in seconds, for running old code to end before the program is restarted because of it."""
 _ENDING_LOOK_S: Final = 0.02
-_EMPTIED_S: Final = 0.2
-"""How long to wait for the text of an empty file, in seconds: many editors empty a file before they write it."""
+_EMPTIED_LOOK_S: Final = 0.1
+"""How long to wait, in seconds, before looking again for the text of an empty file: many editors empty a file first."""
+_EMPTIED_LOOKS: Final = 10
 _FIRST_LOOK_S: Final = 1.0
 """When to print what is watched, in seconds after the start."""
 _LOOKS_AT_START: Final = 5
@@ -295,8 +296,10 @@ class Updater:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
                     break
-                if await self._worker.run(_any_emptied, list(self._pending)):
-                    await asyncio.sleep(_EMPTIED_S)
+                for _ in range(_EMPTIED_LOOKS):
+                    if not await self._worker.run(_any_emptied, list(self._pending)):
+                        break
+                    await asyncio.sleep(_EMPTIED_LOOK_S)
                 changes, self._pending = collapse_changes(self._pending), []
                 self._check_other_reloader()
                 if self._suspended:
