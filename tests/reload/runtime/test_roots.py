@@ -83,9 +83,14 @@ def test_a_script_that_another_program_runs(folder: Path, by: str) -> None:
         if by == "pdb":
             running.enter("continue")
         running.until_output("old")
-        running.until_stderr("following ")
-        (folder / "app.py").write_text(_ONE_FILE.replace("old", "new"))
-        running.until_output("new")
+        _goes_live_once_known(running, folder / "app.py", _ONE_FILE.replace("old", "new"))
+
+
+def _goes_live_once_known(running: Program, file: Path, text: str) -> None:
+    """Edit a file that another program runs: it is known from the next look at what is loaded."""
+    assert "result" in running.connect().ask("reload/trigger", {})
+    file.write_text(text)
+    running.until_output("new")
 
 
 def test_a_test_that_pytest_has_rewritten(folder: Path) -> None:
@@ -93,9 +98,7 @@ def test_a_test_that_pytest_has_rewritten(folder: Path) -> None:
     (folder / "test_app.py").write_text(test)
     with program(folder, "-m", run="pytest", args=("-s", "-p", "no:cacheprovider", "test_app.py")) as running:
         running.until_output("old")
-        running.until_stderr("following ")
-        (folder / "test_app.py").write_text(test.replace("old", "new"))
-        running.until_output("new")
+        _goes_live_once_known(running, folder / "test_app.py", test.replace("old", "new"))
 
 
 def test_an_archive_that_is_built_again_needs_a_restart(folder: Path) -> None:

@@ -102,6 +102,6 @@ class Channel:
         self._receiving.close()
 
     def close(self) -> None:
-        """Close this end."""
-        self._writer.close()
+        """Close this end at once: what was not sent yet would keep it open where nobody reads."""
+        self._writer.transport.abort()
         self._receiving.close()
