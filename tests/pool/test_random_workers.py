@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.cli.running import environment
 from .random_workers import WORDS
 
 STEPS = int(os.environ.get("RELOADLS_TEST_OPERATIONS", "5000"))
-SEED = int(os.environ.get("RELOADLS_TEST_SEED", "77"))
+SEED = int(os.environ.get("RELOADLS_TEST_SEED", str(random.randrange(10**6))))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts descriptors in /proc")
