@@ -82,7 +82,7 @@ class Edits:
         return {name: value for name, value in all_of_them.items() if rng.random() < 0.4}
 
     def text(self, name: str, values: dict[str, Any]) -> str:
-        """The values in a file's format, and something that is no change."""
+        """The values in a file's format, and something that is not a change."""
         comment = f"# {self._rng.randrange(3)}\n"
         if name.endswith(".json"):
             return json.dumps(values, indent=self._rng.choice([None, 1]))

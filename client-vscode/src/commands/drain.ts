@@ -24,7 +24,7 @@ export async function drain(known: HotReload, server: Server, chosen: DrainParam
     : await pick(open);
   if (!found) {
     if (chosen || open.length === 0) {
-      showInformation(t("There is no session pool that could be drained."));
+      showInformation(t("No session pool can be drained."));
     }
     return;
   }

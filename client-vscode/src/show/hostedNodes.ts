@@ -69,7 +69,7 @@ function sessionNode(session: PoolSession, pool: string, isAwaited: boolean): No
     description: sessionWords(session, now),
     tooltip: paragraphs([
       `**${plain(session.id)}** · ${age(session.startedAt, now)}`,
-      isAwaited ? t("A change of code waits until it is no longer pinned.") : "",
+      isAwaited ? t("An edit waits until its pin is released.") : "",
       (session.rebinds ?? 0) > 0 ? t("Reloads followed: {0}", number(session.rebinds ?? 0)) : "",
       session.lastError ? t("It could not follow a reload: {0}", plain(session.lastError)) : "",
     ]),

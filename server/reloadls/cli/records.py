@@ -103,7 +103,7 @@ def records(
 ) -> Callable[[], int]:
     """Print the records of a folder, and then what happens to them, until Ctrl-C.
 
-    A record is a file FOLDER/KIND/ID.json that holds one JSON object. Half-written files are no events: a record keeps
+    A record is a file FOLDER/KIND/ID.json that holds one JSON object. Half-written files are not events: a record keeps
     its last good content, and a file that stays broken for a second is reported as invalid.
 
     Examples:

@@ -4,7 +4,7 @@ ConfigError
 ├── InvalidConfiguration    the sources hold no state that validates
 ├── MissingExtra            a source needs a library that is not installed
 ├── NotRunning              the configuration was not started, or has ended
-└── UnknownVersion          there is no such version to go back to
+└── UnknownVersion          the version to go back to is not kept
 SourceFailed                raised by a source that can't be read or parsed now
 Refuse                      raised by a callback that vetoes a change
 """
@@ -67,7 +67,7 @@ class NotRunning(ConfigError):
 
 
 class UnknownVersion(ConfigError):
-    """There is no such version to go back to."""
+    """The version to go back to is not kept."""
 
 
 class SourceFailed(Exception):

@@ -317,7 +317,7 @@ class LiveConfig(Generic[T]):
             version: one of the last 20; None follows the sources again.
 
         Raises:
-            UnknownVersion: there is no such version any more.
+            UnknownVersion: the version is no longer kept.
             NotRunning: it was not started, or has ended.
         """
         mode, loop = self._running()

@@ -22,9 +22,9 @@ class Problem:
         code: ``invalid``, ``missing`` or ``unknown`` for a key; ``unreadable`` for a source that can't be parsed;
             ``unavailable`` for a remote one, which keeps its last good part; ``refused`` by a callback or by a worker.
         message: what is wrong.
-        key: the dotted key; "" if it is no single one.
+        key: the dotted key; "" if it is not a single one.
         source: the name of the source.
-        path: the file, absolute; None if it is no file.
+        path: the file, absolute; None if it is not a file.
         line: counted from 1.
         column: counted from 1, in characters.
         allowed: what is allowed; "" if the message says all.

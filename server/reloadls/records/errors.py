@@ -6,7 +6,7 @@ Exceptions:
     - `FilterError`: a filter that can't be read
     - `LayoutError`: a layout that can't be used
     - `RecordNameError`: a kind or an id that can't name a record's file
-    - `RecordDataError`: data that is no record
+    - `RecordDataError`: data that is not a record
     - `RecordFolderError`: a folder that can't hold records
 """
 
@@ -32,7 +32,7 @@ class RecordNameError(RecordError):
 
 
 class RecordDataError(RecordError):
-    """Data that is no record."""
+    """Data that is not a record."""
 
 
 class RecordFolderError(RecordError):

@@ -133,7 +133,7 @@ class HostedRegistry:
         """Have a host carry out a command.
 
         Raises:
-            LookupError: there is no such host, or it does not take this command.
+            LookupError: no such host is registered, or it does not take this command.
         """
         with self._lock:
             hosts = {host.name: host for host in self._hosts if host.kind == kind}

@@ -16,7 +16,7 @@ def flat_part(variables: Iterable[tuple[str, str, Place]], *, prefix: str, delim
 
     Args:
         variables: name, value and place of each.
-        prefix: what their names begin with; it is no part of the key.
+        prefix: what their names begin with; it is not part of the key.
         delimiter: what divides a name into the names of nested values.
 
     Raises:

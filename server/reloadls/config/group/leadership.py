@@ -1,4 +1,4 @@
-"""Who of a group leads: a lock that the kernel frees, and a pipe that tells at once when it has.
+"""Who of a group leads: a lock that the kernel frees, and a pipe that reports at once when it has.
 
 The leader holds the lock and an open write end of the pipe. When it ends, however it ends, the kernel closes both, and
 every follower's read end is readable. So nothing polls, and waiting can be cancelled, which a blocking lock can't.

@@ -55,5 +55,5 @@ return alive
 """
 """Return {machine, seconds since its report, its members as JSON} of each.
 
-KEYS: members. ARGV: after how many seconds one is gone.
+KEYS: members. ARGV: after how many seconds one counts as ended.
 """

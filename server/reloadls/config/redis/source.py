@@ -119,7 +119,7 @@ class RedisSource(OwnSource):
         if time.monotonic() - self._reported_at > _LOOK_S:
             await self._report()
         if stored is None:
-            kept = "" if known is None else "; what it held is gone (deleted, or FLUSHALL)"
+            kept = "" if known is None else "; its value was deleted (DEL or FLUSHALL)"
             raise SourceFailed(f"holds no value{kept}; store one with reloadls config push")
         if known is not None and known.version is not None and stored.order < known.version:
             raise SourceFailed(

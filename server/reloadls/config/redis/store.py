@@ -22,7 +22,7 @@ __all__ = ["KEPT_VERSIONS", "Conflict", "Machine", "RedisStore", "Stored"]
 
 KEPT_VERSIONS: Final = 20
 _GONE_S: Final = 90
-"""After how long without a report a machine is gone, in seconds."""
+"""After how long without a report a machine counts as ended, in seconds."""
 _FIELDS: Final = ("version", "epoch", "at", "text", "format", "by")
 
 

@@ -19,7 +19,7 @@ class EnvFile(FileSource):
 
     Args:
         path: the file.
-        prefix: only variables whose names begin with it; it is no part of the key.
+        prefix: only variables whose names begin with it; it is not part of the key.
         delimiter: what divides a name into nested keys: ``DB__URL`` is ``db.url``.
         interpolate: whether ``${NAME}`` is replaced.
         required: whether the file must exist.

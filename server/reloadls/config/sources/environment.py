@@ -20,7 +20,7 @@ class Environment(OwnSource):
     Without a prefix only those count that the model has a key for; with one, all that begin with it.
 
     Args:
-        prefix: what the names begin with, in any case; it is no part of the key.
+        prefix: what the names begin with, in any case; it is not part of the key.
         delimiter: what divides a name into nested keys: ``APP_DB__URL`` is ``db.url``.
     """
 

@@ -25,7 +25,7 @@ class FolderSource(OwnSource):
 
     Args:
         path: the folder.
-        prefix: only files whose names begin with it; it is no part of the key.
+        prefix: only files whose names begin with it; it is not part of the key.
         delimiter: what divides a name into nested keys: ``db__url`` is ``db.url``.
         required: whether the folder must exist.
     """

@@ -41,7 +41,7 @@ def look_up(values: Any, key: Key) -> Any:
 
 
 def leaves(values: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Yield each value that is no mapping with entries, with its key. Lists are values."""
+    """Yield each value that is not a mapping with entries, with its key. Lists are values."""
     if isinstance(values, Mapping) and (values or not key):
         for name, value in values.items():
             yield from leaves(value, (*key, name))

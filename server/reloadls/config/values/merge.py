@@ -18,7 +18,7 @@ class Origin:
 
     Attributes:
         source: the name of the source.
-        path: the file; None if it is no file.
+        path: the file; None if it is not a file.
         line: counted from 1; None if unknown.
         column: counted from 1, in characters.
         name: how the source names it, if that differs from its key.

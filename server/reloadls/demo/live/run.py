@@ -105,7 +105,7 @@ class LiveRun:
         """Make all edits, and return what came of them.
 
         Raises:
-            ProgramFailed: the application did not come up, or is gone.
+            ProgramFailed: the application did not start, or has ended.
             OSError: the screen can't be written to.
         """
         begun = time.monotonic()

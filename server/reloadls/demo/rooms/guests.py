@@ -72,7 +72,7 @@ class Guest:
         self._leaving = True
 
     async def stay(self) -> None:
-        """Talk until told to leave."""
+        """Talk until asked to leave."""
         try:
             await self._stay()
         except (OSError, ValueError, TimeoutError) as error:

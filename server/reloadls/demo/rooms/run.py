@@ -111,7 +111,7 @@ class RoomsRun:
         """Do all steps, and return what came of them.
 
         Raises:
-            ProgramFailed: the program did not come up, or is gone.
+            ProgramFailed: the program did not start, or has ended.
             OSError: the screen can't be written to.
         """
         begun = time.monotonic()

@@ -134,7 +134,7 @@ class ProcessBackend:
         return resident_mb() + sum(slot.worker.memory_mb for slot in self._slots if slot.worker.is_ready)
 
     def resize(self) -> None:
-        """A worker has become ready, or is no more."""
+        """A worker has become ready, or has ended."""
         self._events.places(sum(slot.worker.places for slot in self._slots if slot.worker.is_ready))
 
     def followed(self, slot: Slot, reload: str, paths: Iterable[str], counts: Counts) -> None:

@@ -33,7 +33,7 @@ class Owner(Protocol):
     """What slots belong to."""
 
     def resize(self) -> None:
-        """A worker has become ready, or is no more."""
+        """A worker has become ready, or has ended."""
 
     def died(self, life: Life, died: WorkerDied) -> None:
         """The worker of a session has died."""
