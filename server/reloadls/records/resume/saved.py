@@ -6,11 +6,8 @@ trusted only if it is this user's alone, of this folder and layout, and whole.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,14 +16,14 @@ from filelock import BaseFileLock
 from reloadls.records.keys import Key
 from reloadls.records.resume.history import CHANGES_KEPT, History, Step
 from reloadls.records.states.state import Change, RecordState, pack, unpack
-from reloadls.watch.state.folder import StateFailed, lock_state, make_folder, set_aside, why_untrusted
+from reloadls.watch.state.database import PrivateDatabase, lock_database
+from reloadls.watch.state.folder import StateFailed, set_aside
 
 __all__ = ["SavedRecords"]
 
 _APPLICATION: Final = 0x524C5752
 """Marks a file as one of record streams."""
 _VERSION: Final = 1
-_SETTINGS: Final = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL")
 _TABLES: Final = (
     "CREATE TABLE head (key TEXT NOT NULL, number INTEGER NOT NULL)",
     "CREATE TABLE epochs (epoch TEXT PRIMARY KEY, first INTEGER NOT NULL)",
@@ -48,7 +45,7 @@ class _Loaded:
     steps: list[Step]
 
 
-class SavedRecords:
+class SavedRecords(PrivateDatabase):
     """The file of one folder and layout. Created by `open`.
 
     Attributes:
@@ -57,9 +54,7 @@ class SavedRecords:
     """
 
     def __init__(self, path: str, key: str, lock: BaseFileLock) -> None:
-        self._path = path
-        self._lock = lock
-        self._connection: sqlite3.Connection | None = None
+        super().__init__(path, lock)
         self.problem: str | None = None
         try:
             self.history = self._load(key)
@@ -76,10 +71,8 @@ class SavedRecords:
             StateFailed: nothing can be kept there.
             OSError: a system call failed.
         """
-        name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        make_folder(folder)
-        lock = lock_state(folder, name)
-        return cls(os.path.join(folder, name + ".sqlite"), key, lock)
+        path, lock = lock_database(folder, key)
+        return cls(path, key, lock)
 
     def records(self) -> dict[Key, bytes]:
         """Return the packed states that the last run ended with.
@@ -126,14 +119,6 @@ class SavedRecords:
             connection.execute("UPDATE head SET number = ?", (step.number,))
             connection.execute("DELETE FROM changes WHERE number <= ?", (oldest,))
 
-    def close(self) -> None:
-        """Close and release the file."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-        self._lock.release()
-
     # -- reading -----------------------------------------------------------------------------------------
 
     def _load(self, key: str) -> History:
@@ -148,10 +133,8 @@ class SavedRecords:
                 raise StateFailed(self._path, again) from again
 
     def _read(self, key: str) -> History:
-        for path in (self._path, self._path + "-wal", self._path + "-journal"):
-            reason = why_untrusted(path)
-            if reason is not None:
-                raise _Damaged(reason)
+        if reason := self._why_untrusted():
+            raise _Damaged(reason)
         try:
             connection = self._connect()
             self._make(connection, key)
@@ -159,15 +142,6 @@ class SavedRecords:
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise _Damaged(f"{error}") from error
         return History(loaded.number, loaded.epochs, loaded.steps)
-
-    def _connect(self) -> sqlite3.Connection:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-        self._connection = connection
-        for setting in _SETTINGS:
-            connection.execute(f"PRAGMA {setting}")
-        return connection
 
     @staticmethod
     def _make(connection: sqlite3.Connection, key: str) -> None:
@@ -209,37 +183,3 @@ class SavedRecords:
         if list(before) != list(range(number - len(before) + 1, number + 1)):
             raise _Damaged("steps of its history are missing")
         return _Loaded(number, epochs, [Step.of(at, states) for at, states in before.items()])
-
-    # -- writing -----------------------------------------------------------------------------------------
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StateFailed(self._path, "is closed")
-        return self._connection
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run a transaction; if it fails, close the file."""
-        connection = self._db
-        try:
-            with self._errors():
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-        except BaseException:
-            self.close()
-            raise
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StateFailed(self._path, error) from error
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()

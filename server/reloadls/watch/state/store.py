@@ -8,7 +8,6 @@ belong to the user alone, pass sqlite's check, be of this scope, and match its c
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import struct
@@ -20,21 +19,13 @@ from filelock import BaseFileLock
 from reloadls.watch.clock import Clock
 from reloadls.watch.journal import Batch
 from reloadls.watch.snapshot.folder import Entry
-from reloadls.watch.state.folder import (
-    StateBusy,
-    StateFailed,
-    lock_state,
-    make_folder,
-    set_aside,
-    state_folder,
-    why_untrusted,
-)
+from reloadls.watch.state.database import PrivateDatabase, lock_database
+from reloadls.watch.state.folder import StateBusy, StateFailed, set_aside, state_folder
 from reloadls.watch.state.rows import Damaged, Head, pack_batch, pack_entry, pack_head
 from reloadls.watch.state.tables import SavedState, is_new, make_tables, mark_version, read_head, read_saved
 
 __all__ = ["SavedState", "StateBusy", "StateFailed", "StateFile", "state_folder"]
 
-_SETTINGS = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL")
 _RUNS_KEPT = 100
 """How many earlier runs are kept whose clocks can be resolved."""
 _JOURNAL_LIMIT = 100_000
@@ -51,7 +42,7 @@ _DAMAGED = {
 }
 
 
-class StateFile:
+class StateFile(PrivateDatabase):
     """One scope's state. Created by `open`.
 
     It blocks: use it on a disk thread, one call at a time. A call that raises `StateFailed` closes it; everything
@@ -63,10 +54,8 @@ class StateFile:
     """
 
     def __init__(self, path: str, key: str, lock: BaseFileLock) -> None:
+        super().__init__(path, lock)
         self.set_aside: str | None = None
-        self._path = path
-        self._lock = lock
-        self._connection: sqlite3.Connection | None = None
         try:
             try:
                 self._head, self.saved = self._load(key)
@@ -94,10 +83,8 @@ class StateFile:
             StateFailed: state can't be kept there.
             OSError: a system call failed.
         """
-        name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        make_folder(folder)
-        lock = lock_state(folder, name)
-        return cls(os.path.join(folder, name + ".sqlite"), key, lock)
+        path, lock = lock_database(folder, key)
+        return cls(path, key, lock)
 
     def begin(self, epoch: str, number: int) -> None:
         """Begin a run. Call it before any of its clocks is reported.
@@ -147,13 +134,6 @@ class StateFile:
             connection.executemany("INSERT INTO files VALUES (?, ?)", packed)
             self._write_head(replace(self._ended(number), files=len(rows), rules=rules))
 
-    def close(self) -> None:
-        """Close and release the file."""
-        try:
-            self._disconnect()
-        finally:
-            self._lock.release()
-
     # -- reading -----------------------------------------------------------------------------------------
 
     def _load(self, key: str) -> tuple[Head, SavedState | None]:
@@ -162,12 +142,11 @@ class StateFile:
         Raises:
             Damaged: it can't be used.
         """
-        for path in (self._path, self._path + "-wal", self._path + "-journal"):
-            reason = why_untrusted(path)
-            if reason is not None:
-                raise Damaged(reason if path == self._path else f"{path}: {reason}")
+        if reason := self._why_untrusted():
+            raise Damaged(reason)
         with self._errors(reading=True):
             connection = self._connect()
+            connection.text_factory = bytes
             if is_new(connection):
                 connection.execute("PRAGMA journal_mode = WAL")
                 with self._transaction():
@@ -178,16 +157,6 @@ class StateFile:
             saved = None if head.rules is None else read_saved(connection, head, head.rules)
             connection.execute("ROLLBACK")
             return head, saved
-
-    def _connect(self) -> sqlite3.Connection:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-        self._connection = connection
-        connection.text_factory = bytes
-        for setting in _SETTINGS:
-            connection.execute(f"PRAGMA {setting}")
-        return connection
 
     # -- writing -----------------------------------------------------------------------------------------
 
@@ -213,25 +182,6 @@ class StateFile:
         self._db.execute("UPDATE head SET body = ?", (pack_head(head),))
         self._head = head
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StateFailed(self._path, "is closed")
-        return self._connection
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run a transaction; if it fails, close the file."""
-        connection = self._db
-        try:
-            with self._errors():
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-        except BaseException:
-            self.close()
-            raise
-
     @contextlib.contextmanager
     def _errors(self, *, reading: bool = False) -> Iterator[None]:
         try:
@@ -248,9 +198,3 @@ class StateFile:
             raise Damaged(what) if reading else StateFailed(self._path, what) from error
         except (OverflowError, struct.error) as error:
             raise StateFailed(self._path, f"a number does not fit: {error}") from error
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()  # rolls back uncommitted changes
