@@ -565,7 +565,7 @@ def _may_be_idle(statement: Statement) -> bool:
 
 
 def _puts(statement: Statement) -> bool:
-    """Whether a statement sets an item under a key that it computes: to set it to what it is already changes nothing."""
+    """Whether a statement sets an item under a computed key: setting it to what it is already changes nothing."""
     nodes = (node for node in statement.facts.nodes if isinstance(node, ast.Assign))
     targets = (target for node in nodes for target in node.targets if isinstance(target, ast.Subscript))
     return any(not isinstance(target.slice, ast.Constant) for target in targets)
