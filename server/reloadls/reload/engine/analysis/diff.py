@@ -67,7 +67,7 @@ def compare(
     """
     before = _equals(old, new)
     _pair(old, new, before)
-    steps = tuple(_step(statement, before.get(statement)) for statement in new)
+    steps = _reading_others(tuple(_step(statement, before.get(statement)) for statement in new), old)
     used = set(before.values())
     removed = tuple(each for each in old if each not in used)
     return Difference(_in_order(steps, old, removed, binds), removed)
@@ -271,6 +271,40 @@ def _in_order(
     return tuple(
         Step(Way.RUN, step.statement, step.before) if index in again else step for index, step in enumerate(steps)
     )
+
+
+def _reading_others(steps: tuple[Step, ...], old: Sequence[Statement]) -> tuple[Step, ...]:
+    """Have statements run that read a name which several bind, where the nearest one above is another than before."""
+    before, now = _binders(old), _binders([step.statement for step in steps])
+    several = {name for found in (before, now) for name, places in found.items() if len(places) > 1}
+    if not several:
+        return steps
+    place = {each: index for index, each in enumerate(old)}
+
+    def reads_another(index: int, step: Step) -> bool:
+        assert step.before is not None
+        uses = step.statement.facts.uses
+        for name in ({chain[0] for chain in uses.now.reads} & several) - uses.binds:
+            ones = [at for at in before[name] if at < place[step.before]]
+            others = [at for at in now[name] if at < index]
+            was, becomes = (old[ones[-1]] if ones else None), (steps[others[-1]].before if others else None)
+            if was is not becomes or bool(ones) != bool(others):
+                return True
+        return False
+
+    again = {index for index, step in enumerate(steps) if step.before is not None and reads_another(index, step)}
+    return tuple(
+        Step(Way.RUN, step.statement, step.before) if index in again else step for index, step in enumerate(steps)
+    )
+
+
+def _binders(statements: Sequence[Statement]) -> defaultdict[str, list[int]]:
+    """Name -> the places of the statements that bind it."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for index, each in enumerate(statements):
+        for name in each.facts.uses.binds - each.facts.uses.passing:
+            found[name].append(index)
+    return found
 
 
 def stands_alone(statement: Statement) -> bool:

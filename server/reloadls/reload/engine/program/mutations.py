@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 from functools import partial
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.codes import all_codes
@@ -20,9 +21,10 @@ from reloadls.reload.engine.undo import Undo
 
 from .registrations import Registrations
 
-__all__ = ["acts", "reached_by", "undo_in_containers", "undo_mutations", "value_of"]
+__all__ = ["acts", "module_of", "reached_by", "undo_in_containers", "undo_mutations", "value_of"]
 
 _UNKNOWN = object()
+_UNCHANGING = (int, float, str, bytes, tuple, frozenset)
 
 
 def undo_mutations(statement: Statement, namespace: dict[str, Any], registrations: Registrations) -> None:
@@ -57,7 +59,8 @@ def undo_in_containers(statement: Statement, namespace: dict[str, Any], undo: Un
     """Take out of the containers that it names what a statement has put in. False if it may have done more."""
     owners = [_owner_of(node, namespace) for node in statement.facts.nodes]
     if not all(is_a(owner, CONTAINERS) for owner in owners):
-        return all(is_a(owner, (int, float, str, tuple, frozenset)) for owner in owners)  # the name is bound anew
+        bound = all(isinstance(getattr(node, "target", None), ast.Name) for node in statement.facts.nodes)
+        return bound and all(is_a(owner, _UNCHANGING) for owner in owners)  # the name is bound anew
     for owner in owners:
         undo.add(partial(refill, owner, entries(owner)))
     before = [length(owner) for owner in owners]
@@ -174,6 +177,21 @@ def value_of(node: ast.expr, namespace: dict[str, Any]) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return _UNKNOWN
+
+
+def module_of(node: ast.expr, namespace: dict[str, Any]) -> str | None:
+    """The name of the module that a function, class or method is of; None if its text does not say which it is."""
+    value = value_of(node, namespace)
+    if value is _UNKNOWN and isinstance(node, ast.Name):
+        value = vars(builtins).get(node.id, _UNKNOWN)
+    if value is _UNKNOWN and isinstance(node, ast.Attribute):
+        value = type(value_of(node.value, namespace))
+    value = value.__func__ if is_a(value, (MethodType, staticmethod, classmethod)) else value
+    if is_a(value, FunctionType):
+        return str(value.__globals__.get("__name__"))
+    if is_a(value, type) and value is not object:
+        return str(type.__getattribute__(value, "__module__"))
+    return None if value is _UNKNOWN or value is object or _is_instance(value) else str(type(value).__module__)
 
 
 def _is_plain(key: Any) -> bool:

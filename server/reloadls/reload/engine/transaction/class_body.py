@@ -27,7 +27,7 @@ from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
 from reloadls.reload.engine.program.candidates import calls_or_sets_items
 from reloadls.reload.engine.program.dependents import classes_with, depends
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.program.mutations import acts, reached_by, undo_in_containers
+from reloadls.reload.engine.program.mutations import acts, module_of, reached_by, undo_in_containers
 
 from .plan import codes_within, does_not_fit
 from .schedule import Schedule
@@ -99,9 +99,25 @@ class ClassBodies:
         before = [each.before for each in difference.steps if each.way is Way.RUN and each.before is not None]
         for each in sorted((*difference.removed, *before), key=lambda statement: statement.first, reverse=True):
             self._unregister(module, step, each, space)
+            self._check_calls(module, step, each, space)
             if acts(each) and not undo_in_containers(each, space, self._shared.undo):
                 line = step.before.first + each.first - 1
                 raise CantBeLive(f"what line {line}, in the body of {cls.__qualname__}, did can't be taken back")
+
+    def _check_calls(self, module: LoadedModule, step: Step, statement: Statement, space: dict[str, Any]) -> None:
+        """Raise CantBeLive where a value was computed by a call that may have changed something of the program."""
+        assert step.before is not None
+        if not isinstance(statement.facts.nodes[0], (ast.Assign, ast.AnnAssign)):
+            return
+        if self._shared.adapters.takes_attributes(class_of(module, step)):
+            return  # its library says what can be changed
+        calls = [each.func for each in ast.walk(statement.facts.nodes[0]) if isinstance(each, ast.Call)]
+        calls = [each for each in calls if self._shared.modules.owns(module_of(each, space) or module.name)]
+        changes = (effect.change for effect in module.effects.get(step.statement.facts, ()))
+        if calls and any(change is not None and is_a(change.owner, CONTAINERS) for change in changes):
+            line = step.before.first + statement.first - 1
+            place = f"line {line}, in the body of {class_of(module, step).__qualname__}"
+            raise CantBeLive(f"what the call in {place}, did can't be taken back")
 
     def _unregister(self, module: LoadedModule, step: Step, statement: Statement, space: dict[str, Any]) -> None:
         """Take a decorated function out of what its decorators have put it into."""

@@ -145,7 +145,9 @@ def _holder(find: Callable[[], Any], holders: _Holders) -> str | None:
     others = [each for each in found if not _is_ours(each, holders)]
     if sys.getrefcount(old) - base <= len(found) - len(others):
         return None
-    return next((name for each in others for name in _named(each, old, holders)), "something")
+    names = [name for each in others for name in _named(each, old, holders)]
+    shown = [name for name in names if not name.startswith(_OURS)]
+    return None if names and not shown else next(iter(shown), "something")
 
 
 def _object_at(address: int, kind: type) -> Any:

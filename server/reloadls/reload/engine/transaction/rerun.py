@@ -155,7 +155,7 @@ class Rerun:
 
     @staticmethod
     def _bound_on_condition(module: LoadedModule, statement: Statement) -> set[str]:
-        """The names that an `if`, `try` or loop may leave unbound, and that it alone binds."""
+        """The names that a block may leave unbound, and that it alone binds."""
         [node, *others] = statement.facts.nodes
         if others or not isinstance(node, _MAY_NOT_BIND):
             return set()
@@ -357,8 +357,10 @@ class Rerun:
             return any(depends(shared.modules, module, statement, key) for key in keys)
 
         block = block_of_changes(step.before, step.statement, affected)
-        if _has_else(step.statement) and block.node is not None:
-            return False  # whether that runs depends on what is run again
+        if _decides_on_else(step.statement, [each.statement for each in block.run]):
+            return False
+        if _decides_on_else(step.before, block.replaced()):
+            return False
         if not (block.run or block.removed) and affected(step.statement):
             return False  # what its condition reads is different
         old_codes = shared.old_codes.get(step.before.facts, ())
@@ -554,10 +556,13 @@ class Rerun:
                 self._schedule.push(other, each)
 
 
-def _has_else(statement: Statement) -> bool:
-    """Whether a `try` has statements that run only if nothing was raised."""
-    node = statement.facts.nodes[0]
-    return isinstance(node, ast.Try) and bool(node.orelse)
+def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:
+    """Whether these parts of a `try` decide whether its `else` runs."""
+    node = block.facts.nodes[0]
+    if not (isinstance(node, ast.Try) and node.orelse):
+        return False
+    last = (node.body[-1].end_lineno or 0) - node.lineno + 1
+    return any(each.first <= last for each in parts)
 
 
 def _may_be_idle(statement: Statement) -> bool:
@@ -585,7 +590,7 @@ def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
     return bool(others) or not isinstance(node, ast.AnnAssign) or node.value is not None
 
 
-_MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.Match)
+_MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
 _IDLE = frozenset(["setdefault", "add", "update", "not"])
 """Words of statements that may do nothing where something is there already."""
 

@@ -566,6 +566,7 @@ class Updater:
 
     async def trigger(self, paths: list[str] | None) -> list[Json]:
         """Reload files now, even when paused."""
+        await self._adopt_late()
         return [report_to_wire(await self._attempt(lambda: self._reloader.trigger(paths)))]
 
     async def follow(self, client: object, roots: list[str], files: list[str]) -> Json:
