@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reloadls.reload.report import ReloadReport
     from reloadls.watch import FileChange
 
-    from .live.updater import Reloader, Supervision
+    from .live.protocols import Reloader, Supervision
     from .requirements.sync import RequirementsSync
 
 __all__ = ["Commit", "ProcessRuntime", "set_up", "is_set_up"]

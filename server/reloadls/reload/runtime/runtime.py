@@ -19,8 +19,9 @@ from .start.idle import Flag, wait_until_idle
 if TYPE_CHECKING:
     from reloadls.reload.report import ReloadReport
 
+    from .live.protocols import Reloader, Supervision
     from .live.safe_point import SafePoint
-    from .live.updater import Reloader, Supervision, Updater
+    from .live.updater import Updater
     from .requirements.sync import RequirementsSync
 
 __all__ = ["Runtime"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from reloadls.base.folders import UnsafeFolder
 from reloadls.base.hosted import hosted
@@ -32,7 +31,9 @@ from reloadls.wire import methods
 from .comparison import Comparison
 from .console import followed_line, print_line
 from .divergence import Outcome, outcome_of
+from .emptied import wait_for_text
 from .pin import Pins
+from .protocols import Reloader, Supervision
 from .reports import Reports, has_pending, internal_error_report
 
 if TYPE_CHECKING:
@@ -42,14 +43,11 @@ if TYPE_CHECKING:
 
     from .safe_point import SafePoint
 
-__all__ = ["Updater", "Reloader", "Supervision"]
+__all__ = ["Updater"]
 
 _ENDING_S: Final = 1.0
 """How long to wait, in seconds, for running old code to end before the program is restarted because of it."""
 _ENDING_LOOK_S: Final = 0.02
-_EMPTIED_LOOK_S: Final = 0.1
-"""How long to wait, in seconds, before looking again for the text of an empty file: many editors empty a file first."""
-_EMPTIED_LOOKS: Final = 10
 _FIRST_LOOK_S: Final = 1.0
 """When to print what is watched, in seconds after the start."""
 _LOOKS_AT_START: Final = 5
@@ -60,54 +58,6 @@ _LOOK_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-
-
-class Reloader(Protocol):
-    """The part of `HotReloader` that is used."""
-
-    def apply(self, changes: Iterable[FileChange]) -> ReloadReport:
-        """Apply changed files."""
-
-    def trigger(self, paths: Iterable[str] | None) -> ReloadReport:
-        """Reload these files, changed or not."""
-
-    def retry(self) -> ReloadReport:
-        """Try again what failed before."""
-
-    def without_ended(self, report: ReloadReport) -> ReloadReport:
-        """Return the report without the notes about old code that has ended since."""
-
-    def loaded_paths(self) -> tuple[str, ...]:
-        """Return the files whose changes count."""
-
-    def reads(self, path: str) -> bool:
-        """Return whether statements of the program have read a file."""
-
-    def adopt_late(self) -> None:
-        """Follow what was run past the import system."""
-
-    def survey(self) -> tuple[int, list[tuple[str, str]]]:
-        """Return how many files are reloaded when edited, and (path, reason) for each loaded file that is not."""
-
-    def warm_up(self) -> None:
-        """Import what the first change needs."""
-
-
-class Supervision(Protocol):
-    """The connection to what can restart the program."""
-
-    @property
-    def leader_args(self) -> tuple[int, tuple[str, ...]]:
-        """For spawned processes: the pid of the program's first process, and the codes of notes to ignore."""
-
-    def request_restart(self, report: ReloadReport | None) -> None:
-        """Restart the program; `report` is the reason."""
-
-    def cancel_restart(self) -> None:
-        """Cancel a requested restart: it is no longer needed."""
-
-    def restarts_for(self, report: ReloadReport) -> bool:
-        """Return whether a report causes a restart."""
 
 
 class Updater:
@@ -296,10 +246,7 @@ class Updater:
                 if self._pins.count:
                     self._held = max(self._held, self._pins.count)
                     break
-                for _ in range(_EMPTIED_LOOKS):
-                    if not await self._worker.run(_any_emptied, list(self._pending)):
-                        break
-                    await asyncio.sleep(_EMPTIED_LOOK_S)
+                await wait_for_text(self._pending, self._worker)
                 changes, self._pending = collapse_changes(self._pending), []
                 self._check_other_reloader()
                 if self._suspended:
@@ -620,16 +567,6 @@ def _waits_for(sessions: tuple[str, ...]) -> str:
 
 def _uri(path: os.PathLike[str]) -> str:
     return to_uri(os.path.realpath(path))
-
-
-def _any_emptied(changes: Iterable[FileChange]) -> bool:
-    """Return whether a source file has no text, or not yet."""
-    for change in changes:
-        if change.path.suffix == ".py" and change.path.name != "__init__.py" and change.change_type != "deleted":
-            with contextlib.suppress(OSError):
-                if not os.stat(change.path).st_size:
-                    return True
-    return False
 
 
 def _safely(apply: Callable[[], ReloadReport]) -> ReloadReport:
