@@ -97,6 +97,7 @@ async def test_jobs_follow_an_edit_under_reloadls_run(tmp_path: Path) -> None:
             said = await program.line()
             await worker.terminate(str(number))
             assert await program.line() in {f"end {number}", f"bye {number}"}
+            await worker.until(lambda id=str(number): (id, "JS_SUCCESS") in worker.jobs)  # its place is free
             if said == f"hi {number}":
                 break
         await worker.terminate("a")
