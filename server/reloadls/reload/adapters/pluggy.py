@@ -18,6 +18,8 @@ from .shared.instances import on_created
 
 __all__ = ["PluggyAdapter"]
 
+_LOADS_CONSTANT = {"LOAD_CONST", "LOAD_COMMON_CONSTANT"}  # the second one for None since Python 3.15
+
 
 class PluggyAdapter(Adapter):
     """The plugins of the program."""
@@ -98,7 +100,7 @@ def _returns_nothing(function: FunctionType) -> bool:
             return False
         if each.opname == "RETURN_VALUE" and last is not None:
             return False
-        last = each.argval if each.opname == "LOAD_CONST" else function
+        last = each.argval if each.opname in _LOADS_CONSTANT else function
     return True
 
 
