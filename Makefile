@@ -16,6 +16,7 @@ PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # What depends on the version of Python: the engine and the runtime above all. Watching is left out where another /usr is
 # mounted (.ci/newest): its git and FUSE are other versions, or not there.
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
+BETWEEN := tests/reload/scenarios
 LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_notifications.py \
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
@@ -25,7 +26,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: help           list these targets
 #: demo           watch it work, on a copy of a real project
 #: test           every check, and the tests on one Python
-#: test-all       also long random runs, real language servers, and the oldest and newest other Python found here
+#: test-all       also long random runs, real language servers, and the other versions of Python found here
 #: check          ruff, mypy and import-linter
 #: check-client   the extension: types, style, unit tests
 #: test-main      the tests on one Python
@@ -33,7 +34,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: test-random    10,000 random operations for each source and transport, 2,000 for records, pools and configuration
 #: test-servers   the proxy with real language servers and Neovim
 #: test-livekit   the adapter for LiveKit with the oldest and the newest release that it supports
-#: test-others    the tests of watching and reloading on the oldest and newest other Python found here
+#: test-others    watching and reloading on the oldest and the newest Python found here, reload scenarios on those between
 #: test-programs  real programs, from a package index into the user's cache, edited as developers do
 #: test-lowest    tests with the oldest versions of the dependencies that are allowed
 #: mutants        mutate watch/, protocol/ and service/, and print the mutants that no test kills (MUTATE=path for others)
@@ -103,13 +104,10 @@ test-others: $(CHECKS)
 	@set -e -o pipefail; \
 	main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	.ci/interpreters | awk -v main="$$main" '$$1 != main { lines[++n] = $$0 } END { \
-	    for (i = 1; i <= n; i++) if (i == 1 || i == n) print lines[i] }' | while read -r version python; do \
-	    [ "$$version" != "$$main" ] || continue; \
-	    venv=.venvs/$$version; \
-	    tests='$(OTHERS)'; within=; \
-	    case "$$python" in */.venvs/unstable/*) \
-	        within=$${python%/*}/within; tests='$(filter-out tests/watch,$(OTHERS))';; \
-	    esac; \
+	    for (i = 1; i <= n; i++) print lines[i], i == 1 || i == n ? "$(OTHERS)" : "$(BETWEEN)" }' | \
+	while read -r version python tests; do \
+	    venv=.venvs/$$version; within=; \
+	    case "$$python" in */.venvs/unstable/*) within=$${python%/*}/within; tests="$${tests/ tests\/watch/}";; esac; \
 	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
 	        echo "== installing into $$venv"; \
 	        if ! "$$python" -m venv --clear "$$venv" > /dev/null; then \
@@ -117,7 +115,7 @@ test-others: $(CHECKS)
 	            continue; \
 	        fi; \
 	        $$within "$$venv/bin/python" $(PIP) --upgrade 'pip>=25.1'; \
-	        $$within "$$venv/bin/python" $(PIP) --editable . --group test; \
+	        $$within "$$venv/bin/python" $(PIP) --editable . --group test --group web; \
 	        touch "$$venv/.checks"; \
 	    fi; \
 	    echo "== pytest on $$($$within "$$venv/bin/python" --version)"; \

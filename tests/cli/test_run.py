@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipapp
 from pathlib import Path
 
@@ -246,7 +247,9 @@ def test_has_its_terminal(tmp_path: Path, options: list[str]) -> None:
         "threading.Thread(target=count, daemon=True).start()\n"
         "while True: threading.Event().wait(0.01)\n"
     )
-    pid, terminal = pty.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: this one runs a program at once
+        pid, terminal = pty.fork()
     if not pid:
         os.chdir(tmp_path)
         os.execve(
