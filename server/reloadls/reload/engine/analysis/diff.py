@@ -287,14 +287,23 @@ def _reading_others(steps: tuple[Step, ...], old: Sequence[Statement]) -> tuple[
         for name in ({chain[0] for chain in uses.now.reads} & several) - uses.binds:
             ones = [at for at in before[name] if at < place[step.before]]
             others = [at for at in now[name] if at < index]
-            was, becomes = (old[ones[-1]] if ones else None), (steps[others[-1]].before if others else None)
-            if was is not becomes or bool(ones) != bool(others):
+            if bool(ones) != bool(others):
+                return True
+            if ones and not _is_same(old[ones[-1]], steps[others[-1]]):
                 return True
         return False
 
     again = {index for index, step in enumerate(steps) if step.before is not None and reads_another(index, step)}
     return tuple(
         Step(Way.RUN, step.statement, step.before) if index in again else step for index, step in enumerate(steps)
+    )
+
+
+def _is_same(one: Statement, step: Step) -> bool:
+    """Whether both bind what one and the same statement makes, or one import."""
+    return one is step.before or (
+        one.facts.key == step.statement.facts.key
+        and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in one.facts.nodes)
     )
 
 

@@ -33,6 +33,7 @@ from reloadls.reload.engine.program.placing import later_changes, later_statemen
 from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.undo import MISSING
 
+from .attributes import keep_attributes, using_attributes
 from .class_body import ClassBodies, is_class
 from .hiding import later_hidden
 from .plan import codes_within, definitions, grows_in_place
@@ -397,11 +398,14 @@ class Rerun:
             module, ran.step.statement, name
         )
         differs = ran.edited or not same_calls(old, new)
+        given = dict(vars(old)) if is_a(old, FunctionType) else {}
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
             module.namespace[name] = kept
             shared.registrations.replace(new, kept)
             shared.adapters.replaced(new, kept, shared.undo)
+        if is_a(old, FunctionType) and is_a(kept, FunctionType) and name in ran.defined and not several:
+            self._keep_attributes(ran, name, given, kept)
         if kept is old and is_a(kept, type) and name in ran.defined:
             names = _names_of_class(kept, ran.difference)
             if ran.edited or names:
@@ -419,6 +423,14 @@ class Rerun:
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
+
+    def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
+        modules, statement = self._shared.modules, ran.step.statement
+        keep_attributes(modules, ran.step, name, before=given, kept=kept, undo=self._shared.undo)
+        for other, each in using_attributes(modules, given, kept):
+            later = other is not ran.module or each.first > statement.first
+            if later and each is not other.running() and not self._schedule.runs[each.facts]:
+                self._schedule.push(other, each)
 
     def _is_anothers(self, ran: _Ran, value: Any) -> bool:
         """Whether another statement has made an object, so that it is not made anew: a decorator gave it back."""

@@ -1,0 +1,93 @@
+"""The attributes of a function that is made anew: what others have given it stays, who used what it had runs again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+from reloadls.reload.engine.analysis.diff import Step
+from reloadls.reload.engine.analysis.names import Chain
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.program.dependents import Origin, value_at
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+from reloadls.reload.engine.undo import Undo
+
+__all__ = ["keep_attributes", "using_attributes"]
+
+
+def keep_attributes(
+    modules: Modules, step: Step, name: str, *, before: Mapping[str, Any], kept: FunctionType, undo: Undo
+) -> None:
+    """Give a function back what statements and functions of the program have set; what decorators gave is theirs.
+
+    Args:
+        modules: the program.
+        step: the statement that has made the function anew.
+        name: what it binds.
+        before: the attributes that the function had.
+        kept: the one that the name means now.
+        undo: takes it back.
+    """
+    own = vars(kept)
+    given = before.keys() - {"__wrapped__"}
+    if given and _has_decorators(step.before, name):
+        given &= _set_by_name(modules, name)
+    missing = [each for each in given if own.get(each, own) is not before[each]]
+    if missing:
+        values = dict(own)
+
+        def take_back() -> None:
+            own.clear()
+            own.update(values)
+
+        undo.add(take_back)
+        own.update((each, before[each]) for each in before if each in missing)
+
+
+def using_attributes(modules: Modules, before: Mapping[str, Any], kept: FunctionType) -> Iterator[Origin]:
+    """The statements that used an attribute of a function which is another object now: `@main.register("a")`."""
+    others = frozenset(each for each, value in vars(kept).items() if before.get(each, before) is not value)
+    for module in modules if others else ():
+        for statement in module.mentioning(others):
+            uses = statement.facts.uses.now
+            if any(_leads_through(module, chain, kept, others) for chain in {*uses.reads, *uses.calls}):
+                yield module, statement
+
+
+def _leads_through(module: LoadedModule, chain: Chain, function: FunctionType, names: frozenset[str]) -> bool:
+    places = (at for at, name in enumerate(chain) if at and name in names)
+    return any(value_at(module, chain[:at]) is function for at in places)
+
+
+def _has_decorators(statement: Statement | None, name: str) -> bool:
+    """Whether a statement may have given its function attributes: it is not just a definition."""
+    nodes = statement.facts.nodes if statement is not None else ()
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return not (len(nodes) == 1 and isinstance(nodes[0], kinds) and not nodes[0].decorator_list)
+
+
+def _set_by_name(modules: Modules, name: str) -> set[str]:
+    """The attributes that the program's code sets on what has this name."""
+    return {
+        attribute
+        for module in modules
+        for statement in module.mentioning(frozenset({name}))
+        for node in statement.facts.nodes
+        for attribute in _sets(ast.walk(node), name)
+    }
+
+
+def _sets(nodes: Iterable[ast.AST], name: str) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.Attribute(value=owner, attr=attribute, ctx=ast.Store()) if _means(owner, name):
+                yield attribute
+            case ast.Call(func=ast.Name("setattr"), args=[owner, ast.Constant(str(attribute)), _]):
+                if _means(owner, name):
+                    yield attribute
+
+
+def _means(node: ast.expr, name: str) -> bool:
+    return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
