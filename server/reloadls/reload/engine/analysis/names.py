@@ -13,6 +13,8 @@ __all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "uses_of"]
 
 Chain = tuple[str, ...]
 
+_VIEWS = frozenset({"values", "items"})
+_PASSES_ON = frozenset({"enumerate", "list", "reversed", "sorted", "tuple", "zip"})
 BUILTIN_MUTATORS = frozenset({"append", "add", "insert", "extend", "update", "setdefault", "appendleft", "register"})
 
 
@@ -31,6 +33,8 @@ class Reads:
     """Calls whose result is called once, with the function that is defined."""
     made: set[Chain] = field(default_factory=set)
     """Calls whose result goes on into an expression: of a class, its instance is not what is kept."""
+    tables: set[Chain] = field(default_factory=set)
+    """What holds functions that it calls: `TABLE[key]()`, `[each() for each in STEPS]`."""
 
 
 @dataclass(slots=True)
@@ -121,6 +125,7 @@ class _Reader(ast.NodeVisitor):
     def _call(self, node: ast.Call, *, made: bool) -> None:
         chain = _chain(node.func)
         if chain is None:
+            self._call_from_table(node.func)
             self._visit_inside(node.func)
         else:
             self._read(chain, called=True, made=made)
@@ -128,6 +133,32 @@ class _Reader(ast.NodeVisitor):
             self._visit_argument(argument)
         for statement in _given_as_text(node) if not self.in_function else ():
             self.visit(statement)
+
+    def _call_from_table(self, node: ast.expr) -> None:
+        """`TABLE[key](...)`, `TABLE.get(key)(...)`: what is called is in the table."""
+        if isinstance(node, ast.Subscript):
+            self._table(node.value)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):
+            self._table(node.func.value)
+
+    def _loop(self, target: ast.expr, iterated: ast.expr, body: Iterable[ast.AST]) -> None:
+        """A loop that calls what it goes through: `for step in STEPS: step()`."""
+        names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}
+        if not any(len(chain) == 1 and chain[0] in names for each in body for chain in _called(each)):
+            return
+        over = iterated
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr in _VIEWS:
+            over = over.func.value
+        elif (
+            isinstance(over, ast.Call) and over.args and isinstance(over.func, ast.Name) and over.func.id in _PASSES_ON
+        ):
+            over = over.args[-1]
+        self._table(over)
+
+    def _table(self, node: ast.expr) -> None:
+        chain = _chain(node)
+        if chain is not None and self.scope.is_global(chain[0]):
+            self.into.tables.add(chain)
 
     def _visit_inside(self, node: ast.expr) -> None:
         """An expression of which only a part, or what it answers, goes on."""
@@ -185,6 +216,7 @@ class _Reader(ast.NodeVisitor):
         before = set(self.scope.binds)
         self.visit(node.target)
         self.uses.passing |= self.scope.binds - before
+        self._loop(node.target, node.iter, node.body)
         self._visit_inside(node.iter)
         for each in (*node.body, *node.orelse):
             self.visit(each)
@@ -259,6 +291,8 @@ class _Reader(ast.NodeVisitor):
 
     def _visit_comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         targets = {each.id for part in node.generators for each in ast.walk(part.target) if isinstance(each, ast.Name)}
+        for part in node.generators:
+            self._loop(part.target, part.iter, (node,))
         inner = _Scope(self.scope, frozenset(targets), self.scope.binds, self.uses, self.scope.qualname)
         _Reader(self.uses, self.into, inner, in_function=self.in_function).generic_visit(node)
 

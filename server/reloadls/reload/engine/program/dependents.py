@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import EnumMeta
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -180,6 +181,10 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
     found = list(_that_mention(modules, frozenset(words)))
+    tables = {name for origin in found for name in _tables(*origin)} if body else set()
+    if not tables <= words:
+        words |= tables
+        found = list(_that_mention(modules, frozenset(words)))
     others: set[str] = set()
     for _, statement in found:
         for node in statement.facts.imports:
@@ -190,6 +195,15 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
         words |= others
         found = list(_that_mention(modules, frozenset(words)))
     return replace(_of_key(modules, key, body, frozenset(words)), mentions=found)
+
+
+def _tables(module: LoadedModule, statement: Statement) -> Iterator[str]:
+    """The names that a statement gives to what may hold functions."""
+    if statement.facts.uses.value:
+        yield from (name for name in statement.facts.uses.binds if is_a(module.namespace.get(name), _TABLES))
+
+
+_TABLES = (dict, list, tuple, set, frozenset)
 
 
 def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = frozenset()) -> _Changed:
@@ -401,6 +415,17 @@ def _calls(modules: Modules, module: LoadedModule, reads: Reads, changed: _Chang
             key[0] == name[0] and key[1].startswith(f"{name[1]}.<locals>.") for name in names
         ):
             return True
+    return any(_holds(value_at(module, chain), key) for chain in reads.tables if changed.may_be(chain))
+
+
+def _holds(table: Any, key: Key) -> bool:
+    """Whether a function is in a container, as it is, wrapped, or with some of its arguments."""
+    if not is_a(table, _TABLES):
+        return False
+    for each in dict.values(table) if is_a(table, dict) else next(k for k in _TABLES if is_a(table, k)).__iter__(table):
+        for function in _inside(each.func if is_a(each, partial) else each):
+            if (function.__globals__.get("__name__"), function.__code__.co_qualname) == key:
+                return True
     return False
 
 

@@ -20,6 +20,8 @@ __all__ = ["read_at_once", "read_by"]
 
 _MOST = 2_000
 """How many objects are looked at."""
+_CALLED = (FunctionType, MethodType, functools.partial, functools._lru_cache_wrapper)
+"""What a table of functions holds."""
 
 
 def read_at_once(module: LoadedModule, statement: Statement) -> dict[int, Any]:
@@ -58,18 +60,28 @@ def _globals_of(function: FunctionType) -> Iterator[Any]:
 def _leads_to(modules: Modules, value: Any) -> Iterable[Any]:
     """What running an object's code may use."""
     if is_a(value, FunctionType):
-        return _of_function(value) if modules.owns(str(value.__globals__.get("__name__"))) else ()
+        own = modules.owns(str(value.__globals__.get("__name__")))
+        return _of_function(value) if own else _cells(value)  # what a library's wrapper calls
     if is_a(value, (MethodType, staticmethod, classmethod)):
         return (value.__func__, getattr(value, "__self__", None))
     if is_a(value, functools.partial):
         return (value.func, *value.args)
-    if is_a(value, functools._lru_cache_wrapper):
-        return (value.__wrapped__,)
-    if is_a(value, property):
-        return (value.fget, value.fset)
+    if is_a(value, (functools._lru_cache_wrapper, property)):
+        return (value.fget, value.fset) if is_a(value, property) else (value.__wrapped__,)
+    return _in_table(value) if is_a(value, (dict, list, tuple)) else _of_class(modules, value)
+
+
+def _in_table(table: Any) -> Iterable[Any]:
+    """The functions in a container."""
+    kind: Any = next(each for each in (list, tuple, dict) if is_a(table, each))
+    return [each for each in (dict.values if kind is dict else kind.__iter__)(table) if is_a(each, _CALLED)]
+
+
+def _of_class(modules: Modules, value: Any) -> Iterable[Any]:
+    """The members of a class, or of an instance's, as far as they are the program's own."""
     cls = value if is_a(value, type) else type(value)
-    own = [each for each in cls.__mro__ if modules.owns(each.__module__)]
-    return [member for each in own for member in type.__getattribute__(each, "__dict__").values()]
+    kinds = [each for each in cls.__mro__ if modules.owns(each.__module__)]
+    return [member for each in kinds for member in type.__getattribute__(each, "__dict__").values()]
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
@@ -78,6 +90,11 @@ def _of_function(function: FunctionType) -> Iterator[Any]:
         yield value
         if is_a(value, ModuleType):
             yield from (vars(value)[name] for name in names if name in vars(value))
+    yield from _cells(function)
+
+
+def _cells(function: FunctionType) -> Iterator[Any]:
+    """What a function closes over."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
