@@ -253,7 +253,47 @@ class Things(ViewSet):
     ),
 )
 
-CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK)
+FALCON = Case(
+    "Falcon",
+    ("falcon>=4",),
+    {
+        "app.py": """\
+from falcon import testing
+
+from web import app
+
+
+def hold():
+    return app
+
+
+def describe(held):
+    client = testing.TestClient(held)
+    return [client.simulate_get(path).status_code for path in ("/things", "/items", "/quote")]
+""",
+        "web.py": """\
+import falcon
+
+
+class Things:
+    def on_get(self, request, response):
+        response.text = "things"
+
+
+app = falcon.App()
+app.add_route("/things", Things())
+app.add_route("/quote", Things())
+""",
+    },
+    (
+        (("web.py", 'app.add_route("/quote", Things())\n', ""), "live"),
+        (("web.py", '"/things"', '"/items"'), "live"),
+        (("web.py", "", 'app.add_route("/quote", Things())\n'), "live"),
+        (("web.py", 'app.add_route("/items", Things())\n', ""), "live"),
+    ),
+)
+
+CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK, FALCON)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -45,6 +45,10 @@ class Applications:
             (space, name, value) for space in namespaces for name, value in list(space.items()) if self._are(value)
         ]
 
+    def named(self) -> list[Any]:
+        """Return the applications that the program had names for before any statement ran."""
+        return [value for _, _, value in self._named]
+
     def settle(self, undo: Undo) -> list[tuple[Any, Any]]:
         """Update each old application from the new one, and rebind its names to the old one.
 

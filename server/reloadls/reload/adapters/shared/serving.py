@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
@@ -147,6 +148,16 @@ class FalconAdapter(ServedAdapter):
     def reads_class(self, cls: type) -> bool:
         """A resource's responders are looked up when it is added."""
         return any(_RESPONDER.match(name) for kind in cls.__mro__ for name in vars(kind))
+
+    def after(self, undo: Undo, places: Places) -> None:
+        """Have routers compile their routes again; removed ones are in the compiled code still."""
+        apps = self._applications.named()
+        super().after(undo, places)
+        for app in apps:
+            router: Any = getattr(app, "_router", None)
+            if hasattr(router, "_compile_and_find"):
+                undo.add(partial(setattr, router, "_find", router._find))
+                router._find = router._compile_and_find
 
 
 _RESPONDER = re.compile(r"on_[a-z]+")
