@@ -35,9 +35,11 @@ def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iter
         added = [entry for change in changes for _, entry in change.added]
         start = len(content) - len(added)
         at_end = all(change.at_end for change in changes if change.added)
-        if start < 0 or not at_end or not _are(content[start:], added, pairs=is_a(owner, dict)):
-            continue  # equal numbers are one object: what was put in front may be at the end, too
         places = [at for each in taken if each.owner is owner for at in each.taken]
+        # Equal numbers are one object: what was put in front may be at the end, too.
+        known = at_end or (places and not any(is_a(each, (int, float, str)) for each in added))
+        if start < 0 or not known or not _are(content[start:], added, pairs=is_a(owner, dict)):
+            continue
         target = min(places) if places else _before_later(modules, origin, owner, content[:start])
         if target < start:
             undo.add(partial(put_back, owner, content))
