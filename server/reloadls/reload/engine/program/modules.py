@@ -12,6 +12,7 @@ from threading import Condition, get_ident
 from tokenize import detect_encoding
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType
 
 from reloadls.base import PACKAGE
 from reloadls.base.installed import installed_folders, is_installed
@@ -79,6 +80,8 @@ class LoadedModule:
     """The first line of which it was not noted, where that was so of a part only."""
     watched: set[Facts] = field(default_factory=set)
     """Statements of which that was noted in another way: in that part, or when they ran again."""
+    left_behind: dict[str, list[ReferenceType[Any]]] = field(default_factory=dict)
+    """Name -> objects that it meant once, and that something went on to hold."""
     _source: Source | None = None
     _at_load: Source | None = None
     """Its statements as they were loaded: a frame that runs them knows those lines, wherever edits have moved them."""

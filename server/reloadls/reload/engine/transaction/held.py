@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
-from weakref import ref
+from weakref import ReferenceType, ref
 
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -59,6 +59,7 @@ class Held:
 
     def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
         """A statement has bound a name to another object than this one."""
+        self._replaced += [_Replaced(module, line, name, each) for each in module.left_behind.get(name, ())]
         if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in _KINDS:
             return
         if not gc.is_tracked(old):  # a value, such as a timedelta: who holds it can't be found, and need not
@@ -81,6 +82,10 @@ class Held:
             holder = None if id(each.old()) in noted else _holder(each.old, holders)
             if holder is not None:
                 noted.add(id(each.old()))
+                if isinstance(each.old, ReferenceType):
+                    left = each.module.left_behind.get(each.name, [])
+                    others = [known for known in left if known is not each.old and known() is not None]
+                    each.module.left_behind[each.name] = [*others, each.old]
                 message = f"{each.name} was made anew, but {holder} still holds the old one; restart to replace it"
                 notes.add("stillHeld", message, module=each.module, line=each.line, name=each.name)
 
