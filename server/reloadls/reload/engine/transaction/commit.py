@@ -27,8 +27,8 @@ from reloadls.reload.engine.undo import MISSING, Undo
 from .derived import refresh
 from .plan import ModulePlan, Work, annotated
 from .rerun import Rerun
+from .rerun.stars import Stars
 from .schedule import Due, Schedule, forget_computed
-from .stars import Stars
 from .transaction import Changed, Transaction
 
 if TYPE_CHECKING:

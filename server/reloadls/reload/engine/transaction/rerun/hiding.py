@@ -16,9 +16,8 @@ from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.reading import read_by
+from reloadls.reload.engine.transaction.plan import definitions
 from reloadls.reload.engine.undo import MISSING, Undo
-
-from .plan import definitions
 
 __all__ = ["Hidden", "later_hidden"]
 

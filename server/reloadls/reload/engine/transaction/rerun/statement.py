@@ -31,16 +31,17 @@ from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_unde
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_changes, later_statements, place
 from reloadls.reload.engine.program.reading import read_at_once
+from reloadls.reload.engine.transaction.class_body import ClassBodies, is_class
+from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
+from reloadls.reload.engine.transaction.schedule import Schedule
+from reloadls.reload.engine.transaction.transaction import Transaction
+from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
 
 from .attributes import keep_attributes, using_attributes
-from .class_body import ClassBodies, is_class
 from .hiding import later_hidden
-from .plan import codes_within, definitions, grows_in_place
-from .schedule import Schedule
+from .products import made_of
 from .stars import Stars
-from .transaction import Transaction
-from .unseen import waits_for_lock
 
 __all__ = ["Rerun"]
 
@@ -532,6 +533,9 @@ class Rerun:
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
                     self._push_readers(module, statement, (other.name, each))
+        inner = {id(each.owner) for each in changes}
+        for other, maker in made_of(self._shared.modules, module, statement, inner) if inner else ():
+            self._push_maker(module, statement, other, maker)
         for node in statement.facts.nodes:
             if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
                 continue
@@ -561,11 +565,15 @@ class Rerun:
 
     def _push_readers(self, module: LoadedModule, statement: Statement, key: Key) -> None:
         for other, each in dependents(self._shared.modules, key):
-            later = other is not module or each.first >= statement.first
-            later = later and each.facts is not statement.facts
-            made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
-            if later and made and not self._schedule.runs[each.facts]:
-                self._schedule.push(other, each)
+            self._push_maker(module, statement, other, each)
+
+    def _push_maker(self, module: LoadedModule, statement: Statement, other: LoadedModule, each: Statement) -> None:
+        """Have a statement run again that makes a value, if it comes after one that has run."""
+        later = other is not module or each.first >= statement.first
+        later = later and each.facts is not statement.facts
+        made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
+        if later and made and not self._schedule.runs[each.facts]:
+            self._schedule.push(other, each)
 
 
 def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:

@@ -9,10 +9,9 @@ from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.transaction.schedule import Schedule
+from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.undo import MISSING
-
-from .schedule import Schedule
-from .transaction import Transaction
 
 __all__ = ["Stars"]
 
