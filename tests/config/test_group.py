@@ -69,6 +69,7 @@ async def test_all_members_follow_one_leader(file: Path, together: bool) -> None
         status = members[3].status
         assert status.leader == os.getpid()
         await eventually(lambda: [each.version for each in members[3].status.members] == [6] * 4)
+        assert [each.leader for each in status.members] == [True, False, False, False]  # of one process, one leads
         origin = members[3].origin("name")
         assert origin is not None
         assert (origin.path, origin.line) == (str(file), 1)

@@ -100,7 +100,7 @@ def _group(folder: GroupFolder) -> dict[str, Any] | None:
         "leaderSince": state.since,
         "versions": stored_versions(folder),
         "problems": [{**asdict(problem), "text": str(problem)} for problem in state.problems],
-        "members": [asdict(member.state(state.leader)) for member in live_members(folder)],
+        "members": [asdict(member.state(state.leading)) for member in live_members(folder)],
     }
 
 

@@ -74,6 +74,7 @@ class Leader:
             await membership.take(self._state)
             on_lead()
         self._state.leader, self._state.since = os.getpid(), time.time()
+        self._state.leading = membership.member.own.member
         known = {each.source: each.part for each in self._state.parts}
         for source in self._engine.remote:
             fetcher = Fetcher(source, self.refresh, before_fetch=self._note_fetch)
@@ -273,7 +274,7 @@ class Leader:
         await self._write()
 
     async def _report(self, members: list[Member]) -> None:
-        states = [member.state(os.getpid()) for member in members]
+        states = [member.state(self._state.leading) for member in members]
         if states == self._reported:
             return
         self._reported = states

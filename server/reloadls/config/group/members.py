@@ -44,10 +44,14 @@ class Member:
     sync: int = 0
     host: str = ""
 
-    def state(self, leader: int) -> MemberState:
-        """Return it for others."""
+    def state(self, leading: str) -> MemberState:
+        """Return it for others.
+
+        Args:
+            leading: the name of the member that leads.
+        """
         return MemberState(
-            member=self.member, pid=self.pid, version=self.version, leader=self.pid == leader, since=self.since,
+            member=self.member, pid=self.pid, version=self.version, leader=self.member == leading, since=self.since,
             refused=self.refused, problems=tuple(self.problems or ()), host=self.host,
         )  # fmt: skip
 

@@ -96,8 +96,7 @@ class Membership:
         """See `Mode.members`."""
         if not self._is_open:
             return ()
-        leader = self.leader or 0
-        return [member.state(leader) for member in read_members(self.folder)]
+        return [member.state(self.state.leading) for member in read_members(self.folder)]
 
     def committed(self) -> tuple[Candidate, int] | None:
         """See `Mode.committed`."""

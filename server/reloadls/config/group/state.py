@@ -38,6 +38,7 @@ class GroupState:
         offered: what it consists of.
         pinned: the version that the group was pinned to.
         leader: the leader's process.
+        leading: the name of the member that leads.
         since: since when it leads, in seconds since the epoch.
         problems: why the newest state of the sources is not in effect.
         synced: for each member, its last request to look at the sources that was answered.
@@ -51,6 +52,7 @@ class GroupState:
     offered: tuple[NamedPart, ...] = ()
     pinned: int | None = None
     leader: int = 0
+    leading: str = ""
     since: float = 0.0
     problems: tuple[Problem, ...] = ()
     synced: dict[str, int] = field(default_factory=dict)
@@ -75,6 +77,7 @@ def read_state(folder: GroupFolder) -> GroupState | None:
         offered=decode_parts(data["offered"]),
         pinned=data["pinned"],
         leader=data["leader"],
+        leading=data.get("leading", ""),
         since=data["since"],
         problems=tuple(Problem(**problem) for problem in data["problems"]),
         synced=data["synced"],
@@ -97,6 +100,7 @@ def write_state(folder: GroupFolder, state: GroupState) -> None:
         "offered": encode_parts(state.offered),
         "pinned": state.pinned,
         "leader": state.leader,
+        "leading": state.leading,
         "since": state.since,
         "problems": [asdict(problem) for problem in state.problems],
         "synced": state.synced,
