@@ -46,7 +46,7 @@ def with_store(url: str | None, key: str | None, call: Callable[[RedisStore], Aw
     import asyncio  # noqa: PLC0415 - not for --help
 
     from reloadls.config.errors import MissingExtra  # noqa: PLC0415
-    from reloadls.config.redis.connect import connect, failure, shown_url  # noqa: PLC0415
+    from reloadls.config.redis.connect import connect, disconnect, failure, shown_url  # noqa: PLC0415
     from reloadls.config.redis.store import RedisStore  # noqa: PLC0415
 
     if not url or not key:
@@ -69,6 +69,6 @@ def with_store(url: str | None, key: str | None, call: Callable[[RedisStore], Aw
             print_error(f"{shown_url(url)} {failure(error)}", as_json=False)
             return FAILED
         finally:
-            await client.aclose()
+            await disconnect(client)
 
     return asyncio.run(run())

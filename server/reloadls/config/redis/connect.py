@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,7 @@ from reloadls.config.sources.files import shown_name
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["SCHEMES", "connect", "failure", "shown_url"]
+__all__ = ["SCHEMES", "connect", "disconnect", "failure", "shown_url"]
 
 SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 _CONNECT_S: Final = 5.0
@@ -62,6 +63,14 @@ def connect(url: str, *, answer_s: float) -> Redis:
         raise ValueError(f"url {shown_url(url)!r}: is not a valid URL of Redis") from None
 
 
+async def disconnect(client: Redis) -> None:
+    """Close a client, and those that it asks which server is the main one."""
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    await client.aclose()
+    for each in manager.sentinels if manager is not None else ():
+        await each.aclose()
+
+
 def _by_sentinel(url: str, options: dict[str, Any]) -> Redis:
     from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415 - an extra
 
@@ -99,6 +108,11 @@ def failure(error: BaseException) -> SourceFailed:
         ((exceptions.ConnectionError, OSError), "can't be reached"),
     )
     raised = list(_causes(error))  # a failed login is the context of a failed connection
+    for each in raised:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return SourceFailed(f"has a certificate that is not trusted ({each.verify_message}); see ssl_ca_certs")
+        if isinstance(each, ssl.SSLError):
+            return SourceFailed("does not speak TLS as the URL asks for it")
     for kind, message in kinds:
         if any(isinstance(each, kind) for each in raised):
             return SourceFailed(message)

@@ -14,7 +14,7 @@ from reloadls.config.formats.text import parse_text
 from reloadls.config.source import MemberState, OwnSource, Part
 from reloadls.config.sources.tables import table_of
 
-from .connect import SCHEMES, connect, failure, shown_url
+from .connect import SCHEMES, connect, disconnect, failure, shown_url
 from .store import RedisStore, Stored
 
 if TYPE_CHECKING:
@@ -152,6 +152,6 @@ class RedisSource(OwnSource):
         client, self._client = self._client, None
         if client is not None:
             try:
-                await client.aclose()
+                await disconnect(client)
             except Exception:  # it is being thrown away
                 return
