@@ -132,7 +132,7 @@ async def test_status_and_rollback_of_a_group(folder: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["check"], "'FILE': '' is missing; name a file"),
+        (["check"], "'FILE': is missing; name a file"),
         (["check", "x.ini"], "'x.ini' must be a folder, an http(s) URL, or end in .env"),
         (["check", "x.toml", "--model", "nothing"], "must be MODULE:NAME"),
         (["check", "x.toml", "--model", "nothing:Here"], "can't be imported"),

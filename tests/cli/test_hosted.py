@@ -101,7 +101,7 @@ async def test_what_can_not_be_drained(tmp_path: Path, runtime: Path) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         return done.stderr
 
-    assert await fails("rooms") == 'reloadls: "rooms": no such pool (no program runs under reload; pools: none)\n'
+    assert await fails("rooms") == 'reloadls: "rooms": no such pool (no program runs under reloadls; pools: none)\n'
     hosts = {"pools": [{"name": "halls", "state": "running", "active": 1, "max": 2, "sessions": []}]}
     async with (
         ScriptedTarget.start(runtime, tmp_path, hosts=hosts) as one,

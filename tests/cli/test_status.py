@@ -42,7 +42,7 @@ async def test_without_programs_it_says_how_to_start_one(runtime: Path, there: b
         made_targets_folder(runtime)
     done = await status(runtime)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "No program runs under reload. Start one with: reloadls run SCRIPT\n"
+    assert done.stdout == "No program runs under reloadls. Start one with: reloadls run SCRIPT\n"
     done = await status(runtime, "--json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 

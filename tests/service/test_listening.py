@@ -85,7 +85,7 @@ class TestPaths:
         assert not path.exists()
 
     def test_only_its_last_part(self, tmp_path: Path) -> None:
-        assert "does not exist; create it first" in refusal("socket", tmp_path / "a" / "b" / "socket")
+        assert "does not exist; create that folder first" in refusal("socket", tmp_path / "a" / "b" / "socket")
         assert not (tmp_path / "a").exists()
 
     @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o755, 0o710, 0o701])

@@ -79,7 +79,7 @@ def make_private(folder: str) -> None:
 
 
 def runtime_folder() -> str:
-    """Return the folder for the files of programs that run under reload, whether it exists or not.
+    """Return the folder for the files of programs that run under reloadls, whether it exists or not.
 
     A program and its editor must compute the same folder, so it depends only on XDG_RUNTIME_DIR and the disk:
     `reloadls` in XDG_RUNTIME_DIR, else in `/run/user/UID`, else `/tmp/reloadls-UID`. A folder is not used if it belongs

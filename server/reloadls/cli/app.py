@@ -83,7 +83,7 @@ def _without_command(args: list[str]) -> tuple[list[str], list[str]]:
         return args, []
     at = args.index("--")
     if not args[at + 1 :]:
-        raise bad_argument("COMMAND", "", "is missing after '--'.")
+        raise bad_argument("COMMAND", None, "is missing after '--'.")
     return args[:at], args[at + 1 :]
 
 

@@ -35,9 +35,9 @@ MAX_MS = 60_000
 """The longest time that an option in milliseconds accepts."""
 
 
-def bad_argument(name: str, value: str, reason: str) -> typer.BadParameter:
-    """Return the error for a value that typer accepts and something else refuses."""
-    return typer.BadParameter(f"{quoted(value)} {reason}", param_hint=quoted(name))
+def bad_argument(name: str, value: str | None, reason: str) -> typer.BadParameter:
+    """Return the error for a value that typer accepts and something else refuses; None is one that was not given."""
+    return typer.BadParameter(reason if value is None else f"{quoted(value)} {reason}", param_hint=quoted(name))
 
 
 def change_type(value: str) -> str:

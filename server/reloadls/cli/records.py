@@ -172,7 +172,7 @@ def _layout_and_folder(folder: str | None, name: str | None) -> tuple[Layout, st
         return layout or Layout(), _absolute(folder)
     found = find_coordination(_absolute("."))
     if found is None:
-        raise bad_argument("FOLDER", "", f"is missing, and no folder from here upwards holds {COORDINATION}.")
+        raise bad_argument("FOLDER", None, f"is missing, and no folder from here upwards holds {COORDINATION}.")
     layout = layout or BUILT_IN["coordination"]
     try:
         make_kinds(found, layout)

@@ -28,8 +28,9 @@ def one_group(name: str | None) -> GroupFolder:
     """
     found = found_groups(name)
     if not found:
-        raise bad_argument("GROUP", name or "", "is not the name of a group that runs here.")
+        reason = "no group runs here." if name is None else "is not the name of a group that runs here."
+        raise bad_argument("GROUP", name, reason)
     if len(found) > 1:
         names = ", ".join(sorted({folder.name for folder in found}))
-        raise bad_argument("GROUP", name or "", f"is not enough: {len(found)} groups run here ({names}).")
+        raise bad_argument("GROUP", name, f"must name one group: {len(found)} run here ({names}).")
     return found[0]

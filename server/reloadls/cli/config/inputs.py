@@ -61,13 +61,13 @@ def make_config(
         sources = sources or list(found.sources)
         found = found.settings
     if not sources and not environments:
-        raise bad_argument("FILE", "", "is missing; name a file, or with --model a LiveConfig.")
+        raise bad_argument("FILE", None, "is missing; name a file, or with --model a LiveConfig.")
     try:
         return LiveConfig(found, [*sources, *map(_environment, environments or ())])
     except TypeError as error:
         raise bad_argument("--model", model or "", f"is nothing that validates: {error}") from None
     except ValueError as error:
-        raise bad_argument("FILE", "", str(error)) from None
+        raise bad_argument("FILE", None, str(error)) from None
 
 
 def _as_it_is(values: Mapping[str, Any]) -> Any:

@@ -51,7 +51,7 @@ def with_store(url: str | None, key: str | None, call: Callable[[RedisStore], Aw
 
     if not url or not key:
         missing = "--key" if url else "--redis"
-        raise bad_argument(missing, "", "is missing; give --redis URL and --key K.")
+        raise bad_argument(missing, None, "is missing; give --redis URL and --key K.")
 
     async def run() -> int:
         try:

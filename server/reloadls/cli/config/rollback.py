@@ -27,10 +27,13 @@ _LOOK_S = 0.02
 
 
 def rollback(
-    group: Annotated[str | None, typer.Argument(metavar="[GROUP]", help="The group.", show_default=False)] = None,
+    group: Annotated[
+        str | None, typer.Argument(metavar="[GROUP]", help="The group, if several run here.", show_default=False)
+    ] = None,
     *,
     to: Annotated[
-        int | None, typer.Option("--to", metavar="VERSION", help="[default: the one before]", show_default=False)
+        int | None,
+        typer.Option("--to", metavar="VERSION", help="The version. [default: the one before]", show_default=False),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the sources again instead.")] = False,
     redis: Url = None,

@@ -1,4 +1,4 @@
-"""`reloadls status`: which programs run under reload, and the result of their last reload."""
+"""`reloadls status`: which programs run under reloadls, and the result of their last reload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def status(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list, in the form of reload/status.")] = False,
 ) -> Callable[[], int]:
-    """Show the programs that run under reload, the result of their last change, and what they host.
+    """Show the programs that run under reloadls, the result of their last change, and what they host.
 
     Session pools are listed with their sessions: id, age and state. Each program is asked directly; no service is
     needed. The exit code is 1 if the last reload of one of them failed, or a configuration could not be used.
@@ -77,4 +77,4 @@ def _has_failed(status: TargetStatus) -> bool:
 
 def _none(wanted: list[str]) -> str:
     where = " of these files" if wanted else ""
-    return f"No program{where} runs under reload. Start one with: reloadls run SCRIPT\n"
+    return f"No program{where} runs under reloadls. Start one with: reloadls run SCRIPT\n"

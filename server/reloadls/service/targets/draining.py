@@ -138,5 +138,7 @@ def _chosen(targets: Sequence[QueriedTarget], name: str, pid: int | None) -> Que
         raise DrainFailed(f"{show(name)}: several processes have such a pool; choose one with --process: {pids}")
     pools = sorted({pool.name for target in asked for pool in target.status.pools})
     known = ", ".join(map(show, pools[:10])) or "none"
-    where = "no program runs under reload" if not targets else "no running program" if pid is None else f"process {pid}"
+    where = (
+        "no program runs under reloadls" if not targets else "no running program" if pid is None else f"process {pid}"
+    )
     raise DrainFailed(f"{show(name)}: no such pool ({where}; pools: {known})")

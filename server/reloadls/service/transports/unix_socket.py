@@ -65,7 +65,9 @@ def _private_folder(path: str) -> str:
             os.chmod(folder, 0o700)  # a umask may have taken rights from the owner
         except FileNotFoundError:
             above = os.path.dirname(folder)
-            raise ServeError(_OPTION, path, f"the folder {above!r} does not exist; create it first") from None
+            raise ServeError(
+                _OPTION, path, f"is in {above!r}, which does not exist; create that folder first"
+            ) from None
     status = os.stat(folder)
     if not stat.S_ISDIR(status.st_mode):
         raise ServeError(_OPTION, path, f"{folder!r} is not a folder")

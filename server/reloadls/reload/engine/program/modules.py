@@ -323,8 +323,9 @@ class Modules:
         """How many files are followed, and which loaded ones that could be edited are not: the path, and why."""
         followed = {each.path for each in self if self.covers(each.path)}
         others = {}
+        folders: dict[str, str] = {}
         for name in list(sys.modules):
-            path = _file_of(sys.modules.get(name))
+            path = _file_of(sys.modules.get(name), folders)
             if path is None or path in followed or self._is_installed(path) or is_within(path, (_PACKAGE,)):
                 continue
             if not path.endswith(".py"):
@@ -510,9 +511,17 @@ def _is_held(module: LoadedModule) -> bool:
     return False
 
 
-def _file_of(module: object) -> str | None:
+def _file_of(module: object, folders: dict[str, str]) -> str | None:
+    """A module's file, with links resolved; `folders` remembers where folders lead."""
     file = vars(module).get("__file__") if is_a(module, ModuleType) else None
-    return os.path.realpath(file) if isinstance(file, str) else None
+    if not isinstance(file, str):
+        return None
+    folder, name = os.path.split(file)
+    if name in ("", ".", "..") or os.path.islink(file):
+        return os.path.realpath(file)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def _of_file(path: str) -> Iterator[tuple[str, ModuleType]]:
