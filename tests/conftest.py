@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 from hypothesis import HealthCheck, settings
+
+# A fresh start in this process, to compare with, must not run bytecode of a file's state before the last save.
+sys.dont_write_bytecode = True
 
 # How long an example takes says nothing on a busy machine; each test has its hard timeout.
 settings.register_profile("reloadls", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -36,7 +36,7 @@ class Warm:
 
     def __init__(self, preload: Sequence[str], python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
-            [python, "-W", "ignore", "-m", "tests.reload.support.warm", *preload],
+            [python, "-B", "-W", "ignore", "-m", "tests.reload.support.warm", *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=REPOSITORY,

@@ -11,6 +11,7 @@ import threading
 from _ast import PyCF_ONLY_AST
 from _imp import is_frozen
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
@@ -110,11 +111,30 @@ def _text_and_code(loader: SourceFileLoader) -> tuple[str, CodeType]:
     """The text and the code of one and the same state of the file."""
     before = loader.path_stats(loader.path)
     data = loader.get_data(loader.path)
-    code = loader.get_code(loader.name)
+    code = None if _is_outdated(loader.path) else loader.get_code(loader.name)
     if code is None or loader.path_stats(loader.path) != before:
         data = loader.get_data(loader.path)
         code = loader.source_to_code(data, loader.path)
     return read_text(data), code
+
+
+def _is_outdated(path: str) -> bool:
+    """Whether a file's bytecode may be that of an earlier state of it; then it is deleted, as far as that can be done.
+
+    Bytecode knows its file by the size and the whole second of its time, so of two saves in one second it may have the
+    first (https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation).
+    """
+    try:
+        cached = importlib.util.cache_from_source(path)
+        file, made = os.stat(path), os.stat(cached).st_mtime_ns
+    except (OSError, NotImplementedError):
+        return False
+    changed = file.st_mtime_ns if os.name == "nt" else max(file.st_mtime_ns, file.st_ctime_ns)
+    if changed < made:
+        return False
+    with suppress(OSError):
+        os.unlink(cached)
+    return True
 
 
 _following: list[Modules] = []
