@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reloadls.wire import framing
@@ -143,10 +143,16 @@ def test_a_large_body_byte_by_byte_and_many_small_ones_take_linear_time() -> Non
     assert len(Framer().feed(FA * 20_000)) == 20_000
 
 
-@given(st.lists(st.binary(max_size=60), max_size=5), st.integers(1, 50))
+def _may_be_json(body: bytes) -> bool:
+    """JSON holds no raw header, and after its last `}` there is no beginning of one."""
+    end = body[body.rfind(b"}") + 1 :].lower() if b"}" in body else b""
+    return not end or not (b"content-length".startswith(end) or end.startswith(b"content-length"))
+
+
+@given(st.lists(st.binary(max_size=60).filter(_may_be_json), max_size=5), st.integers(1, 50))
+@example([b"}C", b"}"], 1).xfail(reason="no JSON: the C may be the next header's", raises=AssertionError)
 def test_what_is_framed_comes_back(bodies: list[bytes], step: int) -> None:
     stream = b"".join(map(frame, bodies))
-    # A raw header within a body is the one thing that is not JSON's to hold.
     assert feed(stream, step) == [Frame(body) for body in bodies]
 
 
