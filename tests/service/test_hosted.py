@@ -114,17 +114,23 @@ def status(most):
 
 
 host = hosted.add("configurations", "settings", status)
-last = path.read_text()
-while True:
-    print(len(problems), flush=True)
-    text = path.read_text()
-    if text != last:
-        last = text
-        place = {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 8}}
-        problem = {"key": "db.port", "source": "app.toml", "uri": path.as_uri(), "range": place, "message": "no number"}
-        problems[:] = [problem] if "many" in text else []
-        host.changed()
-    time.sleep(0.01)
+
+
+def follow():
+    last = path.read_text()  # not of the module: its statements follow the file, too
+    while True:
+        print(len(problems), flush=True)
+        text = path.read_text()
+        if text != last:
+            last = text
+            place = {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 8}}
+            problem = {"key": "db.port", "source": "app.toml", "uri": path.as_uri(), "range": place}
+            problems[:] = [{**problem, "message": "no number"}] if "many" in text else []
+            host.changed()
+        time.sleep(0.01)
+
+
+follow()
 """
 
 

@@ -29,6 +29,7 @@ PARTS = 8
 def test_an_edited_program_is_like_one_started_afresh(part: int) -> None:
     command = [
         sys.executable,
+        "-B",  # what is started afresh must not run bytecode of an earlier save
         "-W",
         "ignore",
         "-m",
