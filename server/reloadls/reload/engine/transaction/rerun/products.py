@@ -2,42 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import gc
+import inspect
+from collections.abc import Collection, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.names import Chain
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.adopt import inner_functions
+from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.reach import reach
-from reloadls.reload.engine.program.dependents import Origin, dependents
+from reloadls.reload.engine.program.candidates import names_in
+from reloadls.reload.engine.program.dependents import Origin, dependents, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 
 __all__ = ["made_of"]
 
 _MOST = 2_000
 """How many objects are looked at; what leads to more is taken to lead to everything."""
+_NOT_INSIDE = (type, FunctionType, ModuleType)
 _NO_BUILDER = (*CONTAINERS, type, FunctionType, ModuleType)
 
 
-def made_of(modules: Modules, module: LoadedModule, statement: Statement, changed: Collection[int]) -> Iterator[Origin]:
+def made_of(
+    modules: Modules, module: LoadedModule, statement: Statement, changes: Sequence[Change]
+) -> Iterator[Origin]:
     """The statements that made something of what a statement changed: `app = config.make()` after `config.add(...)`.
 
-    What holds the object, or what was changed in it, has the change already, and is left alone.
+    What holds the object, or what was changed in it, has the change already, and is left alone; so is what was made of
+    other attributes.
 
     Args:
         modules: the program.
         module: that of the statement that has run.
         statement: the statement.
-        changed: the ids of the objects that it has changed.
+        changes: what it has changed.
     """
-    for name in {chain[0] for chain in statement.facts.uses.now.reads}:
+    for name in {chain[0] for chain in statement.facts.uses.now.reads} if changes else ():
         builder = module.namespace.get(name)
-        if builder is None or is_a(builder, _NO_BUILDER) or not _leads_to(builder, changed):
+        if builder is None or is_a(builder, _NO_BUILDER):
             continue
+        attributes = _changed_attributes(builder, changes)
+        if not attributes:
+            continue
+        changed = {id(builder), *(id(each.owner) for each in changes)}
         for other, each in dependents(modules, (module.name, name)):
-            products = [other.namespace.get(bound) for bound in each.facts.uses.binds]
-            if not any(_leads_to(product, {id(builder), *changed}) for product in products):
-                yield other, each
+            chains = {chain for chain in each.facts.uses.now.reads if value_at(other, chain[:1]) is builder}
+            if any(_uses(builder, chain, attributes) for chain in chains):
+                products = [other.namespace.get(bound) for bound in each.facts.uses.binds]
+                if not any(_leads_to(product, changed) for product in products):
+                    yield other, each
+
+
+def _changed_attributes(builder: Any, changes: Sequence[Change]) -> set[str]:
+    """The attributes of an object that were set, or that lead to what was changed."""
+    inner = {id(each.owner) for each in changes if each.owner is not builder}
+    own = [each for each in changes if each.owner is builder and each.attributes]
+    found = {str(entry[0]) for each in own for _, entry in (*each.added, *each.removed)}
+    found |= {str(key) for each in own for key, *_ in each.replaced}
+    for name, value in (state_of(builder) or {}).items():
+        if inner and gc.is_tracked(value) and not is_a(value, _NOT_INSIDE) and _leads_to(value, inner):
+            found.add(name)
+    return found
+
+
+def _uses(builder: Any, chain: Chain, attributes: set[str]) -> bool:
+    """Whether reading a chain that begins with the object uses one of its attributes."""
+    if len(chain) == 1 or chain[1] in attributes:
+        return True
+    seen: set[str] = set()
+    waiting = [chain[1]]
+    while waiting:
+        name = waiting.pop()
+        member = inspect.getattr_static(builder, name, None)
+        functions = [each for each in inner_functions(member) if is_a(each, FunctionType)]
+        if member is not None and not functions and callable(member):
+            return True  # not to be looked into
+        for function in functions:
+            used = set(names_in(function.__code__))
+            if not used.isdisjoint(attributes):
+                return True
+            waiting += [each for each in used - seen if hasattr(type(builder), each)]
+            seen |= used
+    return False
 
 
 def _leads_to(start: Any, ids: Collection[int]) -> bool:

@@ -533,8 +533,7 @@ class Rerun:
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
                     self._push_readers(module, statement, (other.name, each))
-        inner = {id(each.owner) for each in changes}
-        for other, maker in made_of(self._shared.modules, module, statement, inner) if inner else ():
+        for other, maker in made_of(self._shared.modules, module, statement, changes):
             self._push_maker(module, statement, other, maker)
         for node in statement.facts.nodes:
             if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
