@@ -231,11 +231,18 @@ async def test_close_kills_what_ignores_its_cancellation(tmp_path: Path, caplog:
 
 async def test_logs_of_workers_reach_the_pools_handlers_with_the_session(caplog: pytest.LogCaptureFixture) -> None:
     async with processes(1) as pool:
-        await (await pool.launch("a", "log")).wait()
+        assert await (await pool.launch("a", "log")).wait() == "success"
         await until(lambda: "hello there" in caplog.messages)
     (record,) = [record for record in caplog.records if record.getMessage() == "hello there"]
     assert (record.name, record.levelno, record.session) == ("worker_program", logging.WARNING, "a")  # type: ignore[attr-defined]
     assert record.process != os.getpid()
+
+
+async def test_the_pool_of_a_module_knows_the_current_session_in_a_worker() -> None:
+    async with program.POOL as pool:
+        handle = await pool.launch("a")
+        assert (await handle.wait(), handle.error) == ("success", None)
+        assert pool.current() is None
 
 
 def test_sigterm_lets_two_hundred_sessions_of_workers_end(tmp_path: Path) -> None:

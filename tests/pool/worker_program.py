@@ -58,6 +58,7 @@ async def act(session: Session) -> None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "log":
+            log.warning("%d items", "no number")  # the session goes on, as wherever logging can't make its text
             log.warning("hello %s", "there")
         case "block":
             threading.Event().wait()
@@ -73,6 +74,17 @@ async def act(session: Session) -> None:
 def write_end(folder: str, session: Session) -> None:
     with Path(folder, f"end-{session.id}").open("a") as file:
         file.write(f"{session.outcome} {type(session.error).__name__} {session.data!r} {os.getpid()}\n")
+
+
+async def ask_for_current(session: Session) -> None:
+    """Compare with what the pool of this module says, and another one."""
+    assert POOL.current() is session
+    assert await asyncio.to_thread(POOL.current) is session
+    assert OTHER.current() is None
+
+
+POOL = SessionPool(ask_for_current, isolation="process", name="asked")
+OTHER = SessionPool(act, isolation="process")
 
 
 async def hanging_end(folder: str, session: Session) -> None:

@@ -18,7 +18,7 @@ from .options import Callback, Entrypoint, Isolation, PoolOptions, Setup, StartM
 from .publishing import Publication
 from .rebinding.rebinder import Rebinding
 from .reservation import Reservation
-from .sessions.session import Session, SessionHandle, current_session
+from .sessions.session import Session, SessionHandle, current_session, served_pool
 from .status import PoolState, PoolStatus
 from .supervision.supervisor import Supervisor
 
@@ -171,7 +171,11 @@ class SessionPool:
     def current(self) -> Session | None:
         """The session of the running task, and of those that it started; None outside of this pool's sessions."""
         session = current_session()
-        return session if session is not None and self._ledger.lives.get(session.id) is session._life else None
+        if session is None or self._ledger.lives.get(session.id) is session._life:
+            return session
+        # In a worker this is the object that its module has made anew: the pool itself is in another process.
+        is_served = self.state == "new" and served_pool() == self._options.published_name
+        return session if is_served else None
 
     def on_rebind(self, cls: type) -> Callable[[R], R]:
         """Register what has objects of a class follow a reload: a decorator for `rebind(session, object, report)`.

@@ -39,7 +39,7 @@ class Following:
         self._clock = clock
         self._changed = changed
         self.rebinder = Rebinder(sessions, clock, changed)
-        self._pins = PinnedCode(clock, pin_timeout_s, waits)
+        self._pins = PinnedCode(clock, pin_timeout_s, waits, changed)
 
     @property
     def awaited(self) -> tuple[str, ...]:

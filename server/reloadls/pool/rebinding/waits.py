@@ -26,15 +26,22 @@ class PinnedCode:
         clock: what measures the waiting.
         timeout_s: how long a change waits for one session.
         waits: called with the id of each session that a change begins to wait for.
+        changed: called when a change waits no longer, since it has waited for too long.
         pins: those of this process.
     """
 
     def __init__(
-        self, clock: Clock, timeout_s: float, waits: Callable[[str], None], pins: SessionPins = session_pins
+        self,
+        clock: Clock,
+        timeout_s: float,
+        waits: Callable[[str], None],
+        changed: Callable[[], object],
+        pins: SessionPins = session_pins,
     ) -> None:
         self._clock = clock
         self._timeout_s = timeout_s
         self._waits = waits
+        self._changed = changed
         self._pins = pins
         self._pinned: set[LiveSession] = set()
         self._timers: dict[LiveSession, Timer] = {}
@@ -84,6 +91,7 @@ class PinnedCode:
         text = "session %r has been pinned for %g s while a change waited, which is applied now"
         _log.warning(text, session.id, self._timeout_s)
         self._release((session,))
+        self._changed()
 
 
 def _call(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

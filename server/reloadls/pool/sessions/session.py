@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .life import Life, Outcome, SessionState
     from .namespace import Shared
 
-__all__ = ["CURRENT", "Follow", "Session", "SessionHandle", "current_session"]
+__all__ = ["CURRENT", "Follow", "Session", "SessionHandle", "current_session", "serve_pool", "served_pool"]
 
 T = TypeVar("T")
 
@@ -180,3 +180,16 @@ def current_session() -> Session | None:
     """The session of the running task, and of those that it started; None outside of sessions."""
     session: Session | None = CURRENT.get()
     return session
+
+
+_served: list[str] = []
+
+
+def serve_pool(name: str) -> None:
+    """This process is a worker: all its sessions are of the pool with this name, which is started in another one."""
+    _served[:] = [name]
+
+
+def served_pool() -> str | None:
+    """The pool whose worker this process is, if it is one."""
+    return _served[0] if _served else None

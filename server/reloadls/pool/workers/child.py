@@ -17,7 +17,7 @@ from reloadls.pool.backend import BackendEvents
 from reloadls.pool.clock import SystemClock, Timer
 from reloadls.pool.local import LocalBackend
 from reloadls.pool.sessions.life import Life
-from reloadls.pool.sessions.session import current_session
+from reloadls.pool.sessions.session import current_session, serve_pool
 from reloadls.pool.supervision.limits import resident_mb
 
 from .channel import Channel
@@ -67,6 +67,7 @@ class _Worker:
         try:
             options, rebindings, name = load(payload)
             hosted.mark("workerOf", {"pid": self._pool, "pool": name})
+            serve_pool(name)
             self._channel.send("hello")
             self._backend = LocalBackend(options, self._clock, self._events(), self._began, self._ending)
             for cls, rebinding in rebindings:
@@ -165,6 +166,8 @@ class _Forward(logging.Handler):
             self._loop.call_soon_threadsafe(self._channel.send, "log", self._plain(record))
         except RuntimeError:  # the loop is closed
             return
+        except Exception:  # of a message that does not fit its arguments
+            self.handleError(record)
 
     def _plain(self, record: logging.LogRecord) -> dict[str, Any]:
         session = current_session()
