@@ -103,6 +103,40 @@ if __name__ == "__main__":
 """
 
 
+WAITING = """
+import asyncio
+import os
+
+from reloadls.pool import Session, SessionPool
+
+WORD = "old"
+
+
+async def talk(session: Session) -> None:
+    print(session.id, WORD, flush=True)
+    with session.pin():
+        while not os.path.exists("go"):
+            await asyncio.sleep(0.01)
+        print(session.id, WORD, flush=True)
+    while WORD == "old":
+        await asyncio.sleep(0.01)
+    print(session.id, WORD, flush=True)
+
+
+async def main():
+    async with SessionPool(talk, isolation="process", max_sessions=1, pin_timeout_s=600) as pool:
+        handle = await pool.launch("ann")
+        while pool.status.change_waits_for != ("ann",):
+            await asyncio.sleep(0.01)
+        print("a change waits for", *pool.status.change_waits_for, flush=True)
+        print(await handle.wait(), pool.status.change_waits_for, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
 @contextmanager
 def running(path: Path, text: str) -> Iterator[Callable[[int], list[str]]]:
     """The program under `reloadls run`; what reads so many of its lines, sorted."""
@@ -140,3 +174,14 @@ def test_a_pin_holds_for_one_session_of_one_worker(tmp_path: Path) -> None:
         assert read(3) == ["bob new", "cid new", "dan new"]  # one of them shares its worker with ann
         (tmp_path / "go").touch()
         assert read(2) == ["ann new", "ann old"]
+
+
+def test_the_pool_says_for_which_session_of_a_worker_a_change_waits(tmp_path: Path) -> None:
+    path = tmp_path / "waiting.py"
+    with running(path, WAITING) as read:
+        assert read(1) == ["ann old"]
+        path.write_text(WAITING.replace('WORD = "old"', 'WORD = "new"'))
+        assert read(1) == ["a change waits for ann"]
+        (tmp_path / "go").touch()
+        assert read(2) == ["ann new", "ann old"]
+        assert read(1) == ["success ()"]

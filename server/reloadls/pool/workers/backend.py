@@ -127,7 +127,8 @@ class ProcessBackend:
     @property
     def change_waits_for(self) -> tuple[str, ...]:
         """The pinned sessions that a change of code waits for, in any worker."""
-        return tuple(id for slot in self._slots for id in slot.worker.awaited)
+        workers = [slot.worker for slot in self._slots]
+        return tuple(id for worker in workers for id in worker.awaited if id in worker.lives)
 
     def memory_mb(self) -> float:
         """How much memory this process and all workers occupy."""
