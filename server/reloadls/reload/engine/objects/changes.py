@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import MemberDescriptorType, ModuleType
+from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.undo import MISSING
@@ -22,6 +22,7 @@ __all__ = ["Change", "Snapshot", "attributes_of", "set_slot", "state_of"]
 
 
 _BY_VALUE = (str, int, float, bool)
+_NO_HOLDERS = (*_BY_VALUE, bytes, tuple, type, ModuleType, FunctionType)
 _HEAP_TYPE = 1 << 9
 
 
@@ -36,6 +37,8 @@ class Snapshot:
         self._expected: dict[int, set[str]] = {}
         self.in_front = False
         """What is put into an empty list may have been put at its front."""
+        self.is_made_since: Callable[[Any], bool] = lambda _: False
+        """Whether an object is an instance of the program's classes that did not exist."""
         self.made_since: Callable[[], Iterable[tuple[Any, dict[str, Any]]]] = tuple
         """Objects that did not exist, with the attributes that they began with."""
         self.filled_since: Callable[[], Iterable[Any]] = tuple
@@ -83,7 +86,8 @@ class Snapshot:
             now = entries(container)
             pairs = is_a(container, dict)
             if not same_entries(before, now, pairs=pairs):
-                found.append(_of_dict(container, before, now) if pairs else _of_container(container, before, now))
+                of_dict = partial(_of_dict, is_new=self.is_made_since)
+                found.append((of_dict if pairs else _of_container)(container, before, now))
                 found[-1].at_end = found[-1].at_end and (pairs or bool(before) or not self.in_front)
         for owner, known in (*self._attributes.values(), *self.made_since()):
             if change := _of_attributes(owner, known, self._only.get(id(owner))):
@@ -129,6 +133,8 @@ class Change:
     """The places from which `take_out` has taken something."""
     inner: list[tuple[Any, list[Any]]] = field(default_factory=list)
     """Containers that it was given under a key, and what they held then: others may put theirs there, too."""
+    within: list[tuple[Any, Any]] = field(default_factory=list)
+    """Object that it was given under a key, and a container that this has as an attribute: one of `inner`."""
     left: list[tuple[Any, Any]] = field(default_factory=list)
     """Key and container, of those that `take_out` has left there for others."""
 
@@ -203,16 +209,17 @@ class Change:
         refill(self.owner, kept)
 
     def _of_others(self, value: Any) -> bool:
-        """Whether others have put something in a container that was given. Then only the own entries go."""
-        own = next((content for each, content in self.inner if each is value), None)
-        if own is None:
+        """Whether others have put something in what was given. Then only the own entries go."""
+        parts = {id(container) for holder, container in self.within if holder is value}
+        found = [
+            (each, content, _without(each, content))
+            for each, content in self.inner
+            if content and (each is value or id(each) in parts)
+        ]
+        if not any(left for _, _, left in found):
             return False
-        known = {id(entry[0] if is_a(value, dict) else entry) for entry in own}
-        content = entries(value)
-        left = [each for each in content if id(each[0] if is_a(value, dict) else each) not in known]
-        if not own or not left:
-            return False
-        refill(value, left)
+        for each, _, left in found:
+            refill(each, left)
         return True
 
     def _take_out_entries(self) -> None:
@@ -226,6 +233,13 @@ class Change:
         for place, value in self.removed:
             content.insert(place, value)
         refill(self.owner, content)
+
+
+def _without(container: Any, own: list[Any]) -> list[Any]:
+    """The entries of a container that are not among these."""
+    pairs = is_a(container, dict)
+    known = {id(entry[0] if pairs else entry) for entry in own}
+    return [each for each in entries(container) if id(each[0] if pairs else each) not in known]
 
 
 def _all_kept(container: Any, content: list[Any], kept: Callable[[Any], Any]) -> list[Any]:
@@ -257,14 +271,19 @@ def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:
     return change
 
 
-def _of_dict(container: Any, before: list[Any], now: list[Any]) -> Change:
+def _of_dict(container: Any, before: list[Any], now: list[Any], is_new: Callable[[Any], bool]) -> Change:
     change = Change(container, partial(put_back, container, before))
     old = {id(key): value for key, value in before}
     new = {id(key): value for key, value in now}
     change.added = [(place, pair) for place, pair in enumerate(now) if id(pair[0]) not in old]
     change.removed = [(place, pair) for place, pair in enumerate(before) if id(pair[0]) not in new]
-    given = [pair[1] for _, pair in change.added if is_a(pair[1], (list, dict, set))]
-    change.inner = [(value, entries(value)) for value in given]
+    for _, (_, value) in change.added:
+        if is_a(value, (list, dict, set)):
+            change.inner.append((value, entries(value)))
+        elif value is not None and not is_a(value, _NO_HOLDERS) and is_new(value):
+            held = [each for each in (state_of(value) or {}).values() if is_a(each, (list, dict, set))]
+            change.within += [(value, each) for each in held]
+            change.inner += [(each, entries(each)) for each in held]
     change.replaced = [(key, old[id(key)], value) for key, value in now if id(key) in old and old[id(key)] is not value]
     return change
 

@@ -255,6 +255,7 @@ def snapshot(
                 else:
                     waiting.append((child, depth + 1))
     walk.add_libraries()
+    found.is_made_since = lambda each: id(each) not in found and owns(str(type(each).__module__))
     found.in_front = walk.names_one_of(_IN_FRONT)
     if line is not None and (line.sets or line.puts):
         inside = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]

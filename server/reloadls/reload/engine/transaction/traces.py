@@ -92,22 +92,24 @@ class Traces:
         if effect.change is not None:
             self.taken.append(effect.change)
             for key, container in effect.change.left:
-                self._hand_on(effect.change.owner, key, container)
+                parts = [each for holder, each in effect.change.within if holder is container]
+                self._hand_on(effect.change.owner, key, container, parts or [container])
         if left:
             self.left.append((module, facts, left, effect.change))
 
-    def _hand_on(self, owner: Any, key: Any, container: Any) -> None:
-        """A container that a statement has made stays for the sake of others: when they go, it goes."""
+    def _hand_on(self, owner: Any, key: Any, container: Any, parts: Sequence[Any]) -> None:
+        """What a statement has made stays for the sake of others that put something in it: when they go, it goes."""
         for module in self._modules:
             for each in module.source.statements:
                 effects = module.effects.get(each.facts, [])
                 for effect in effects:
                     change = effect.change
-                    if change is not None and change.owner is container:
+                    if change is not None and any(change.owner is part for part in parts):
                         move_key(owner, key, later_changes(self._modules, module, each.first, owner), self._undo)
                         own = [entry for _, entry in change.added]
                         pair = (0, (key, container))
-                        made = Change(owner, change.restore, added=[pair], inner=[(container, own)])
+                        made = Change(owner, change.restore, added=[pair], inner=[(change.owner, own)])
+                        made.within = [] if change.owner is container else [(container, change.owner)]
                         effects.insert(effects.index(effect), Effect(change=made, line=effect.line))
                         return
 
