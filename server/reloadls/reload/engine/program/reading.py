@@ -34,8 +34,15 @@ def read_at_once(module: LoadedModule, statement: Statement) -> dict[int, Any]:
     return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
 
 
-def read_by(modules: Modules, module: LoadedModule, statement: Statement) -> dict[int, Any]:
-    """The same, with what those functions lead to in turn, as far as they are the program's own."""
+def read_by(modules: Modules, module: LoadedModule, statement: Statement, *, tables: bool = False) -> dict[int, Any]:
+    """The same, with what those functions lead to in turn, as far as they are the program's own.
+
+    Args:
+        modules: the program.
+        module: that of the statement.
+        statement: the statement.
+        tables: also the functions in containers, and those that a library's wrappers call.
+    """
     found: dict[int, Any] = {}
     waiting = deque(_values(module, statement.facts.uses.now))
     while waiting and len(found) < _MOST:
@@ -43,6 +50,7 @@ def read_by(modules: Modules, module: LoadedModule, statement: Statement) -> dic
         if value is not None and id(value) not in found and not is_a(value, ModuleType):
             found[id(value)] = value
             waiting.extend(_leads_to(modules, value))
+            waiting.extend(_called_through(modules, value) if tables else ())
     return found
 
 
@@ -60,28 +68,26 @@ def _globals_of(function: FunctionType) -> Iterator[Any]:
 def _leads_to(modules: Modules, value: Any) -> Iterable[Any]:
     """What running an object's code may use."""
     if is_a(value, FunctionType):
-        own = modules.owns(str(value.__globals__.get("__name__")))
-        return _of_function(value) if own else _cells(value)  # what a library's wrapper calls
+        return _of_function(value) if modules.owns(str(value.__globals__.get("__name__"))) else ()
     if is_a(value, (MethodType, staticmethod, classmethod)):
         return (value.__func__, getattr(value, "__self__", None))
     if is_a(value, functools.partial):
         return (value.func, *value.args)
     if is_a(value, (functools._lru_cache_wrapper, property)):
         return (value.fget, value.fset) if is_a(value, property) else (value.__wrapped__,)
-    return _in_table(value) if is_a(value, (dict, list, tuple)) else _of_class(modules, value)
-
-
-def _in_table(table: Any) -> Iterable[Any]:
-    """The functions in a container."""
-    kind: Any = next(each for each in (list, tuple, dict) if is_a(table, each))
-    return [each for each in (dict.values if kind is dict else kind.__iter__)(table) if is_a(each, _CALLED)]
-
-
-def _of_class(modules: Modules, value: Any) -> Iterable[Any]:
-    """The members of a class, or of an instance's, as far as they are the program's own."""
     cls = value if is_a(value, type) else type(value)
     kinds = [each for each in cls.__mro__ if modules.owns(each.__module__)]
     return [member for each in kinds for member in type.__getattribute__(each, "__dict__").values()]
+
+
+def _called_through(modules: Modules, value: Any) -> Iterable[Any]:
+    """The functions in a container, and what a library's wrapper closes over."""
+    if is_a(value, FunctionType):
+        return () if modules.owns(str(value.__globals__.get("__name__"))) else _cells(value)
+    kind: Any = next((each for each in (list, tuple, dict) if is_a(value, each)), None)
+    if kind is None:
+        return ()
+    return [each for each in (dict.values if kind is dict else kind.__iter__)(value) if is_a(each, _CALLED)]
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:

@@ -138,7 +138,9 @@ class Transaction:
     ) -> None:
         """Run a statement's code, or that of a part of it, and note what it changes; raises what it raises."""
         self.remember()
-        for key in self.stale.keys() & read_by(self.modules, module, statement).keys() if self.stale else ():
+        for key in (
+            self.stale.keys() & read_by(self.modules, module, statement, tables=True).keys() if self.stale else ()
+        ):
             cache = self.stale.pop(key)
             self.undo.add(cache.cache_clear)  # what it keeps from now on comes of the new code
             cache.cache_clear()
