@@ -13,8 +13,6 @@ __all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "uses_of"]
 
 Chain = tuple[str, ...]
 
-_VIEWS = frozenset({"values", "items"})
-_PASSES_ON = frozenset({"enumerate", "list", "reversed", "sorted", "tuple", "zip"})
 BUILTIN_MUTATORS = frozenset({"append", "add", "insert", "extend", "update", "setdefault", "appendleft", "register"})
 
 
@@ -125,40 +123,31 @@ class _Reader(ast.NodeVisitor):
     def _call(self, node: ast.Call, *, made: bool) -> None:
         chain = _chain(node.func)
         if chain is None:
-            self._call_from_table(node.func)
+            self._tables(node.func)
             self._visit_inside(node.func)
         else:
             self._read(chain, called=True, made=made)
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        for argument in arguments:
             self._visit_argument(argument)
+            if isinstance(argument, ast.Lambda) and _calls_one_of(
+                {each.arg for each in _arguments(argument.args)}, [argument.body]
+            ):
+                self._tables(*arguments)  # `reduce(lambda value, step: step(value), STEPS, 1)`
         for statement in _given_as_text(node) if not self.in_function else ():
             self.visit(statement)
 
-    def _call_from_table(self, node: ast.expr) -> None:
-        """`TABLE[key](...)`, `TABLE.get(key)(...)`: what is called is in the table."""
-        if isinstance(node, ast.Subscript):
-            self._table(node.value)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):
-            self._table(node.func.value)
-
     def _loop(self, target: ast.expr, iterated: ast.expr, body: Iterable[ast.AST]) -> None:
         """A loop that calls what it goes through: `for step in STEPS: step()`."""
-        names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}
-        if not any(len(chain) == 1 and chain[0] in names for each in body for chain in _called(each)):
-            return
-        over = iterated
-        if isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute) and over.func.attr in _VIEWS:
-            over = over.func.value
-        elif (
-            isinstance(over, ast.Call) and over.args and isinstance(over.func, ast.Name) and over.func.id in _PASSES_ON
-        ):
-            over = over.args[-1]
-        self._table(over)
+        if _calls_one_of({each.id for each in ast.walk(target) if isinstance(each, ast.Name)}, body):
+            self._tables(iterated)
 
-    def _table(self, node: ast.expr) -> None:
-        chain = _chain(node)
-        if chain is not None and self.scope.is_global(chain[0]):
-            self.into.tables.add(chain)
+    def _tables(self, *nodes: ast.expr) -> None:
+        """What is called comes out of one of these expressions; those that hold no functions don't matter."""
+        for each in (part for node in nodes for part in ast.walk(node)):
+            chain = _chain(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
+            if chain is not None and self.scope.is_global(chain[0]):
+                self.into.tables.add(chain)
 
     def _visit_inside(self, node: ast.expr) -> None:
         """An expression of which only a part, or what it answers, goes on."""
@@ -398,6 +387,11 @@ def parsed(text: str) -> list[ast.stmt]:
         return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def _calls_one_of(names: set[str], nodes: Iterable[ast.AST]) -> bool:
+    """Whether code calls what one of these names means."""
+    return any(len(chain) == 1 and chain[0] in names for node in nodes for chain in _called(node))
 
 
 def _called(node: ast.AST) -> set[Chain]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
 from .changes import attributes_of
 from .containers import is_a, length
 
-__all__ = ["LONGEST", "reach"]
+__all__ = ["LONGEST", "reach", "reaches"]
 
 LONGEST = 10_000
 """A container with more entries is data, not a registry."""
@@ -53,6 +53,12 @@ def reach(
             if id(child) not in seen and gc.is_tracked(child) and not is_a(child, _Left):
                 seen.add(id(child))
                 line.append(child)
+
+
+def reaches(start: object, ids: Collection[int], *, most: int = 2_000) -> bool:
+    """Whether an object leads to one of these; what leads to more than is looked at is taken to lead to all."""
+    found = [id(each) for each in reach([start], frozenset(), most=most)]
+    return len(found) >= most or not found or any(each in ids for each in found)
 
 
 def _namespaces() -> set[int]:

@@ -17,6 +17,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.names import Chain, Reads
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.reach import reaches
 
 from .modules import LoadedModule, Modules
 
@@ -265,7 +266,8 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
         return True
     if changed.body:
         return _calls(modules, module, uses.now, changed, value=uses.value) or (
-            uses.value and _reads_property(module, uses.now, changed.key)
+            uses.value
+            and (_reads_property(module, uses.now, changed.key) or _hands_table(modules, module, statement, changed))
         )
     return bool(statement.facts.imports and _imports_it(module, statement, changed.key)) or _reads(
         modules, module, uses.now, changed, value=uses.value
@@ -422,11 +424,28 @@ def _holds(table: Any, key: Key) -> bool:
     """Whether a function is in a container, as it is, wrapped, or with some of its arguments."""
     if not is_a(table, _TABLES):
         return False
-    for each in dict.values(table) if is_a(table, dict) else next(k for k in _TABLES if is_a(table, k)).__iter__(table):
+    for each in _parts(table):
         for function in _inside(each.func if is_a(each, partial) else each):
             if (function.__globals__.get("__name__"), function.__code__.co_qualname) == key:
                 return True
     return False
+
+
+def _parts(table: Any) -> Iterable[Any]:
+    kind: Any = next(each for each in _TABLES if is_a(table, each))
+    return (dict.values if kind is dict else kind.__iter__)(table)
+
+
+def _hands_table(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a value was made by handing the program's code a table with the function, and holds nothing of it."""
+    uses = statement.facts.uses
+    tables = [value_at(module, chain) for chain in uses.now.handed if changed.may_be(chain)]
+    tables = [table for table in tables if _holds(table, changed.key)]
+    makers = (value_at(module, chain) for chain in uses.now.calls) if tables else ()
+    if not any(is_a(each, (FunctionType, type)) and modules.owns(str(each.__module__)) for each in makers):
+        return False
+    parts = {id(part) for table in tables for part in (table, *_parts(table))}
+    return not any(reaches(module.namespace.get(name), parts) for name in uses.binds)
 
 
 def _inside(function: Any) -> Iterator[FunctionType]:

@@ -7,32 +7,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
-from reloadls.reload.engine.analysis.diff import Step
 from reloadls.reload.engine.analysis.names import Chain
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.dependents import Origin, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.undo import Undo
 
-__all__ = ["keep_attributes", "using_attributes"]
+__all__ = ["functions_of", "is_plain", "keep_attributes", "using_attributes"]
 
 
 def keep_attributes(
-    modules: Modules, step: Step, name: str, *, before: Mapping[str, Any], kept: FunctionType, undo: Undo
+    modules: Modules, name: str, *, before: Mapping[str, Any], kept: FunctionType, all_stay: bool, undo: Undo
 ) -> None:
     """Give a function back what statements and functions of the program have set; what decorators gave is theirs.
 
     Args:
         modules: the program.
-        step: the statement that has made the function anew.
-        name: what it binds.
+        name: what it is called.
         before: the attributes that the function had.
         kept: the one that the name means now.
+        all_stay: no decorator has given it any.
         undo: takes it back.
     """
     own = vars(kept)
     given = before.keys() - {"__wrapped__"}
-    if given and _has_decorators(step.before, name):
+    if given and not all_stay:
         given &= _set_by_name(modules, name)
     missing = [each for each in given if own.get(each, own) is not before[each]]
     if missing:
@@ -61,11 +61,21 @@ def _leads_through(module: LoadedModule, chain: Chain, function: FunctionType, n
     return any(value_at(module, chain[:at]) is function for at in places)
 
 
-def _has_decorators(statement: Statement | None, name: str) -> bool:
-    """Whether a statement may have given its function attributes: it is not just a definition."""
+def is_plain(statement: Statement | None) -> bool:
+    """Whether a statement just defines a function: then it has given it no attributes."""
     nodes = statement.facts.nodes if statement is not None else ()
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return not (len(nodes) == 1 and isinstance(nodes[0], kinds) and not nodes[0].decorator_list)
+    return len(nodes) == 1 and isinstance(nodes[0], kinds) and not nodes[0].decorator_list
+
+
+def functions_of(cls: object) -> dict[str, FunctionType]:
+    """The methods of a class, static and class methods too."""
+    found = vars(cls).items() if isinstance(cls, type) else ()
+    methods = {name: getattr(each, "__func__", each) for name, each in found if is_a(each, _METHODS)}
+    return {name: each for name, each in methods.items() if is_a(each, FunctionType)}
+
+
+_METHODS = (FunctionType, staticmethod, classmethod)
 
 
 def _set_by_name(modules: Modules, name: str) -> set[str]:

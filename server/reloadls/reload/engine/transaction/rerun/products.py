@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -13,15 +13,13 @@ from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
-from reloadls.reload.engine.objects.reach import reach
+from reloadls.reload.engine.objects.reach import reaches
 from reloadls.reload.engine.program.candidates import names_in
 from reloadls.reload.engine.program.dependents import Origin, dependents, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 
 __all__ = ["made_of"]
 
-_MOST = 2_000
-"""How many objects are looked at; what leads to more is taken to lead to everything."""
 _NOT_INSIDE = (type, FunctionType, ModuleType)
 _NO_BUILDER = (*CONTAINERS, type, FunctionType, ModuleType)
 
@@ -40,20 +38,37 @@ def made_of(
         statement: the statement.
         changes: what it has changed.
     """
-    for name in {chain[0] for chain in statement.facts.uses.now.reads} if changes else ():
-        builder = module.namespace.get(name)
-        if builder is None or is_a(builder, _NO_BUILDER):
-            continue
+    for builder in _read_by(module, statement) if changes else ():
         attributes = _changed_attributes(builder, changes)
         if not attributes:
             continue
         changed = {id(builder), *(id(each.owner) for each in changes)}
-        for other, each in dependents(modules, (module.name, name)):
-            chains = {chain for chain in each.facts.uses.now.reads if value_at(other, chain[:1]) is builder}
-            if any(_uses(builder, chain, attributes) for chain in chains):
+        keys = [
+            (each.name, name) for each in modules for name, value in list(each.namespace.items()) if value is builder
+        ]
+        for other, each in {origin[1]: origin for key in keys for origin in dependents(modules, key)}.values():
+            if any(_uses(builder, chain, attributes) for chain in _from_builder(other, each, builder)):
                 products = [other.namespace.get(bound) for bound in each.facts.uses.binds]
-                if not any(_leads_to(product, changed) for product in products):
+                if not any(reaches(product, changed) for product in products):
                     yield other, each
+
+
+def _read_by(module: LoadedModule, statement: Statement) -> list[Any]:
+    """The objects that a statement reads and that others may have been made of."""
+    chains = statement.facts.uses.now.reads
+    found = {id(value): value for chain in chains for _, value in _values(module, chain)}
+    return [each for each in found.values() if each is not None and not is_a(each, _NO_BUILDER)]
+
+
+def _values(module: LoadedModule, chain: Chain) -> Iterator[tuple[int, Any]]:
+    """What a chain leads to after so many of its names."""
+    return ((end, value_at(module, chain[:end])) for end in range(1, len(chain) + 1))
+
+
+def _from_builder(module: LoadedModule, statement: Statement, builder: Any) -> Iterator[Chain]:
+    """What a statement reads of an object, from the object on."""
+    for chain in statement.facts.uses.now.reads:
+        yield from (chain[end - 1 :] for end, value in _values(module, chain) if value is builder)
 
 
 def _changed_attributes(builder: Any, changes: Sequence[Change]) -> set[str]:
@@ -63,7 +78,7 @@ def _changed_attributes(builder: Any, changes: Sequence[Change]) -> set[str]:
     found = {str(entry[0]) for each in own for _, entry in (*each.added, *each.removed)}
     found |= {str(key) for each in own for key, *_ in each.replaced}
     for name, value in (state_of(builder) or {}).items():
-        if inner and gc.is_tracked(value) and not is_a(value, _NOT_INSIDE) and _leads_to(value, inner):
+        if inner and gc.is_tracked(value) and not is_a(value, _NOT_INSIDE) and reaches(value, inner):
             found.add(name)
     return found
 
@@ -87,8 +102,3 @@ def _uses(builder: Any, chain: Chain, attributes: set[str]) -> bool:
             waiting += [each for each in used - seen if hasattr(type(builder), each)]
             seen |= used
     return False
-
-
-def _leads_to(start: Any, ids: Collection[int]) -> bool:
-    found = [id(each) for each in reach([start], frozenset(), most=_MOST)]
-    return len(found) >= _MOST or not found or any(each in ids for each in found)

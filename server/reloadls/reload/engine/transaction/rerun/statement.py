@@ -31,14 +31,14 @@ from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_unde
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_changes, later_statements, place
 from reloadls.reload.engine.program.reading import read_at_once
-from reloadls.reload.engine.transaction.class_body import ClassBodies, is_class
+from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
 
-from .attributes import keep_attributes, using_attributes
+from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden
 from .products import made_of
 from .stars import Stars
@@ -82,6 +82,14 @@ class Rerun:
 
     def run(self, module: LoadedModule, step: Step) -> None:
         """Run a statement; raises what it raises."""
+        cls = class_of(module, step) if is_class(step.statement) else None
+        given = {name: dict(vars(each)) for name, each in functions_of(cls).items()}
+        self._run(module, step)
+        modules, undo = self._shared.modules, self._shared.undo
+        for name, kept in functions_of(cls).items() if any(given.values()) else ():
+            keep_attributes(modules, name, before=given.get(name, {}), kept=kept, all_stay=False, undo=undo)
+
+    def _run(self, module: LoadedModule, step: Step) -> None:
         self._shared.save(module)
         self._shared.traces.taken = []
         self._check_has_not_forked(module, step)
@@ -405,7 +413,8 @@ class Rerun:
             module.namespace[name] = kept
             shared.registrations.replace(new, kept)
             shared.adapters.replaced(new, kept, shared.undo)
-        if is_a(old, FunctionType) and is_a(kept, FunctionType) and name in ran.defined and not several:
+        ours = is_a(new, FunctionType) and (name in ran.defined or id(new.__code__) in ran.codes)
+        if ours and is_a(old, FunctionType) and is_a(kept, FunctionType) and not several:
             self._keep_attributes(ran, name, given, kept)
         if kept is old and is_a(kept, type) and name in ran.defined:
             names = _names_of_class(kept, ran.difference)
@@ -427,7 +436,8 @@ class Rerun:
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
-        keep_attributes(modules, ran.step, name, before=given, kept=kept, undo=self._shared.undo)
+        all_stay = is_plain(ran.step.before)
+        keep_attributes(modules, name, before=given, kept=kept, all_stay=all_stay, undo=self._shared.undo)
         for other, each in using_attributes(modules, given, kept):
             later = other is not ran.module or each.first > statement.first
             if later and each is not other.running() and not self._schedule.runs[each.facts]:
