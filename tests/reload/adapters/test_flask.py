@@ -192,6 +192,10 @@ EDITS: dict[str, list[Edit]] = {
     "a nested blueprint's rule": [("users.py", '"/deep"', '"/deeper"')],
     "a nested blueprint gone": [("users.py", "users.register_blueprint(inner)\n", "")],
     "a blueprint's prefix": [("users.py", 'url_prefix="/users"', 'url_prefix="/people"')],
+    "a blueprint's prefix and a nested rule": [
+        ("users.py", 'url_prefix="/users"', 'url_prefix="/people"'),
+        ("users.py", '"/deep"', '"/deeper"'),
+    ],
     "a blueprint's hook gone": [("users.py", "@users.before_request\n", "")],
     "a blueprint's error handler": [("users.py", '"wrong value", 400', '"WRONG", 422')],
     "a blueprint's error": [("users.py", "errorhandler(ValueError)", "errorhandler(KeyError)")],

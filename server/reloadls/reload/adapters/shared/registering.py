@@ -91,6 +91,13 @@ class Registration:
         self.entries = []
 
 
+def _is_there(entry: Entry, value: Any) -> bool:
+    """Return whether the value stands in the entry's place."""
+    if isinstance(entry.container, dict):
+        return entry.container.get(entry.key, MISSING) is value
+    return any(each is value for each in entry.container)
+
+
 def _take_out(entry: Entry) -> None:
     container = entry.container
     if isinstance(container, dict):
@@ -262,6 +269,20 @@ class Register:
     def _entries(self, owner: Any) -> Iterator[Entry]:
         for container, keys in self._containers(owner):
             yield from _leaves(container, keys)
+
+    def follow(self, kept: dict[int, Any]) -> None:
+        """Correct entries whose double the engine has replaced in their container.
+
+        Args:
+            kept: id of a double → the object that is kept instead.
+        """
+        for registration in dict.fromkeys(self.known.values()):
+            for entry in registration.entries:
+                value = kept.get(id(entry.value), MISSING)
+                if value is not MISSING and _is_there(entry, value) and not _is_there(entry, entry.value):
+                    self.known.pop(key_of(entry.container, entry.value), None)
+                    entry.value = value
+                    self.known[key_of(entry.container, value)] = registration
 
     def take_back(self, registration: Registration) -> None:
         """Remove a registration's entries from its owner."""

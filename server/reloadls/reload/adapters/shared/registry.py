@@ -108,6 +108,8 @@ class RegistryAdapter(Adapter):
 
     def after(self, undo: Undo, places: Places) -> None:
         """Order and correct what the statements registered."""
+        if self.kept:
+            self.register.follow(self.kept)
         if self._runs:
             self.put_in_order(undo, places)  # before calls that copy entries
             self.register_again(places)

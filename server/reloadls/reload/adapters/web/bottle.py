@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.factories import Factories
 from reloadls.reload.adapters.shared.registering import OwnedContainer, containers_in
-from reloadls.reload.adapters.shared.registry import RegistryAdapter
+from reloadls.reload.adapters.shared.registry import RegistryAdapter, same_items
 from reloadls.reload.engine.adapting import Places
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.library_imports import when_loaded
@@ -30,8 +30,8 @@ class BottleAdapter(RegistryAdapter):
         super().__init__()
         self._applications = Applications(_is_application, lambda _old, _new: None)
         self._factories = Factories(("bottle",), self._become)
-        self._routes: dict[int, list[int]] = {}
-        """The routes of applications before any statement ran."""
+        self._routes: list[tuple[Any, list[Any]]] = []
+        """Applications, and their routes, before any statement ran."""
         when_loaded("bottle", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -59,17 +59,14 @@ class BottleAdapter(RegistryAdapter):
         undo.add(self._factories.end)
         self._factories.begin()
         self._applications.remember(namespaces)
-        self._routes = {id(owner): list(map(id, owner.routes)) for owner in self.register.owners()}
+        self._routes = [(owner, list(owner.routes)) for owner in self.register.owners()]
 
     def register_again(self, places: Places) -> None:
         """Merge or mount applications again if their routes changed, since that copies the routes."""
-        changed = {id(owner) for owner in self.register.owners() if self._differs(owner)}
+        changed = {id(owner) for owner, before in self._routes if not same_items(before, owner.routes)}
         if changed:
             found = self.register.in_order(places)
             self.register.make_again(each for each in found if any(id(given) in changed for given in each.all_given()))
-
-    def _differs(self, owner: Any) -> bool:
-        return id(owner) in self._routes and self._routes[id(owner)] != list(map(id, owner.routes))
 
     def made_again(self) -> bool:
         """See `Factories`."""
@@ -84,7 +81,7 @@ class BottleAdapter(RegistryAdapter):
         self._factories.settle(undo)
         if runs:
             self._rebuild_router()
-        self._routes = {}
+        self._routes = []
 
     def _become(self, old: Any, new: Any, undo: Undo) -> None:
         self.register.disown(old)

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 from reloadls.reload.adapters.shared.annotations import ReferenceFinder
-from reloadls.reload.adapters.shared.registry import function_of
+from reloadls.reload.adapters.shared.registry import function_of, same_items
 from reloadls.reload.adapters.shared.routes import remake, remember_arguments
 from reloadls.reload.engine.adapting import Adapter, Places
 from reloadls.reload.engine.objects.containers import is_a
@@ -40,7 +40,7 @@ class FastapiAdapter(Adapter):
         self._edited: set[FunctionType] = set()
         """Functions with a new body, and perhaps a new docstring."""
         self._refers = ReferenceFinder(())
-        self._routes: dict[int, list[int]] = {}
+        self._routes: dict[int, tuple[Any, list[Any]]] = {}
         when_loaded("fastapi.routing", self._watch)
 
     def _watch(self, module: ModuleType) -> None:
@@ -54,7 +54,7 @@ class FastapiAdapter(Adapter):
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember the routes of each router; older versions copy them when a router is included."""
         undo.add(self._end)
-        self._routes = {id(router): list(map(id, router.routes)) for router in self._routers()}
+        self._routes = {id(router): (router, list(router.routes)) for router in self._routers()}
 
     def _end(self) -> None:
         self._called, self._classes, self._edited, self._routes = set(), set(), set(), {}
@@ -130,7 +130,7 @@ class FastapiAdapter(Adapter):
 
     def _differs(self, given: Any) -> bool:
         before = self._routes.get(id(given))
-        return before is not None and before != list(map(id, given.routes))
+        return before is not None and not same_items(before[1], given.routes)
 
 
 def _is_fastapi(value: Any) -> bool:

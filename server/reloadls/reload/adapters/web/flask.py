@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from reloadls.reload.adapters.shared.applications import Applications
 from reloadls.reload.adapters.shared.factories import Factories
-from reloadls.reload.adapters.shared.registering import OwnedContainer, Registration, containers_in
+from reloadls.reload.adapters.shared.registering import Entry, OwnedContainer, Registration, containers_in
 from reloadls.reload.adapters.shared.registry import RegistryAdapter
 from reloadls.reload.adapters.shared.startup import StartupFunctions
 from reloadls.reload.engine.adapting import Places, Shortfall
@@ -56,7 +56,8 @@ class FlaskAdapter(RegistryAdapter):
         self._started: list[tuple[Any, list[Any]]] = []
         """Running applications of Quart, and the functions they called when they started."""
         self._closed: list[tuple[Any, str]] = []
-        self._blueprints: dict[int, list[Any]] = {}
+        self._blueprints: list[tuple[Any, list[Entry]]] = []
+        """The blueprints, and what was registered with them, before any statement ran."""
         for name in ("flask.sansio.scaffold", "flask.sansio.app", "flask.sansio.blueprints", "flask.app", "quart.app"):
             when_loaded(name, self._watch)
 
@@ -92,7 +93,7 @@ class FlaskAdapter(RegistryAdapter):
         undo.add(self._factories.end)
         self._factories.begin()
         self._applications.remember(namespaces)
-        self._closed, self._blueprints = [], {}
+        self._closed, self._blueprints = [], []
         undo.add(self._startup.clear)
         undo.add(self._configurations.clear)
         self._configurations.remember(filter(_is_application, self.register.owners()))
@@ -103,16 +104,13 @@ class FlaskAdapter(RegistryAdapter):
                     self._closed.append((owner, name))
                     undo.set_attribute(owner, name, False)
             if not _is_application(owner):
-                self._blueprints[id(owner)] = self._held(owner)
+                self._blueprints.append((owner, self.register.entries_of(owner)))
 
     def save(self, undo: Undo) -> None:
         """Restore the rules first; the matcher is then rebuilt from them."""
         for app in filter(_is_application, self.register.owners()):
             undo.add(partial(_rebuild_matcher, app.url_map))
         super().save(undo)
-
-    def _held(self, blueprint: Any) -> list[Any]:
-        return [(id(each.container), each.key, id(each.value)) for each in self.register.entries_of(blueprint)]
 
     def made_again(self) -> bool:
         """See `Factories`."""
@@ -137,7 +135,7 @@ class FlaskAdapter(RegistryAdapter):
         self._configurations.compare()
         for app, before in self._started:
             self._startup.compare(before, app.before_serving_funcs, _AT_START)
-        self._closed, self._blueprints, self._started = [], {}, []
+        self._closed, self._blueprints, self._started = [], [], []
 
     def _running(self) -> list[Any]:
         """Return the serving applications of Quart."""
@@ -186,11 +184,7 @@ class FlaskAdapter(RegistryAdapter):
 
     def register_again(self, places: Places) -> None:
         """Register changed blueprints again: registering copies their content once."""
-        changed = {
-            id(owner)
-            for owner in self.register.owners()
-            if id(owner) in self._blueprints and self._held(owner) != self._blueprints[id(owner)]
-        }
+        changed = {id(owner) for owner, before in self._blueprints if _differ(before, self.register.entries_of(owner))}
         if changed:
             self.register.make_again(
                 registration
@@ -198,6 +192,12 @@ class FlaskAdapter(RegistryAdapter):
                 if _is_application(registration.owner)
                 and any(id(each) in changed for given in registration.all_given() for each in _with_nested(given))
             )
+
+
+def _differ(before: list[Entry], now: list[Entry]) -> bool:
+    return [(id(each.container), each.key, id(each.value)) for each in before] != [
+        (id(each.container), each.key, id(each.value)) for each in now
+    ]
 
 
 def _keep_running(old: Any, new: Any) -> None:
