@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import is_
 from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
+from weakref import ref
 
 from reloadls.reload.engine.undo import MISSING
 
 from .containers import entries, is_a, put_back, put_key, refill, same_entries
 from .contents import content_of, goes_on, set_content
-from .process_state import PROCESS, read_process, set_process
+from .process_state import PROCESS, read_environment, read_process, set_process
 
 __all__ = ["Change", "Snapshot", "attributes_of", "set_slot", "state_of"]
 
@@ -90,7 +92,7 @@ class Snapshot:
                 found.append((of_dict if pairs else _of_container)(container, before, now))
                 found[-1].at_end = found[-1].at_end and (pairs or bool(before) or not self.in_front)
         for owner, known in (*self._attributes.values(), *self.made_since()):
-            if change := _of_attributes(owner, known, self._only.get(id(owner))):
+            if not _has_still(owner, known) and (change := _of_attributes(owner, known, self._only.get(id(owner)))):
                 found.append(change)
         return [*found, *self._set_to_the_same()]
 
@@ -288,14 +290,27 @@ def _of_dict(container: Any, before: list[Any], now: list[Any], is_new: Callable
     return change
 
 
+def _has_still(owner: Any, known: dict[str, Any]) -> bool:
+    """Whether it is certain, without a copy, that an object has the attributes that it had."""
+    if not _has_only_attributes(type(owner)):
+        return False
+    now = attributes_of(owner)
+    return (
+        now is not None
+        and len(now) == len(known)
+        and all(map(is_, known.values(), now.values()))
+        and all(map(is_, known, now))
+    )
+
+
 def _of_attributes(owner: Any, before: dict[str, Any], only: set[str] | None) -> Change | None:
     now = state_of(owner)
     if only is not None and now is not None:
-        now = {name: value for name, value in now.items() if name in only}
-        before = {name: value for name, value in before.items() if name in only}
+        now = {name: now[name] for name in only if name in now}
+        before = {name: before[name] for name in only if name in before}
     if now is None or ((owner is os.environ or owner is PROCESS) and now == before):
         return None
-    if same_entries(list(before.items()), list(now.items()), pairs=True):
+    if same_entries(list(before), list(now), pairs=False) and all(map(is_, before.values(), now.values())):
         return None
     change = Change(owner, partial(_restore_attributes, owner, before, only), attributes=True)
     change.added = [(0, (name, value)) for name, value in now.items() if name not in before]
@@ -323,7 +338,7 @@ def _is_same(one: Any, other: Any) -> bool:
 def attributes_of(owner: Any) -> dict[str, Any] | None:
     """The attributes of an object, class or module; None where they can't be had without running its code."""
     if owner is os.environ:
-        return dict(os.environ)
+        return read_environment()
     if is_a(owner, ModuleType):
         values: dict[str, Any] = vars(owner)
         return values
@@ -342,6 +357,9 @@ def attributes_of(owner: Any) -> dict[str, Any] | None:
 
 def state_of(owner: Any) -> dict[str, Any] | None:
     """A copy of all that `_set` can set of an object: its attributes, and its slots that are filled."""
+    if _has_only_attributes(type(owner)):
+        known = attributes_of(owner)
+        return None if known is None else dict(known)
     if owner is PROCESS:
         return read_process()
     if is_a(owner, threading.local):
@@ -359,9 +377,42 @@ def state_of(owner: Any) -> dict[str, Any] | None:
     return found
 
 
+class _Layout:
+    """What the objects of a class can have."""
+
+    __slots__ = ("cls", "has_only_attributes", "slots")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = ref(cls)
+        self.slots = {} if cls.__flags__ & _HEAP_TYPE == 0 else _slots_of(cls)
+        special = (type, threading.local, type(os.environ), type(PROCESS))
+        self.has_only_attributes = not self.slots and cls.__dictoffset__ != 0 and not issubclass(cls, special)
+
+
+_layouts: dict[int, _Layout] = {}
+"""By the id of the class."""
+_MOST_LAYOUTS = 4_096
+
+
+def _layout_of(kind: type) -> _Layout:
+    key = id(kind)
+    known = _layouts.get(key)
+    if known is None or known.cls() is not kind:
+        if len(_layouts) >= _MOST_LAYOUTS:
+            _layouts.clear()
+        known = _layouts[key] = _Layout(kind)
+    return known
+
+
+def _has_only_attributes(kind: type) -> bool:
+    return _layout_of(kind).has_only_attributes
+
+
 def _slots(kind: type) -> dict[str, MemberDescriptorType]:
-    if kind.__flags__ & _HEAP_TYPE == 0:
-        return {}
+    return _layout_of(kind).slots
+
+
+def _slots_of(kind: type) -> dict[str, MemberDescriptorType]:
     spaces = [type.__getattribute__(each, "__dict__") for each in reversed(kind.__mro__)]
     return {
         name: value

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import is_
 from typing import Any, TypeGuard, TypeVar, overload
 
 __all__ = [
@@ -39,6 +41,8 @@ def is_a(value: object, types: type | tuple[type, ...]) -> bool:
 
 def _base(container: Any) -> Any:
     kind = type(container)
+    if kind is list or kind is dict or kind is tuple or kind is set:
+        return kind
     bases = (OrderedDict, list, dict, set, deque, frozenset, tuple)
     return next(each for each in bases if issubclass(kind, each))
 
@@ -52,7 +56,7 @@ def length(container: Any) -> int:
 def entries(container: Any) -> list[Any]:
     """What it holds, in order: of a dictionary, its pairs."""
     base = _base(container)
-    if issubclass(base, dict):
+    if base is dict or base is OrderedDict:
         return list(base.items(container))
     return list(base.__iter__(container))
 
@@ -62,8 +66,8 @@ def same_entries(one: Sequence[Any], other: Sequence[Any], *, pairs: bool) -> bo
     if len(one) != len(other):
         return False
     if pairs:
-        return all(a[0] is b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True))
-    return all(a is b for a, b in zip(one, other, strict=True))
+        return all(map(is_, chain.from_iterable(one), chain.from_iterable(other)))
+    return all(map(is_, one, other))
 
 
 def refill(container: Any, content: Iterable[Any]) -> None:

@@ -15,7 +15,16 @@ from typing import Any
 
 from reloadls.reload.engine.objects.containers import is_a
 
-__all__ = ["content_of", "goes_on", "is_iterator", "is_overwritten", "leads_to", "set_content"]
+__all__ = [
+    "content_of",
+    "goes_on",
+    "is_iterator",
+    "is_overwritten",
+    "leads_elsewhere",
+    "leads_to",
+    "may_have_content",
+    "set_content",
+]
 
 _UNSET = object()
 _LARGE = 1 << 18
@@ -49,10 +58,26 @@ def set_content(value: Any, content: Any) -> bool:
     return access[1](value, content) is not False
 
 
+def may_have_content(kind: type) -> bool:
+    """Whether `content_of` may return something for the objects of a class."""
+    return (
+        kind in _WHOLE
+        or issubclass(kind, bytearray)
+        or kind in _ITERATORS
+        or kind.__module__ == "itertools"
+        or _late(kind) is not None
+    )
+
+
+def leads_elsewhere(kind: type) -> bool:
+    """Whether `leads_to` may return something for the objects of a class."""
+    cursor = getattr(sys.modules.get("sqlite3"), "Cursor", None)
+    return is_a(cursor, type) and issubclass(kind, cursor)
+
+
 def leads_to(value: Any) -> Iterable[Any]:
     """What is changed through an object that is written in C."""
-    cursor = getattr(sys.modules.get("sqlite3"), "Cursor", None)
-    return (value.connection,) if is_a(cursor, type) and issubclass(type(value), cursor) else ()
+    return (value.connection,) if leads_elsewhere(type(value)) else ()
 
 
 def is_iterator(value: Any) -> bool:

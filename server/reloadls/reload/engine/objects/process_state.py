@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["PROCESS", "read_process", "set_process"]
+__all__ = ["PROCESS", "read_environment", "read_process", "set_process"]
 
 
 class _Process:
@@ -125,16 +125,24 @@ _IF_LOADED: dict[str, Callable[[Any], dict[str, _Access]]] = {
 }
 
 
+_of_loaded: dict[str, tuple[object, dict[str, _Access]]] = {}
+"""Name of a module -> the module, and what it has."""
+
+
 def _accesses() -> dict[str, _Access]:
     found = dict(_ALWAYS)
     for name, access in _IF_LOADED.items():
         module = sys.modules.get(name)
         if module is None:
             continue
-        try:
-            found.update(access(module))
-        except AttributeError:  # another thread is importing it, or it is not the library's
-            continue
+        known, accesses = _of_loaded.get(name, (None, {}))
+        if known is not module:
+            try:
+                accesses = access(module)
+            except AttributeError:  # another thread is importing it, or it is not the library's
+                continue
+            _of_loaded[name] = module, accesses
+        found.update(accesses)
     return found
 
 
@@ -149,6 +157,23 @@ def read_process() -> dict[str, Any]:
     if (csv := sys.modules.get("_csv")) is not None:
         found.update({_DIALECT + str(name): csv.get_dialect(name) for name in csv.list_dialects()})
     return found
+
+
+_environment: tuple[dict[Any, Any], dict[str, str]] = {}, {}
+"""As it was read last: encoded, and decoded."""
+
+
+def read_environment() -> dict[str, str]:
+    """A copy of `os.environ`, which is decoded only if it has changed."""
+    global _environment  # noqa: PLW0603 - the process has one
+    encoded = getattr(os.environ, "_data", None)
+    if type(encoded) is not dict:  # the program's own
+        return dict(os.environ)
+    before, decoded = _environment
+    if encoded != before:
+        _environment = dict(encoded), dict(os.environ)
+        decoded = _environment[1]
+    return dict(decoded)
 
 
 _DIALECT = "csv dialect "

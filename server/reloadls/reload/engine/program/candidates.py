@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import opcode
 import os
 import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -27,49 +25,22 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
+from weakref import ref
 
+from reloadls.reload.engine.analysis.bytecode import Line, all_names_in, globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
 from reloadls.reload.engine.objects.changes import Snapshot, attributes_of, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
-from reloadls.reload.engine.objects.contents import content_of, is_iterator, leads_to
-from reloadls.reload.engine.objects.process_state import PROCESS, read_process
+from reloadls.reload.engine.objects.contents import content_of, is_iterator, leads_elsewhere, leads_to, may_have_content
+from reloadls.reload.engine.objects.process_state import PROCESS, read_environment, read_process
 from reloadls.reload.engine.objects.reach import LONGEST
 
 __all__ = [
-    "Line",
-    "calls_or_sets_items",
-    "lines_with_effects",
     "may_act",
-    "names_bound_by",
-    "names_in",
     "snapshot",
     "starts_of",
-    "stored_in",
 ]
 
-_ACTS = (
-    "CALL",
-    "STORE_SUBSCR",
-    "STORE_SLICE",
-    "STORE_ATTR",
-    "DELETE_SUBSCR",
-    "DELETE_ATTR",
-    "BINARY_OP",
-)
-_EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.startswith(_ACTS))
-_NAME = opcode.opmap["LOAD_NAME"]
-_BINDS = opcode.opmap["STORE_NAME"]
-_SETS_GLOBAL = opcode.opmap["STORE_GLOBAL"]
-_SETS = opcode.opmap["STORE_ATTR"]
-_PUTS = opcode.opmap["STORE_SUBSCR"]
-_READS = opcode.opmap["LOAD_ATTR"]
-_SHIFT = 1 if sys.version_info >= (3, 12) else 0
-"""The lowest bit says whether a method is loaded."""
-_LOOKS = opcode.opmap.get("BINARY_SUBSCR", -1)
-_OPERATES = opcode.opmap["BINARY_OP"]
-_SUBSCRIPT = next((at for at, (name, _) in enumerate(opcode._nb_ops) if name == "NB_SUBSCR"), -1)  # type: ignore[attr-defined]
-_CONST = opcode.opmap["LOAD_CONST"]
-_EXTENDED = opcode.opmap["EXTENDED_ARG"]
 _HEAP_TYPE = 1 << 9
 _Plain = (
     *(str, bytes, int, float, complex, range, type(None), CodeType),
@@ -81,132 +52,12 @@ _Plain = (
 _PLAIN_KINDS = frozenset(_Plain)
 
 
-@dataclass(slots=True)
-class Line:
-    """What the code of one line of a module reads, and whether it does more than bind names."""
-
-    names: dict[str, None] = field(default_factory=dict)
-    acts: bool = False
-    looks: bool = False
-    """It reads an item, which a container may add for that."""
-    sets: bool = False
-    """It sets an attribute."""
-    puts: bool = False
-    """It sets an item."""
-    attributes: set[str] = field(default_factory=set)
-    """The attributes that it reads."""
-    stored: set[str] = field(default_factory=set)
-    """The attributes that it sets."""
-    texts: set[str] = field(default_factory=set)
-
-    @property
-    def runs_text(self) -> bool:
-        """It runs code that it is given as text, which may do anything to any name of the module."""
-        return not _RUN_TEXT.isdisjoint(self.names)
-
-
-_RUN_TEXT = frozenset(["exec", "eval"])
-
-
-def lines_with_effects(code: CodeType) -> dict[int, Line]:
-    """The lines of a module's code that may change more than its names."""
-    lines = [0] * (len(code.co_code) // 2)
-    for start, end, line in code.co_lines():
-        lines[start // 2 : end // 2] = [line or 0] * ((end - start) // 2)
-    found: dict[int, Line] = {}
-    argument = 0
-    for at, line in enumerate(lines):
-        operation, low = code.co_code[2 * at], code.co_code[2 * at + 1]
-        argument = argument << 8 | low
-        if operation == _EXTENDED:
-            continue
-        if operation == _NAME:
-            found.setdefault(line, Line()).names[code.co_names[argument]] = None
-        elif operation == _CONST and isinstance(text := code.co_consts[argument], str):
-            found.setdefault(line, Line()).texts.add(text)
-        elif operation == _READS:
-            found.setdefault(line, Line()).attributes.add(code.co_names[argument >> _SHIFT])
-        elif operation == _CONST and isinstance(inner := code.co_consts[argument], CodeType):
-            if inner.co_name.startswith("<") or not inner.co_flags & 1:
-                found.setdefault(line, Line()).names.update(dict.fromkeys(names_in(inner)))
-        elif operation == _LOOKS or (operation == _OPERATES and argument == _SUBSCRIPT):
-            found.setdefault(line, Line()).looks = True
-        elif operation in _EFFECTS:
-            each = found.setdefault(line, Line())
-            each.acts, each.sets = True, each.sets or operation == _SETS
-            each.puts = each.puts or operation == _PUTS
-            if operation == _SETS:
-                each.stored.add(code.co_names[argument])
-        argument = 0
-    return {line: each for line, each in found.items() if (each.acts or each.looks) and line}
-
-
 def may_act(line: Line, namespace: dict[str, Any]) -> bool:
     """Whether a line may change something: reading an item does where the container's class has a method for that."""
     if line.acts:
         return True
     kinds = [type(namespace.get(name)) for name in line.names]
     return any(hasattr(kind, "__missing__") or (kind.__flags__ & _HEAP_TYPE) for kind in kinds)
-
-
-def names_in(code: CodeType) -> Iterator[str]:
-    """The names that running a code may read, also in functions that it makes."""
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from names_in(inner)
-
-
-@functools.lru_cache(maxsize=1024)
-def stored_in(code: CodeType) -> frozenset[str]:
-    """The attributes that running a code may set, also in functions that it makes."""
-    found: set[str] = set()
-    argument = 0
-    for at in range(0, len(code.co_code), 2):
-        operation, low = code.co_code[at], code.co_code[at + 1]
-        argument = argument << 8 | low
-        if operation == _EXTENDED:
-            continue
-        if operation == _SETS:
-            found.add(code.co_names[argument])
-        argument = 0
-    if "setattr" in code.co_names:
-        found.update(each for each in code.co_consts if isinstance(each, str))
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            found |= stored_in(inner)
-    return frozenset(found)
-
-
-def names_bound_by(code: CodeType) -> frozenset[str]:
-    """The names that the statements of a module's code bind themselves."""
-    found: set[str] = set()
-    argument = 0
-    for at in range(0, len(code.co_code), 2):
-        argument = argument << 8 | code.co_code[at + 1]
-        if code.co_code[at] == _BINDS:
-            found.add(code.co_names[argument])
-        argument = argument if code.co_code[at] == _EXTENDED else 0
-    return frozenset(found)
-
-
-def calls_or_sets_items(code: CodeType) -> bool:
-    """Whether running a code may change more than attributes and names."""
-    operations = (opcode.opname[code.co_code[at]] for at in range(0, len(code.co_code), 2))
-    return any(name.startswith(("CALL", "STORE_SUBSCR", "DELETE_SUBSCR")) for name in operations)
-
-
-@functools.lru_cache(maxsize=1024)
-def _globals_set_by(code: CodeType) -> frozenset[str]:
-    """The names of its module that running a function may set."""
-    found: set[str] = set()
-    argument = 0
-    for at in range(0, len(code.co_code), 2):
-        argument = argument << 8 | code.co_code[at + 1]
-        if code.co_code[at] == _SETS_GLOBAL:
-            found.add(code.co_names[argument])
-        argument = argument if code.co_code[at] == _EXTENDED else 0
-    return frozenset(found)
 
 
 def starts_of(names: Iterable[str], namespace: dict[str, Any]) -> list[Any]:
@@ -240,26 +91,34 @@ def snapshot(
         if (values := state_of(each)) is not None:
             found.add_attributes(each, values)
     urgent: deque[tuple[Any, int]] = deque()
+    inside: deque[tuple[Any, int]] = deque()  # what libraries' own objects lead to
     late: deque[tuple[Any, int]] = deque()
-    while (waiting or urgent or late) and most > 0:
+    of_libraries = most // 3
+    while (waiting or urgent or (inside and of_libraries > 0) or late) and most > 0:
         first = bool(urgent)
-        each, depth = (urgent or waiting or late).popleft()
+        line_up = urgent or waiting or (inside if of_libraries > 0 else None) or late
+        each, depth = line_up.popleft()
         most -= 1
-        for child in walk.visit(each, depth):
-            if id(child) not in seen and not _leads_nowhere(child):
-                seen.add(id(child))
-                if id(child) in walk.urgent or (first and not is_a(each, ModuleType) and len(urgent) < _URGENT):
-                    urgent.append((child, depth + 1))
-                elif is_a(child, ModuleType) and not owns(child.__name__):
-                    late.append((child, depth + 1))
-                else:
-                    waiting.append((child, depth + 1))
+        of_libraries -= line_up is inside
+        found_in = walk.visit(each, depth)
+        below = inside if line_up is inside or (found_in and walk.is_of_library(each)) else waiting
+        first = first and below is waiting and not is_a(each, ModuleType)
+        for child in found_in:
+            if type(child) in _PLAIN_KINDS or (key := id(child)) in seen or _leads_nowhere(child):
+                continue
+            seen.add(key)
+            if key in walk.urgent or (first and len(urgent) < _URGENT):
+                urgent.append((child, depth + 1))
+            elif type(child) is ModuleType and not owns(child.__name__):
+                late.append((child, depth + 1))
+            else:
+                below.append((child, depth + 1))
     walk.add_libraries()
     found.is_made_since = lambda each: id(each) not in found and owns(str(type(each).__module__))
     found.in_front = walk.names_one_of(_IN_FRONT)
     if line is not None and (line.sets or line.puts):
-        inside = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
-        for each in (*starts, *inside):
+        read = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
+        for each in (*starts, *read):
             found.expect(each, line.texts if is_a(each, dict) else line.stored)
         if line.puts and "environ" in {*line.names, *line.attributes}:
             found.expect(os.environ, line.texts)
@@ -268,11 +127,15 @@ def snapshot(
 
 def _leads_nowhere(each: Any) -> bool:
     """Whether nothing can be changed in an object or by it."""
-    if type(each) in _PLAIN_KINDS:
-        return True
-    if is_a(each, BuiltinFunctionType):
-        return is_a(each.__self__, (ModuleType, type, type(None)))
-    return is_a(each, _Plain) or (is_a(each, type) and not each.__flags__ & _HEAP_TYPE)
+    nowhere = _kind_of(type(each)).nowhere
+    return nowhere if nowhere is not None else _is_fixed(each)
+
+
+def _is_fixed(each: Any) -> bool:
+    """Whether a class or a function that is written in C has nothing that a program can change."""
+    if is_a(each, type):
+        return not each.__flags__ & _HEAP_TYPE
+    return is_a(each.__self__, (ModuleType, type, type(None)))
 
 
 _RUN_FOR_CLASSES = frozenset(["__init_subclass__", "__set_name__", "__new__", "__init__", "__prepare__"])
@@ -328,9 +191,12 @@ class _Walk:
         self._libraries: list[Any] = []
         """Objects and classes of libraries, which change of their own accord, too."""
         self._modules: list[ModuleType] = []
-        self._looks: dict[type, Callable[[Any, int], Iterable[Any]]] = {}
         self._direct: set[int] = set()
         """Iterators that the program's own modules, functions and objects hold; a library uses its own as it likes."""
+
+    def is_of_library(self, each: Any) -> bool:
+        """Whether an object that was looked at is an instance of a library's class."""
+        return bool(self._libraries) and self._libraries[-1] is each
 
     def names_one_of(self, words: frozenset[str]) -> bool:
         """Whether the line, or a function that it may call, reads an attribute of one of these names."""
@@ -350,11 +216,10 @@ class _Walk:
 
     def visit(self, each: Any, depth: int) -> Iterable[Any]:
         """Remember an object; what it leads to."""
-        kind = type(each)
-        look = self._looks.get(kind)
-        if look is None:
-            look = self._looks[kind] = next(getattr(self, name) for kinds, name in _LOOKS_AT if issubclass(kind, kinds))
-        return look(each, depth) or self._instance(each, depth)
+        kind = _kind_of(type(each))
+        if kind.look is not None and ((found := kind.look(self, each, depth)) or kind.has_no_others):
+            return found
+        return self._instance(each, depth) if kind.is_special else self._plain_instance(each)
 
     def _method(self, method: MethodType, _depth: int) -> Iterable[Any]:
         return (method.__self__, method.__func__)
@@ -368,21 +233,22 @@ class _Walk:
     def _wrapped(self, wrapper: Any, _depth: int) -> Iterable[Any]:
         return (wrapper.__func__,)
 
-    def _other(self, _each: Any, _depth: int) -> Iterable[Any]:
-        return ()
+    def _builtin_container(self, container: Any, _depth: int) -> Iterable[Any]:
+        return self._container(container)
 
     def _holder(self, container: Any, depth: int) -> Iterable[Any]:
         return [*self._container(container), *self._instance(container, depth)]
 
     def _function(self, function: FunctionType, depth: int) -> Iterable[Any]:
-        space = function.__globals__
-        own = self._owns(str(space.get("__name__")))
-        if own:
-            self._attributes.update(names_in(function.__code__))
-            self._stored.update(stored_in(function.__code__))
-        values = [space[name] for name in names_in(function.__code__) if name in space] if own else []
-        if not own and (names := _globals_set_by(function.__code__)):
-            self._add_names(str(space.get("__name__")), space, names)
+        space, code = function.__globals__, function.__code__
+        values: list[Any] = []
+        if self._owns(str(space.get("__name__"))):
+            names = all_names_in(code)
+            self._attributes.update(names)
+            self._stored.update(stored_in(code))
+            values = [space[name] for name in names if name in space]
+        elif changed := globals_set_by(code):
+            self._add_names(str(space.get("__name__")), space, changed)
         if depth == 0:
             self.urgent.update(map(id, values))
         self._hold(values)
@@ -472,18 +338,59 @@ class _Walk:
         return [*values.values(), type(each)]
 
 
-_LOOKS_AT: tuple[tuple[Any, str], ...] = (
-    (FunctionType, "_function"),
-    (MethodType, "_method"),
-    (BuiltinFunctionType, "_builtin"),
-    (ModuleType, "_module"),
-    (type, "_class"),
-    ((*CONTAINERS, tuple, frozenset), "_holder"),
-    (functools.partial, "_partial"),
-    ((staticmethod, classmethod), "_wrapped"),
-    (object, "_other"),
+_Look = Callable[["_Walk", Any, int], Iterable[Any]]
+_LOOKS_AT: tuple[tuple[Any, _Look], ...] = (
+    (FunctionType, _Walk._function),
+    (MethodType, _Walk._method),
+    (BuiltinFunctionType, _Walk._builtin),
+    (ModuleType, _Walk._module),
+    (type, _Walk._class),
+    ((*CONTAINERS, tuple, frozenset), _Walk._holder),
+    (functools.partial, _Walk._partial),
+    ((staticmethod, classmethod), _Walk._wrapped),
 )
 """Classes of objects, and what looks at one."""
+
+
+class _Kind:
+    """What is known of all objects of a class."""
+
+    __slots__ = ("cls", "has_no_others", "is_special", "look", "nowhere")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = ref(cls)
+        self.nowhere: bool | None = issubclass(cls, _Plain)
+        """Whether nothing can be changed in them or by them; None where that depends."""
+        if not self.nowhere and issubclass(cls, (type, BuiltinFunctionType)):
+            self.nowhere = None
+        self.look = next((look for kinds, look in _LOOKS_AT if issubclass(cls, kinds)), None)
+        is_builtin = not cls.__flags__ & _HEAP_TYPE and cls.__module__ in ("builtins", "collections")
+        if is_builtin and self.look is _Walk._holder:
+            self.look = _Walk._builtin_container
+        self.has_no_others = is_builtin or self.look is _Walk._class
+        """All that they lead to is found by `look`."""
+        self.is_special = (
+            issubclass(cls, (threading.Event, threading.Semaphore, threading.local))
+            or may_have_content(cls)
+            or leads_elsewhere(cls)
+        )
+
+
+_kinds: dict[int, _Kind] = {}
+"""By the id of the class."""
+
+
+def _kind_of(cls: type) -> _Kind:
+    key = id(cls)
+    found = _kinds.get(key)
+    if found is None or found.cls() is not cls:
+        if len(_kinds) >= _MOST_KINDS:
+            _kinds.clear()
+        found = _kinds[key] = _Kind(cls)
+    return found
+
+
+_MOST_KINDS = 4_096
 
 
 def _is_filled(cell: Any) -> bool:
@@ -515,7 +422,7 @@ def _add_tables(found: Snapshot, *, lists: bool) -> None:
             found.add_container(value)
     found.add_attributes(sys, vars(sys))
     found.add_attributes(warnings, vars(warnings), only=_OF_WARNINGS)
-    found.add_attributes(os.environ, dict(os.environ))
+    found.add_attributes(os.environ, read_environment())
     found.add_attributes(PROCESS, read_process())
     found.add_attributes(logging.root, vars(logging.root))
     for logger in _loggers():

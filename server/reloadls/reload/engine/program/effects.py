@@ -217,6 +217,8 @@ def is_link(file: str) -> bool:
 
 
 def _on_audit(event: str, args: tuple[Any, ...]) -> None:
+    if event not in _HEARD:
+        return
     if event == "exec":
         code = args[0]
         if isinstance(code, CodeType) and code.co_name == "<module>" and code.co_filename.endswith(".py"):
@@ -335,6 +337,7 @@ _NOTED: dict[str, Callable[..., None]] = {
     "os.forkpty": _fork,
 }
 """Audit event -> what notes it, given the frame that caused it."""
+_HEARD = frozenset(["exec", "open", *_LISTS, *_NOTED])
 
 
 # -- calls

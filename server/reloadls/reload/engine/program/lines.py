@@ -11,9 +11,10 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 
-from .candidates import Line, lines_with_effects, may_act, names_bound_by, snapshot, starts_of
+from .candidates import may_act, snapshot, starts_of
 
 __all__ = ["Lines", "can_watch"]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import names_in
 from reloadls.reload.engine.analysis.names import Reads
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
 
-from .candidates import names_in
 from .dependents import value_at
 from .modules import LoadedModule, Modules
 

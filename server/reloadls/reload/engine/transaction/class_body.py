@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import calls_or_sets_items
 from reloadls.reload.engine.analysis.codes import inner_codes, owner_of, pairs, same_but_lines
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
@@ -24,7 +25,6 @@ from reloadls.reload.engine.objects.classes import (
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, same_entries
 from reloadls.reload.engine.objects.functions import Swap, set_code
 from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
-from reloadls.reload.engine.program.candidates import calls_or_sets_items
 from reloadls.reload.engine.program.dependents import classes_with, depends
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.mutations import acts, module_of, reached_by, undo_in_containers

@@ -12,12 +12,13 @@ from types import CodeType
 from typing import Any
 
 from reloadls.reload.engine.adapting import Adapters
+from reloadls.reload.engine.analysis.bytecode import names_in
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.functions import Functions
 from reloadls.reload.engine.objects.lazy import ModuleAnnotations
-from reloadls.reload.engine.program.candidates import names_in, snapshot, starts_of
+from reloadls.reload.engine.program.candidates import snapshot, starts_of
 from reloadls.reload.engine.program.dependents import value_at
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.lines import Lines, can_watch

@@ -14,11 +14,11 @@ from types import CodeType, FrameType, FunctionType, NoneType
 from typing import Any
 from weakref import ref
 
+from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.flow import is_behind
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.running import GENERATORS, frame_of_generator, frames
-from reloadls.reload.engine.program.candidates import stored_in
 from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.notes import Notes

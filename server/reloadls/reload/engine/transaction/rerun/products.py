@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import names_in
 from reloadls.reload.engine.analysis.names import Chain
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.reach import reaches
-from reloadls.reload.engine.program.candidates import names_in
 from reloadls.reload.engine.program.dependents import Origin, dependents, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 

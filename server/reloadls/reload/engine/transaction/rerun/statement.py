@@ -15,6 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from reloadls.reload.engine.analysis.blocks import annotation_only, block_of_changes
+from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
@@ -24,7 +25,6 @@ from reloadls.reload.engine.objects.classes import HOOKS, CantBeLive, adopt_clas
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.fields import field_names, fill_new_fields
 from reloadls.reload.engine.objects.values import same_calls, same_value
-from reloadls.reload.engine.program.candidates import stored_in
 from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
