@@ -86,6 +86,23 @@ def test_a_script_that_another_program_runs(folder: Path, by: str) -> None:
         _goes_live_once_known(running, folder / "app.py", _ONE_FILE.replace("old", "new"))
 
 
+@pytest.mark.parametrize("tool", ["pdb", "cProfile", "trace"])
+def test_a_script_that_a_tool_runs_is_not_begun_again(folder: Path, tool: str) -> None:
+    (folder / "word.py").write_text(_OLD)
+    (folder / "app.py").write_text(f"print('begun', flush=True){TICKING}")
+    options = ["--ignore-dir=/", "--count"] if tool == "trace" else []
+    with interactive(folder, "-m", "reloadls", "run", "-m", tool, *options, "app.py") as running:
+        if tool == "pdb":
+            running.enter("continue")
+        running.until_output("old")
+        client = running.connect()
+        (folder / "word.py").write_text(_NEW)
+        assert client.until_report()["status"] == "reloaded"
+        running.until_output("new")
+        running.until_output("new")
+        assert sum(each.endswith("begun") for each in running.running.out) == 1
+
+
 def _goes_live_once_known(running: Program, file: Path, text: str) -> None:
     """Edit a file that another program runs: it is known from the next look at what is loaded."""
     assert "result" in running.connect().ask("reload/trigger", {})

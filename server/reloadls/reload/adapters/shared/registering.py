@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
+from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.program.effects import Effect, Recorder
 
 __all__ = [
@@ -358,7 +359,7 @@ def caller() -> tuple[str, int]:
     """Return the module and line of the running top-level statement."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_name == "<module>":
+        if is_module_body(frame.f_code):
             return str(frame.f_globals.get("__name__")), frame.f_lineno
         frame = frame.f_back
     return "", 0

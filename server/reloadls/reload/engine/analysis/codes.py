@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from types import CodeType
 
@@ -14,6 +15,7 @@ __all__ = [
     "inner_codes",
     "is_annotate",
     "is_class_body",
+    "is_module_body",
     "is_of_module",
     "owner_of",
     "pairs",
@@ -30,6 +32,19 @@ def inner_codes(code: CodeType) -> tuple[CodeType, ...]:
 def is_of_module(code: CodeType) -> bool:
     """Whether a code object evaluates the annotations of a module, and so is of no statement (from Python 3.14 on)."""
     return code.co_qualname == _ANNOTATE
+
+
+def is_module_body(code: CodeType, path: str | None = None) -> bool:
+    """Whether a code object is that of a file's statements, and not of a text that something runs in its namespace.
+
+    Args:
+        code: any code object.
+        path: where the file really is; left out for any file. Debuggers run a script in their own namespace.
+    """
+    file = code.co_filename
+    if code.co_name != "<module>" or file.startswith("<"):
+        return False
+    return path is None or os.path.basename(file) == os.path.basename(path) or os.path.realpath(file) == path
 
 
 def is_annotate(code: CodeType) -> bool:

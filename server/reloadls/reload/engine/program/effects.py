@@ -30,6 +30,7 @@ from typing import Any
 
 from reloadls.base import PACKAGE
 from reloadls.base.installed import is_in_package_folder
+from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.undo import Undo
 
@@ -169,7 +170,7 @@ def _note(effect: Effect, frame: FrameType | None) -> bool:
         _running.drop_ended()
     spaces = {id(namespace): note for namespace, note in _running.stack}
     while frame is not None:
-        if frame.f_code.co_name == "<module>" and id(frame.f_globals) in spaces:
+        if id(frame.f_globals) in spaces and is_module_body(frame.f_code):
             spaces[id(frame.f_globals)](frame.f_lineno, effect)
             return True
         frame = frame.f_back

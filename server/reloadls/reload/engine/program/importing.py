@@ -17,6 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
 
@@ -250,7 +251,7 @@ def _adopt(modules: Modules, name: str, path: str, module: ModuleType) -> None:
         code = compile(text, path, "exec", dont_inherit=True)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    running = _code_that_runs(vars(module))
+    running = _code_that_runs(vars(module), path)
     if running is None:
         from reloadls.reload.engine.objects.functions import as_they_run  # noqa: PLC0415 - most programs have no module yet
 
@@ -258,7 +259,7 @@ def _adopt(modules: Modules, name: str, path: str, module: ModuleType) -> None:
     found = modules.add(name, path, module, text, running or code)
     if name == "__main__" and found.running() is not None:  # made by the script itself, which goes on
         found.loading_in = threading.main_thread().ident
-    if running is not None and running is _code_in(sys._getframe(), vars(module)):
+    if running is not None and running is _code_in(sys._getframe(), vars(module), path):
         Recorder.note_rest(vars(module), _noting(found), partial(_is_being_loaded, module))
 
 
@@ -268,15 +269,15 @@ def _modules_by_hand() -> list[tuple[str, ModuleType]]:
     return [(each.__name__, each) for each in gc.get_objects() if type(each) is ModuleType and id(each) not in known]
 
 
-def _code_that_runs(namespace: dict[str, Any]) -> CodeType | None:
+def _code_that_runs(namespace: dict[str, Any], path: str) -> CodeType | None:
     """The code of a module that is in the middle of its statements: what it makes later will run code objects of it."""
-    found = (_code_in(frame, namespace) for frame in list(sys._current_frames().values()))
+    found = (_code_in(frame, namespace, path) for frame in list(sys._current_frames().values()))
     return next((code for code in found if code is not None), None)
 
 
-def _code_in(frame: FrameType | None, namespace: dict[str, Any]) -> CodeType | None:
+def _code_in(frame: FrameType | None, namespace: dict[str, Any], path: str) -> CodeType | None:
     while frame is not None:
-        if frame.f_globals is namespace and frame.f_code.co_name == "<module>":
+        if frame.f_globals is namespace and is_module_body(frame.f_code, path):
             return frame.f_code
         frame = frame.f_back
     return None

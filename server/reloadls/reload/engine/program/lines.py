@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
-from types import CodeType, FrameType
+from types import BuiltinFunctionType, CodeType, FrameType
 from typing import Any
 
 from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
 from reloadls.reload.engine.objects.changes import Change, Snapshot
+from reloadls.reload.engine.objects.containers import is_a
 
 from .candidates import may_act, snapshot, starts_of
 
@@ -122,7 +123,8 @@ def can_watch() -> bool:
 
 
 def _may_trace() -> bool:
-    return getattr(sys.gettrace(), "__module__", __name__) == __name__
+    """Whether nothing else traces. A debugger that has replaced the function says aloud that it may not be called."""
+    return is_a(sys.settrace, BuiltinFunctionType) and getattr(sys.gettrace(), "__module__", __name__) == __name__
 
 
 OnLine = Callable[[int], bool]

@@ -17,6 +17,7 @@ from weakref import ReferenceType
 from reloadls.base import PACKAGE
 from reloadls.base.installed import installed_folders, is_installed
 from reloadls.base.paths import is_within
+from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.containers import is_a
 
 from .effects import Effect, is_link, was_executed
@@ -238,7 +239,7 @@ class LoadedModule:
         while frames:
             frame = frames.pop()
             while frame is not None:
-                if frame.f_globals is self.namespace and frame.f_code.co_name == "<module>":
+                if frame.f_globals is self.namespace and is_module_body(frame.f_code, self.path):
                     line = frame.f_lineno  # the outermost is what the module was loaded by
                 frame = frame.f_back  # ends as None: a frame that knew itself would live on
         return None if line is None else self._now(line)
@@ -414,7 +415,7 @@ class Modules:
         frame: FrameType | None = sys._getframe()
         while frame is not None and spaces:
             each = spaces.get(id(frame.f_globals))
-            if each is not None and frame.f_code.co_name == "<module>":
+            if each is not None and is_module_body(frame.f_code):
                 found[each] = frame.f_lineno
             frame = frame.f_back
         return list(found.items())
