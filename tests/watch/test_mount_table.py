@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,6 +49,32 @@ def test_the_list_is_closed_with_the_last_user_even_if_a_thread_of_it_still_asks
     assert _open_lists() == before
     table.mounts()
     assert _open_lists() == before
+
+
+_FORKING = """
+import os, signal, threading
+from reloadls.watch.disk.guarded import GuardedDisk
+
+def ask():
+    disk = GuardedDisk()
+    while True:
+        disk.refresh()
+
+for _ in range(3):
+    threading.Thread(target=ask, daemon=True).start()
+for _ in range(100):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        GuardedDisk().refresh()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, "a child hung"
+os._exit(0)
+"""
+
+
+def test_a_child_that_is_forked_while_another_thread_asks_does_not_hang() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _FORKING], check=True, timeout=300)
 
 
 @needs_fuse

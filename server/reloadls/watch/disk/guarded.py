@@ -31,6 +31,8 @@ _MAX_HOPS = 40
 
 T = TypeVar("T")
 _table = MountTable()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_table.renew)
 
 
 class TimedOut(OSError):
@@ -57,7 +59,7 @@ class GuardedDisk:
         self._real: dict[str, str] = {}
         """Root → its real path, for roots reached through links."""
         _table.open()
-        self.close = weakref.finalize(self, _close, self._guards)
+        self.close = weakref.finalize(self, _close, self._guards, os.getpid())
         """End all threads without waiting for them."""
 
     def refresh(self) -> bool:
@@ -268,7 +270,9 @@ class GuardedDisk:
         self._on_return()
 
 
-def _close(guards: dict[str, _Guard]) -> None:
+def _close(guards: dict[str, _Guard], process: int) -> None:
+    if process != os.getpid():  # a child has neither the threads nor the use of the list
+        return
     for guard in guards.values():
         guard.end()
     _table.close()

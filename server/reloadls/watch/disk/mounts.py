@@ -54,7 +54,7 @@ def unescaped(point: bytes) -> bytes:
 class MountTable:
     """The mounts of this process that may hang, read again only when the kernel reports a change.
 
-    Safe from any thread. All users of the process share one open file.
+    Safe from any thread. All users of the process share one open file. After a fork the child calls `renew`.
     """
 
     def __init__(self) -> None:
@@ -64,6 +64,12 @@ class MountTable:
         self._process = 0
         self._poll: select.poll | None = None
         self._mounts: frozenset[Mount] = frozenset()
+
+    def renew(self) -> None:
+        """Begin anew without users, in a child: another thread of the parent may have been in the middle of a call."""
+        self._turn = threading.Lock()
+        self._users = 0
+        self._close()
 
     def open(self) -> None:
         """Add a user, who calls `close` in the end."""

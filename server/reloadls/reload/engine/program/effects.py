@@ -117,6 +117,8 @@ class _Running(threading.local):
 
 _running = _Running()
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
 _in_force = 0
 _plain: list[tuple[Any, str, Any]] = []
 _audited = False

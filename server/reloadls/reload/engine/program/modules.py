@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
 from reloadls.base import PACKAGE
-from reloadls.base.installed import installed_folders, is_installed
+from reloadls.base.installed import command_folders, installed_folders, is_installed
 from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.containers import is_a
@@ -330,7 +330,8 @@ class Modules:
             if path is None or path in followed or self._is_installed(path) or is_within(path, (_PACKAGE,)):
                 continue
             if not path.endswith(".py"):
-                others[path] = "compiled"
+                if os.path.dirname(path) not in command_folders():  # as coverage has it, which replaces `__main__`
+                    others[path] = "compiled"
             elif not os.path.exists(path) and os.path.isfile(os.path.dirname(path)):
                 others[path] = "in an archive"
             elif self.covers(path):
