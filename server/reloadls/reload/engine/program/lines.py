@@ -103,8 +103,9 @@ class Lines:
                 self._bound(number, added)
         if self._pending is not None:
             (number, taken), self._pending = self._pending, None
+            known = (self._namespace, self._namespace.get("__annotations__"), self._module())
             for change in taken.changes():
-                if change.owner is not self._namespace and change.owner is not self._module():
+                if not any(change.owner is each for each in known):  # what becomes of names is known without this
                     self._note(number, change)
 
     def _added(self, names: int) -> frozenset[str]:
