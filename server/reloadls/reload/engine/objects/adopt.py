@@ -24,11 +24,14 @@ _PLAIN = ("__defaults__", "__kwdefaults__", "__doc__", "__module__", "__name__",
 
 
 def adopt_function(old: FunctionType, new: FunctionType, undo: Undo) -> FunctionType:
-    """Have `old` do what `new` does. Returns the one that is to be kept: `old`, unless its closure doesn't fit."""
+    """Have `old` do what `new` does. Returns the one that is to be kept: `old`, unless its closure doesn't fit.
+
+    A function can't get another's globals; generated code (of attrs) has its own, with what it reads in them.
+    """
     if old is new:
         return old
     followers = [function for each in _led_on.get(old, ()) if (function := each()) is not None]
-    fits = old.__code__.co_freevars == new.__code__.co_freevars
+    fits = old.__code__.co_freevars == new.__code__.co_freevars and old.__globals__ is new.__globals__
     for each in followers:
         _lead_on(each, old if fits else new, undo, looks=new)
     if not fits:
