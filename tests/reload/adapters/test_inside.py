@@ -248,7 +248,21 @@ class Counter:
         (("plugin.py", "@implements\ndef count", "@implements(tryfirst=True)\ndef count"), "live"),
         (("plugin.py", "", "\n    @implements\n    def total(self, number):\n        return 9\n"), "live"),
         (("spec.py", "", "\n    @specifies\n    def total(self, number): ...\n"), "live"),
+        (("spec.py", "    @specifies\n    def total", "    @specifies(firstresult=True)\n    def total"), "live"),
+        (("spec.py", "", "\n    @specifies(firstresult=True)\n    def none(self, number): ...\n"), "live"),
+        (("spec.py", "\n    @specifies(firstresult=True)\n    def none(self, number): ...\n", ""), "live"),
+        (("spec.py", "count(self, number)", "count(self)"), "failed: PluginValidationError"),
+        (("spec.py", "count(self)", "count(self, number)"), "live"),
         (("plugin.py", "    @implements\n    def count", "    def count"), "live"),
+        (("plugin.py", "@implements(tryfirst=True)\ndef count(number):\n    return number + 1\n", ""), "live"),
+        (
+            (
+                "plugin.py",
+                "@implements\ndef set_up",
+                "@implements(tryfirst=True)\ndef count(number):\n    return 1\n\n\n@implements\ndef set_up",
+            ),
+            "live",
+        ),
         (("plugin.py", "@implements(tryfirst=True)\ndef count", "@implements(1 / 0)\ndef count"), "failed"),
     ),
 )
