@@ -236,7 +236,66 @@ def index(greeting=Provide[Container.greeting]):
     ),
 )
 
-CASES = (PEEWEE, TORTOISE, ROWS, FIELDS, PROVIDERS)
+PONY = Case(
+    "Pony",
+    ("pony>=0.7.19",),
+    {
+        "app.py": """\
+from pony.orm import db_session, select
+
+from models import Car, Person, db
+
+db.bind(provider="sqlite", filename=":memory:")
+db.generate_mapping(create_tables=True)
+with db_session:
+    Car(make="one", owner=Person(name="ann"))
+
+
+def hold():
+    return Person, Car
+
+
+def describe(held):
+    person, car = held
+    with db_session:
+        return [(each.label(), each.kind) for each in select(p for p in person)], sorted(db.entities), len(car.select())
+""",
+        "models.py": """\
+from pony.orm import Database, Optional, Required, Set
+
+db = Database()
+
+
+class Person(db.Entity):
+    kind = "a"
+    name = Required(str)
+    cars = Set("Car")
+
+    def label(self):
+        return "person " + self.name
+
+
+class Car(db.Entity):
+    make = Required(str)
+    owner = Required(Person)
+""",
+    },
+    (
+        (("models.py", '"person "', '"human "'), "live"),
+        (("models.py", 'kind = "a"', 'kind = "b"'), "live"),
+        (("models.py", "    def label", "    def short(self):\n        return self.name[:1]\n\n    def label"), "live"),
+        (("models.py", "name = Required(str)", "name = Required(str, 40)"), "restart: Person.name changed"),
+        (("models.py", "name = Required(str, 40)", "name = Required(str)"), "live"),
+        (
+            ("models.py", '    cars = Set("Car")', '    mail = Optional(str)\n    cars = Set("Car")'),
+            "restart: Person.mail",
+        ),
+        (("models.py", "    mail = Optional(str)\n", ""), "live"),
+        (("models.py", "", "\n\nclass Log(db.Entity):\n    text = Required(str)\n"), "restart: line 23 comes too late"),
+    ),
+)
+
+CASES = (PEEWEE, TORTOISE, PONY, ROWS, FIELDS, PROVIDERS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -76,10 +76,15 @@ started = []
 """
 
 
-def test_what_comes_too_late_is_a_restart(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "message", ["can't add after the server has started", "the mapping has already been generated"]
+)
+def test_what_comes_too_late_is_a_restart(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str
+) -> None:
     installed = tmp_path / "site-packages"
     installed.mkdir()
-    (installed / "serving.py").write_text(LIBRARY)
+    (installed / "serving.py").write_text(LIBRARY.replace("can't add after the server has started", message))
     monkeypatch.syspath_prepend(str(installed))
     live.load({"app.py": "import serving\n\nserving.add('one')\nserving.started.append(1)\n"})
     report = live.edit(("app.py", "serving.started", "serving.add('two')\nserving.started"))

@@ -16,7 +16,7 @@ from .configuration import ConfigurationAdapter
 from .data.cattrs import CattrsAdapter
 from .data.dependency_injector import DependencyInjectorAdapter
 from .data.marshmallow import MarshmallowAdapter
-from .data.models import PeeweeAdapter, TortoiseAdapter
+from .data.models import PeeweeAdapter, PonyAdapter, TortoiseAdapter
 from .data.msgspec import MsgspecAdapter
 from .data.pydantic import PydanticAdapter
 from .data.sqlalchemy import SqlalchemyAdapter
@@ -36,6 +36,7 @@ from .web.django import django_adapters
 from .web.fastapi import FastapiAdapter
 from .web.flask import FlaskAdapter
 from .web.graphql import GrapheneAdapter, StrawberryAdapter
+from .web.pyramid import PyramidAdapter
 from .web.starlette import StarletteAdapter
 
 __all__ = ["Adapter", "adapters"]
@@ -66,6 +67,7 @@ def adapters() -> Iterable[Adapter]:
         FalconAdapter(),
         DashAdapter(),
         BottleAdapter(),
+        PyramidAdapter(),
         MarshmallowAdapter(),
         CattrsAdapter(),
         MsgspecAdapter(),
@@ -81,6 +83,7 @@ def adapters() -> Iterable[Adapter]:
         DramatiqAdapter(),
         TortoiseAdapter(),
         PeeweeAdapter(),
+        PonyAdapter(),
         GradioAdapter(),
         DependencyInjectorAdapter(),
         *django_adapters(),

@@ -1,4 +1,4 @@
-"""Tortoise ORM and peewee: methods of models are reloaded; edits of fields and `Meta` need a restart."""
+"""Tortoise ORM, peewee and Pony: methods of models are reloaded; edits of fields and `Meta` need a restart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import Undo
 
-__all__ = ["PeeweeAdapter", "TortoiseAdapter"]
+__all__ = ["PeeweeAdapter", "PonyAdapter", "TortoiseAdapter"]
 
 
 class _ModelAdapter(Adapter):
@@ -74,4 +74,21 @@ class PeeweeAdapter(_ModelAdapter):
     def fields(self, cls: Any) -> Mapping[str, Any]:
         """Return its fields."""
         found: Mapping[str, Any] = cls._meta.fields
+        return found
+
+
+class PonyAdapter(_ModelAdapter):
+    """Pony ORM."""
+
+    library: ClassVar[str] = "pony.orm.core"
+    name: ClassVar[str] = "Pony"
+    field: ClassVar[tuple[str, str]] = ("Attribute", "pony.orm.core")
+
+    def stores(self, cls: Any) -> bool:
+        """Return True for an entity."""
+        return is_a(cls, sys.modules[self.library].EntityMeta)
+
+    def fields(self, cls: Any) -> Mapping[str, Any]:
+        """Return its attributes."""
+        found: Mapping[str, Any] = cls._adict_
         return found

@@ -22,7 +22,7 @@ _SAYS = re.compile(
 )
 _TOO_LATE = re.compile(
     r"\bfinali[sz]e[ds]?\b|\bfrozen\b|no longer be|"
-    r"\b(after|once|already|has) (\w+ ){0,6}(started|running|mounted)\b",
+    r"\b(after|once|already|has) (\w+ ){0,6}(started|running|mounted|generated)\b",
     re.IGNORECASE,
 )
 _RAISE = dis.opmap["RAISE_VARARGS"]
