@@ -124,7 +124,7 @@ class _Reader(ast.NodeVisitor):
         chain = _chain(node.func)
         if chain is None:
             self._tables(node.func)
-            self._visit_inside(node.func)
+            self._visit_argument(node.func)
         else:
             self._read(chain, called=True, made=made)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]

@@ -16,6 +16,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.names import Chain, Reads
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.reach import reaches
 
@@ -488,7 +489,18 @@ def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Ke
             yield (behind, name)
             return
         else:
-            return
+            yield from _keys_of_class(value, name)
+            value = inspect.getattr_static(value, name, None)
+
+
+def _keys_of_class(instance: Any, name: str) -> Iterator[Key]:
+    """The keys that reading an object's attribute reads where its class has the value, and the object none."""
+    kind: type = type(instance)
+    if name in (attributes_of(instance) or ()):
+        return
+    value = inspect.getattr_static(kind, name, None)
+    if not hasattr(type(value), "__get__"):  # what a function or descriptor answers is for those who call it
+        yield from ((base.__module__, f"{base.__qualname__}.{name}") for base in kind.__mro__)
 
 
 def value_at(module: LoadedModule, chain: Chain) -> Any:
