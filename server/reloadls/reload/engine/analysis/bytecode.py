@@ -13,6 +13,7 @@ __all__ = [
     "Line",
     "all_names_in",
     "calls_or_sets_items",
+    "cells_set_by",
     "globals_set_by",
     "lines_with_effects",
     "names_bound_by",
@@ -33,6 +34,7 @@ _EFFECTS = frozenset(number for name, number in opcode.opmap.items() if name.sta
 _NAME = opcode.opmap["LOAD_NAME"]
 _BINDS = opcode.opmap["STORE_NAME"]
 _SETS_GLOBAL = opcode.opmap["STORE_GLOBAL"]
+_SETS_CELL = opcode.opmap["STORE_DEREF"]
 _SETS = opcode.opmap["STORE_ATTR"]
 _PUTS = opcode.opmap["STORE_SUBSCR"]
 _READS = opcode.opmap["LOAD_ATTR"]
@@ -160,12 +162,32 @@ def calls_or_sets_items(code: CodeType) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def globals_set_by(code: CodeType) -> frozenset[str]:
-    """The names of its module that running a function may set."""
-    found: set[str] = set()
+    """The names of its module that running a function may set, also in functions that it makes."""
+    found = {code.co_names[argument] for argument in _arguments_of(code, _SETS_GLOBAL)}
+    return frozenset(found.union(*map(globals_set_by, _inside(code))))
+
+
+@functools.lru_cache(maxsize=1024)
+def cells_set_by(code: CodeType) -> frozenset[str]:
+    """The variables of the functions around it that running a function may set, also in functions that it makes."""
+    own: frozenset[str] = frozenset()
+    if code.co_freevars:
+        first = code.co_nlocals + sum(name not in code.co_varnames for name in code.co_cellvars)
+        places = (argument - first for argument in _arguments_of(code, _SETS_CELL))
+        own = frozenset(code.co_freevars[place] for place in places if place >= 0)
+    return own.union(*map(cells_set_by, _inside(code))) & {*code.co_freevars}
+
+
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    return (each for each in code.co_consts if isinstance(each, CodeType))
+
+
+def _arguments_of(code: CodeType, operation: int) -> Iterator[int]:
+    """The arguments of all instructions of one kind."""
     argument = 0
     for at in range(0, len(code.co_code), 2):
         argument = argument << 8 | code.co_code[at + 1]
-        if code.co_code[at] == _SETS_GLOBAL:
-            found.add(code.co_names[argument])
-        argument = argument if code.co_code[at] == _EXTENDED else 0
-    return frozenset(found)
+        if code.co_code[at] == operation:
+            yield argument
+        if code.co_code[at] != _EXTENDED:
+            argument = 0

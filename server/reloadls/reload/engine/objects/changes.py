@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import is_
-from types import FunctionType, MemberDescriptorType, ModuleType
+from types import CellType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -68,6 +68,10 @@ class Snapshot:
             self._attributes[id(owner)] = (owner, dict(values))
             if only is not None:
                 self._only[id(owner)] = only
+        elif id(owner) in self._only:
+            known = self._only.pop(id(owner))
+            if only is not None:
+                self._only[id(owner)] = known | only
 
     def add_whole(self, owner: Any, content: Any) -> None:
         """Remember the content of an object that holds no others."""
@@ -364,6 +368,8 @@ def state_of(owner: Any) -> dict[str, Any] | None:
         return read_process()
     if is_a(owner, threading.local):
         return dict(owner.__dict__)
+    if is_a(owner, CellType):
+        return _content_of_cell(owner)
     known = attributes_of(owner)
     slots = _slots(type(owner)) if not is_a(owner, (type, ModuleType)) else {}
     if known is None and not slots:
@@ -375,6 +381,20 @@ def state_of(owner: Any) -> dict[str, Any] | None:
         except AttributeError:  # it is empty
             continue
     return found
+
+
+def _content_of_cell(cell: CellType) -> dict[str, Any]:
+    try:
+        return {"cell_contents": cell.cell_contents}
+    except ValueError:  # it is empty
+        return {}
+
+
+def _fill_cell(cell: CellType, value: Any) -> None:
+    if value is not MISSING:
+        cell.cell_contents = value
+    elif _content_of_cell(cell):
+        del cell.cell_contents
 
 
 class _Layout:
@@ -426,6 +446,9 @@ def _slots_of(kind: type) -> dict[str, MemberDescriptorType]:
 def _set(owner: Any, name: str, value: Any) -> None:
     if owner is PROCESS:
         set_process(name, value)
+        return
+    if is_a(owner, CellType):
+        _fill_cell(owner, value)
         return
     slot = None if is_a(owner, (type, ModuleType)) else _slots(type(owner)).get(name)
     if slot is not None:

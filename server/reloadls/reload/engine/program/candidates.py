@@ -15,6 +15,7 @@ from types import (
     ClassMethodDescriptorType,
     CodeType,
     FunctionType,
+    GeneratorType,
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodDescriptorType,
@@ -27,7 +28,7 @@ from types import (
 from typing import Any
 from weakref import ref
 
-from reloadls.reload.engine.analysis.bytecode import Line, all_names_in, globals_set_by, stored_in
+from reloadls.reload.engine.analysis.bytecode import Line, all_names_in, cells_set_by, globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
 from reloadls.reload.engine.objects.changes import Snapshot, attributes_of, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
@@ -247,21 +248,35 @@ class _Walk:
             self._attributes.update(names)
             self._stored.update(stored_in(code))
             values = [space[name] for name in names if name in space]
-        elif changed := globals_set_by(code):
+        if changed := globals_set_by(code):
             self._add_names(str(space.get("__name__")), space, changed)
         if depth == 0:
             self.urgent.update(map(id, values))
         self._hold(values)
-        cells = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+        filled = [cell for cell in function.__closure__ or () if _is_filled(cell)]
+        for cell in filled if cells_set_by(code) else ():
+            self._found.add_attributes(cell, {"cell_contents": cell.cell_contents})
+        cells = [cell.cell_contents for cell in filled]
         attributes = dict(vars(function))
         self._found.add_attributes(function, attributes)
         return [*values, *cells, *attributes.values(), *(function.__defaults__ or ())]
+
+    def _generator(self, generator: GeneratorType[Any, Any, Any], depth: int) -> Iterable[Any]:
+        """What it goes on with: its variables, and the names of its module."""
+        frame, itself = generator.gi_frame, self._instance(generator, depth)
+        if frame is None or not self._owns(str(frame.f_globals.get("__name__"))):
+            return itself
+        space, names = frame.f_globals, all_names_in(frame.f_code)
+        self._attributes.update(names)
+        self._stored.update(stored_in(frame.f_code))
+        self._add_names(str(space.get("__name__")), space, globals_set_by(frame.f_code))
+        return [*itself, *frame.f_locals.values(), *(space[name] for name in names if name in space)]
 
     def _hold(self, values: Iterable[Any]) -> None:
         self._direct.update(id(each) for each in values if is_iterator(each))
 
     def _add_names(self, name: str, space: dict[str, Any], names: frozenset[str]) -> None:
-        """Remember the names of a library's module that a function of it sets."""
+        """Remember the names of a module that a function of it sets."""
         module = sys.modules.get(name)
         if is_a(module, ModuleType) and vars(module) is space:
             self._found.add_attributes(module, dict(space), only=set(names))
@@ -342,6 +357,7 @@ _Look = Callable[["_Walk", Any, int], Iterable[Any]]
 _LOOKS_AT: tuple[tuple[Any, _Look], ...] = (
     (FunctionType, _Walk._function),
     (MethodType, _Walk._method),
+    (GeneratorType, _Walk._generator),
     (BuiltinFunctionType, _Walk._builtin),
     (ModuleType, _Walk._module),
     (type, _Walk._class),
