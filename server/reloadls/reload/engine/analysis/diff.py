@@ -12,7 +12,7 @@ from .matching import match
 from .shapes import dump
 from .statements import Facts, Statement
 
-__all__ = ["Difference", "Step", "Way", "compare", "header", "is_another", "stands_alone"]
+__all__ = ["Difference", "Step", "Way", "compare", "header", "is_another", "is_block", "stands_alone"]
 
 
 class Way(Enum):
@@ -27,7 +27,7 @@ class Way(Enum):
     CLASS = "class"
     """A class with other statements in its body."""
     BLOCK = "block"
-    """An `if`, `try` or `with` with other statements in it."""
+    """An `if`, `try`, `with` or `match` with other statements in it."""
     ANNOTATE = "annotate"
     """The same value with another annotation."""
     RUN = "run"
@@ -130,16 +130,19 @@ def _keys(name: Hashable) -> list[Callable[[Statement], Hashable]]:
 
 
 def block_of(statement: Statement) -> str:
-    """What stands around the statements of an `if`, `try` or `with`."""
+    """What stands around the statements of an `if`, `try`, `with` or `match`."""
     return block_header(statement.facts.nodes[0])
 
 
 def block_header(node: ast.stmt) -> str:
-    """An `if`, `try` or `with` without the statements that are run whatever is in them."""
+    """An `if`, `try`, `with` or `match` without the statements that are run whatever is in them."""
     if isinstance(node, ast.If):
         return dump([node.test])
     if isinstance(node, ast.Try):
         return dump([*node.handlers, *node.finalbody])
+    if isinstance(node, ast.Match):
+        guards = [each for case in node.cases for each in (case.guard or ast.Pass(),)]
+        return dump([node.subject, *(case.pattern for case in node.cases), *guards])
     return dump(node.items) if isinstance(node, ast.With) else ""
 
 
@@ -174,7 +177,12 @@ def _name(statement: Statement) -> Hashable:
     return None
 
 
-_BLOCKS = (ast.If, ast.Try, ast.With)
+def is_block(node: ast.AST) -> bool:
+    """Whether its statements can be run one without the others."""
+    return isinstance(node, _BLOCKS)
+
+
+_BLOCKS = (ast.If, ast.Try, ast.With, ast.Match)
 _KINDS: dict[type, type] = {ast.AsyncFunctionDef: ast.FunctionDef, ast.AnnAssign: ast.Assign}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from reloadls.reload.engine.analysis.diff import Step, Way, stands_alone
+from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.computed import forget_attribute
 from reloadls.reload.engine.objects.containers import is_a
@@ -57,10 +57,16 @@ class Schedule:
         self._line = list(_edited(shared.work))
         self._planned = {due.step.statement.facts for due in self._line}
         self.runs: Counter[Facts] = Counter()
+        self.in_parts: set[Facts] = set()
+        """Blocks of which only parts have run."""
         self.whole: set[Facts] = set()
         """Those that have to run as a whole, whatever was edited in them."""
         self.keys: set[Key] = set()
         """All values that changed."""
+        self.bodies: set[Key] = set()
+        """All functions whose calls do something else."""
+        self._by_name: set[Facts] = set()
+        """Those that run again for nothing but what they read or call."""
         self.unbound: dict[tuple[str, str], object] = {}
         """What the names stood for that were removed from a module."""
         heapq.heapify(self._line)
@@ -76,6 +82,7 @@ class Schedule:
 
     def _most(self, due: Due) -> int:
         several = len(self._shared.work.plans) > 1 or due.step.statement.facts in self.whole
+        several = several or (due.step.statement.facts in self.in_parts and self.may_run_in_parts(due))
         return MOST_RUNS if due.triggered and several else 1
 
     def run_whole(self, module: LoadedModule, statement: Statement) -> bool:
@@ -103,11 +110,34 @@ class Schedule:
         """Those that are due because their text changed."""
         return [due for due in self._line if not due.triggered]
 
-    def push(self, module: LoadedModule, statement: Statement, known: frozenset[Statement] = frozenset()) -> None:
-        """Have a statement run again, and those that bind the same name."""
+    def may_run_in_parts(self, due: Due) -> bool:
+        """Whether a block can do with running what is affected in it."""
+        facts = due.step.statement.facts
+        return due.triggered and facts in self._by_name and is_block(facts.nodes[0]) and len(facts.nodes) == 1
+
+    def push(
+        self,
+        module: LoadedModule,
+        statement: Statement,
+        known: frozenset[Statement] = frozenset(),
+        *,
+        by_name: bool = False,
+    ) -> None:
+        """Have a statement run again, and those that bind the same name.
+
+        Args:
+            module: whose it is.
+            statement: which.
+            known: those that are pushed for the same reason.
+            by_name: it reads or calls what is different.
+        """
         planned = statement.facts in self._planned and not self.runs[statement.facts]
         if planned or self.is_running(module, statement):
             return
+        if not by_name:
+            self._by_name.discard(statement.facts)
+        elif not any(due.step.statement.facts is statement.facts for due in self._line):
+            self._by_name.add(statement.facts)
         step = Step(Way.RUN, statement, statement)
         heapq.heappush(self._line, Due.of(module, step))
         uses = statement.facts.uses
@@ -126,17 +156,17 @@ class Schedule:
 
     def emit(self, key: Key, *, body: bool = False) -> None:
         """Have the statements run that depend on a name."""
-        if not body:
-            self.keys.add(key)
+        (self.bodies if body else self.keys).add(key)
         users: list[tuple[LoadedModule, str, Use]] = []
 
         def uses_it(module: LoadedModule, name: str, use: Use) -> None:
             self._clear_cache(module, name)
+            self.bodies.add((module.name, name))
             users.append((module, name, use))
 
         for module, statement in dependents(self._shared.modules, key, body=body, on_function=uses_it):
             if self.runs[statement.facts] < MOST_RUNS:
-                self.push(module, statement)
+                self.push(module, statement, by_name=True)
             if self.is_running(module, statement):
                 users.append((module, MODULE, (key, body)))
         users += () if body else constructors_that_read(self._shared.modules, key)

@@ -8,20 +8,28 @@ import os
 from abc import ABCMeta
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import getmro
 from types import CodeType, FunctionType
 from typing import Any
 
-from reloadls.reload.engine.analysis.blocks import annotation_only, block_of_changes
+from reloadls.reload.engine.analysis.blocks import Block, annotation_only, block_of_changes, condition_of
 from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
 from reloadls.reload.engine.objects.changes import Change
-from reloadls.reload.engine.objects.classes import HOOKS, CantBeLive, adopt_class, hooks_of, kept_names, other_names
+from reloadls.reload.engine.objects.classes import (
+    HOOKS,
+    CantBeLive,
+    adopt_class,
+    changed_body,
+    hooks_of,
+    kept_names,
+    other_names,
+)
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.fields import field_names, fill_new_fields
 from reloadls.reload.engine.objects.values import same_calls, same_value
@@ -33,7 +41,7 @@ from reloadls.reload.engine.program.placing import later_changes, later_statemen
 from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
-from reloadls.reload.engine.transaction.schedule import Schedule
+from reloadls.reload.engine.transaction.schedule import Due, Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
@@ -77,6 +85,8 @@ class Rerun:
         self._stars = stars
         self._classes = ClassBodies(shared, schedule)
         self._replaced: list[tuple[_Ran, str, type]] = []
+        self._parts_run: dict[Facts, set[str]] = {}
+        """What was run in a block in this commit, by its meaning."""
         self._made: dict[Facts, Any] = {}
         """What statements have made in this commit whose name others bind, too."""
 
@@ -104,7 +114,8 @@ class Rerun:
             self._execute(module, annotation_only(step.statement), step.statement)
             self._shared.add_changed(module, sorted(step.statement.facts.uses.binds))
             return
-        if step.way is Way.BLOCK and self._run_block(module, step):
+        in_parts = step.way is Way.BLOCK or self._schedule.may_run_in_parts(Due.of(module, step))
+        if in_parts and self._run_block(module, step):
             return
         if step.way is not Way.CLASS and not (triggered and is_class(step.statement)):
             self._run_whole(module, step)
@@ -361,26 +372,33 @@ class Rerun:
     def _run_block(self, module: LoadedModule, step: Step) -> bool:
         """Run what changed in a block; False if all of it has to run."""
         assert step.before is not None
-        shared, keys = self._shared, self._schedule.keys
+        shared, keys = self._shared, {*self._schedule.keys, *self._schedule.bodies}
+        have_run = self._parts_run.get(step.statement.facts)
+        done: set[str] = set() if have_run is None else have_run
 
         def affected(statement: Statement) -> bool:
+            if statement.facts.key in done:
+                return False
             return any(depends(shared.modules, module, statement, key) for key in keys)
 
-        block = block_of_changes(step.before, step.statement, affected)
+        functions = {name: reads for each in module.source.statements for name, reads in each.facts.uses.later.items()}
+        if have_run is None and affected(condition_of(step.statement)):
+            return False
+        block = block_of_changes(step.before, step.statement, affected, functions)
         if _decides_on_else(step.statement, [each.statement for each in block.run]):
             return False
         if _decides_on_else(step.before, block.replaced()):
             return False
-        if not (block.run or block.removed) and affected(step.statement):
-            return False  # what its condition reads is different
-        old_codes = shared.old_codes.get(step.before.facts, ())
+        if step.before.facts is step.statement.facts and not block.run:
+            return have_run is not None
+        self._schedule.in_parts.add(step.statement.facts)
+        self._parts_run[step.statement.facts] = done | {each.statement.facts.key for each in block.run}
+        old_codes = shared.old_codes.get(step.before.facts, ()) or module.codes.get(step.statement.facts, ())
         codes = [each for part in block.replaced() for each in codes_within(old_codes, part, step.before.first)]
         unnamed = module.bound_by(step.statement.facts, *block.replaced())
         for part in block.replaced():
             shared.add_unseen(module, part, step.statement)
         shared.traces.take_back_parts(module, step.before, block, codes, step.statement.facts)
-        binds, bound = block.binds(), block.bound() | unnamed
-        old = {name: module.namespace.get(name, MISSING) for name in (*binds, *bound)}
         shared.add_changed(module, [])
         kept = module.codes[step.statement.facts]
         lines = {line for each in block.run for line in range(each.statement.first, each.statement.last + 1)}
@@ -389,14 +407,38 @@ class Rerun:
         )
         maybe = (self._bound_on_condition(module, each.statement) for each in block.run)
         shared.forget_names(module, unnamed.union(*maybe))
-        known = module.bound_by(step.statement.facts)
-        made = self._execute(module, [block.node] if block.node else [], step.statement)
-        binds |= module.bound_by(step.statement.facts) - known
-        module.codes[step.statement.facts] = (*kept, *made)
-        ran = _Ran(module, step, None, {id(each) for each in all_codes(made)})
-        self._bound_all(ran, binds, bound, old)
-        self.mutated(module, step.statement)
+        bound = block.bound() | unnamed
+        module.codes[step.statement.facts] = kept
+        for phase in block.phases() or [[]]:
+            self._run_phase(_Ran(module, step, None, set()), block, phase, bound)
         return True
+
+    def _run_phase(self, ran: _Ran, block: Block, phase: Sequence[Step], bound: set[str]) -> None:
+        """Run some statements of a block.
+
+        Args:
+            ran: the block.
+            block: what is different in it.
+            phase: the statements.
+            bound: the names that those before them had bound; those that are done with are removed.
+        """
+        module, statement = ran.module, ran.step.statement
+        last = not phase or phase[-1] is block.run[-1]
+        binds = {name for each in phase for name in each.statement.facts.uses.binds}
+        before = set(bound) if last else bound & binds
+        bound -= before
+        old = {name: module.namespace.get(name, MISSING) for name in (*binds, *before)}
+        known = module.bound_by(statement.facts)
+        node = block.node(phase, annotate=last)
+        made = self._execute(module, [node] if node is not None else [], statement)
+        binds |= module.bound_by(statement.facts) - known
+        module.codes[statement.facts] = (*module.codes[statement.facts], *made)
+        ran = replace(ran, codes={id(each) for each in all_codes(made)})
+        if phase and phase[0].way is Way.CLASS and phase[0].before is not None:
+            one, other = phase[0].before, phase[0].statement
+            ran = replace(ran, step=Step(Way.CLASS, other, one), difference=changed_body(one, other))
+        self._bound_all(ran, binds, before, old)
+        self.mutated(module, statement)
 
     def _bound(self, ran: _Ran, name: str, old: Any) -> None:
         """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
