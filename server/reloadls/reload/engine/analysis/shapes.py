@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["Shape", "dump", "own_body", "shape_of"]
+__all__ = ["Shape", "calls_alike", "dump", "functions_called_alike", "own_body", "shape_of"]
 
 _Functions = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BODIES_LEFT_OUT = "..."
@@ -37,6 +37,50 @@ def _count(nodes: Iterable[ast.AST]) -> int:
 def own_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """What a call of the function runs itself: its body, without the bodies of functions inside."""
     return ";".join(_text(node, bodies=False) for node in function.body)
+
+
+def calls_alike(one: ast.stmt, other: ast.stmt) -> bool:
+    """Whether two function statements make what does the same when called: only docstring and annotations differ."""
+    plain = all(isinstance(each, _Functions) and all(map(_only_binds, each.decorator_list)) for each in (one, other))
+    return plain and dump([_without_words(one)]) == dump([_without_words(other)])
+
+
+def functions_called_alike(one: Iterable[ast.stmt], other: Iterable[ast.stmt]) -> set[str]:
+    """The qualified names of those functions that `calls_alike`."""
+    ones, others = _functions_in(one), _functions_in(other)
+    return {name for name in ones.keys() & others.keys() if calls_alike(ones[name], others[name])}
+
+
+def _functions_in(nodes: Iterable[ast.stmt], outer: str = "") -> dict[str, ast.stmt]:
+    """Qualified name -> function, of those whose name no other has."""
+    found: list[tuple[str, ast.stmt]] = []
+    for node in nodes:
+        if isinstance(node, _Functions):
+            found.append((outer + node.name, node))
+        elif isinstance(node, ast.ClassDef):
+            found += _functions_in(node.body, f"{outer}{node.name}.").items()
+    names = [name for name, _ in found]
+    return {name: node for name, node in found if names.count(name) == 1}
+
+
+def _only_binds(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Name) and decorator.id in ("staticmethod", "classmethod", "property")
+
+
+def _without_words(function: Any) -> ast.AST:
+    """A function without its docstring and annotations."""
+    kept: dict[str, Any] = {name: getattr(function, name) for name in function._fields}
+    arguments = kept["args"]
+    parts: dict[str, Any] = {name: getattr(arguments, name) for name in arguments._fields}
+    for name in ("posonlyargs", "args", "kwonlyargs"):
+        parts[name] = [ast.arg(each.arg) for each in parts[name]]
+    for name in ("vararg", "kwarg"):
+        parts[name] = parts[name] and ast.arg(parts[name].arg)
+    kept |= {"args": ast.arguments(**parts), "returns": None}
+    if ast.get_docstring(function, clean=False) is not None:
+        kept["body"] = kept["body"][1:]
+    found: ast.AST = type(function)(**kept)
+    return found
 
 
 def _text(node: ast.AST, *, bodies: bool) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.bytecode import calls_or_sets_items
 from reloadls.reload.engine.analysis.codes import inner_codes, owner_of, pairs, same_but_lines
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way
+from reloadls.reload.engine.analysis.shapes import functions_called_alike
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import (
@@ -90,7 +91,7 @@ class ClassBodies:
             self._shared.undo.set_class_attribute(cls, "__doc__", None)
         module.codes[facts] = (*kept, *made)
         self._shared.adapters.class_changed(cls, cls, self._shared.undo)
-        self.changed(module, cls, list(dict.fromkeys(names)))
+        self.changed(module, cls, list(dict.fromkeys(names)), alike=_called_alike(difference))
 
     def _take_back(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> None:
         """Take back what statements of the body did, beside binding names, that are gone or run again."""
@@ -187,13 +188,21 @@ class ClassBodies:
                 swaps += [Swap(one, other, moved_only=same_but_lines(one, other)) for one, other in found]
         return swaps
 
-    def changed(self, module: LoadedModule, cls: type, names: list[str]) -> None:
-        """Attributes of a class are others now: what depends on them follows."""
-        for name in names:
+    def changed(self, module: LoadedModule, cls: type, names: list[str], *, alike: Collection[str] = ()) -> None:
+        """Attributes of a class are others now: what depends on them follows.
+
+        Args:
+            module: whose class it is.
+            cls: the class.
+            names: of the attributes.
+            alike: those of which only the docstring and annotations are others.
+        """
+        others = [name for name in names if name not in alike]
+        for name in others:
             key = (module.name, f"{cls.__qualname__}.{name}")
             self._schedule.emit(key)
             self._schedule.emit(key, body=True)
-        if names:
+        if others:
             self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
         self._shared.add_changed(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
         if not all(is_a(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names):
@@ -203,6 +212,15 @@ class ClassBodies:
         """Have the subclasses made again that take more from a class than they inherit."""
         for origin in classes_with(self._shared.modules, cls):
             self._schedule.push(*origin)
+
+
+def _called_alike(difference: Difference) -> set[str]:
+    """The methods of which only the docstring and annotations are others."""
+    found = set()
+    for step in difference.steps:
+        if step.before is not None and step.way is Way.RUN:
+            found |= functions_called_alike(step.before.facts.nodes, step.statement.facts.nodes)
+    return found
 
 
 def is_class(statement: Statement) -> bool:

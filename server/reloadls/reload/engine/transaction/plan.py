@@ -1,9 +1,10 @@
 """What must be done to apply a new text of a module. Prepared aside; changes nothing."""
 
 from __future__ import annotations
+import __future__
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -20,6 +21,7 @@ from reloadls.reload.engine.analysis.codes import (
     shifted,
 )
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, compare
+from reloadls.reload.engine.analysis.shapes import functions_called_alike
 from reloadls.reload.engine.analysis.statements import Facts, Source, Statement, parse, reparse
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.functions import Swap
@@ -85,7 +87,7 @@ def plan_module(module: LoadedModule, text: str) -> ModulePlan:
     source = reparse(before, text, module.path)
     if source.flags != before.flags:
         source = parse(text, module.path)
-        difference = _all_again(before, source)
+        difference = _all_again(before, source, only_annotations=source.flags ^ before.flags == _ANNOTATIONS)
     else:
         difference = compare(
             before.statements, source.statements, lambda each: not grows_in_place(each, module.namespace)
@@ -119,10 +121,24 @@ def annotated(source: Source) -> set[str]:
     return found
 
 
-def _all_again(before: Source, source: Source) -> Difference:
-    """Another `from __future__` makes something else of every statement."""
+_ANNOTATIONS = __future__.annotations.compiler_flag
+
+
+def _all_again(before: Source, source: Source, *, only_annotations: bool) -> Difference:
+    """Another `from __future__` makes something else of every statement, or of those that say something of types."""
     found = compare(before.statements, source.statements)
-    return Difference(tuple(Step(Way.RUN, step.statement, step.before) for step in found.steps), found.removed)
+
+    def again(step: Step) -> Step:
+        if only_annotations and step.before is not None:
+            nodes = [each for node in step.statement.facts.nodes for each in ast.walk(node)]
+            if not any(getattr(each, "annotation", None) or getattr(each, "returns", None) for each in nodes):
+                return step
+            value = isinstance(nodes[0], ast.AnnAssign) and nodes[0].value is not None
+            if value and step.way in (Way.KEEP, Way.MOVE, Way.ANNOTATE):
+                return Step(Way.ANNOTATE, step.statement, step.before)
+        return Step(Way.RUN, step.statement, step.before)
+
+    return Difference(tuple(map(again, found.steps)), found.removed)
 
 
 def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
@@ -145,7 +161,8 @@ def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
         way = Way.CLASS if isinstance(facts.nodes[0], ast.ClassDef) and len(facts.nodes) == 1 else Way.RUN
         return Step(way, step.statement, step.before)
     if step.way is Way.PATCH:
-        _patch(plan, old, plan.codes[facts], found)
+        alike = functions_called_alike(step.before.facts.nodes, facts.nodes) if step.before is not None else ()
+        _patch(plan, old, plan.codes[facts], found, alike)
     elif step.way in (Way.MOVE, Way.ANNOTATE):
         plan.swaps += [Swap(*pair, moved_only=True) for pair in found]
     elif step.way is Way.BLOCK:
@@ -174,7 +191,11 @@ def does_not_fit(old: CodeType, new: CodeType) -> bool:
 
 
 def _patch(
-    plan: ModulePlan, old: Iterable[CodeType], new: Iterable[CodeType], found: Iterable[tuple[CodeType, CodeType]]
+    plan: ModulePlan,
+    old: Iterable[CodeType],
+    new: Iterable[CodeType],
+    found: Iterable[tuple[CodeType, CodeType]],
+    alike: Collection[str] = (),
 ) -> None:
     """Functions with other bodies; nothing else differs."""
     for before, after in found:
@@ -184,7 +205,7 @@ def _patch(
             continue
         fits = before.co_freevars == after.co_freevars
         outer = owner_of(after).partition(".<locals>")[0]
-        if not same_but_lines(before, after, inside=False):
+        if not same_but_lines(before, after, inside=False) and owner_of(after) not in alike:
             plan.bodies.append(owner_of(after) if fits else outer)
         if outer not in plan.changed:
             plan.changed.append(outer)

@@ -110,6 +110,10 @@ class Schedule:
         """Those that are due because their text changed."""
         return [due for due in self._line if not due.triggered]
 
+    def is_due_by_name(self, statement: Statement) -> bool:
+        """Whether nothing but a name that it reads or calls has a statement run again."""
+        return statement.facts in self._by_name
+
     def may_run_in_parts(self, due: Due) -> bool:
         """Whether a block can do with running what is affected in it."""
         facts = due.step.statement.facts

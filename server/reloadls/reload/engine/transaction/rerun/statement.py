@@ -18,6 +18,7 @@ from reloadls.reload.engine.analysis.blocks import Block, annotation_only, block
 from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
+from reloadls.reload.engine.analysis.shapes import calls_alike
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
 from reloadls.reload.engine.objects.changes import Change
@@ -70,6 +71,14 @@ class _Ran:
         """Its text is another."""
         return self.step.before is None or self.step.before.facts is not self.step.statement.facts
 
+    @property
+    def is_called_alike(self) -> bool:
+        """It is a function that does the same as before when it is called."""
+        if self.step.before is None:
+            return False
+        nodes = [*self.step.before.facts.nodes, *self.step.statement.facts.nodes]
+        return len(nodes) == 2 and calls_alike(nodes[0], nodes[1])
+
     @cached_property
     def defined(self) -> set[str]:
         """The names of its functions and classes."""
@@ -110,7 +119,7 @@ class Rerun:
         if step.statement.facts in self._schedule.whole:
             self._run_whole(module, step)
             return
-        if step.way is Way.ANNOTATE:
+        if step.way is Way.ANNOTATE or (triggered and self._differs_in_type_only(module, step)):
             self._execute(module, annotation_only(step.statement), step.statement)
             self._shared.add_changed(module, sorted(step.statement.facts.uses.binds))
             return
@@ -125,6 +134,17 @@ class Rerun:
             self._classes.patch(module, step, difference)
         else:
             self._run_whole(module, step, difference)
+
+    def _differs_in_type_only(self, module: LoadedModule, step: Step) -> bool:
+        """Whether a statement is due for nothing but what it says of a type."""
+        statement, node = step.statement, step.statement.facts.nodes[0]
+        if not isinstance(node, ast.AnnAssign) or node.value is None or not node.simple:
+            return False
+        if len(statement.facts.nodes) > 1 or not self._schedule.is_due_by_name(statement):
+            return False
+        value = Statement(Facts((ast.Expr(node.value),), statement.facts.text, statement.facts.line), statement.first)
+        keys = (*self._schedule.keys, *self._schedule.bodies)
+        return not any(depends(self._shared.modules, module, value, key) for key in keys)
 
     def _check_has_not_forked(self, module: LoadedModule, step: Step) -> None:
         facts = {step.statement.facts, *([] if step.before is None else [step.before.facts])}
@@ -448,7 +468,7 @@ class Rerun:
         last = not self._shared_name(module, ran.step.statement) or not self._has_later(
             module, ran.step.statement, name
         )
-        differs = ran.edited or not same_calls(old, new)
+        differs = not ran.is_called_alike if ran.edited else not same_calls(old, new)
         given = dict(vars(old)) if is_a(old, FunctionType) else {}
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
@@ -466,6 +486,7 @@ class Rerun:
         elif kept is old and is_a(kept, FunctionType):
             if differs:
                 self._schedule.emit((module.name, name), body=True)
+            if differs or ran.edited:
                 shared.add_changed(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.add_changed(module, [name])
