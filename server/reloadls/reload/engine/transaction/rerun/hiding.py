@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -100,5 +101,13 @@ def _show(owner: Any, before: Any, without: Any) -> None:
         kept = [(key, keys.pop(id(key), value)) for key, value in before]
         refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
         return
-    seen = {id(each) for each in without}
-    refill(owner, [*before, *(each for each in now if id(each) not in seen)])
+    refill(owner, [*before, *_more(now, without)])
+
+
+def _more(now: list[Any], than: list[Any]) -> Iterator[Any]:
+    """The entries beyond others; equal numbers and texts are one object."""
+    left = Counter(map(id, than))
+    for each in now:
+        left[id(each)] -= 1
+        if left[id(each)] < 0:
+            yield each
