@@ -117,12 +117,13 @@ def block_of_changes(
         difference = compare(statements_in(before, one), new)
         block.removed.extend(difference.removed)
         changed.names.update(name for each in difference.removed for name in each.facts.uses.binds)
+        moved = _moved(difference.steps)
         for step, statement in zip(difference.steps, new, strict=True):
-            decide(Step(step.way, statement, step.before))
+            decide(Step(step.way, statement, step.before), again=step in moved)
 
-    def decide(step: Step) -> None:
-        nodes, again = step.statement.facts.nodes, False
-        if step.before is not None and step.way in _NOT_OTHER and _is_one_block(nodes):
+    def decide(step: Step, *, again: bool) -> None:
+        nodes = step.statement.facts.nodes
+        if step.before is not None and step.way in _NOT_OTHER and _is_one_block(nodes) and not again:
             if not changed.concerns(condition_of(step.statement)):
                 if step.way is Way.KEEP and not changed.concerns(step.statement):
                     block.kept.append(step)
@@ -151,6 +152,19 @@ def block_of_changes(
 
     compare_parts(before.facts.nodes[0], after.facts.nodes[0])
     return block
+
+
+def _moved(steps: Sequence[Step]) -> set[Step]:
+    """What is there only for what it does, and stands on the other side of another such statement than before."""
+    found: set[Step] = set()
+    acting = [
+        (step.before.first, step) for step in steps if step.before is not None and not step.statement.facts.uses.binds
+    ]
+    for index, (place, step) in enumerate(acting):
+        for earlier, other in acting[:index]:
+            if earlier > place:
+                found |= {step, other}
+    return found
 
 
 class _Changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -28,7 +28,7 @@ def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iter
         taken: what was taken back of it before.
         undo: learns how to take it back.
     """
-    taken = list(taken)
+    taken, given = list(taken), list(given)
     for changes in _by_owner(given):
         owner = changes[0].owner
         content = entries(owner)
@@ -41,12 +41,59 @@ def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iter
         if start < 0 or not known or not _are(content[start:], added, pairs=is_a(owner, dict)):
             continue
         target = min(places) if places else _before_later(modules, origin, owner, content[:start])
-        if target < start:
+        block = _Block(origin, owner, content[:start], given)
+        targets = [block.between(change, min(target, start)) for change in changes]
+        if min(targets, default=start) < start:
             undo.add(partial(put_back, owner, content))
-            refill(owner, [*content[:target], *content[start:], *content[target:start]])
-            places_now = iter(range(target, target + len(added)))
-            for change in changes:
-                change.added = [(next(places_now), entry) for _, entry in change.added]
+            refill(owner, _moved(content[:start], changes, targets))
+
+
+def _moved(rest: list[Any], changes: Sequence[Change], targets: Sequence[int]) -> list[Any]:
+    """The content with what changes have added in these places, which the changes then know."""
+    result: list[Any] = []
+    for at in range(len(rest) + 1):
+        for change in [change for change, target in zip(changes, targets, strict=True) if target == at]:
+            entries_now = [entry for _, entry in change.added]
+            change.added = [(len(result) + index, entry) for index, entry in enumerate(entries_now)]
+            result += entries_now
+        result += rest[at : at + 1]
+    return result
+
+
+class _Block:
+    """What those parts of a statement did to a container that have not run: an `if` may run in parts.
+
+    Args:
+        origin: the statement, and its module.
+        owner: the container.
+        content: what is in it beside what was added just now.
+        given: what was changed just now.
+    """
+
+    def __init__(self, origin: Origin, owner: Any, content: list[Any], given: Iterable[Change]) -> None:
+        module, statement = origin
+        effects = [each for each in module.effects.get(statement.facts, ()) if each.change is not None]
+        self._lines = {id(each.change): each.line for each in effects}
+        just_now = {id(change) for change in given}
+        pairs = is_a(owner, dict)
+        self._kept: list[tuple[int, int]] = []
+        """The line of each entry, and its place."""
+        for each in effects:
+            if each.change is None or id(each.change) in just_now or each.change.owner is not owner:
+                continue
+            for place, entry in each.change.added:
+                alike = [at for at, other in enumerate(content) if _is_entry(other, entry, pairs=pairs)]
+                if alike:
+                    nearest = min(alike, key=lambda at, place=place: abs(at - place))  # type: ignore[misc]
+                    self._kept.append((each.line, nearest))
+
+    def between(self, change: Change, target: int) -> int:
+        """The place for what a change has added: before the parts that follow it, and behind those before it."""
+        line = self._lines.get(id(change), 0)
+        later = [at for other, at in self._kept if other > line]
+        if later:
+            return min(later)
+        return max([target, *(at + 1 for other, at in self._kept if other < line)])
 
 
 def _by_owner(given: Iterable[Change]) -> Iterable[list[Change]]:
