@@ -16,7 +16,7 @@ from weakref import ref
 
 from reloadls.reload.engine.undo import MISSING
 
-from .containers import entries, is_a, put_back, put_key, refill, same_entries
+from .containers import entries, is_a, more_entries, put_back, put_key, refill, same_entries
 from .contents import content_of, goes_on, set_content
 from .process_state import PROCESS, read_environment, read_process, set_process
 
@@ -242,10 +242,9 @@ class Change:
 
 
 def _without(container: Any, own: list[Any]) -> list[Any]:
-    """The entries of a container that are not among these."""
+    """The entries of a container beyond these."""
     pairs = is_a(container, dict)
-    known = {id(entry[0] if pairs else entry) for entry in own}
-    return [each for each in entries(container) if id(each[0] if pairs else each) not in known]
+    return list(more_entries(entries(container), own, pairs=pairs))
 
 
 def _all_kept(container: Any, content: list[Any], kept: Callable[[Any], Any]) -> list[Any]:

@@ -6,8 +6,8 @@ set that off.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import is_
 from typing import Any, TypeGuard, TypeVar, overload
@@ -18,6 +18,7 @@ __all__ = [
     "is_a",
     "keep_identity",
     "length",
+    "more_entries",
     "put_back",
     "put_key",
     "refill",
@@ -68,6 +69,16 @@ def same_entries(one: Sequence[Any], other: Sequence[Any], *, pairs: bool) -> bo
     if pairs:
         return all(map(is_, chain.from_iterable(one), chain.from_iterable(other)))
     return all(map(is_, one, other))
+
+
+def more_entries(content: Iterable[Any], than: Iterable[Any], *, pairs: bool) -> Iterator[Any]:
+    """The entries beyond others, each as often as it is there more often; equal numbers and texts are one object."""
+    left = Counter(id(each[0] if pairs else each) for each in than)
+    for each in content:
+        key = id(each[0] if pairs else each)
+        left[key] -= 1
+        if left[key] < 0:
+            yield each
 
 
 def refill(container: Any, content: Iterable[Any]) -> None:

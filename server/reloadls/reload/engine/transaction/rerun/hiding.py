@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
-from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.objects.containers import entries, is_a, more_entries, put_back, refill, same_entries
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -101,13 +100,4 @@ def _show(owner: Any, before: Any, without: Any) -> None:
         kept = [(key, keys.pop(id(key), value)) for key, value in before]
         refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
         return
-    refill(owner, [*before, *_more(now, without)])
-
-
-def _more(now: list[Any], than: list[Any]) -> Iterator[Any]:
-    """The entries beyond others; equal numbers and texts are one object."""
-    left = Counter(map(id, than))
-    for each in now:
-        left[id(each)] -= 1
-        if left[id(each)] < 0:
-            yield each
+    refill(owner, [*before, *more_entries(now, without, pairs=False)])
