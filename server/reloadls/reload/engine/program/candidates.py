@@ -86,6 +86,7 @@ def snapshot(
     walk = _Walk(found, owns, line or Line())
     waiting = deque((each, 0) for each in starts)
     seen = {id(each) for each, _ in waiting}
+    walk.named = set(seen)
     if waiting:
         _add_tables(found, lists=line is not None and not _LISTS_OF_LOGGERS.isdisjoint(line.attributes))
     for each, _ in waiting if line is not None and line.sets else ():
@@ -188,6 +189,8 @@ class _Walk:
         self._line = line
         self.urgent: set[int] = set()
         """What is looked at before all else: what the line reads of the program's modules, and what it runs."""
+        self.named: set[int] = set()
+        """What the text of the line leads to: `app` and `app.filters` of `app.filters.add(…)`."""
         self._stored = line.stored | (line.texts if "setattr" in line.names else set())
         self._libraries: list[Any] = []
         """Objects and classes of libraries, which change of their own accord, too."""
@@ -346,11 +349,19 @@ class _Walk:
             return (type(each),)
         if own:
             self._hold(values.values())
+        if id(each) in self.named:
+            self._follow(values)
         if own or package in _DATA:
             self._found.add_attributes(each, values)
         else:
             self._libraries.append(each)
         return [*values.values(), type(each)]
+
+    def _follow(self, values: dict[str, Any]) -> None:
+        """Look first at what the line reads of an object that it names; where that ends, at all that the object has."""
+        read = [values[name] for name in self._line.attributes if name in values]
+        self.named.update(map(id, read))
+        self.urgent.update(map(id, read or values.values()))
 
 
 _Look = Callable[["_Walk", Any, int], Iterable[Any]]
