@@ -1,4 +1,4 @@
-"""Libraries that the program registers with: python-telegram-bot, aiogram, dramatiq, Flask-RESTful, REST framework."""
+"""Libraries that the program registers with: python-telegram-bot, aiogram, dramatiq, Flask-RESTful, Falcon, Sanic."""
 
 from __future__ import annotations
 
@@ -67,7 +67,16 @@ from aiogram import Dispatcher
 import common
 import orders
 
+
+class Throttle:
+    limit = 1
+
+    async def __call__(self, handler, event, data):
+        return await handler(event, data)
+
+
 dp = Dispatcher(name='all')
+dp.message.middleware(Throttle())
 dp.include_router(orders.router)
 dp.include_router(common.router)
 
@@ -77,7 +86,8 @@ def hold():
 
 
 def describe(held):
-    return [(router.name, [each.callback.__name__ for each in router.message.handlers]) for router in held.chain_tail]
+    found = [(router.name, [each.callback.__name__ for each in router.message.handlers]) for router in held.chain_tail]
+    return found, [each.limit for each in held.message.middleware]
 """,
         "common.py": """\
 from aiogram import Router
@@ -102,6 +112,9 @@ async def other(message):
         ),
         (("orders.py", "", "\n\n@router.message()\nasync def order(message):\n    pass\n"), "live"),
         (("app.py", "dp.include_router(common.router)\n", ""), "live"),
+        (("app.py", "limit = 1", "limit = 2"), "live"),
+        (("app.py", "dp.message.middleware(Throttle())", "dp.message.middleware.register(Throttle())"), "live"),
+        (("app.py", "dp.message.middleware.register(Throttle())\n", ""), "live"),
         (("app.py", "dp.include_router(orders.router)", "dp.include_router(orders)"), "failed: ValueError"),
     ),
 )
@@ -293,7 +306,77 @@ app.add_route("/quote", Things())
     ),
 )
 
-CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK, FALCON)
+GONE = ("views.py", '@views.get("/one")\nasync def one(request):\n    return text("one")\n', "")
+SANIC = Case(
+    "Sanic",
+    ("sanic>=24.12", "sanic-testing>=24.6"),
+    {
+        "app.py": """\
+import asyncio
+
+from sanic import Sanic, text
+from sanic_testing.testing import SanicASGITestClient
+
+from views import views
+
+app = Sanic("program", configure_logging=False)
+app.blueprint(views)
+
+
+@app.get("/")
+async def index(request):
+    return text("index")
+
+
+@app.exception(ValueError)
+async def wrong(request, error):
+    return text("wrong", 400)
+
+
+def hold():
+    return app
+
+
+def describe(held):
+    async def ask():
+        client = SanicASGITestClient(held)
+        answers = [(await client.get(path))[1] for path in ("/", "/v/one", "/v/two", "/v/wrong")]
+        return [(each.status_code, each.text if each.status_code == 200 else "") for each in answers]
+
+    return asyncio.run(ask())
+""",
+        "views.py": """\
+from sanic import Blueprint, text
+
+views = Blueprint("views", url_prefix="/v")
+
+
+@views.get("/one")
+async def one(request):
+    return text("one")
+
+
+@views.get("/wrong")
+async def wrong(request):
+    raise ValueError
+""",
+    },
+    (
+        (("app.py", '"index"', '"INDEX"'), "live"),
+        (("views.py", 'text("one")', 'text("ONE")'), "live"),
+        (("views.py", 'text("ONE")', 'text("one")'), "live"),
+        (("app.py", '"wrong", 400', '"wrong", 422'), "live"),
+        (("app.py", "@app.exception(ValueError)", "@app.exception(KeyError)"), "live"),
+        (GONE, "restart: what Blueprint 'views' serves changed"),
+        (("views.py", "", GONE[1]), "live"),
+        (
+            ("views.py", "", '\n\n@views.get("/two")\nasync def two(request):\n    return text("two")\n'),
+            "restart: what Blueprint 'views' serves changed",
+        ),
+    ),
+)
+
+CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK, FALCON, SANIC)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -37,6 +37,7 @@ from .web.fastapi import FastapiAdapter
 from .web.flask import FlaskAdapter
 from .web.graphql import GrapheneAdapter, StrawberryAdapter
 from .web.pyramid import PyramidAdapter
+from .web.sanic import SanicAdapter
 from .web.starlette import StarletteAdapter
 
 __all__ = ["Adapter", "adapters"]
@@ -68,6 +69,7 @@ def adapters() -> Iterable[Adapter]:
         DashAdapter(),
         BottleAdapter(),
         PyramidAdapter(),
+        SanicAdapter(),
         MarshmallowAdapter(),
         CattrsAdapter(),
         MsgspecAdapter(),
