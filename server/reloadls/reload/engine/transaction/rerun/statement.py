@@ -49,6 +49,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden
+from .moved import names_that_stay
 from .products import made_of
 from .stars import Stars
 
@@ -184,6 +185,7 @@ class Rerun:
         self._shared.add_changed(module, [])
         module.codes[statement.facts] = inner_codes(code)
         self._exec(module, statement, code)
+        self._keep_moved(module, step, (), old)
         ran = _Ran(module, step, difference, {id(each) for each in all_codes(inner_codes(code))})
         self._bound_all(ran, binds | module.bound_by(statement.facts), before, old)
         if shared_name:
@@ -193,6 +195,20 @@ class Rerun:
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
         self.mutated(module, statement)
+
+    def _keep_moved(self, module: LoadedModule, step: Step, removed: Iterable[Statement], old: dict[str, Any]) -> None:
+        """Put back the values of statements in a block that were not edited; `old` is what names meant before."""
+        plans = (plan for plan in self._shared.work.plans if plan.module is module)
+        removed = [*removed, *(each for plan in plans for each in plan.difference.removed)]
+        keys = {*self._schedule.keys, *self._schedule.bodies}
+
+        def affected(statement: Statement) -> bool:
+            return any(depends(self._shared.modules, module, statement, key) for key in keys)
+
+        for name in names_that_stay(step, removed, affected):
+            value = self._shared.before.get(module, {}).get(name, MISSING)
+            if type(value) is type(module.namespace.get(name, MISSING)):
+                module.namespace[name] = old[name] = value
 
     @staticmethod
     def _bound_on_condition(module: LoadedModule, statement: Statement) -> set[str]:
@@ -451,6 +467,8 @@ class Rerun:
         known = module.bound_by(statement.facts)
         node = block.node(phase, annotate=last)
         made = self._execute(module, [node] if node is not None else [], statement)
+        for step in phase:
+            self._keep_moved(module, step, block.removed, old)
         binds |= module.bound_by(statement.facts) - known
         module.codes[statement.facts] = (*module.codes[statement.facts], *made)
         ran = replace(ran, codes={id(each) for each in all_codes(made)})

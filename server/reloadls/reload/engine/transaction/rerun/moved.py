@@ -1,0 +1,99 @@
+"""Values that stay although their statement was wrapped in a block, or stands in one of which more was edited."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+
+from reloadls.reload.engine.analysis.diff import Step, is_block
+from reloadls.reload.engine.analysis.statements import Facts, Statement
+
+__all__ = ["names_that_stay"]
+
+
+def names_that_stay(step: Step, removed: Iterable[Statement], affected: Callable[[Statement], bool]) -> set[str]:
+    """The names whose values a statement would make anew, though the text that makes them is the same as before.
+
+    Args:
+        step: the statement, which is run as a whole.
+        removed: the statements that are gone from its module.
+        affected: whether running a statement gives another value than before.
+    """
+    statement = step.statement
+    if not (_has_parts(statement) or (step.before is None and any(map(_has_parts, removed)))):
+        return set()
+    old = [each for one in (*removed, *([step.before] if step.before else [])) for each in _parts(one)]
+    before = {each.facts.key: each for each in old if _makes_values(each)}
+    once = {name for each in before.values() for name in each.facts.uses.binds if _binders(old, name) == 1}
+    parts = list(_parts(statement))
+    kept = [
+        each
+        for each in parts
+        if each.facts.key in before
+        and each.facts.uses.binds <= once
+        and all(_binders(parts, name) == 1 for name in each.facts.uses.binds)
+        and not affected(each)
+    ]
+    bound = {name for each in parts for name in each.facts.uses.binds}
+    while True:
+        names = {name for each in kept for name in each.facts.uses.binds}
+        others = [each for each in parts if each not in kept]
+        used = {name for each in others for name in _reads(each)}
+        again = [each for each in kept if _reads(each) & (bound - names) or each.facts.uses.binds & used]
+        if not again:
+            return names
+        kept = [each for each in kept if each not in again]
+
+
+def _has_parts(statement: Statement) -> bool:
+    nodes = statement.facts.nodes
+    return len(nodes) > 1 or is_block(nodes[0])
+
+
+def _parts(statement: Statement) -> Iterator[Statement]:
+    """The statements that are no blocks, each alone, and the heads of the blocks."""
+    for node in statement.facts.nodes:
+        bodies = _bodies(node) if is_block(node) else []
+        for each in _head(node) if is_block(node) else [node]:
+            yield _part(statement, each)
+        for each in (each for body in bodies for each in body):
+            yield from _parts(_part(statement, each))
+
+
+def _part(statement: Statement, node: ast.stmt) -> Statement:
+    return Statement(Facts((node,), statement.facts.text, statement.facts.line), statement.first)
+
+
+def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
+    inner = [*getattr(node, "cases", ()), *getattr(node, "handlers", ())]
+    return [*(each.body for each in inner), *(getattr(node, name, []) for name in ("body", "orelse", "finalbody"))]
+
+
+def _head(node: ast.stmt) -> Iterator[ast.stmt]:
+    """What a block reads and binds beside its statements."""
+    match node:
+        case ast.If():
+            yield ast.Expr(node.test)
+        case ast.With():
+            yield ast.With(node.items, [ast.Pass()])
+        case ast.Match():
+            yield ast.Match(
+                node.subject, [ast.match_case(each.pattern, each.guard, [ast.Pass()]) for each in node.cases]
+            )
+        case ast.Try():
+            for each in node.handlers:
+                names: list[ast.expr] = [ast.Name(each.name, ast.Store())] if each.name else []
+                yield ast.Assign(names, each.type or ast.Constant(None))
+
+
+def _makes_values(statement: Statement) -> bool:
+    node = statement.facts.nodes[0]
+    return isinstance(node, (ast.Assign, ast.AnnAssign)) and bool(statement.facts.uses.binds)
+
+
+def _binders(parts: Iterable[Statement], name: str) -> int:
+    return sum(name in each.facts.uses.binds for each in parts)
+
+
+def _reads(statement: Statement) -> set[str]:
+    return {chain[0] for chain in statement.facts.uses.now.reads}
