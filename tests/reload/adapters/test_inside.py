@@ -547,7 +547,19 @@ STRAWBERRY = Case(
     ("strawberry-graphql>=0.200",),
     {
         "app.py": """\
+import enum
+
 import strawberry
+
+
+@strawberry.enum
+class Size(enum.Enum):
+    SMALL = "s"
+
+
+@strawberry.type
+class Box:
+    size: Size = Size.SMALL
 
 
 @strawberry.type
@@ -555,6 +567,10 @@ class Query:
     @strawberry.field
     def hello(self) -> str:
         return "one"
+
+    @strawberry.field
+    def box(self) -> Box:
+        return Box()
 
 
 schema = strawberry.Schema(Query)
@@ -572,7 +588,12 @@ def describe(held):
         (("app.py", '"one"', '"two"'), "live"),
         (("app.py", "class Query:\n", "class Query:\n    number: int = 5\n\n"), "live"),
         (("app.py", "    number: int = 5\n\n", ""), "live"),
-        (("app.py", "strawberry.Schema(Query)", "strawberry.Schema(Query, 1 / 0)"), "failed: ZeroDivisionError"),
+        (("app.py", "@strawberry.type\nclass Box", "@strawberry.type(description='a box')\nclass Box"), "live"),
+        (("app.py", 'SMALL = "s"', 'SMALL = "s"\n    LARGE = "l"'), "live"),
+        (("app.py", "strawberry.Schema(Query)", "strawberry.Schema(Query, types=[Box])"), "live"),
+        (("app.py", "Schema(Query, types=[Box])", "Schema(Query, 1 / 0)"), "failed: ZeroDivisionError"),
+        (("app.py", 'LARGE = "l"', 'HUGE = "h"'), "failed: ZeroDivisionError"),
+        (("app.py", "Schema(Query, 1 / 0)", "Schema(Query)"), "live"),
     ),
 )
 
@@ -584,14 +605,33 @@ GRAPHENE = Case(
 import graphene
 
 
+class Box(graphene.ObjectType):
+    size = graphene.Int()
+
+
+class Add(graphene.Mutation):
+    class Arguments:
+        n = graphene.Int()
+
+    total = graphene.Int()
+
+    def mutate(root, info, n):
+        return Add(total=n + 1)
+
+
+class Mutations(graphene.ObjectType):
+    add = Add.Field()
+
+
 class Query(graphene.ObjectType):
+    box = graphene.Field(Box)
     hello = graphene.String()
 
     def resolve_hello(root, info):
         return "one"
 
 
-schema = graphene.Schema(query=Query)
+schema = graphene.Schema(query=Query, mutation=Mutations)
 
 
 def hold():
@@ -599,13 +639,18 @@ def hold():
 
 
 def describe(held):
-    return held.execute("{ hello }").data, str(held)
+    return held.execute("{ hello }").data, held.execute("mutation { add(n: 1) { total } }").data, str(held)
 """,
     },
     (
         (("app.py", '"one"', '"two"'), "live"),
         (("app.py", "    hello =", "    more = graphene.Int()\n    hello ="), "live"),
         (("app.py", "    more = graphene.Int()\n", ""), "live"),
+        (("app.py", "    size =", "    'A box.'\n\n    size ="), "live"),
+        (("app.py", "n + 1", "n + 2"), "live"),
+        (("app.py", "n = graphene.Int()", "n = graphene.Float()"), "live"),
+        (("app.py", "def mutate(root, info, n)", "def mutate(root, info, n=5)"), "live"),
+        (("app.py", "    total = ", "    twice = graphene.Int()\n    total = "), "live"),
     ),
 )
 
