@@ -697,6 +697,83 @@ class Item(Base):
         (("app.py", "from jobs import Item\n", ""), "live"),
     ),
 )
+STRUCTLOG = Case(
+    "structlog",
+    ("structlog>=24",),
+    {
+        "app.py": """\
+import structlog
+
+import logs
+
+running = structlog.get_config() if structlog.is_configured() else None
+logs.configure()
+log = structlog.get_logger()
+
+
+def hold():
+    return log, log.bind(n=1)
+
+
+def describe(held):
+    logs.OUT.clear()
+    for each in (*held, structlog.get_logger()):
+        each.info("said")
+        each.debug("hidden")
+    if running:  # this is a fresh start, in the process of the other
+        structlog.configure(**running)
+    return logs.OUT[:]
+""",
+        "logs.py": """\
+import structlog
+
+OUT = []
+
+
+class Out:
+    def msg(self, text):
+        OUT.append(text)
+
+    info = debug = msg
+
+
+def make(*args):
+    return Out()
+
+
+def mark(logger, name, event):
+    return event | {"mark": "a"}
+
+
+def render(logger, name, event):
+    return repr(sorted(event.items()))
+
+
+def configure():
+    structlog.configure(
+        processors=[mark, render],
+        logger_factory=make,
+        wrapper_class=structlog.make_filtering_bound_logger(20),
+        cache_logger_on_first_use=True,
+    )
+""",
+    },
+    (
+        (("logs.py", '"mark": "a"', '"mark": "b"'), "live"),
+        (("logs.py", "[mark, render]", "[render]"), "live"),
+        (("logs.py", "[render]", "[structlog.processors.add_log_level, render]"), "live"),
+        (
+            ("logs.py", "[structlog.processors.add_log_level, render]", "[mark, 1 / 0, render]"),
+            "failed: ZeroDivisionError",
+        ),
+        (("logs.py", "[mark, 1 / 0, render]", "[structlog.processors.add_log_level, mark, render]"), "live"),
+        (
+            ("logs.py", "bound_logger(20)", "bound_logger(10)"),
+            "noted: wrapper_class of structlog's configuration changed",
+        ),
+        (("logs.py", "logger_factory=make", "logger_factory=Out"), "noted: logger_factory of structlog's"),
+    ),
+)
 CASES = (
     MARSHMALLOW,
     CATTRS,
@@ -711,6 +788,7 @@ CASES = (
     APSCHEDULER,
     STRAWBERRY,
     GRAPHENE,
+    STRUCTLOG,
 )
 
 

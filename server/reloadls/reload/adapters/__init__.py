@@ -26,6 +26,7 @@ from .gradio import GradioAdapter
 from .jinja import JinjaAdapter
 from .pluggy import PluggyAdapter
 from .shared.serving import FalconAdapter, LitestarAdapter, TornadoAdapter
+from .structlog import StructlogAdapter
 from .telegram import TelegramAdapter
 from .textual import TextualAdapter
 from .typer import TyperAdapter
@@ -87,6 +88,7 @@ def adapters() -> Iterable[Adapter]:
         PeeweeAdapter(),
         PonyAdapter(),
         GradioAdapter(),
+        StructlogAdapter(),
         DependencyInjectorAdapter(),
         *django_adapters(),
     )
