@@ -183,3 +183,50 @@ def test_existing_instances_stay(live: Live) -> None:
     assert held.model_dump()["below"][0]["name"] == "below."
     assert node.model_validate(held) is held
     assert module.Tree(root=held).root is held
+
+
+SETTINGS = """\
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
+
+
+class Database(BaseModel):
+    name: str = "one"
+
+    @property
+    def url(self):
+        return "sqlite:" + self.name
+
+
+class Other(BaseModel):
+    name: str = "one"
+
+
+class Settings(BaseSettings):
+    main: Database = Database()
+    more: list[Database] | None = [Database(name="b")]
+
+
+settings = Settings()
+other = Other()
+"""
+
+
+def test_models_within_settings_are_made_anew(live: Live) -> None:
+    pytest.importorskip("pydantic_settings")
+    user = "import conf\nfrom conf import settings\n\n\ndef names():\n    return settings.model_dump()\n"
+    module = live.load({"conf.py": SETTINGS, "app.py": user})
+    other = module.conf.other
+    assert module.names() == {"main": {"name": "one"}, "more": [{"name": "b"}]}
+    for old, new in (
+        ('Database(BaseModel):\n    name: str = "one"', 'Database(BaseModel):\n    name: str = "two"'),
+        ('    name: str = "two"\n', '    name: str = "two"\n    size: int = 5\n'),
+        ('"sqlite:"', '"sqlite://"'),
+        ("    size: int = 5\n", ""),
+    ):
+        assert live.edit(("conf.py", old, new)).status == "reloaded"
+        with live.started_afresh("conf") as fresh:
+            expected = fresh.settings.model_dump()
+        assert module.names() == module.conf.Settings().model_dump() == expected
+    assert module.settings.main.url == "sqlite://two"
+    assert module.conf.other is other

@@ -43,9 +43,11 @@ class PydanticAdapter(Adapter):
         self._spaces, self._changed = (), set()
 
     def makes_values(self, cls: Any) -> bool:
-        """Settings are instances that depend on their class and the environment."""
+        """Settings are instances that depend on their class and the environment; so are the models in them."""
         settings = sys.modules.get("pydantic_settings.main")
-        return settings is not None and is_a(cls, type) and issubclass(cls, settings.BaseSettings)
+        if settings is None or not is_a(cls, type(sys.modules["pydantic.main"].BaseModel)):
+            return False
+        return issubclass(cls, settings.BaseSettings) or any(_settings_with(cls))
 
     def class_changed(self, cls: type, double: type, undo: Undo) -> None:
         """Rebuild the schema for the class that is kept, and then those of all models that refer to it."""
@@ -88,6 +90,15 @@ class PydanticAdapter(Adapter):
                     warnings.simplefilter("ignore")
                     each.rebuild(force=True, raise_errors=True)
         self._end()
+
+
+def _settings_with(cls: type) -> Iterator[type]:
+    """Yield the classes of settings whose fields refer to a model."""
+    settings = sys.modules.get("pydantic_settings.main")
+    refers = ReferenceFinder({cls})
+    for each in () if settings is None else _subclasses(settings.BaseSettings):
+        if each is not cls and refers(each):
+            yield each
 
 
 def _subclasses(cls: type) -> Iterator[type]:
