@@ -21,7 +21,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-livekit test-others test-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-livekit test-others test-programs test-rest-of-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 #: help           list these targets
 #: demo           watch it work, on a copy of a real project
@@ -64,7 +64,7 @@ test: check check-client test-main
 test-all: test test-rest
 
 # What `make test` leaves out.
-test-rest: test-random test-servers test-livekit test-others
+test-rest: test-random test-servers test-livekit test-rest-of-programs test-others
 
 check: $(CHECKS)
 	@echo "== ruff, mypy, import-linter"
@@ -126,6 +126,10 @@ test-others: $(CHECKS)
 test-programs: $(CHECKS)
 	@echo "== the corpus of real programs"
 	@RELOADLS_TEST_PROGRAMS=all $(BIN)/python -m pytest -q $(PARALLEL) tests/programs
+
+test-rest-of-programs: $(CHECKS)
+	@echo "== the rest of the corpus"
+	@RELOADLS_TEST_PROGRAMS=rest $(BIN)/python -m pytest -q $(PARALLEL) tests/programs
 
 # On the oldest Python, with the oldest versions that pyproject.toml allows: what touches a dependency.
 test-lowest: $(CHECKS)

@@ -16,11 +16,14 @@ pytestmark = [
 ]
 
 _WANTED = os.environ.get("RELOADLS_TEST_PROGRAMS", "")
-"""Which are played: "fast" or "all"; else those that need no packages."""
+"""Which are played: "fast", "all", or "rest" for all but the fast ones; else those that need no packages."""
 
 
 def _why_not(program: Program) -> str:
-    if _WANTED == "all" or not program.environment or (_WANTED == "fast" and program.fast):
+    is_fast = not program.environment or program.fast
+    if _WANTED == "rest":
+        return "make test-main plays it" if is_fast else ""
+    if _WANTED == "all" or not program.environment or (_WANTED == "fast" and is_fast):
         return ""
     return "RELOADLS_TEST_PROGRAMS=all downloads what it needs, and plays it"
 
