@@ -1,4 +1,4 @@
-"""Libraries that the program registers with: python-telegram-bot, aiogram, dramatiq, Flask-RESTful, Falcon, Sanic."""
+"""Libraries that the program registers with: bots, task queues, REST frameworks, Falcon, Sanic, plum, injector."""
 
 from __future__ import annotations
 
@@ -376,7 +376,126 @@ async def wrong(request):
     ),
 )
 
-CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK, FALCON, SANIC)
+PLUM = Case(
+    "plum",
+    ("plum-dispatch>=2.5",),
+    {
+        "app.py": """\
+from shapes import Circle, Square, area
+
+
+def hold():
+    return area, Circle(2), Square(3)
+
+
+def describe(held):
+    area, circle, square = held
+    calls = [lambda: area(circle), lambda: area(square), lambda: area(5), lambda: area("x")]
+    return [result(each) for each in (*calls, lambda: circle.scaled(2), lambda: circle.scaled("x"))]
+
+
+def result(call):
+    try:
+        return call()
+    except LookupError as error:
+        return type(error).__name__
+""",
+        "shapes.py": """\
+from plum import dispatch
+
+
+class Circle:
+    def __init__(self, radius):
+        self.radius = radius
+
+    @dispatch
+    def scaled(self, n: int):
+        return self.radius * n
+
+    @dispatch
+    def scaled(self, n: str):
+        return n
+
+
+class Square:
+    def __init__(self, side):
+        self.side = side
+
+
+@dispatch
+def area(circle: Circle):
+    return 3 * circle.radius**2
+
+
+@dispatch
+def area(square: Square):
+    return square.side**2
+
+
+@dispatch
+def area(n: int):
+    return n
+""",
+    },
+    (
+        (("shapes.py", "3 * circle", "4 * circle"), "live"),
+        (("shapes.py", "self.radius * n", "self.radius + n"), "live"),
+        (("shapes.py", "def area(n: int)", "def area(n: str)"), "restart: an overload of area changed"),
+        (("shapes.py", "def area(n: str)", "def area(n: int)"), "live"),
+        (("shapes.py", "@dispatch\ndef area(n: int):\n    return n\n", ""), "restart: an overload of area changed"),
+        (("shapes.py", "", "\n\n@dispatch\ndef area(n: int):\n    return n\n"), "live"),
+        (("shapes.py", "scaled(self, n: str)", "scaled(self, n: float)"), "restart: an overload of scaled changed"),
+        (("shapes.py", "scaled(self, n: float)", "scaled(self, n: str)"), "live"),
+        (("shapes.py", "", "\n\n@dispatch\ndef area(n: str):\n    return n\n"), "restart: an overload of area changed"),
+    ),
+)
+
+INJECTOR = Case(
+    "injector",
+    ("injector>=0.22",),
+    {
+        "app.py": """\
+from injector import Injector
+
+from bindings import Bindings, more
+
+injector = Injector([Bindings(), more])
+
+
+def hold():
+    return injector
+
+
+def describe(held):
+    return [held.get(kind) for kind in (int, str, list)]
+""",
+        "bindings.py": """\
+from injector import Module, provider
+
+
+class Bindings(Module):
+    def configure(self, binder):
+        binder.bind(int, to=5)
+
+    @provider
+    def text(self) -> str:
+        return "a"
+
+
+def more(binder):
+    binder.bind(list, to=[1])
+""",
+    },
+    (
+        (("bindings.py", '"a"', '"b"'), "live"),
+        (("bindings.py", "to=5", "to=6"), "noted: Bindings.configure is read when an injector is made"),
+        (("bindings.py", "[1]", "[2]"), "noted: more is read when an injector is made"),
+        (("bindings.py", "    @provider\n", ""), "noted: Bindings is read when an injector is made"),
+        (("bindings.py", "def more", "boom = 1 / 0\n\n\ndef more"), "failed: ZeroDivisionError"),
+    ),
+)
+
+CASES = (TELEGRAM, AIOGRAM, DRAMATIQ, RESTFUL, REST_FRAMEWORK, FALCON, SANIC, PLUM, INJECTOR)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

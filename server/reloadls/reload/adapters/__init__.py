@@ -15,9 +15,11 @@ from .click import ClickAdapter
 from .configuration import ConfigurationAdapter
 from .data.cattrs import CattrsAdapter
 from .data.dependency_injector import DependencyInjectorAdapter
+from .data.injector import InjectorAdapter
 from .data.marshmallow import MarshmallowAdapter
 from .data.models import PeeweeAdapter, PonyAdapter, TortoiseAdapter
 from .data.msgspec import MsgspecAdapter
+from .data.plum import PlumAdapter
 from .data.pydantic import PydanticAdapter
 from .data.sqlalchemy import SqlalchemyAdapter
 from .discord import DiscordAdapter
@@ -89,6 +91,8 @@ def adapters() -> Iterable[Adapter]:
         PonyAdapter(),
         GradioAdapter(),
         StructlogAdapter(),
+        PlumAdapter(),
+        InjectorAdapter(),
         DependencyInjectorAdapter(),
         *django_adapters(),
     )
