@@ -31,6 +31,8 @@ class Reads:
     """Calls whose result is called once, with the function that is defined."""
     made: set[Chain] = field(default_factory=set)
     """Calls whose result goes on into an expression: of a class, its instance is not what is kept."""
+    namespace: bool = False
+    """It looks at all names of its module: `globals()`, `dir()`."""
     tables: set[Chain] = field(default_factory=set)
     """What holds functions that it calls: `TABLE[key]()`, `[each() for each in STEPS]`."""
 
@@ -120,14 +122,35 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         self._call(node, made=False)
 
+    def _is_namespace(self, node: ast.expr) -> bool:
+        """Whether an expression is the dictionary of the module's names, or the list of them."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args or node.keywords:
+            return False
+        here = not self.in_function and not self.scope.qualname
+        return node.func.id == "globals" or (here and node.func.id in ("locals", "vars", "dir"))
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        for each in (node.left, *node.comparators):
+            if not self._is_namespace(each):  # `"name" in globals()`
+                self.visit(each)
+
     def _call(self, node: ast.Call, *, made: bool) -> None:
         chain = _chain(node.func)
+        self.into.namespace = self.into.namespace or self._is_namespace(node)
+        if isinstance(node.func, ast.Attribute) and self._is_namespace(node.func.value):
+            if node.func.attr in ("items", "values", "keys", "copy"):
+                self.into.namespace = True
+            for each in (*node.args, *node.keywords):
+                self.visit(each)
+            return
         if chain is None:
             self._tables(node.func)
             self._visit_argument(node.func)
         else:
             self._read(chain, called=True, made=made)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if isinstance(node.func, ast.Name) and node.func.id in ("exec", "eval"):
+            arguments = [each for each in arguments if not self._is_namespace(each)]
         for argument in arguments:
             self._visit_argument(argument)
             if isinstance(argument, ast.Lambda) and _calls_one_of(
@@ -153,10 +176,8 @@ class _Reader(ast.NodeVisitor):
         """An expression of which only a part, or what it answers, goes on."""
         if isinstance(node, ast.Call):
             self._call(node, made=True)
-        elif isinstance(node, (ast.Attribute, ast.Subscript)) and _chain(node) is None:
+        elif isinstance(node, ast.Attribute) and _chain(node) is None:
             self._visit_inside(node.value)
-            if isinstance(node, ast.Subscript):
-                self.visit(node.slice)
         else:
             self.visit(node)
 
@@ -171,7 +192,16 @@ class _Reader(ast.NodeVisitor):
         self._visit_inside(node.right)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        self._visit_inside(node.value)
+        if self._is_namespace(node.value):
+            if isinstance(node.ctx, ast.Load):
+                if isinstance(node.slice, ast.Constant):
+                    self._read((str(node.slice.value),))
+                else:
+                    self.into.namespace = True
+        else:
+            if _chain(node.value) == ("sys", "modules") and isinstance(node.slice, ast.Name):
+                self.into.namespace = self.into.namespace or node.slice.id == "__name__"
+            self._visit_inside(node.value)
         self.visit(node.slice)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["Shape", "calls_alike", "dump", "functions_called_alike", "own_body", "shape_of"]
+__all__ = ["Shape", "calls_alike", "documented_otherwise", "dump", "functions_called_alike", "own_body", "shape_of"]
 
 _Functions = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BODIES_LEFT_OUT = "..."
@@ -49,6 +49,16 @@ def functions_called_alike(one: Iterable[ast.stmt], other: Iterable[ast.stmt]) -
     """The qualified names of those functions that `calls_alike`."""
     ones, others = _functions_in(one), _functions_in(other)
     return {name for name in ones.keys() & others.keys() if calls_alike(ones[name], others[name])}
+
+
+def documented_otherwise(one: Iterable[ast.stmt], other: Iterable[ast.stmt]) -> set[str]:
+    """The qualified names of those functions whose docstring is another."""
+    ones, others = _functions_in(one), _functions_in(other)
+    return {name for name in ones.keys() & others.keys() if _docstring(ones[name]) != _docstring(others[name])}
+
+
+def _docstring(function: Any) -> str | None:
+    return ast.get_docstring(function, clean=False)
 
 
 def _functions_in(nodes: Iterable[ast.stmt], outer: str = "") -> dict[str, ast.stmt]:

@@ -21,6 +21,7 @@ from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.reach import reaches
 
 from .modules import LoadedModule, Modules
+from .reflection import is_seen, looks_at, looks_at_names, statements_that_look
 
 __all__ = ["Key", "Origin", "Use", "classes_with", "dependents", "depends", "dispatchers", "imported_from", "value_at"]
 
@@ -83,6 +84,12 @@ def dependents(
             if origin[1] not in given:
                 given.add(origin[1])
                 yield origin
+        for name, origin in _that_look(modules, changed):
+            if name is not None:
+                follow(((origin[0].name, name), True))
+            elif origin[1] not in given:
+                given.add(origin[1])
+                yield origin
         for module, statement in _that_may_mean(changed):
             if statement not in given and _depends(modules, module, statement, changed):
                 given.add(statement)
@@ -91,6 +98,21 @@ def dependents(
                 if on_function is not None:
                     on_function(module, name, (changed.key, changed.body))
                 follow(((module.name, name), True))
+
+
+def _that_look(modules: Modules, changed: _Changed) -> Iterator[tuple[str | None, Origin]]:
+    """The statements that look at all names of a module of which one changed, and the functions that do."""
+    module = modules.named(changed.key[0])
+    if changed.body or module is None or "." in changed.key[1]:
+        return
+    for statement in statements_that_look(module, changed.key[1]):
+        uses = statement.facts.uses
+        seen = looks_at_names(module, uses.now) and is_seen(module, changed.key[1], statement)
+        if seen and uses.binds and changed.key[1] not in uses.binds:
+            yield None, (module, statement)
+        for name, reads in uses.later.items():
+            if reads.namespace:
+                yield name, (module, statement)
 
 
 def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool]]:
@@ -182,6 +204,8 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
         words.update(_names_of_instances(modules, key))
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
+    if key[1].endswith(".__subclasses__"):
+        words.add(key[1].split(".")[-2])
     found = list(_that_mention(modules, frozenset(words)))
     tables = {name for origin in found for name in _tables(*origin)} if body else set()
     if not tables <= words:
@@ -359,14 +383,16 @@ def _reads(modules: Modules, module: LoadedModule, reads: Reads, changed: _Chang
         made, handed, calls = (filter(changed.may_be, each) for each in (reads.made, reads.handed, reads.calls))
         instances = (chain for chain in made if value or not modules.stores(value_at(module, chain)))
         iterated = (chain for chain in handed if is_a(value_at(module, chain), EnumMeta))
-        asked = (chain for chain in calls if modules.makes_values(value_at(module, chain)))
+        called = ((chain, value_at(module, chain)) for chain in calls)
+        asked = (chain for chain, each in called if is_a(each, EnumMeta) or modules.makes_values(each))
         if any(_is_class(module, chain, key) for chain in (*instances, *iterated, *asked)):
+            return True
+        if value and looks_at(reads, partial(value_at, module), modules.owns, partial(_is_keyed, key=key)):
             return True
         kinds = _kinds_handed(module, reads) if changed.is_looked_at else ()
         return any(_is_of(kind, key) and modules.reads_class(kind) for kind in kinds)
-    kept = reads.kept & changed.words if changed.words else reads.kept
-    if any(_is_module(module.namespace.get(each), key[0]) for each in kept):
-        return True  # it hands the module on, and `getattr` may read any name of it
+    if _looks_at_all(modules, module, reads, changed, value=value):
+        return True
     name, is_here = key[1].rpartition(".")[2], key[0] == module.name
     for chain in reads.reads:
         if name in chain and (len(chain) > 1 or is_here) and key in keys_of(modules, module, chain):
@@ -376,6 +402,32 @@ def _reads(modules: Modules, module: LoadedModule, reads: Reads, changed: _Chang
 
 def _is_module(value: Any, name: str) -> bool:
     return is_a(value, ModuleType) and value.__name__ == name
+
+
+def _looks_at_all(modules: Modules, module: LoadedModule, reads: Reads, changed: _Changed, *, value: bool) -> bool:
+    """Whether it hands a module on, of which any name may be read then, or looks at its names or at subclasses."""
+    key, find = changed.key, partial(value_at, module)
+    kept = reads.kept & changed.words if changed.words else reads.kept
+    if any(_is_module(module.namespace.get(each), key[0]) for each in kept):
+        return True
+    if looks_at(reads, find, modules.owns, partial(_is_module, name=key[0])):
+        return True
+    if not value or not key[1].endswith(".__subclasses__"):
+        return False
+    listed = partial(_is_keyed, key=(key[0], key[1].replace("__subclasses__", "*")))
+    return looks_at(reads, find, modules.owns, listed, words=_LISTS_SUBCLASSES)
+
+
+_LISTS_SUBCLASSES = frozenset(["__subclasses__"])
+
+
+def _is_keyed(value: Any, key: Key) -> bool:
+    """Whether a value is the class or function that `name.*` stands for."""
+    if is_a(value, type):
+        return _is_of(value, key)
+    return any(
+        (str(each.__globals__.get("__name__")), f"{each.__code__.co_qualname}.*") == key for each in _inside(value)
+    )
 
 
 def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:

@@ -21,7 +21,7 @@ from reloadls.reload.engine.analysis.codes import (
     shifted,
 )
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, compare
-from reloadls.reload.engine.analysis.shapes import functions_called_alike
+from reloadls.reload.engine.analysis.shapes import documented_otherwise, functions_called_alike
 from reloadls.reload.engine.analysis.statements import Facts, Source, Statement, parse, reparse
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.functions import Swap
@@ -56,6 +56,8 @@ class ModulePlan:
     """The names of whose type the old text says something."""
     bodies: list[str] = field(default_factory=list)
     """Qualified names of functions that do something else when they are called."""
+    documents: set[str] = field(default_factory=set)
+    """Qualified names of functions whose docstring is another, and that are not run again."""
     changed: list[str] = field(default_factory=list)
     """Qualified names for the report."""
 
@@ -163,6 +165,7 @@ def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
     if step.way is Way.PATCH:
         alike = functions_called_alike(step.before.facts.nodes, facts.nodes) if step.before is not None else ()
         _patch(plan, old, plan.codes[facts], found, alike)
+        plan.documents |= documented_otherwise(step.before.facts.nodes, facts.nodes) if step.before else set()
     elif step.way in (Way.MOVE, Way.ANNOTATE):
         plan.swaps += [Swap(*pair, moved_only=True) for pair in found]
     elif step.way is Way.BLOCK:

@@ -16,10 +16,11 @@ from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.reading import read_by
+from reloadls.reload.engine.program.reflection import is_seen, looks_at_names
 from reloadls.reload.engine.transaction.plan import definitions
 from reloadls.reload.engine.undo import MISSING, Undo
 
-__all__ = ["Hidden", "later_hidden"]
+__all__ = ["Hidden", "later_hidden", "names_in_order"]
 
 _CONTAINERS = (list, dict, set)
 
@@ -101,3 +102,39 @@ def _show(owner: Any, before: Any, without: Any) -> None:
         refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
         return
     refill(owner, [*before, *more_entries(now, without, pairs=False)])
+
+
+@contextmanager
+def names_in_order(module: LoadedModule, statement: Statement, undo: Undo) -> Iterator[None]:
+    """Have a module show a statement that looks at all its names those from above it, in order, while it runs."""
+    if not _looks_at_names(module, statement):
+        yield
+        return
+    namespace = module.namespace
+    before = dict(namespace)
+    undo.add(partial(_refill, namespace, before))
+    names = [name for each in module.source.statements for name in sorted(each.facts.uses.binds)]
+    for name in dict.fromkeys(name for name in names if name in namespace):
+        value = namespace.pop(name)
+        if is_seen(module, name, statement):
+            namespace[name] = value
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if name not in namespace and not is_seen(module, name, statement):
+                namespace[name] = value
+
+
+def _looks_at_names(module: LoadedModule, statement: Statement) -> bool:
+    uses = statement.facts.uses
+    if looks_at_names(module, uses.now):
+        return True
+    called = {chain[0] for chain in uses.now.calls if len(chain) == 1}
+    functions = (each.facts.uses.later for each in module.source.statements if called & each.facts.uses.later.keys())
+    return any(reads.namespace for later in functions for name, reads in later.items() if name in called)
+
+
+def _refill(namespace: dict[str, Any], names: dict[str, Any]) -> None:
+    namespace.clear()
+    namespace.update(names)

@@ -48,7 +48,7 @@ from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
-from .hiding import later_hidden
+from .hiding import later_hidden, names_in_order
 from .moved import names_that_stay
 from .products import made_of
 from .stars import Stars
@@ -246,7 +246,8 @@ class Rerun:
         surroundings = dict(os.environ)
         self._clear_idle(module, statement)
         hiding = later_hidden(self._shared.modules, module, statement, self._shared.undo)
-        with self._shared_names_above(module, statement), hiding as hidden:
+        names = names_in_order(module, statement, self._shared.undo)
+        with self._shared_names_above(module, statement), names, hiding as hidden:
             self._shared.execute(module, statement, code, part=part)
         self._schedule.environment_changed(surroundings)
         shared = self._shared
@@ -505,12 +506,15 @@ class Rerun:
             if differs:
                 self._schedule.emit((module.name, name), body=True)
             if differs or ran.edited:
+                self._schedule.emit((module.name, f"{name}.*"))
                 shared.add_changed(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.add_changed(module, [name])
             given_back = name in ran.defined and self._is_anothers(ran, old)
             if kept is not old and old is not MISSING and last and not given_back:
                 shared.held.add(module, ran.step.statement.first, name, old)
+            if is_a(kept, type) and name in ran.defined:
+                self._classes.subclasses_changed(kept)
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
