@@ -17,7 +17,7 @@ from types import CodeType
 from .names import Chain, Uses, uses_of
 from .shapes import Shape, dump, shape_of
 
-__all__ = ["Facts", "Source", "Statement", "body_of", "parse", "reparse", "statements_in"]
+__all__ = ["Facts", "Source", "Statement", "body_of", "has_handled", "parse", "reparse", "statements_in"]
 
 _FUTURES = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
 
@@ -148,6 +148,20 @@ class Source:
     def at(self, line: int) -> Statement | None:
         """The statement that covers a line."""
         return next((each for each in self.statements if each.first <= line <= each.last), None)
+
+
+def has_handled(statement: Statement, lines: Collection[int]) -> bool:
+    """Whether an exception was handled in a statement.
+
+    Args:
+        statement: where it stands.
+        lines: those that have run.
+    """
+    moved = statement.first - statement.facts.line
+    nodes = (
+        [each for node in statement.facts.nodes for each in ast.walk(node)] if "except" in statement.facts.text else []
+    )
+    return any(isinstance(each, ast.ExceptHandler) and each.body[0].lineno + moved in lines for each in nodes)
 
 
 def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:

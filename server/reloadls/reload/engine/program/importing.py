@@ -101,7 +101,9 @@ def _execute(loader: SourceFileLoader, module: ModuleType, modules: Modules, *, 
     try:
         note = _noting(loaded)
         with Recorder.noting(vars(module), note):
-            loaded.recorded = _lines(modules, vars(module), note).run(code)
+            lines = _lines(modules, vars(module), note)
+            loaded.recorded = lines.run(code)
+            loaded.ran = lines.ran
         failed = False
     finally:
         modules.loaded(loaded, failed=failed)
@@ -326,6 +328,7 @@ def run_main(modules: Modules, path: str | None, name: str | None = None, *, cal
 def _run_script(loaded: LoadedModule, lines: Lines, code: CodeType) -> None:
     """Run the code of a script; on Python 3.11 its last statement, in which the program lives, is not traced."""
     loaded.recorded = sys.version_info >= (3, 12)
+    loaded.ran = lines.ran
     if loaded.recorded or not can_watch():
         lines.run(code)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
@@ -53,6 +53,11 @@ class Lines:
         """The line that runs, and how many names there were before."""
         self._named: frozenset[str] = frozenset()
         self._counts: Counter[int] = Counter()
+
+    @property
+    def ran(self) -> Collection[int]:
+        """The lines of the module that have run so far."""
+        return self._counts.keys()
 
     def run(
         self, code: CodeType, *, until: int | None = None, ended: Callable[[int], object] = lambda _line: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
@@ -50,7 +50,7 @@ Codes = dict["Facts", tuple[CodeType, ...]]
 """A statement -> the code objects that it makes, on the lines where they are now."""
 
 
-State = tuple[str, "Source", Codes, dict["Facts", list[Effect]], dict["Facts", "Facts"]]
+State = tuple[str, "Source", Codes, dict["Facts", list[Effect]], dict["Facts", "Facts"], set["Facts"]]
 
 
 @dataclass(eq=False)
@@ -79,6 +79,10 @@ class LoadedModule:
     """What its statements changed was noted while it was loaded."""
     recorded_to: int = 0
     """The first line of which it was not noted, where that was so of a part only."""
+    ran: Collection[int] = ()
+    """The lines that ran while it was loaded, as far as that is known."""
+    handled: set[Facts] = field(default_factory=set)
+    """Statements in which an exception was handled when they last ran."""
     watched: set[Facts] = field(default_factory=set)
     """Statements of which that was noted in another way: in that part, or when they ran again."""
     left_behind: dict[str, list[ReferenceType[Any]]] = field(default_factory=dict)
@@ -129,6 +133,7 @@ class LoadedModule:
         now = {before: facts for facts, before in came_from.items()}
         self._became = {first: now[last] for first, last in self._became.items() if last in now}
         self.watched = {facts for facts, before in came_from.items() if before in self.watched}
+        self.handled |= {facts for facts, before in came_from.items() if before in self.handled}
         self.effects = {
             facts: self.effects[before] for facts, before in came_from.items() if before in self.effects
         } | {before: effects for before, effects in self.effects.items() if before not in came_from.values()}
@@ -141,15 +146,17 @@ class LoadedModule:
             dict(self.codes),
             {facts: list(effects) for facts, effects in self.effects.items()},
             self._became,
+            set(self.handled),
         )
 
     def restore(self, state: State) -> None:
         """It runs again what it ran then."""
-        self.text, self._source, self._codes, self.effects, self._became = state
+        self.text, self._source, self._codes, self.effects, self._became, self.handled = state
 
     def _attribute(self, source: Source) -> None:
         """Say of each code object, and of all that was done while loading, which statement it belongs to."""
         from reloadls.reload.engine.analysis.codes import inner_codes  # noqa: PLC0415
+        from reloadls.reload.engine.analysis.statements import has_handled  # noqa: PLC0415
 
         code = self.code or compile(self.text, self.path, "exec", dont_inherit=True)
         self.code = None
@@ -163,6 +170,9 @@ class LoadedModule:
                 effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
+        if self.ran:
+            self.handled = {each.facts for each in source.statements if has_handled(each, self.ran)}
+            self.ran = ()
         self.watched.update(each.facts for each in source.statements if each.last < self.recorded_to)
 
     def end_recording(self, line: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.bytecode import names_in
-from reloadls.reload.engine.analysis.statements import Facts, Statement
+from reloadls.reload.engine.analysis.statements import Facts, Statement, has_handled
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.functions import Functions
@@ -152,6 +152,10 @@ class Transaction:
             lines = Lines(module.namespace, self._changed(module), self._bound(module), self.modules.owns, most=_MOST)
             if lines.run(code) and not module.recorded:
                 module.watched.add(statement.facts)
+            if part is None:
+                module.handled.discard(statement.facts)
+            if has_handled(statement, lines.ran):
+                module.handled.add(statement.facts)
         self.adapters.ran(module.name, self.undo)
 
     def annotations_of(self, module: LoadedModule) -> ModuleAnnotations:
