@@ -337,13 +337,9 @@ def _import_names(modules: Modules, path: str) -> set[str]:
 
 
 def _imported(module: LoadedModule, path: str) -> set[str]:
-    try:
-        with open(path, "rb") as file:
-            tree = ast.parse(read_text(file.read()))
-    except Exception:  # a codec of the file's choice, or an expression that is too deep
-        return set()
+    """What a file imports now, and what it imported when its module took it last: that may be why another waits."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in (each for tree in _trees(module, path) for each in ast.walk(tree)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -351,3 +347,16 @@ def _imported(module: LoadedModule, path: str) -> set[str]:
             names.add(source)
             names.update(f"{source}.{alias.name}" for alias in node.names)
     return names
+
+
+def _trees(module: LoadedModule, path: str) -> Iterable[ast.Module]:
+    texts = [module.text]
+    try:
+        with open(path, "rb") as file:
+            texts.append(read_text(file.read()))
+    except Exception:  # a codec of the file's choice
+        return ()
+    try:
+        return [ast.parse(text) for text in dict.fromkeys(texts)]
+    except Exception:  # an expression that is too deep
+        return ()
