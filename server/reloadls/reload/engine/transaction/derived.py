@@ -68,10 +68,13 @@ def _touched(plan: ModulePlan) -> Iterator[ast.stmt]:
 
 
 def _makes_kinds(node: ast.stmt) -> bool:
-    decorated = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and bool(node.decorator_list)
-    call = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-    registers = isinstance(call, ast.Attribute) and call.attr == "register"
-    return decorated or registers or isinstance(node, ast.ClassDef)
+    """Whether a statement may register something with a class or function: it, or what it calls."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return bool(node.decorator_list)
+    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return any(isinstance(call, ast.Attribute) and call.attr == "register" for call in calls)
+    return isinstance(node, ast.ClassDef) or any(calls)
 
 
 def _is_class(module: LoadedModule, name: str) -> bool:
