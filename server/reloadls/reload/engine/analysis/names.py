@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "uses_of"]
+__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "chain_of", "uses_of"]
 
 Chain = tuple[str, ...]
 
@@ -108,7 +108,7 @@ class _Reader(ast.NodeVisitor):
             self._bind(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        chain = _chain(node)
+        chain = chain_of(node)
         if chain is None:
             self.generic_visit(node)
         else:
@@ -135,7 +135,7 @@ class _Reader(ast.NodeVisitor):
                 self.visit(each)
 
     def _call(self, node: ast.Call, *, made: bool) -> None:
-        chain = _chain(node.func)
+        chain = chain_of(node.func)
         self.into.namespace = self.into.namespace or self._is_namespace(node)
         if isinstance(node.func, ast.Attribute) and self._is_namespace(node.func.value):
             if node.func.attr in ("items", "values", "keys", "copy"):
@@ -168,7 +168,7 @@ class _Reader(ast.NodeVisitor):
     def _tables(self, *nodes: ast.expr) -> None:
         """What is called comes out of one of these expressions; those that hold no functions don't matter."""
         for each in (part for node in nodes for part in ast.walk(node)):
-            chain = _chain(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
+            chain = chain_of(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
             if chain is not None and self.scope.is_global(chain[0]):
                 self.into.tables.add(chain)
 
@@ -176,7 +176,7 @@ class _Reader(ast.NodeVisitor):
         """An expression of which only a part, or what it answers, goes on."""
         if isinstance(node, ast.Call):
             self._call(node, made=True)
-        elif isinstance(node, ast.Attribute) and _chain(node) is None:
+        elif isinstance(node, ast.Attribute) and chain_of(node) is None:
             self._visit_inside(node.value)
         else:
             self.visit(node)
@@ -199,7 +199,7 @@ class _Reader(ast.NodeVisitor):
                 else:
                     self.into.namespace = True
         else:
-            if _chain(node.value) == ("sys", "modules") and isinstance(node.slice, ast.Name):
+            if chain_of(node.value) == ("sys", "modules") and isinstance(node.slice, ast.Name):
                 self.into.namespace = self.into.namespace or node.slice.id == "__name__"
             self._visit_inside(node.value)
         self.visit(node.slice)
@@ -274,10 +274,10 @@ class _Reader(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
-            chain = _chain(decorator)
+            chain = chain_of(decorator)
             if chain is None:
                 self.visit(decorator)
-                made = _chain(decorator.func) if isinstance(decorator, ast.Call) else None
+                made = chain_of(decorator.func) if isinstance(decorator, ast.Call) else None
                 self.into.decorators.update([made] if made else ())
             else:
                 self._read(chain, called=True)
@@ -295,7 +295,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for each in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
-            chain = _chain(each)
+            chain = chain_of(each)
             if chain is None:
                 self._visit_inside(each)
             else:
@@ -354,7 +354,8 @@ def _beyond_classes(scope: _Scope) -> _Scope:
     return scope
 
 
-def _chain(node: ast.expr) -> Chain | None:
+def chain_of(node: ast.expr) -> Chain | None:
+    """A name and the attributes that are read from it; None for another expression."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -425,5 +426,5 @@ def _calls_one_of(names: set[str], nodes: Iterable[ast.AST]) -> bool:
 
 
 def _called(node: ast.AST) -> set[Chain]:
-    chains = (_chain(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
+    chains = (chain_of(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
     return {chain for chain in chains if chain is not None}

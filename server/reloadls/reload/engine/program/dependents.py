@@ -15,6 +15,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.names import Chain, Reads
+from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import attributes_of
 from reloadls.reload.engine.objects.containers import is_a
@@ -200,8 +201,10 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if word == "*":
         word = key[1].split(".")[-2]
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
-    if key[1].endswith(".*"):
-        words.update(_names_of_instances(modules, key))
+    if key[1].endswith(".*") and _is_looked_at(modules, key):
+        words.update(_names_of_instances(modules, (key[0], key[1].removesuffix(".*"))))
+    if body and _is_special(key[1]):
+        words.update(_names_of_instances(modules, (key[0], key[1].rpartition(".")[0])))
     if key[1] == "__getattr__":
         words.add(key[0].rpartition(".")[2])
     if key[1].endswith(".__subclasses__"):
@@ -241,17 +244,19 @@ def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = froz
     return _Changed(key, body, words, owner, homes=homes, is_looked_at=is_looked_at)
 
 
-def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
-    """The names of objects whose class is looked at by what they are given to."""
+def _is_looked_at(modules: Modules, key: Key) -> bool:
     module = modules.named(key[0])
-    cls: Any = None if module is None else module.namespace.get(key[1].removesuffix(".*"))
-    if is_a(cls, type) and modules.reads_class(cls):
+    cls = None if module is None else _class_named(module, key[1].removesuffix(".*"))
+    return cls is not None and modules.reads_class(cls)
+
+
+def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
+    """The names of objects of a class."""
+    module = modules.named(key[0])
+    cls = None if module is None else _class_named(module, key[1])
+    if cls is not None:
         for each in modules:
-            yield from (
-                name
-                for name, value in list(each.namespace.items())
-                if is_a(type(value), type) and issubclass(type(value), cls)
-            )
+            yield from (name for name, value in list(each.namespace.items()) if cls in type(value).__mro__)
 
 
 def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
@@ -290,13 +295,27 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
         return True
     if changed.body:
-        return _calls(modules, module, uses.now, changed, value=uses.value) or (
+        called = _calls(modules, module, uses.now, changed, value=uses.value) or _operates(module, statement, changed)
+        return called or (
             uses.value
             and (_reads_property(module, uses.now, changed.key) or _hands_table(modules, module, statement, changed))
         )
     return bool(statement.facts.imports and _imports_it(module, statement, changed.key)) or _reads(
         modules, module, uses.now, changed, value=uses.value
     )
+
+
+def _operates(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a statement computes with an object whose special method does something else: `a + b`, `len(a)`."""
+    if changed.owner is None or not _is_special(changed.key[1]) or not statement.facts.uses.binds:
+        return False
+    values = (value_at(module, chain) for chain in operands(statement.facts.nodes) if changed.may_be(chain))
+    return any(changed.owner in type(value).__mro__ for value in values)
+
+
+def _is_special(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last.startswith("__") and last.endswith("__") and last not in ("__init__", "__new__", "__init_subclass__")
 
 
 def _functions_that_depend(
