@@ -81,16 +81,27 @@ def changed_body(before: Statement, after: Statement, affected: Collection[str] 
     """
     difference = compare(body_of(before), body_of(after))
     changed: set[str] = {name for each in difference.removed for name in each.facts.uses.binds}
+    kinds: set[str] = set()
     steps = []
     for step in difference.steps:
         uses = step.statement.facts.uses
         again = step.statement.facts.text in affected or any(chain[0] in changed for chain in uses.now.reads)
+        again = again or any(not _only_makes(step.statement, name) for name in kinds)
         steps.append(Step(Way.RUN, step.statement, step.before) if again else step)
-        if steps[-1].way not in _KEPT:
+        if steps[-1].way is Way.CLASS:
+            kinds |= uses.binds  # it stays the same class
+        elif steps[-1].way not in _KEPT:
             changed |= uses.binds
         elif _binds_always(step.statement):
             changed -= uses.binds
     return Difference(_with_what_they_read(steps), difference.removed)
+
+
+def _only_makes(statement: Statement, kind: str) -> bool:
+    """Whether a statement does no more with a class than making instances that are kept."""
+    now = statement.facts.uses.now
+    read = {chain for chain in now.reads if chain[0] == kind}
+    return read <= now.calls - now.made and kind not in now.kept and read <= {(kind,)}
 
 
 def _binds_always(statement: Statement) -> bool:
