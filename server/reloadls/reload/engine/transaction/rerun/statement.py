@@ -18,7 +18,7 @@ from reloadls.reload.engine.analysis.blocks import Block, annotation_only, block
 from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
-from reloadls.reload.engine.analysis.shapes import calls_alike
+from reloadls.reload.engine.analysis.shapes import calls_alike, dump
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
 from reloadls.reload.engine.objects.changes import Change
@@ -79,6 +79,16 @@ class _Ran:
             return False
         nodes = [*self.step.before.facts.nodes, *self.step.statement.facts.nodes]
         return len(nodes) == 2 and calls_alike(nodes[0], nodes[1])
+
+    def is_instance(self, value: Any) -> bool:
+        """It is a class decorated as before, and a value is an instance of that."""
+        if self.step.before is None or not is_class(self.step.before) or not is_class(self.step.statement):
+            return False
+        [one, other] = (each.facts.nodes[0] for each in (self.step.before, self.step.statement))
+        assert isinstance(one, ast.ClassDef)
+        assert isinstance(other, ast.ClassDef)
+        made = (type(value).__module__, type(value).__qualname__) == (self.module.name, other.name)
+        return made and dump(one.decorator_list) == dump(other.decorator_list)
 
     @cached_property
     def defined(self) -> set[str]:
@@ -555,6 +565,10 @@ class Rerun:
             return new
         if is_a(old, type) and is_a(new, type):
             return self._kept_class(ran, old, new)
+        if ran.is_instance(old) and ran.is_instance(new):  # its decorator has made one
+            self._kept_class(ran, type(old), type(new))
+            self._classes.changed(ran.module, type(old), _names_of_class(type(old), ran.difference))
+            return old
         for one in inner_functions(old):
             for other in inner_functions(new):
                 if one is not other and one.__code__.co_qualname == other.__code__.co_qualname:
