@@ -411,6 +411,9 @@ class Modules:
             self._count += 1
             if by_hand and sys.modules.get(name) is not module:
                 name = self._free_name(name, path)
+            elif (known := self._by_name.get(name)) and known.module is not module and known.path == path:
+                known.name, known.by_hand = self._free_name(name, path), True  # the program may hold it still
+                self._by_name[known.name] = known
             # Until it is loaded it comes after all that it imports, a script for as long as its program runs.
             order = _LAST - self._count
             found = LoadedModule(name, path, module, text, code, order, loading_in=get_ident(), by_hand=by_hand)
