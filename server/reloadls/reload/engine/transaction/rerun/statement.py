@@ -16,7 +16,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.blocks import Block, annotation_only, block_of_changes, condition_of
 from reloadls.reload.engine.analysis.bytecode import stored_in
-from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes
+from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes, same_but_lines
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
 from reloadls.reload.engine.analysis.shapes import calls_alike, dump
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
@@ -79,6 +79,11 @@ class _Ran:
             return False
         nodes = [*self.step.before.facts.nodes, *self.step.statement.facts.nodes]
         return len(nodes) == 2 and calls_alike(nodes[0], nodes[1])
+
+    def is_same_function(self, name: str, old: Any, new: Any) -> bool:
+        """Whether two functions that the statement has made do the same when they are called."""
+        several = [node.name for node in definitions(self.step.statement)].count(name) > 1
+        return same_calls(old, new) and (not several or same_but_lines(old.__code__, new.__code__))
 
     def is_instance(self, value: Any) -> bool:
         """It is a class decorated as before, and a value is an instance of that."""
@@ -499,7 +504,7 @@ class Rerun:
         last = not self._shared_name(module, ran.step.statement) or not self._has_later(
             module, ran.step.statement, name
         )
-        differs = not ran.is_called_alike if ran.edited else not same_calls(old, new)
+        differs = not ran.is_called_alike if ran.edited else not ran.is_same_function(name, old, new)
         given = dict(vars(old)) if is_a(old, FunctionType) else {}
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
