@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "chain_of", "uses_of"]
+__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "chain_of", "has_local", "uses_of"]
 
 Chain = tuple[str, ...]
 
@@ -131,7 +131,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Compare(self, node: ast.Compare) -> None:
         for each in (node.left, *node.comparators):
-            if not self._is_namespace(each):  # `"name" in globals()`
+            if not self._is_namespace(each) or not isinstance(node.left, ast.Constant):  # `"name" in globals()`
                 self.visit(each)
 
     def _call(self, node: ast.Call, *, made: bool) -> None:
@@ -346,6 +346,12 @@ class _Reader(ast.NodeVisitor):
         for inner in _own_nodes(body):
             if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name in called:
                 reader._function(inner, inner.name, into)
+
+
+def has_local(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
+    """Whether a name means a variable of a function in it."""
+    body = function.body if isinstance(function.body, list) else [ast.Expr(function.body)]
+    return name in {argument.arg for argument in _arguments(function.args)} | _bound(body)
 
 
 def _beyond_classes(scope: _Scope) -> _Scope:

@@ -203,6 +203,10 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
     if key[1].endswith(".*") and _is_looked_at(modules, key):
         words.update(_names_of_instances(modules, (key[0], key[1].removesuffix(".*"))))
+    if key[1].endswith(".*"):
+        module = modules.named(key[0])
+        owner = None if module is None else _class_named(module, key[1].removesuffix(".*"))
+        words.update(each.__name__ for each in _subclasses(owner))
     if body and _is_special(key[1]):
         words.update(_names_of_instances(modules, (key[0], key[1].rpartition(".")[0])))
     if key[1] == "__getattr__":

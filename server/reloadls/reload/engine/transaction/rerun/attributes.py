@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
-from reloadls.reload.engine.analysis.names import Chain
+from reloadls.reload.engine.analysis.names import Chain, has_local
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.dependents import Origin, value_at
@@ -85,8 +85,18 @@ def _set_by_name(modules: Modules, name: str) -> set[str]:
         for module in modules
         for statement in module.mentioning(frozenset({name}))
         for node in statement.facts.nodes
-        for attribute in _sets(ast.walk(node), name)
+        for attribute in _sets(_walk(node, name), name)
     }
+
+
+def _walk(node: ast.AST, name: str) -> Iterator[ast.AST]:
+    """All nodes inside, without functions that have a variable of this name."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if not (isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and has_local(each, name)):
+            yield each
+            waiting.extend(ast.iter_child_nodes(each))
 
 
 def _sets(nodes: Iterable[ast.AST], name: str) -> Iterator[str]:
