@@ -14,6 +14,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.diff import is_block
 from reloadls.reload.engine.analysis.names import Chain, Reads
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
@@ -300,6 +301,7 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
         return True
     if changed.body:
         called = _calls(modules, module, uses.now, changed, value=uses.value) or _operates(module, statement, changed)
+        called = called or _hands_function(modules, module, statement, changed)
         return called or (
             uses.value
             and (_reads_property(module, uses.now, changed.key) or _hands_table(modules, module, statement, changed))
@@ -331,7 +333,9 @@ def _functions_that_depend(
         if changed.owner is not None and _reads_of_self(module, name, changed):
             yield name
         elif changed.body:
-            if _calls(modules, module, reads, changed, value=True):
+            if _calls(modules, module, reads, changed, value=True) or (
+                _is_called_at_once(reads) and any(_is_handed(module, reads, changed))
+            ):
                 yield name
         elif _reads(modules, module, reads, changed):
             yield name
@@ -522,6 +526,44 @@ def _hands_table(modules: Modules, module: LoadedModule, statement: Statement, c
         return False
     parts = {id(part) for table in tables for part in (table, *_parts(table))}
     return not any(reaches(module.namespace.get(name), parts) for name in uses.binds)
+
+
+_CALLED_AT_ONCE = frozenset(
+    [
+        *("accumulate", "dropwhile", "filter", "filterfalse", "groupby", "map", "max", "min", "partial", "reduce"),
+        *("sorted", "starmap", "submit", "takewhile"),
+    ]
+)
+"""Functions of the standard library that call what they are given."""
+
+
+def _is_called_at_once(reads: Reads) -> bool:
+    return any(chain[-1] in _CALLED_AT_ONCE for chain in reads.calls)
+
+
+def _is_handed(module: LoadedModule, reads: Reads, changed: _Changed) -> Iterator[Any]:
+    """The function that changed, where it is given to a call or stored, not called."""
+    for chain in reads.handed:
+        value = value_at(module, chain) if changed.may_be(chain) else None
+        for each in _inside(value):
+            if (each.__globals__.get("__name__"), each.__code__.co_qualname) == changed.key:
+                yield value
+
+
+def _hands_function(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a value was made by handing the function to what calls it, and holds nothing of it."""
+    uses = statement.facts.uses
+    if not uses.binds or not (uses.value or is_block(statement.facts.nodes[0])):
+        return False
+    given = {id(each) for each in _is_handed(module, uses.now, changed)}
+    if not given:
+        return False
+    makers = (value_at(module, chain) for chain in uses.now.calls)
+    owned = any(is_a(each, FunctionType) and modules.owns(str(each.__module__)) for each in makers)
+    keeps = any(effect.change is not None for effect in module.effects.get(statement.facts, ()))
+    if not (owned and not keeps) and not _is_called_at_once(uses.now):
+        return False
+    return not all(reaches(module.namespace.get(name), given) for name in uses.binds)
 
 
 def _inside(function: Any) -> Iterator[FunctionType]:
