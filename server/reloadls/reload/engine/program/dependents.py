@@ -1,6 +1,7 @@
 """Which statements depend on a changed name: those that read it while they ran, or called what reads it.
 
-A *key* is a module's name and a qualified name in it. `Cls.attr` is an attribute of a class, `Cls.*` any of them.
+A *key* is a module's name and a qualified name in it. `Cls.attr` is an attribute of a class, `Cls.*` any of them, and
+`Cls.@` or `function.@` what it says of itself: its members, signature or docstring.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
     An instance that is made and used at once, and the methods of subclasses that call it through `super()`.
     """
     outer, _, last = name.rpartition(".")
-    if not outer or "<locals>" in name or last == "*":
+    if not outer or "<locals>" in name or last in ("*", "@"):
         return []
     found: list[tuple[Key, bool]] = [((module.name, f"{outer}.*"), False)]
     for cls in _subclasses(module.namespace.get(outer)):
@@ -199,14 +200,14 @@ def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
 def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     """With the other names under which statements import it."""
     word = key[1].partition(".<locals>")[0].rpartition(".")[2]
-    if word == "*":
+    if word in ("*", "@"):
         word = key[1].split(".")[-2]
     words = {word, *([] if body else [key[0].rpartition(".")[2]])}
     if key[1].endswith(".*") and _is_looked_at(modules, key):
         words.update(_names_of_instances(modules, (key[0], key[1].removesuffix(".*"))))
-    if key[1].endswith(".*"):
+    if key[1].endswith((".*", ".@")):
         module = modules.named(key[0])
-        owner = None if module is None else _class_named(module, key[1].removesuffix(".*"))
+        owner = None if module is None else _class_named(module, key[1][:-2])
         words.update(each.__name__ for each in _subclasses(owner))
     if body and _is_special(key[1]):
         words.update(_names_of_instances(modules, (key[0], key[1].rpartition(".")[0])))
@@ -406,6 +407,10 @@ def _imports_it(module: LoadedModule, statement: Statement, key: Key) -> bool:
 
 def _reads(modules: Modules, module: LoadedModule, reads: Reads, changed: _Changed, *, value: bool = False) -> bool:
     key = changed.key
+    if key[1].endswith(".@"):
+        is_it = partial(_is_keyed, key=(key[0], key[1].removesuffix("@") + "*"))
+        find = partial(value_at, module)
+        return value and looks_at(reads, find, modules.owns, is_it, makers=changed.owner is None)
     if key[1].endswith(".*"):
         made, handed, calls = (filter(changed.may_be, each) for each in (reads.made, reads.handed, reads.calls))
         instances = (chain for chain in made if value or not modules.stores(value_at(module, chain)))
@@ -413,8 +418,6 @@ def _reads(modules: Modules, module: LoadedModule, reads: Reads, changed: _Chang
         called = ((chain, value_at(module, chain)) for chain in calls)
         asked = (chain for chain, each in called if is_a(each, EnumMeta) or modules.makes_values(each))
         if any(_is_class(module, chain, key) for chain in (*instances, *iterated, *asked)):
-            return True
-        if value and looks_at(reads, partial(value_at, module), modules.owns, partial(_is_keyed, key=key)):
             return True
         kinds = _kinds_handed(module, reads) if changed.is_looked_at else ()
         return any(_is_of(kind, key) and modules.reads_class(kind) for kind in kinds)

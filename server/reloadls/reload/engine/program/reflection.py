@@ -40,6 +40,8 @@ def looks_at(
     owns: Callable[[str], bool],
     is_it: Callable[[Any], bool],
     words: frozenset[str] = _OF_OBJECTS | _LOOKING,
+    *,
+    makers: bool = True,
 ) -> bool:
     """Whether code looks at an object that it reads.
 
@@ -49,18 +51,19 @@ def looks_at(
         owns: whether a module of this name is the program's.
         is_it: whether a value is the object.
         words: what functions use that look.
+        makers: whether classes that look count, too, of which an instance may have state.
     """
     for chain in reads.reads:
         for at, name in enumerate(chain):
             if at and name in _OF_OBJECTS and is_it(find(chain[:at])):
                 return True
     given = any(is_it(find(chain)) for chain in reads.handed if _OF_OBJECTS.isdisjoint(chain))
-    return given and any(chain[-1] in words or _looks(find(chain), owns, words) for chain in reads.calls)
+    return given and any(chain[-1] in words or _looks(find(chain), owns, words, makers) for chain in reads.calls)
 
 
-def _looks(called: Any, owns: Callable[[str], bool], words: frozenset[str]) -> bool:
+def _looks(called: Any, owns: Callable[[str], bool], words: frozenset[str], makers: bool) -> bool:
     """Whether one of the program's functions or classes looks at what it is given."""
-    for each in _functions_of(called):
+    for each in _functions_of(called) if makers or not is_a(called, type) else ():
         if owns(str(each.__globals__.get("__name__"))) and not words.isdisjoint(all_names_in(each.__code__)):
             return True
     return False

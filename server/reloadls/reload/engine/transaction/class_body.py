@@ -202,8 +202,9 @@ class ClassBodies:
             key = (module.name, f"{cls.__qualname__}.{name}")
             self._schedule.emit(key)
             self._schedule.emit(key, body=True)
-        if others or not names:
+        if others:
             self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
+        self._schedule.emit((module.name, f"{cls.__qualname__}.@"))
         self.subclasses_changed(cls)
         self._shared.add_changed(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
         if not all(is_a(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names):

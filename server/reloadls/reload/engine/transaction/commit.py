@@ -181,7 +181,7 @@ class Commit:
             for name in plan.bodies:
                 self._body_changed(plan.module, name)
             for name in plan.documents:
-                self._schedule.emit((plan.module.name, f"{name}.*"))
+                self._schedule.emit((plan.module.name, f"{name}.@"))
 
     def _last_first(self) -> list[ModulePlan]:
         """What is gone is no longer seen as what comes after another: it has to go before that."""

@@ -523,7 +523,7 @@ class Rerun:
             if differs:
                 self._schedule.emit((module.name, name), body=True)
             if differs or ran.edited:
-                self._schedule.emit((module.name, f"{name}.*"))
+                self._schedule.emit((module.name, f"{name}.@"))
                 shared.add_changed(module, [name])
         elif ran.edited or not same_value(old, kept):
             shared.add_changed(module, [name])
