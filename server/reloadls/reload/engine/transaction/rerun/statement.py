@@ -222,7 +222,7 @@ class Rerun:
 
         for name in names_that_stay(step, removed, affected):
             value = self._shared.before.get(module, {}).get(name, MISSING)
-            if type(value) is type(module.namespace.get(name, MISSING)):
+            if value is not MISSING and type(value) is type(module.namespace.get(name, MISSING)):
                 module.namespace[name] = old[name] = value
 
     @staticmethod
