@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
@@ -36,13 +37,13 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
     """
     gone: Hidden = {}
     uses = statement.facts.uses
-    if not (
-        (uses.value and uses.binds) or any(definitions(statement))
-    ):  # it is there for what it does: that is put in its place
+    computes = bool(uses.value and uses.binds)
+    if not (computes or any(definitions(statement))):  # it is there for what it does: that is put in its place
         yield gone
         return
     hidden: list[tuple[Any, Any, Any]] = []
-    for owner in read_by(modules, module, statement).values():
+    read = read_by(modules, module, statement, tables=computes)
+    for owner in read.values():
         changes = [each for each in later_changes(modules, module, statement.first, owner) if _can_be_hidden(each)]
         if changes:
             before = _content(owner)
@@ -51,9 +52,16 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
                 replace(change, taken=[], left=[]).take_out()
             hidden.append((owner, before, _content(owner)))
             gone.update(_gone(*hidden[-1]))
+    generic: list[Any] = [each for each in read.values() if hidden and is_a(each, FunctionType)]
+    generic = [each for each in generic if "_clear_cache" in vars(each)]
+    for each in generic:  # of `functools.singledispatch`
+        undo.add(each._clear_cache)
+        each._clear_cache()
     yield gone
     for owner, before, without in hidden:
         _show(owner, before, without)
+    for each in generic:
+        each._clear_cache()
 
 
 def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Hashable], Any]]:
