@@ -87,6 +87,10 @@ def dependents(
             if origin[1] not in given:
                 given.add(origin[1])
                 yield origin
+        for origin in _that_loaded(modules, changed):
+            if origin[1] not in given:
+                given.add(origin[1])
+                yield origin
         for name, origin in _that_look(modules, changed):
             if name is not None:
                 follow(((origin[0].name, name), True))
@@ -101,6 +105,23 @@ def dependents(
                 if on_function is not None:
                     on_function(module, name, (changed.key, changed.body))
                 follow(((module.name, name), True))
+
+
+def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
+    """The statements of values that had a module loaded whose name they don't say, and don't hold it."""
+    module = modules.named(changed.key[0])
+    if changed.body or module is None or "." in changed.key[1]:
+        return
+    for importer, _ in module.importers:
+        line = module.imported_on(importer)
+        statement = importer.source.at(line) if line is not None else None
+        uses = statement.facts.uses if statement is not None else None
+        if statement is None or uses is None or statement.facts.imports or not (uses.value and uses.binds):
+            continue
+        values = [importer.namespace.get(name) for name in uses.binds]
+        held = [part for value in values for part in (value, *(_parts(value) if is_a(value, _TABLES) else ()))]
+        if not any(each is module.module for each in held):
+            yield importer, statement
 
 
 def _that_look(modules: Modules, changed: _Changed) -> Iterator[tuple[str | None, Origin]]:
