@@ -26,7 +26,7 @@ class PlumAdapter(Adapter):
     def before(self, undo: Undo, namespaces: Sequence[dict[str, Any]]) -> None:
         """Remember the overloads."""
         undo.add(self._restore)
-        self._before = [(each, _overloads(each)) for each in list(self._kind()._instances)]
+        self._before = [(each, _overloads(each)) for each in list(getattr(self._kind(), "_instances", ()))]
 
     def _kind(self) -> Any:
         return sys.modules[self.library].Function
