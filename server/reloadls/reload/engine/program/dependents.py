@@ -107,11 +107,15 @@ def dependents(
                 follow(((module.name, name), True))
 
 
+_LIVE = (ModuleType, FunctionType, type)
+
+
 def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
     """The statements of values that had a module loaded whose name they don't say, and don't hold it."""
     module = modules.named(changed.key[0])
-    if changed.body or module is None or "." in changed.key[1]:
-        return
+    if changed.body or module is None or module.by_hand or "." in changed.key[1]:
+        return  # what is loaded by hand would be another module
+    own = {id(module.module), *map(id, list(module.namespace.values()))}
     for importer, _ in module.importers:
         line = module.imported_on(importer)
         statement = importer.source.at(line) if line is not None else None
@@ -120,7 +124,7 @@ def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
             continue
         values = [importer.namespace.get(name) for name in uses.binds]
         held = [part for value in values for part in (value, *(_parts(value) if is_a(value, _TABLES) else ()))]
-        if not any(each is module.module for each in held):
+        if not any((id(each) in own and is_a(each, _LIVE)) or id(type(each)) in own for each in held):
             yield importer, statement
 
 
