@@ -32,15 +32,10 @@ def clash(change: Change, other: Change) -> bool:
     return any(slot_name(key) in names for key, _, _ in _slots(other))
 
 
-def clash_at_end(change: Change, other: Change, *, together: Iterable[Change]) -> bool:
+def clash_at_end(change: Change, other: Change) -> bool:
     """Whether a change that was just made would be another if the one that was made before came after it.
 
     What was put at the end of a list can be moved; all else can't.
-
-    Args:
-        change: of a statement.
-        other: of a statement that comes after it.
-        together: all that the statement has changed.
     """
     inner = [content for content, _ in other.inner]
     if any(change.owner is each for each in inner):
@@ -50,7 +45,7 @@ def clash_at_end(change: Change, other: Change, *, together: Iterable[Change]) -
     if change.attributes or change.whole or is_a(change.owner, dict):
         return clash(change, other)
     content = entries(change.owner)
-    last = [entry for each in together if each.owner is change.owner for _, entry in each.added]
+    last = [entry for _, entry in change.added]
     at_end = content[max(0, len(content) - len(last)) :]
     return not is_a(change.owner, set) and not same_entries(at_end, last, pairs=False)
 

@@ -9,7 +9,7 @@ from abc import ABCMeta
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from inspect import getmro
 from types import CodeType, FunctionType
 from typing import Any
@@ -353,7 +353,7 @@ class Rerun:
         mine = [effect.change for effect in effects if effect.change is not None]
         if not mine:
             return
-        shared, fits = self._shared, partial(clash_at_end, together=mine) if has_run else clash
+        shared, fits = self._shared, clash_at_end if has_run else clash
         if not has_run:
             self._push_idle(module, statement, [each for each in mine if each.added])
         later = list(later_statements(shared.modules, module, statement.first))
