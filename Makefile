@@ -21,7 +21,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
 
-.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-livekit test-others test-programs test-rest-of-programs test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
+.PHONY: help docs demo test test-all test-rest check check-client test-main test-random test-servers test-livekit test-others test-programs test-corpus test-lowest mutants dist constraints vsix vsix-all e2e bench-reload bench-programs bench bench-peers bench-figures bench-million bench-proxy picture clean
 
 #: help           list these targets
 #: demo           watch it work, on a copy of a real project
@@ -36,6 +36,7 @@ LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.p
 #: test-livekit   the adapter for LiveKit with the oldest and the newest release that it supports
 #: test-others    watching and reloading on the oldest and the newest Python found here, reload scenarios on those between
 #: test-programs  real programs, from a package index into the user's cache, edited as developers do
+#: test-corpus    those of them that test-main leaves out
 #: test-lowest    tests with the oldest versions of the dependencies that are allowed
 #: mutants        mutate watch/, protocol/ and service/, and print the mutants that no test kills (MUTATE=path for others)
 #: e2e            the extension in a real VS Code
@@ -64,7 +65,7 @@ test: check check-client test-main
 test-all: test test-rest
 
 # What `make test` leaves out.
-test-rest: test-random test-servers test-livekit test-rest-of-programs test-others
+test-rest: test-random test-servers test-livekit test-corpus test-others
 
 check: $(CHECKS)
 	@echo "== ruff, mypy, import-linter"
@@ -127,7 +128,7 @@ test-programs: $(CHECKS)
 	@echo "== the corpus of real programs"
 	@RELOADLS_TEST_PROGRAMS=all $(BIN)/python -m pytest -q $(PARALLEL) tests/programs
 
-test-rest-of-programs: $(CHECKS)
+test-corpus: $(CHECKS)
 	@echo "== the rest of the corpus"
 	@RELOADLS_TEST_PROGRAMS=rest $(BIN)/python -m pytest -q $(PARALLEL) tests/programs
 
