@@ -216,7 +216,13 @@ def _assign(function: FunctionType, code: CodeType) -> None:
         function.__code__ = code
 
 
+_HAS_DOCSTRING = 0x4000000
+"""The flag of code that begins with a docstring, from Python 3.14 on: other code may begin with another text."""
+
+
 def _docstring(code: CodeType) -> str | None:
+    if sys.version_info >= (3, 14) and not code.co_flags & _HAS_DOCSTRING:
+        return None
     first = code.co_consts[0] if code.co_consts else None
     return first if isinstance(first, str) else None
 
