@@ -12,10 +12,10 @@ from functools import partial
 from operator import is_
 from types import CellType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
-from weakref import ref
 
 from reloadls.reload.engine.undo import MISSING
 
+from .by_class import ByClass
 from .containers import entries, is_a, more_entries, put_back, put_key, refill, same_entries
 from .contents import content_of, goes_on, set_content
 from .process_state import PROCESS, read_environment, read_process, set_process
@@ -399,28 +399,15 @@ def _fill_cell(cell: CellType, value: Any) -> None:
 class _Layout:
     """What the objects of a class can have."""
 
-    __slots__ = ("cls", "has_only_attributes", "slots")
+    __slots__ = ("has_only_attributes", "slots")
 
     def __init__(self, cls: type) -> None:
-        self.cls = ref(cls)
         self.slots = {} if cls.__flags__ & _HEAP_TYPE == 0 else _slots_of(cls)
         special = (type, threading.local, type(os.environ), type(PROCESS))
         self.has_only_attributes = not self.slots and cls.__dictoffset__ != 0 and not issubclass(cls, special)
 
 
-_layouts: dict[int, _Layout] = {}
-"""By the id of the class."""
-_MOST_LAYOUTS = 4_096
-
-
-def _layout_of(kind: type) -> _Layout:
-    key = id(kind)
-    known = _layouts.get(key)
-    if known is None or known.cls() is not kind:
-        if len(_layouts) >= _MOST_LAYOUTS:
-            _layouts.clear()
-        known = _layouts[key] = _Layout(kind)
-    return known
+_layout_of = ByClass(_Layout)
 
 
 def _has_only_attributes(kind: type) -> bool:

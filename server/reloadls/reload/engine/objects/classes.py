@@ -446,7 +446,7 @@ def adopt_class(
     made: Collection[str] = (),
     keep: Collection[str] = (),
     others: Collection[str] = (),
-    decorated: bool = False,
+    is_held: bool = False,
 ) -> type:
     """Have `old` be what `new` is. Raises CantBeLive where instances of the old can't be instances of that.
 
@@ -457,7 +457,7 @@ def adopt_class(
         made: names that its statement bound before; others were put into it by the program, and stay.
         keep: names whose values the statement did not make anew, as it were.
         others: names that mean something that another statement of the body made than before.
-        decorated: whether something was given `new` when it was made, and may hold it.
+        is_held: whether something was given `new` when it was made, or made of it since, and may hold it.
     """
     if old is new:
         return old
@@ -472,7 +472,7 @@ def adopt_class(
     else:
         _adopt_dict(old, new, undo, made=made, keep=keep, others=others)
     _after(old, undo)
-    undo.at_the_end(lambda: _become_alias(new, old) if decorated else _leave_bases(new))
+    undo.at_the_end(lambda: _become_alias(new, old) if is_held else _leave_bases(new))
     return old
 
 

@@ -26,10 +26,10 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
-from weakref import ref
 
 from reloadls.reload.engine.analysis.bytecode import Line, all_names_in, cells_set_by, globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
+from reloadls.reload.engine.objects.by_class import ByClass
 from reloadls.reload.engine.objects.changes import Snapshot, attributes_of, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
 from reloadls.reload.engine.objects.contents import content_of, is_iterator, leads_elsewhere, leads_to, may_have_content
@@ -382,10 +382,9 @@ _LOOKS_AT: tuple[tuple[Any, _Look], ...] = (
 class _Kind:
     """What is known of all objects of a class."""
 
-    __slots__ = ("cls", "has_no_others", "is_special", "look", "nowhere")
+    __slots__ = ("has_no_others", "is_special", "look", "nowhere")
 
     def __init__(self, cls: type) -> None:
-        self.cls = ref(cls)
         self.nowhere: bool | None = issubclass(cls, _Plain)
         """Whether nothing can be changed in them or by them; None where that depends."""
         if not self.nowhere and issubclass(cls, (type, BuiltinFunctionType)):
@@ -403,21 +402,7 @@ class _Kind:
         )
 
 
-_kinds: dict[int, _Kind] = {}
-"""By the id of the class."""
-
-
-def _kind_of(cls: type) -> _Kind:
-    key = id(cls)
-    found = _kinds.get(key)
-    if found is None or found.cls() is not cls:
-        if len(_kinds) >= _MOST_KINDS:
-            _kinds.clear()
-        found = _kinds[key] = _Kind(cls)
-    return found
-
-
-_MOST_KINDS = 4_096
+_kind_of = ByClass(_Kind)
 
 
 def _is_filled(cell: Any) -> bool:

@@ -55,7 +55,20 @@ class ClassBodies:
         self._check_hooks(cls, difference)
         takes = is_a(cls, type) and self._shared.adapters.takes_attributes(cls)
         plain = is_plain(cls, step.before, step.statement, takes_attributes=takes)
-        return difference, plain and (step.way is Way.CLASS or bool(affected))
+        enough = (
+            plain and (step.way is Way.CLASS or bool(affected)) and not self._has_other_head(module, step.statement)
+        )
+        return difference, enough
+
+    def _has_other_head(self, module: LoadedModule, statement: Statement) -> bool:
+        """Whether a base or decorator is another object now, or gone."""
+        [node] = statement.facts.nodes
+        assert isinstance(node, ast.ClassDef)
+        parts = (*node.decorator_list, *node.bases, *(each.value for each in node.keywords))
+        facts = Facts(tuple(ast.Expr(each) for each in parts), statement.facts.text, statement.facts.line)
+        keys = [key for key in self._schedule.keys if "." not in key[1]] if parts else []
+        head = Statement(facts, statement.first)
+        return any(depends(self._shared.modules, module, head, key) for key in keys)
 
     def patch(self, module: LoadedModule, step: Step, difference: Difference) -> None:
         """Run what is different in the body, in the class as it is."""

@@ -32,7 +32,8 @@ from reloadls.reload.engine.objects.classes import (
     other_names,
 )
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
-from reloadls.reload.engine.objects.fields import field_names, fill_new_fields
+from reloadls.reload.engine.objects.enums import is_enum
+from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
 from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
 from reloadls.reload.engine.program.effects import Effect
@@ -616,13 +617,27 @@ class Rerun:
         keep = kept_names(ran.difference) if ran.difference else ()
         others = other_names(ran.difference) if ran.difference else ()
         fields = field_names(old)
-        decorated = any(
-            each.decorator_list for each in ran.step.statement.facts.nodes if isinstance(each, ast.ClassDef)
-        )
-        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others, decorated=decorated)
+        nodes = ran.step.statement.facts.nodes
+        is_alone = len(nodes) == 1 and isinstance(nodes[0], ast.ClassDef)
+        decorated = any(each.decorator_list for each in nodes if isinstance(each, ast.ClassDef))
+        is_held = decorated or not is_alone
+        members = dict(getattr(new, "_member_map_", {})) if is_enum(new) else {}
+        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others, is_held=is_held)
+        if not is_alone and members:  # what stands behind it in a block may have used them already
+            self._keep_members(ran.module, kept, members)
+        elif not is_alone:
+            take_over(new, kept, self._shared.undo)
         fill_new_fields(kept, fields, self._shared.undo)
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
         return kept
+
+    def _keep_members(self, module: LoadedModule, kept: Any, doubles: Mapping[str, Any]) -> None:
+        """Have the members of an enumeration stand where those of its double were put."""
+        for name, double in doubles.items():
+            member = kept._member_map_[name]
+            self._shared.registrations.replace(double, member)
+            for each in [each for each, value in module.namespace.items() if value is double]:
+                module.namespace[each] = member
 
     def _made_by_hooks(self, cls: type) -> set[str]:
         """The attributes that the hooks of a class's bases may have set, when it was made."""
@@ -754,7 +769,8 @@ def _binders(module: LoadedModule, name: str) -> int:
 
 def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
     if difference is None:
-        return [name for name in vars(cls) if not name.startswith("__")]
+        private = "_" if is_enum(cls) else "__"  # `enum` keeps names like `_member_map_` to itself
+        return [name for name in vars(cls) if not name.startswith(private)]
     changed = [step for step in difference.steps if step.way not in (Way.KEEP, Way.MOVE)]
     statements = [*difference.removed, *(each for step in changed for each in (step.statement, step.before) if each)]
     return sorted({name for statement in statements for name in statement.facts.uses.binds})

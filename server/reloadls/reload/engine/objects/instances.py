@@ -1,4 +1,4 @@
-"""Values for existing instances whose dataclass or attrs class has new fields."""
+"""Existing instances of an edited class: values for new fields of a dataclass, and instances of a class's double."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import dataclasses
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from reloadls.reload.engine.undo import Undo
@@ -13,7 +15,7 @@ from reloadls.reload.engine.undo import Undo
 from .changes import attributes_of
 from .classes import CantBeLive
 
-__all__ = ["field_names", "fill_new_fields"]
+__all__ = ["field_names", "fill_new_fields", "take_over"]
 
 _Make = Callable[[Any], Any]
 """An instance -> the value of a field that it has not got."""
@@ -37,6 +39,20 @@ def fill_new_fields(cls: type, before: frozenset[str], undo: Undo) -> None:
             if make is None:
                 raise CantBeLive(f"{cls.__qualname__}.{name} has no default, and there are instances without it")
             undo.set_item(values, name, make(instance))
+
+
+def take_over(double: type, kept: type, undo: Undo) -> None:
+    """Have instances and subclasses of a class's double be of the class that is kept, which has the same layout."""
+    if double is kept:
+        return
+    for instance in [each for each in gc.get_referrers(double) if type(each) is double]:
+        with suppress(TypeError):
+            object.__setattr__(instance, "__class__", kept)
+            undo.add(partial(object.__setattr__, instance, "__class__", double))
+    below: list[type] = type.__subclasses__(double)
+    for cls in below:
+        with suppress(TypeError):
+            undo.set_attribute(cls, "__bases__", tuple(kept if base is double else base for base in cls.__bases__))
 
 
 def _fields(cls: type) -> Iterator[tuple[str, _Make | None]]:
