@@ -94,7 +94,7 @@ def slip_under(
                 continue
             name = (id(change.owner), slot_name(key))
             if name not in seen:
-                seen[name] = hidden.get(name, MISSING) if old is MISSING else old
+                seen[name] = hidden.get(name, old)
                 if seen[name] is MISSING:
                     continue  # the program has removed what the later one set
                 below = next(was for other, was, _ in _slots(above) if slot_name(other) == slot_name(key))

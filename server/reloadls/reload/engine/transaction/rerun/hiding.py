@@ -26,14 +26,14 @@ __all__ = ["Hidden", "later_hidden", "names_in_order"]
 _CONTAINERS = (list, dict, set)
 
 Hidden = dict[tuple[int, Hashable], Any]
-"""The id of an object and the name of a key or attribute of it -> its value."""
+"""The id of an object and the name of a key or attribute of it -> its value, which does not show."""
 
 
 @contextmanager
 def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, undo: Undo) -> Iterator[Hidden]:
     """Take out what later statements have put into the objects that a statement reads, while it runs.
 
-    Yields the keys and attributes that are there no more for that time.
+    Yields the keys and attributes that are there no more for that time, or have another value.
     """
     gone: Hidden = {}
     uses = statement.facts.uses
@@ -66,9 +66,9 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
 
 def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Hashable], Any]]:
     if not is_a(owner, _CONTAINERS) or is_a(owner, dict):
-        left = {slot_name(key) for key in dict(without)}
+        left = {slot_name(key): value for key, value in dict(without).items()}
         for key, value in dict(before).items():
-            if slot_name(key) not in left:
+            if left.get(slot_name(key), MISSING) is not value:
                 yield (id(owner), slot_name(key)), value
 
 
