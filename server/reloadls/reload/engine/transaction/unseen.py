@@ -1,4 +1,4 @@
-"""What statements did to objects that are written in C, where no look at the object shows it."""
+"""What statements did where no look at the object shows it: to those written in C, and to what functions are."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ _OVERWRITES = (
     *("shutdown", "truncate", "seek", "start", "stop", "clear", "detach", "["),
 )
 """The same of those whose second call takes the place of the first."""
+_OF_ITSELF = frozenset(["__bases__", "__code__", "__defaults__", "__kwdefaults__", "__name__", "__qualname__"])
+"""What a function or class is; these are not among its attributes."""
 _OF_CONNECTIONS = ("create_", "set_", "enable_", "load_")
 """Methods of a connection to SQLite that change more than the database, of which a copy is kept."""
 _QUESTIONS = ("select", "pragma", "explain", "begin", "create table if not exists", "vacuum", "analyze")
@@ -47,20 +49,26 @@ class Unseen:
     """The method, or `[...]`."""
     key: str
     """Its first argument, if that is a constant."""
+    value: Any = None
+    """What an attribute was set to."""
 
     def is_left(self, module: LoadedModule) -> bool:
         """Whether the object is still there, and may still be different for it."""
         if value_at(module, self.chain) is not self.owner:
             return False
+        if self.verb in _OF_ITSELF:
+            return getattr(self.owner, self.verb, None) is self.value
         locked = getattr(self.owner, "locked", None)
         return locked() is True if self.verb == "acquire" and callable(locked) else True
 
     def is_overwritten_by(self, other: Unseen) -> bool:
         """Whether another takes the place of this."""
         same = self.owner is other.owner and (self.verb, self.key) == (other.verb, other.key)
-        return same and self.verb.startswith(_OVERWRITES)
+        return same and (self.verb.startswith(_OVERWRITES) or self.verb in _OF_ITSELF)
 
     def __str__(self) -> str:
+        if self.verb in _OF_ITSELF:
+            return f"what {'.'.join(self.chain)}.{self.verb} was set to"
         verb = self.verb if self.verb == "[...]" else f".{self.verb}(...)"
         return f"what {'.'.join(self.chain)}{verb} did"
 
@@ -104,8 +112,14 @@ def _acts(module: LoadedModule, nodes: Iterable[ast.stmt]) -> Iterator[Unseen]:
             yield from _act(module, chain[:-1], chain[-1], _first_of(call))
     for target in _targets(nodes):
         chain = _chain_of(target.value)
-        if chain is not None:
+        if chain is None:
+            continue
+        if isinstance(target, ast.Subscript):
             yield from _act(module, chain, "[...]", ast.unparse(target.slice))
+        elif target.attr in _OF_ITSELF:
+            owner = value_at(module, chain)
+            if is_a(owner, (FunctionType, type)):
+                yield Unseen(chain, owner, target.attr, "", getattr(owner, target.attr))
 
 
 def _act(module: LoadedModule, chain: Chain, verb: str, key: str) -> Iterator[Unseen]:
@@ -138,10 +152,10 @@ def _first_of(call: ast.Call) -> str:
     return str(call.args[0].value) if several and call.args and isinstance(call.args[0], ast.Constant) else ""
 
 
-def _targets(nodes: Iterable[ast.stmt]) -> Iterator[ast.Subscript]:
+def _targets(nodes: Iterable[ast.stmt]) -> Iterator[ast.Subscript | ast.Attribute]:
     for node in _inner(nodes):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        yield from (each for each in targets if isinstance(each, ast.Subscript))
+        yield from (each for each in targets if isinstance(each, (ast.Subscript, ast.Attribute)))
 
 
 def _inner(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
