@@ -149,6 +149,11 @@ async def test_one_that_was_dropped_may_come_again_with_a_new_file(tmp_path: Pat
         await until_states(client, {target.pid: "live"})
 
 
+async def tried(target: ScriptedTarget, times: int) -> None:
+    """Wait until it was connected to so often."""
+    await target.until(lambda: target.count("connected") >= times, f"{times} connections")
+
+
 async def test_one_that_breaks_off_is_tried_again_but_not_for_ever(
     tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +164,7 @@ async def test_one_that_breaks_off_is_tried_again_but_not_for_ever(
         for tries in (3, 6):
             target.begin()
             await owner.until(lambda: target.status.state == "gone")
+            await tried(scripted, tries)
             assert scripted.count("connected") == tries
             (report,) = await target.trigger(None)
             assert (report.status, report.error and report.error.message[-13:]) == ("failed", ": unreachable")

@@ -102,6 +102,18 @@ class ScriptedTarget:
         """What was last said of `key`."""
         return next((event[key] for event in reversed(self.happened) if key in event), None)
 
+    async def was_asked(self, method: str, times: int = 1) -> Any:
+        """Wait until it was asked so often, and return the parameters of the last time.
+
+        Its answer can be here before its own word of what it was asked.
+        """
+
+        def asked() -> list[Json]:
+            return [event for event in self.happened if event.get("asked") == method]
+
+        await self.until(lambda: len(asked()) >= times, f"{method}, {times} times")
+        return asked()[-1]["params"]
+
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something has happened to it."""
         async with self._news:
