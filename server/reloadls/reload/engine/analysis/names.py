@@ -6,12 +6,16 @@ A *chain* is a name and the attributes read from it: `config.LIMIT` is `("config
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-__all__ = ["BUILTIN_MUTATORS", "Chain", "Reads", "Uses", "chain_of", "has_local", "uses_of"]
+__all__ = ["BUILTIN_MUTATORS", "IMPORT", "Chain", "Reads", "Uses", "chain_of", "has_local", "own_nodes", "uses_of"]
 
 Chain = tuple[str, ...]
+
+IMPORT = "import "
+"""How a chain begins that a function reads of a module which it imports itself: `("import a.b", "name")`."""
 
 BUILTIN_MUTATORS = frozenset({"append", "add", "insert", "extend", "update", "setdefault", "appendleft", "register"})
 
@@ -69,21 +73,35 @@ class _Scope:
     """Where a name is looked up: a module, a class body, a function."""
 
     def __init__(
-        self, outer: _Scope | None, local: frozenset[str], binds: set[str], uses: Uses, qualname: str = ""
+        self,
+        outer: _Scope | None,
+        local: frozenset[str],
+        binds: set[str],
+        uses: Uses,
+        qualname: str = "",
+        *,
+        imported: Mapping[str, Chain] = MappingProxyType({}),
     ) -> None:
         self.outer = outer
         self.local = local
         self.binds = binds
         self.uses = uses
         self.qualname = qualname
+        self.imported = imported
+        """What its own imports give to its names."""
 
     def is_global(self, name: str) -> bool:
+        return self.resolved((name,)) == (name,)
+
+    def resolved(self, chain: Chain) -> Chain | None:
+        """The chain as its module reads it; None if it begins with a variable."""
         scope: _Scope | None = self
         while scope is not None:
-            if name in scope.local:
-                return False
+            if chain[0] in scope.local:
+                begin = scope.imported.get(chain[0])
+                return None if begin is None else (*begin, *chain[1:])
             scope = scope.outer
-        return True
+        return chain
 
     def inner_name(self, name: str) -> str:
         return f"{self.qualname}.{name}" if self.qualname else name
@@ -116,8 +134,8 @@ class _Reader(ast.NodeVisitor):
             self._hand_on(chain)
 
     def _hand_on(self, chain: Chain) -> None:
-        if self.scope.is_global(chain[0]):
-            self.into.handed.add(chain)
+        if resolved := self.scope.resolved(chain):
+            self.into.handed.add(resolved)
 
     def visit_Call(self, node: ast.Call) -> None:
         self._call(node, made=False)
@@ -169,8 +187,8 @@ class _Reader(ast.NodeVisitor):
         """What is called comes out of one of these expressions; those that hold no functions don't matter."""
         for each in (part for node in nodes for part in ast.walk(node)):
             chain = chain_of(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
-            if chain is not None and self.scope.is_global(chain[0]):
-                self.into.tables.add(chain)
+            if chain is not None and (resolved := self.scope.resolved(chain)):
+                self.into.tables.add(resolved)
 
     def _visit_inside(self, node: ast.expr) -> None:
         """An expression of which only a part, or what it answers, goes on."""
@@ -210,15 +228,16 @@ class _Reader(ast.NodeVisitor):
                 self._visit_inside(each.value)
 
     def _read(self, chain: Chain, *, called: bool = False, made: bool = False, kept: bool = False) -> None:
-        if not self.scope.is_global(chain[0]):
+        resolved = self.scope.resolved(chain)
+        if resolved is None:
             return
-        self.into.reads.add(chain)
+        self.into.reads.add(resolved)
         if called:
-            self.into.calls.add(chain)
+            self.into.calls.add(resolved)
         if made:
-            self.into.made.add(chain)
-        if kept:
-            self.into.kept.add(chain[0])
+            self.into.made.add(resolved)
+        if kept and len(resolved) == 1:
+            self.into.kept.add(resolved[0])
 
     def _bind(self, name: str) -> None:
         if self.scope.is_global(name):
@@ -333,17 +352,19 @@ class _Reader(ast.NodeVisitor):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str, into: Reads) -> None:
         body = node.body if isinstance(node.body, list) else [ast.Expr(node.body)]
-        declared = {name for each in _own_nodes(body) if isinstance(each, ast.Global) for name in each.names}
+        declared = {name for each in own_nodes(body) if isinstance(each, ast.Global) for name in each.names}
         local = {argument.arg for argument in _arguments(node.args)} | _bound(body)
         outer: _Scope | None = self.scope
         if outer is not None and outer.qualname and not self.in_function:
             outer = _beyond_classes(outer)
-        scope = _Scope(outer, frozenset(local - declared), set(), self.uses, self.scope.inner_name(name) + ".<locals>")
+        inside = self.scope.inner_name(name) + ".<locals>"
+        imported = _imported_by(body)
+        scope = _Scope(outer, frozenset(local - declared), set(), self.uses, inside, imported=imported)
         reader = _Reader(self.uses, into, scope, in_function=True)
         for statement in body:
             reader.visit(statement)
         called = {chain[0] for each in body for chain in _called(each)}
-        for inner in _own_nodes(body):
+        for inner in own_nodes(body):
             if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name in called:
                 reader._function(inner, inner.name, into)
 
@@ -376,21 +397,21 @@ def _arguments(arguments: ast.arguments) -> list[ast.arg]:
     return [*found, *(each for each in (arguments.vararg, arguments.kwarg) if each)]
 
 
-def _own_nodes(body: Iterable[ast.stmt]) -> Iterable[ast.AST]:
-    """All nodes of a scope, without those of the scopes inside."""
-    waiting: list[ast.AST] = list(body)
+def own_nodes(body: Iterable[ast.stmt]) -> Iterable[ast.AST]:
+    """All nodes of a scope in their order, without those of the scopes inside."""
+    waiting: list[ast.AST] = list(reversed([*body]))
     while waiting:
         node = waiting.pop()
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(list(ast.iter_child_nodes(node))[::-1])
 
 
 def _bound(body: Iterable[ast.stmt]) -> set[str]:
     """The names that a function or class body binds for itself."""
     names: set[str] = set()
     elsewhere: set[str] = set()
-    for node in _own_nodes(body):
+    for node in own_nodes(body):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names.add(node.id)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -406,6 +427,20 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             elsewhere.update(node.names)
     return names - elsewhere
+
+
+def _imported_by(body: Iterable[ast.stmt]) -> dict[str, Chain]:
+    """What the imports of a function give to its variables."""
+    found: dict[str, Chain] = {}
+    for node in own_nodes(body):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.name if alias.asname else alias.name.partition(".")[0]
+                found[alias.asname or name] = (IMPORT + name,)
+        elif isinstance(node, ast.ImportFrom):
+            home = IMPORT + "." * node.level + (node.module or "")
+            found.update({alias.asname or alias.name: (home, alias.name) for alias in node.names})
+    return found
 
 
 def _given_as_text(call: ast.Call) -> list[ast.stmt]:

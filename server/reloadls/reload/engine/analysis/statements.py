@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from types import CodeType
 
-from .names import Chain, Uses, uses_of
+from .names import IMPORT, Chain, Uses, own_nodes, uses_of
 from .shapes import Shape, dump, shape_of
 
 __all__ = ["Facts", "Source", "Statement", "body_of", "has_handled", "parse", "reparse", "statements_in"]
@@ -65,6 +65,8 @@ class Facts:
     def members(self) -> frozenset[str]:
         """The attributes that it reads of those names, and all words of its imports."""
         words = {name for chain in self._chains() for name in chain[1:]}
+        for head in self.heads:
+            words.update(head.removeprefix(IMPORT).split(".") if head.startswith(IMPORT) else ())
         for node in self.imports:
             words.update((getattr(node, "module", None) or "").split("."))
             for alias in node.names:
@@ -89,9 +91,7 @@ class Facts:
         """The import statements in it, but for those in functions and classes."""
         if "import" not in self.text:
             return ()
-        nodes = [node for node in self.nodes if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-        found = (each for node in nodes for each in ast.walk(node))
-        return tuple(each for each in found if isinstance(each, (ast.ImportFrom, ast.Import)))
+        return tuple(each for each in own_nodes(self.nodes) if isinstance(each, (ast.ImportFrom, ast.Import)))
 
     @cached_property
     def imported(self) -> frozenset[str]:

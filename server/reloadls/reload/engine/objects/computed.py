@@ -1,18 +1,24 @@
-"""Values that instances keep of attributes which were computed once (`functools.cached_property`)."""
+"""Values that were computed once and kept: attributes of instances (`functools.cached_property`), names of modules."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from functools import cached_property
+from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import all_names_in
 from reloadls.reload.engine.analysis.codes import same_but_lines
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .changes import attributes_of
 from .containers import is_a
 
-__all__ = ["forget_attribute", "is_computed_anew"]
+__all__ = ["forget_attribute", "is_computed_anew", "keeps_names", "kept_names"]
+
+_KEEPING = frozenset(["__dict__", "globals", "setattr", "vars"])
+"""What a module's `__getattr__` uses to bind a name."""
 
 
 def is_computed_anew(before: Any, after: Any) -> bool:
@@ -33,3 +39,28 @@ def forget_attribute(cls: type, name: str, undo: Undo) -> None:
             values = attributes_of(each) or {}
             if name in values:
                 undo.set_item(values, name, MISSING)
+
+
+def keeps_names(namespace: dict[str, Any]) -> bool:
+    """Whether a module's `__getattr__` (PEP 562) may bind the names that it was asked for."""
+    ask = namespace.get("__getattr__")
+    if not is_a(ask, FunctionType):
+        return False
+    names = all_names_in(ask.__code__)
+    called = (ask.__globals__.get(name) for name in names)
+    codes = (each.__code__ for each in called if is_a(each, FunctionType))
+    return not _KEEPING.isdisjoint(names) or any(not _KEEPING.isdisjoint(all_names_in(code)) for code in codes)
+
+
+def kept_names(namespace: dict[str, Any], bound: set[str]) -> Iterator[str]:
+    """The names of a module that its `__getattr__` has bound.
+
+    Args:
+        namespace: of the module.
+        bound: the names that its statements and functions bind.
+    """
+    inside = f"{namespace.get('__name__')}."
+    for name, value in list(namespace.items()):
+        is_part = is_a(value, ModuleType) and value.__name__ == inside + name
+        if not is_part and name not in bound and not name.startswith("__"):
+            yield name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import EnumMeta
@@ -16,7 +17,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.diff import is_block
-from reloadls.reload.engine.analysis.names import Chain, Reads
+from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import attributes_of
@@ -214,12 +215,17 @@ def depends(modules: Modules, module: LoadedModule, statement: Statement, key: K
 
 def imported_from(module: LoadedModule, node: ast.ImportFrom) -> str:
     """The full name of the module that a `from` statement takes from."""
-    if not node.level:
-        return node.module or ""
+    return _absolute(module, node.level, node.module or "")
+
+
+def _absolute(module: LoadedModule, level: int, name: str) -> str:
+    """The full name of a module that a name leads to from another one (PEP 328)."""
+    if not level:
+        return name
     package = str(module.namespace.get("__package__") or module.name.rpartition(".")[0])
     parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
+    base = parts[: len(parts) - level + 1]
+    return ".".join([*base, *([name] if name else [])])
 
 
 def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
@@ -619,7 +625,7 @@ def _runs(function: Any, chain: Chain, reads: Reads) -> bool:
 def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Key]:
     """All the keys that reading a chain reads."""
     yield (module.name, chain[0])
-    value: Any = module.namespace.get(chain[0])
+    value = _begin(module, chain)
     for name in chain[1:]:
         if is_a(value, ModuleType):
             yield (value.__name__, name)
@@ -650,10 +656,19 @@ def _keys_of_class(instance: Any, name: str) -> Iterator[Key]:
 
 def value_at(module: LoadedModule, chain: Chain) -> Any:
     """What a chain leads to now, without running any code of the program."""
-    value: Any = module.namespace.get(chain[0])
+    value = _begin(module, chain)
     for name in chain[1:]:
         value = vars(value).get(name) if is_a(value, ModuleType) else inspect.getattr_static(value, name, None)
     return value
+
+
+def _begin(module: LoadedModule, chain: Chain) -> Any:
+    """What the first name of a chain means now."""
+    if not chain[0].startswith(IMPORT):
+        return module.namespace.get(chain[0])
+    name = chain[0].removeprefix(IMPORT)
+    level = len(name) - len(name.lstrip("."))
+    return sys.modules.get(_absolute(module, level, name[level:]))
 
 
 def _wrapped(value: Any) -> Any:

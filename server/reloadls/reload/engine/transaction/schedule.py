@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import globals_set_by
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.computed import forget_attribute
+from reloadls.reload.engine.objects.computed import forget_attribute, keeps_names, kept_names
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
+from reloadls.reload.engine.program.imports.stars import names_by_star
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -161,6 +164,7 @@ class Schedule:
     def emit(self, key: Key, *, body: bool = False) -> None:
         """Have the statements run that depend on a name."""
         (self.bodies if body else self.keys).add(key)
+        self._forget_kept_names(key, body=body)
         users: list[tuple[LoadedModule, str, Use]] = []
 
         def uses_it(module: LoadedModule, name: str, use: Use) -> None:
@@ -176,9 +180,39 @@ class Schedule:
         users += () if body else constructors_that_read(self._shared.modules, key)
         self._shared.used.add(self._shared.modules, users)
 
+    def _forget_kept_names(self, key: Key, *, body: bool) -> None:
+        """Have modules' `__getattr__` (PEP 562) find names anew that it has bound to what this name meant."""
+        space = self._shared.modules.named(key[0])
+        if space is None or "." in key[1]:
+            return
+        if key[1] == "__getattr__":
+            for name in self._kept_names(space):
+                self._forget_name(space, name)
+        elif not body and (was := self._shared.before.get(space, {}).get(key[1], MISSING)) is not MISSING:
+            for module in self._shared.modules:
+                for name in self._kept_names(module) if module is not space else ():
+                    if same_value(module.namespace[name], was):
+                        self._forget_name(module, name)
+
+    def _kept_names(self, module: LoadedModule) -> list[str]:
+        """The names of a module that its `__getattr__` has bound."""
+        if not keeps_names(module.namespace):
+            return []
+        bound = {name for codes in module.codes.values() for code in codes for name in globals_set_by(code)}
+        for statement in module.source.statements:
+            bound |= statement.facts.uses.binds | module.bound_by(statement.facts)
+            bound |= names_by_star(self._shared.modules, module, statement)
+        return list(kept_names(module.namespace, bound))
+
+    def _forget_name(self, module: LoadedModule, name: str) -> None:
+        self._shared.undo.set_item(module.namespace, name, MISSING)
+        self.emit((module.name, name))
+
     def _clear_cache(self, module: LoadedModule, name: str) -> None:
         """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
         self._shared.adapters.calls_differ(module.namespace, name)
+        if name == "__getattr__":
+            self._forget_kept_names((module.name, name), body=True)
         value: Any = module.namespace.get(name.partition(".")[0])
         owner: object = None
         for part in name.split(".")[1:]:

@@ -8,6 +8,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import imported_from
+from reloadls.reload.engine.program.imports.stars import names_by_star
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -30,11 +31,7 @@ class Stars:
             if not same_value(before.get(name, MISSING), value):
                 self._schedule.emit((module.name, name))
                 self._shared.add_changed(module, [name])
-        given: set[str] = set()
-        for node in statement.facts.nodes:
-            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
-                names = source.namespace
-                given.update(names.get("__all__") or [name for name in names if not name.startswith("_")])
+        given = names_by_star(self._shared.modules, module, statement)
         own = {name for each in module.source.statements for name in each.facts.uses.binds}
         for name in sorted(self.brought(module, statement) - given - own):
             self._schedule.unbind(module, name)
