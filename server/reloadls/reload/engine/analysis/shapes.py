@@ -6,7 +6,15 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["Shape", "calls_alike", "documented_otherwise", "dump", "functions_called_alike", "own_body", "shape_of"]
+__all__ = [
+    "Shape",
+    "calls_alike",
+    "documented_otherwise",
+    "dump",
+    "functions_called_alike",
+    "shape_of",
+    "text_of",
+]
 
 _Functions = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BODIES_LEFT_OUT = "..."
@@ -27,16 +35,16 @@ def dump(nodes: Iterable[ast.AST]) -> str:
 def shape_of(nodes: Iterable[ast.stmt]) -> Shape:
     """What running the statements does, but for the code of the functions they make."""
     nodes = tuple(nodes)
-    return Shape(";".join(_text(node, bodies=False) for node in nodes), _count(nodes))
+    return Shape(";".join(map(text_of, nodes)), _count(nodes))
+
+
+def text_of(node: ast.AST) -> str:
+    """A tree as text, without places and the bodies of functions."""
+    return _text(node, bodies=False)
 
 
 def _count(nodes: Iterable[ast.AST]) -> int:
     return sum(1 if isinstance(node, _Functions) else _count(ast.iter_child_nodes(node)) for node in nodes)
-
-
-def own_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """What a call of the function runs itself: its body, without the bodies of functions inside."""
-    return ";".join(_text(node, bodies=False) for node in function.body)
 
 
 def calls_alike(one: ast.stmt, other: ast.stmt) -> bool:

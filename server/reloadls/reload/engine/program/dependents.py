@@ -17,6 +17,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.diff import is_block
+from reloadls.reload.engine.analysis.inner import CALLED_AT_ONCE
 from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
@@ -375,7 +376,8 @@ def _functions_that_depend(
         outer = changed.key[1].partition(".<locals>")[0]
         maker = replace(changed, key=(changed.key[0], outer)) if outer != changed.key[1] else None
         if maker is not None and _calls(modules, module, uses.now, maker, value=True):
-            yield from uses.binds  # what a decorator or a factory made
+            # What a decorator or a factory made. The instances of a class that it made are not made anew for that.
+            yield from (each for each in uses.binds if not is_a(module.namespace.get(each), type))
         for node in statement.facts.imports:
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
                 yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
@@ -562,17 +564,8 @@ def _hands_table(modules: Modules, module: LoadedModule, statement: Statement, c
     return not any(reaches(module.namespace.get(name), parts) for name in uses.binds)
 
 
-_CALLED_AT_ONCE = frozenset(
-    [
-        *("accumulate", "dropwhile", "filter", "filterfalse", "groupby", "map", "max", "min", "partial", "reduce"),
-        *("sorted", "starmap", "submit", "takewhile"),
-    ]
-)
-"""Functions of the standard library that call what they are given."""
-
-
 def _is_called_at_once(reads: Reads) -> bool:
-    return any(chain[-1] in _CALLED_AT_ONCE for chain in reads.calls)
+    return any(chain[-1] in CALLED_AT_ONCE for chain in reads.calls)
 
 
 def _is_handed(module: LoadedModule, reads: Reads, changed: _Changed) -> Iterator[Any]:

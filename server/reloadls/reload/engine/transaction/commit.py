@@ -19,6 +19,7 @@ from reloadls.reload.engine.objects.functions import Functions, caches_of, set_c
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.imports.relocation import imports_module
+from reloadls.reload.engine.program.imports.stars import names_to_come
 from reloadls.reload.engine.program.layers import out_of_order
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.twice import is_known_already, is_too_late
@@ -256,6 +257,7 @@ class Commit:
     def _remove(self, plan: ModulePlan) -> None:
         module = plan.module
         bound = {name for each in plan.source.statements for name in _given(each)}
+        bound.update(*(names_to_come(self._shared.modules, module, each) for each in plan.source.statements))
         unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType
 
@@ -21,6 +21,7 @@ from reloadls.reload.engine.analysis.codes import (
     shifted,
 )
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, compare
+from reloadls.reload.engine.analysis.inner import around, makers_of_other_classes, run_within
 from reloadls.reload.engine.analysis.shapes import documented_otherwise, functions_called_alike
 from reloadls.reload.engine.analysis.statements import Facts, Source, Statement, parse, reparse
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
@@ -163,8 +164,7 @@ def _plan_step(plan: ModulePlan, step: Step, imported: frozenset[str]) -> Step:
         way = Way.CLASS if isinstance(facts.nodes[0], ast.ClassDef) and len(facts.nodes) == 1 else Way.RUN
         return Step(way, step.statement, step.before)
     if step.way is Way.PATCH:
-        alike = functions_called_alike(step.before.facts.nodes, facts.nodes) if step.before is not None else ()
-        _patch(plan, old, plan.codes[facts], found, alike)
+        _patch(plan, step, old, plan.codes[facts], found)
         plan.documents |= documented_otherwise(step.before.facts.nodes, facts.nodes) if step.before else set()
     elif step.way in (Way.MOVE, Way.ANNOTATE):
         plan.swaps += [Swap(*pair, moved_only=True) for pair in found]
@@ -195,21 +195,27 @@ def does_not_fit(old: CodeType, new: CodeType) -> bool:
 
 def _patch(
     plan: ModulePlan,
+    step: Step,
     old: Iterable[CodeType],
     new: Iterable[CodeType],
     found: Iterable[tuple[CodeType, CodeType]],
-    alike: Collection[str] = (),
 ) -> None:
     """Functions with other bodies; nothing else differs."""
+    nodes, nodes_before = step.statement.facts.nodes, () if step.before is None else step.before.facts.nodes
+    alike = functions_called_alike(nodes_before, nodes)
+    makers = makers_of_other_classes(nodes_before, nodes)
+    within = run_within(nodes)
     for before, after in found:
         same = same_but_lines(before, after)
         plan.swaps.append(Swap(before, after, moved_only=same))
         if same:
             continue
         fits = before.co_freevars == after.co_freevars
-        outer = owner_of(after).partition(".<locals>")[0]
-        if not same_but_lines(before, after, inside=False) and owner_of(after) not in alike:
-            plan.bodies.append(owner_of(after) if fits else outer)
+        name = owner_of(after)
+        outer = name.partition(".<locals>")[0]
+        differs = not same_but_lines(before, after, inside=False) or name in makers
+        if differs and name not in alike:
+            plan.bodies += around(name, within) if fits else [outer]
         if outer not in plan.changed:
             plan.changed.append(outer)
     paired = {id(code) for pair in found for code in pair}
@@ -232,7 +238,7 @@ def _patch_block(plan: ModulePlan, step: Step, old: tuple[CodeType, ...]) -> Non
         others = codes_within(new, inner.statement, step.statement.first)
         found = pairs(ones, others, same_shape=inner.way is not Way.RUN)
         if inner.way is not Way.RUN:
-            _patch(plan, ones, others, found)
+            _patch(plan, inner, ones, others, found)
         elif not _makes_classes(inner.statement):
             plan.swaps += [Swap(*pair, moved_only=same_but_lines(*pair)) for pair in found]
 

@@ -51,6 +51,7 @@ from reloadls.reload.engine.undo import MISSING
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden, names_in_order
 from .moved import names_that_stay
+from .moved_classes import MovedClasses
 from .products import made_of
 from .stars import Stars
 
@@ -110,6 +111,7 @@ class Rerun:
         self._schedule = schedule
         self._stars = stars
         self._classes = ClassBodies(shared, schedule)
+        self._moved_classes = MovedClasses(shared, self._classes)
         self._replaced: list[tuple[_Ran, str, type]] = []
         self._parts_run: dict[Facts, set[str]] = {}
         """What was run in a block in this commit, by its meaning."""
@@ -501,6 +503,9 @@ class Rerun:
         """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
         module, shared = ran.module, self._shared
         new = module.namespace[name]
+        if ran.edited and is_a(new, type) and self._moved_classes.kept(module, ran.step.statement, new) is not None:
+            shared.add_changed(module, [name])
+            return
         several = ran.step.before is None and _binders(module, name) > 1
         last = not self._shared_name(module, ran.step.statement) or not self._has_later(
             module, ran.step.statement, name
