@@ -17,6 +17,8 @@ PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # mounted (.ci/newest): its git and FUSE are other versions, or not there.
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
 BETWEEN := tests/reload/scenarios
+# Whether a scenario means what it says is seen on one Python.
+OF_THE_ENGINE := not without_reload_it_fails and not with_everything_run_again_it_fails
 LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_notifications.py \
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
@@ -120,7 +122,8 @@ test-others: $(CHECKS)
 	        touch "$$venv/.checks"; \
 	    fi; \
 	    echo "== pytest on $$($$within "$$venv/bin/python" --version)"; \
-	    $(FEWER) $$within "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' $$tests < /dev/null; \
+	    $(FEWER) $$within "$$venv/bin/python" -m pytest -q $(PARALLEL) -m 'not alone' -k '$(OF_THE_ENGINE)' \
+	        $$tests < /dev/null; \
 	done
 
 # The corpus: each program in an environment of its own in the user's cache.

@@ -502,23 +502,6 @@ def test_signals_reach_the_program_and_rmtree_stays_safe(tmp_path: Path) -> None
             running.until_output(f"got {name}")
 
 
-@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM"])
-def test_a_program_that_goes_on_after_a_signal_is_restarted(tmp_path: Path, name: str) -> None:
-    script = "import model, os, signal, sys, time\nsys.stdout.reconfigure(line_buffering=True)\n"
-    script += f"signal.signal(signal.SIG{name}, lambda *_: print('handled'))\n"
-    script += "while True:\n    print(model.VALUE)\n    time.sleep(0.005)\n"
-    write(tmp_path, app=script, model=_MODEL.format("a", "one"))
-    with program(tmp_path, _RESTART, "--drain-seconds", "0.5") as running:
-        running.until_output("one")
-        running.connect(_only_child(running))
-        os.kill(running.pid, getattr(signal, f"SIG{name}"))
-        running.until_output("handled")
-        running.write(model=_MODEL.format("b", "two"))
-        running.until_output("two")
-        running.until_stderr("restarted")
-        running.running.signal(signal.SIGKILL)
-
-
 def test_old_code_that_ends_soon_causes_no_restart(tmp_path: Path) -> None:
     script = "import os, sys, time\nimport work\nsys.stdout.reconfigure(line_buffering=True)\nwhile True:\n"
     script += "    print(os.getpid(), work.work())\n"

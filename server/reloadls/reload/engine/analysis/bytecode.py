@@ -142,16 +142,17 @@ def stored_in(code: CodeType) -> frozenset[str]:
     return frozenset(found)
 
 
-def names_bound_by(code: CodeType) -> frozenset[str]:
-    """The names that the statements of a module's code bind themselves."""
-    found: set[str] = set()
+def names_bound_by(code: CodeType) -> dict[str, set[int]]:
+    """The names that the statements of a module's code bind themselves, with the lines that do."""
+    found: dict[str, set[int]] = {}
     argument = 0
-    for at in range(0, len(code.co_code), 2):
-        argument = argument << 8 | code.co_code[at + 1]
-        if code.co_code[at] == _BINDS:
-            found.add(code.co_names[argument])
-        argument = argument if code.co_code[at] == _EXTENDED else 0
-    return frozenset(found)
+    for start, end, line in code.co_lines():
+        for at in range(start, end, 2):
+            argument = argument << 8 | code.co_code[at + 1]
+            if code.co_code[at] == _BINDS:
+                found.setdefault(code.co_names[argument], set()).add(line or 0)
+            argument = argument if code.co_code[at] == _EXTENDED else 0
+    return found
 
 
 def calls_or_sets_items(code: CodeType) -> bool:

@@ -128,7 +128,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         chain = chain_of(node)
         if chain is None:
-            self.generic_visit(node)
+            self._visit_inside(node.value)
         else:
             self._read(chain)
             self._hand_on(chain)

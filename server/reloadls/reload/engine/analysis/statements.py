@@ -56,6 +56,11 @@ class Facts:
         """The names it binds and reads."""
         return uses_of(self.nodes)
 
+    @property
+    def is_class(self) -> bool:
+        """It is a class and no more."""
+        return len(self.nodes) == 1 and isinstance(self.nodes[0], ast.ClassDef)
+
     @cached_property
     def heads(self) -> frozenset[str]:
         """The names of its module that it reads, also when its functions run."""

@@ -1,15 +1,47 @@
-"""Whether a new value is indistinguishable from the old one, so that nothing depends on which it is."""
+"""Values without identity: whether a new one is indistinguishable from the old one, and whether one has changed."""
 
 from __future__ import annotations
 
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["same_calls", "same_value"]
+__all__ = ["copy_of", "is_immutable", "same_calls", "same_value"]
 
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
+_IMMUTABLE = frozenset(["datetime", "decimal", "fractions", "ipaddress", "pathlib", "re", "uuid"])
+"""Modules of the standard library whose objects can't change."""
+_FIXED = (tuple, frozenset)
+_OPEN = (list, dict, set)
+_MOST_PARTS = 200
+
+
+def copy_of(value: Any) -> Any:
+    """A copy of plain data, to be compared with a later one; MISSING for what holds anything else, or is large."""
+    return _copy(value, [_MOST_PARTS])
+
+
+def _copy(value: Any, left: list[int]) -> Any:
+    left[0] -= 1
+    kind = type(value)
+    if kind in _VALUES or kind.__module__.partition(".")[0] in _IMMUTABLE or is_a(value, Enum):
+        return (kind, value)
+    if kind not in (*_FIXED, *_OPEN) or left[0] < len(value):
+        return MISSING
+    parts = [part for pair in value.items() for part in pair] if kind is dict else list(value)
+    copies = [_copy(each, left) for each in parts]
+    if any(each is MISSING for each in copies):
+        return MISSING
+    return (kind, frozenset(copies) if kind in (set, frozenset) else tuple(copies))
+
+
+def is_immutable(copy: Any) -> bool:
+    """Whether what `copy_of` has copied can't change."""
+    kind, parts = copy
+    return kind not in _OPEN and (kind not in _FIXED or all(map(is_immutable, parts)))
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -89,7 +89,7 @@ def dependents(
             if origin[1] not in given:
                 given.add(origin[1])
                 yield origin
-        for origin in _that_loaded(modules, changed):
+        for origin in (*_that_loaded(modules, changed), *_that_ran(modules, changed)):
             if origin[1] not in given:
                 given.add(origin[1])
                 yield origin
@@ -128,6 +128,12 @@ def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
         held = [part for value in values for part in (value, *(_parts(value) if is_a(value, _TABLES) else ()))]
         if not any((id(each) in own and is_a(each, _LIVE)) or id(type(each)) in own for each in held):
             yield importer, statement
+
+
+def _that_ran(modules: Modules, changed: _Changed) -> Iterator[Origin]:
+    """The statements of plain values within which the function ran, however it was called."""
+    for module in modules if changed.body else ():
+        yield from ((module, each) for each in module.values_by(changed.key))
 
 
 def _that_look(modules: Modules, changed: _Changed) -> Iterator[tuple[str | None, Origin]]:
@@ -333,6 +339,8 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     if changed.key[1] == "__getattr__" and _asks_module(modules, module, statement, changed.key[0]):
         return True
     if changed.body:
+        if _made_instance(modules, module, statement, changed):
+            return False
         called = _calls(modules, module, uses.now, changed, value=uses.value) or _operates(module, statement, changed)
         called = called or _hands_function(modules, module, statement, changed)
         return called or (
@@ -342,6 +350,18 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     return bool(statement.facts.imports and _imports_it(module, statement, changed.key)) or _reads(
         modules, module, uses.now, changed, value=uses.value
     )
+
+
+def _made_instance(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a statement binds an instance with state of the class whose method changed: it is not made anew for that.
+
+    `db = Database.get()`, as with `db = Database()`.
+    """
+    uses, owner = statement.facts.uses, changed.owner
+    if owner is None or not uses.value or len(uses.binds) != 1:
+        return False
+    kind = type(module.namespace.get(next(iter(uses.binds))))
+    return owner in kind.__mro__ and not modules.makes_values(kind)
 
 
 def _operates(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:

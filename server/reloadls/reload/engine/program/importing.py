@@ -101,7 +101,7 @@ def _execute(loader: SourceFileLoader, module: ModuleType, modules: Modules, *, 
     try:
         note = _noting(loaded)
         with Recorder.noting(vars(module), note):
-            lines = _lines(modules, vars(module), note)
+            lines = _lines(modules, loaded, note)
             loaded.recorded = lines.run(code)
             loaded.ran = lines.ran
         failed = False
@@ -189,14 +189,14 @@ def _noting(loaded: LoadedModule) -> Note:
     return note
 
 
-def _lines(modules: Modules, namespace: dict[str, Any], note: Note) -> Lines:
+def _lines(modules: Modules, loaded: LoadedModule, note: Note) -> Lines:
     def changed(line: int, change: Change) -> None:
         note(line, Effect(change=change))
 
     def bound(line: int, names: frozenset[str]) -> None:
         note(line, Effect(bound=names))
 
-    return Lines(namespace, changed, bound, modules.owns)
+    return Lines(loaded.namespace, changed, bound, modules.owns, loaded)
 
 
 def adopt_loaded(modules: Modules) -> None:
@@ -320,7 +320,7 @@ def run_main(modules: Modules, path: str | None, name: str | None = None, *, cal
     loaded = modules.loading(called, os.path.realpath(path), module, text, code)
     note = _noting(loaded)
     with Recorder.noting(vars(module), note):
-        _run_script(loaded, _lines(modules, vars(module), note), code)
+        _run_script(loaded, _lines(modules, loaded, note), code)
     modules.loaded(loaded)
     return module
 

@@ -1,26 +1,41 @@
-"""Run a module's code, and record line by line what it changes beside the module's names."""
+"""Run a module's code, and record line by line what it changes beside the module's names, and which functions run."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
 from types import BuiltinFunctionType, CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
+from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.values import copy_of, is_immutable
+from reloadls.reload.engine.undo import MISSING
 
 from .candidates import may_act, snapshot, starts_of
 
-__all__ = ["Lines", "can_watch"]
+__all__ = ["Calls", "Lines", "can_watch", "follow_calls"]
 
 _OFTEN = 8
 """A line that has run so often is in a loop: what it does from then on is noted as one change."""
+_MANY = 500
+"""After so many calls of functions within a line, each function is noted at its next call only."""
+
+
+class Calls(Protocol):
+    """Keeps which functions of the program have run within the lines of a module."""
+
+    def called(self, line: int, module: str, function: str) -> None:
+        """A function began to run, while a line did. The functions are given by their modules' and qualified names."""
+
+    def made(self, name: str, copy: object) -> None:
+        """A line with such calls has bound a name to plain data that can change: a copy of it."""
 
 
 class Lines:
@@ -31,6 +46,7 @@ class Lines:
         note: given each change, with the line that made it.
         bound: given the names that a line bound without naming them, with that line.
         owns: whether a module of this name is the program's.
+        calls: given the functions that run meanwhile.
         most: how many objects to look at for a line.
     """
 
@@ -40,6 +56,7 @@ class Lines:
         note: Callable[[int, Change], None],
         bound: Callable[[int, frozenset[str]], None],
         owns: Callable[[str], bool],
+        calls: Calls,
         *,
         most: int = 150,
     ) -> None:
@@ -51,8 +68,15 @@ class Lines:
         self._pending: tuple[int, Snapshot] | None = None
         self._acting: tuple[int, int] | None = None
         """The line that runs, and how many names there were before."""
-        self._named: frozenset[str] = frozenset()
+        self._calls = calls
+        self._named: dict[str, set[int]] = {}
         self._counts: Counter[int] = Counter()
+        self._number = 0
+        """The line that runs."""
+        self._seen: dict[int, set[int]] = {}
+        """Line -> the ids of the code of functions that have run within it."""
+        self._starts = 0
+        self._has_called = False
 
     @property
     def ran(self) -> Collection[int]:
@@ -82,16 +106,34 @@ class Lines:
                 self._pending = None  # what a line has done so far is not all that it does
                 ended(number)
 
-        with _watching(code, line, until, stop) as watched:
-            try:
-                exec(code, self._namespace)  # noqa: S102 - the source is the program's own
-            finally:
-                self._close()
+        follow_calls([code])
+        _running.append(self)
+        try:
+            with _watching(code, line, until, stop, self.started) as watched:
+                try:
+                    exec(code, self._namespace)  # noqa: S102 - the source is the program's own
+                finally:
+                    self._close()
+        finally:
+            _running.remove(self)
         return watched
+
+    def started(self, code: CodeType, namespace: dict[str, Any]) -> bool:
+        """A function of the program begins to run. Returns whether to go on reporting it."""
+        seen = self._seen.setdefault(self._number, set())
+        if id(code) not in seen:
+            seen.add(id(code))
+            if self._owns(module := str(namespace.get("__name__"))):
+                self._has_called = True
+                self._calls.called(self._number, module, code.co_qualname)
+        self._starts += 1
+        return self._starts < _MANY
 
     def _line(self, number: int, lines: dict[int, Line]) -> bool:
         """A line is about to run. Returns whether to go on reporting it."""
         self._close()
+        self._number, self._starts = number, 0
+        _report_again()
         if (found := lines.get(number)) and may_act(found, self._namespace):
             names = list(self._namespace) if found.runs_text else found.names
             starts = starts_of(names, self._namespace)
@@ -102,6 +144,8 @@ class Lines:
         return self._counts[number] < _OFTEN
 
     def _close(self) -> None:
+        if self._has_called:
+            self._keep_copies()
         if self._acting is not None:
             (number, names), self._acting = self._acting, None
             if len(self._namespace) > names and (added := self._added(names)):
@@ -112,6 +156,13 @@ class Lines:
             for change in taken.changes():
                 if not any(change.owner is each for each in known):  # what becomes of names is known without this
                     self._note(number, change)
+
+    def _keep_copies(self) -> None:
+        for name in [name for name, lines in self._named.items() if self._number in lines]:
+            self._has_called = False
+            copy = copy_of(self._namespace.get(name))
+            if copy is not MISSING and not is_immutable(copy):
+                self._calls.made(name, copy)
 
     def _added(self, names: int) -> frozenset[str]:
         """The names beyond so many, new ones come last, that no statement and no import has bound."""
@@ -134,20 +185,36 @@ def _may_trace() -> bool:
 
 
 OnLine = Callable[[int], bool]
+OnStart = Callable[[CodeType, dict[str, Any]], bool]
 
 
 @contextmanager
-def _watching(code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> Iterator[bool]:
+def _watching(
+    code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], started: OnStart
+) -> Iterator[bool]:
     if sys.version_info >= (3, 12):
         with _monitored(code, line) as watched:
             yield watched
     else:
-        with _traced(code, line, until, stop) as watched:
+        with _traced(_Trace(code, line, until, stop, started)) as watched:
             yield watched
+
+
+def follow_calls(codes: Iterable[CodeType]) -> None:
+    """Have it noted when the functions run that code makes."""
+    tool = _tool() if sys.version_info >= (3, 12) else None
+    if tool is not None:
+        for each in all_codes(codes):
+            if not is_class_body(each):
+                sys.monitoring.set_local_events(tool, each, sys.monitoring.events.PY_START)
 
 
 _watched: dict[int, OnLine] = {}
 _tools: list[int] = []
+_running: list[Lines] = []
+"""What runs now, the innermost last."""
+_paused: list[CodeType] = []
+"""One of the functions of which no call is reported any more, if there is one."""
 
 if sys.version_info >= (3, 12):
 
@@ -171,6 +238,7 @@ if sys.version_info >= (3, 12):
             if sys.monitoring.get_tool(number) is None:
                 sys.monitoring.use_tool_id(number, "reloadls")
                 sys.monitoring.register_callback(number, sys.monitoring.events.LINE, _on_line)
+                sys.monitoring.register_callback(number, sys.monitoring.events.PY_START, _on_start)
                 _tools.append(number)
                 break
         return _tools[0] if _tools else None
@@ -181,19 +249,31 @@ if sys.version_info >= (3, 12):
             return None
         return sys.monitoring.DISABLE
 
+    def _on_start(code: CodeType, _offset: int) -> object:
+        if _running and _running[-1].started(code, sys._getframe(1).f_globals):
+            return None
+        _paused[:] = [code]
+        return sys.monitoring.DISABLE
+
+
+def _report_again() -> None:
+    """Have calls reported of all functions."""
+    if sys.version_info >= (3, 12) and _paused:
+        _paused.clear()
+        sys.monitoring.restart_events()
+
 
 _LONG_S = 2.0
 """A script's line that runs for longer is where its program lives: to trace all that it calls would slow it down."""
 
 
 @contextmanager
-def _traced(code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> Iterator[bool]:
+def _traced(trace: _Trace) -> Iterator[bool]:
     """The same for Python 3.11. A debugger or a measurement that traces already goes first."""
     outer = sys.gettrace()
     if not _may_trace():
         yield False
         return
-    trace = _Trace(code, line, until, stop)
     sys.settrace(trace.on_call)
     try:
         yield True
@@ -205,11 +285,14 @@ def _traced(code: CodeType, line: OnLine, until: int | None, stop: Callable[[int
 class _Trace:
     """What `sys.settrace` calls for one code object; see `_traced`."""
 
-    def __init__(self, code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None]) -> None:
+    def __init__(
+        self, code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], started: OnStart
+    ) -> None:
         self._code = code
         self._line = line
         self._until = until
         self._stop = stop
+        self._started = started
         self._going_on: dict[int, bool] = {}
         self._number = 0
         self._long_from = float("inf")
@@ -218,6 +301,8 @@ class _Trace:
         """A frame begins."""
         if frame.f_code is self._code:
             return self._on_line
+        if not is_class_body(frame.f_code):
+            self._started(frame.f_code, frame.f_globals)
         if self._long_from < monotonic():
             if _is_importing(frame):
                 self._long_from = monotonic() + _LONG_S

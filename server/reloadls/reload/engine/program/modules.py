@@ -19,6 +19,8 @@ from reloadls.base.installed import command_folders, installed_folders, is_insta
 from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.values import copy_of, is_immutable
+from reloadls.reload.engine.undo import MISSING
 
 from .effects import Effect, is_link, was_executed
 
@@ -50,7 +52,17 @@ Codes = dict["Facts", tuple[CodeType, ...]]
 """A statement -> the code objects that it makes, on the lines where they are now."""
 
 
-State = tuple[str, "Source", Codes, dict["Facts", list[Effect]], dict["Facts", "Facts"], set["Facts"]]
+Called = tuple[str, str]
+"""A function, by the name of its module and its own qualified name."""
+State = tuple[
+    str,
+    "Source",
+    Codes,
+    dict["Facts", list[Effect]],
+    dict["Facts", "Facts"],
+    set["Facts"],
+    dict["Facts", set[Called]],
+]
 
 
 @dataclass(eq=False)
@@ -81,6 +93,12 @@ class LoadedModule:
     """The first line of which it was not noted, where that was so of a part only."""
     ran: Collection[int] = ()
     """The lines that ran while it was loaded, as far as that is known."""
+    noted_calls: dict[int, set[Called]] = field(default_factory=dict)
+    """Line -> the functions of the program that ran within it while it was loaded."""
+    calls: dict[Facts, set[Called]] = field(default_factory=dict)
+    """The same for statements, and for when they ran again."""
+    copies: dict[str, object] = field(default_factory=dict)
+    """Names of plain data that can change and was made with such calls -> a copy of it, as it was then."""
     handled: set[Facts] = field(default_factory=set)
     """Statements in which an exception was handled when they last ran."""
     watched: set[Facts] = field(default_factory=set)
@@ -134,6 +152,7 @@ class LoadedModule:
         self._became = {first: now[last] for first, last in self._became.items() if last in now}
         self.watched = {facts for facts, before in came_from.items() if before in self.watched}
         self.handled |= {facts for facts, before in came_from.items() if before in self.handled}
+        self.calls = {facts: self.calls[before] for facts, before in came_from.items() if before in self.calls}
         self.effects = {
             facts: self.effects[before] for facts, before in came_from.items() if before in self.effects
         } | {before: effects for before, effects in self.effects.items() if before not in came_from.values()}
@@ -147,11 +166,12 @@ class LoadedModule:
             {facts: list(effects) for facts, effects in self.effects.items()},
             self._became,
             set(self.handled),
+            dict(self.calls),
         )
 
     def restore(self, state: State) -> None:
         """It runs again what it ran then."""
-        self.text, self._source, self._codes, self.effects, self._became, self.handled = state
+        self.text, self._source, self._codes, self.effects, self._became, self.handled, self.calls = state
 
     def _attribute(self, source: Source) -> None:
         """Say of each code object, and of all that was done while loading, which statement it belongs to."""
@@ -170,6 +190,10 @@ class LoadedModule:
                 effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
+        for line, calls in self.noted_calls.items():
+            if statement := source.at(line):
+                self.calls.setdefault(statement.facts, set()).update(calls)
+        self.noted_calls = {}
         if self.ran:
             self.handled = {each.facts for each in source.statements if has_handled(each, self.ran)}
             self.ran = ()
@@ -225,6 +249,29 @@ class LoadedModule:
             for each in source.statements
             if any(effect.path == path for effect in self.effects.get(each.facts, ()))
         ]
+
+    def called(self, line: int, module: str, function: str) -> None:
+        """A function of the program runs within one of its lines, while it is loaded."""
+        self.noted_calls.setdefault(line, set()).add((module, function))
+
+    def made(self, name: str, copy: object) -> None:
+        """A name was bound to plain data that was made with such calls, and can change."""
+        self.copies[name] = copy
+
+    def values_by(self, function: Called) -> Iterator[Statement]:
+        """Its statements within which a function ran: classes, and values that are plain data, as they were made."""
+        statements = self.source.statements
+        if any(function in calls for calls in self.calls.values()):
+            for each in statements:
+                if function not in self.calls.get(each.facts, ()):
+                    continue
+                names = each.facts.uses.binds
+                if each.facts.is_class or (each.facts.uses.value and names and all(map(self._is_as_made, names))):
+                    yield each
+
+    def _is_as_made(self, name: str) -> bool:
+        copy = copy_of(self.namespace.get(name, MISSING))
+        return copy is not MISSING and (is_immutable(copy) or self.copies.get(name) == copy)
 
     def listers_of(self, folder: str) -> list[Statement]:
         """Its statements that have listed a folder."""

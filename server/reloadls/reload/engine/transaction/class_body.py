@@ -179,11 +179,12 @@ class ClassBodies:
             old = self._shared.old_codes.get(step.before.facts, ()) if step.before else ()
             new = inner_codes(self._shared.code(module, step.statement))
             names = {other.co_name for one, other in pairs(old, new) if does_not_fit(one, other)}
+        keys = {*self._schedule.keys, *self._schedule.bodies}
         return {
             each.facts.text
             for each in body_of(step.statement)
             if not names.isdisjoint(each.facts.uses.binds)
-            or any(depends(self._shared.modules, module, each, key) for key in self._schedule.keys)
+            or any(depends(self._shared.modules, module, each, key) for key in keys)
         }
 
     def _swaps_of_body(self, module: LoadedModule, step: Step, cls: type, difference: Difference) -> list[Swap]:
@@ -210,6 +211,7 @@ class ClassBodies:
             names: of the attributes.
             alike: those of which only the docstring and annotations are others.
         """
+        self._shared.classes_changed = True
         others = [name for name in names if name not in alike]
         for name in others:
             key = (module.name, f"{cls.__qualname__}.{name}")
@@ -246,8 +248,7 @@ def _called_alike(difference: Difference) -> set[str]:
 
 def is_class(statement: Statement) -> bool:
     """Whether a statement is a class and no more."""
-    nodes = statement.facts.nodes
-    return len(nodes) == 1 and isinstance(nodes[0], ast.ClassDef)
+    return statement.facts.is_class
 
 
 def class_of(module: LoadedModule, step: Step) -> Any:

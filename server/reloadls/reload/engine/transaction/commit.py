@@ -21,6 +21,7 @@ from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.imports.relocation import imports_module
 from reloadls.reload.engine.program.imports.stars import names_to_come
 from reloadls.reload.engine.program.layers import out_of_order
+from reloadls.reload.engine.program.lines import follow_calls
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
@@ -238,6 +239,7 @@ class Commit:
         self._shared.annotations_of(module).take(plan.steps, plan.source, self._shared.undo)
         came_from = {step.statement.facts: step.before.facts for step in plan.steps if step.before}
         module.take(plan.text, plan.source, plan.codes, came_from)
+        follow_calls(code for codes in plan.codes.values() for code in codes)
         self._shared.compiled.update(plan.compiled)
         if plan.changed:
             self._shared.add_changed(module, plan.changed)

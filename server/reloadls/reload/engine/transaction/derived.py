@@ -21,7 +21,7 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .plan import ModulePlan
 
-__all__ = ["refresh"]
+__all__ = ["forget_kinds", "refresh"]
 
 
 def refresh(
@@ -54,7 +54,7 @@ def refresh(
         classes = classes or any("." in name or _is_class(plan.module, name) for name in plan.changed)
         classes = classes or any(_makes_kinds(each) for each in _touched(plan))
     if classes:
-        undo.at_the_end(lambda: _forget_kinds(list(modules)))
+        undo.at_the_end(lambda: forget_kinds(list(modules)))
 
 
 def _touched(plan: ModulePlan) -> Iterator[ast.stmt]:
@@ -187,7 +187,7 @@ def _forget_overloads(module: LoadedModule, undo: Undo) -> None:
                 del overloads[line]
 
 
-def _forget_kinds(modules: Iterable[LoadedModule]) -> None:
+def forget_kinds(modules: Iterable[LoadedModule]) -> None:
     """What abstract classes remember of others, and single dispatch of types."""
     seen: set[int] = set()
     spaces = [module.namespace for module in modules]

@@ -28,6 +28,7 @@ from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.program.registrations import Registrations
 from reloadls.reload.engine.undo import MISSING, Undo
 
+from .derived import forget_kinds
 from .held import Held
 from .plan import Work
 from .traces import Traces
@@ -57,6 +58,8 @@ class Transaction:
         self.compiled: dict[Facts, CodeType] = {}
         self.old_codes: Codes = {}
         """What statements made, as they were before."""
+        self.classes_changed = False
+        """What is remembered of classes is of before."""
         self.before: dict[LoadedModule, dict[str, Any]] = {}
         """The modules' names, as they were before."""
         self.changed: Changed = {}
@@ -139,6 +142,9 @@ class Transaction:
     ) -> None:
         """Run a statement's code, or that of a part of it, and note what it changes; raises what it raises."""
         self.remember()
+        if self.classes_changed:
+            self.classes_changed = False
+            forget_kinds(self.modules)
         for key in (
             self.stale.keys() & read_by(self.modules, module, statement, tables=True).keys() if self.stale else ()
         ):
@@ -149,7 +155,8 @@ class Transaction:
         before = snapshot(starts_of(names_in(code), module.namespace), self.modules.owns, most=_MOST)
         self.undo.add(partial(_restore, before))
         with self.noting(module, statement), self.annotations_of(module).running(statement, code, part=part):
-            lines = Lines(module.namespace, self._changed(module), self._bound(module), self.modules.owns, most=_MOST)
+            changed, bound, calls = self._changed(module), self._bound(module), _CallsAgain(module, statement)
+            lines = Lines(module.namespace, changed, bound, self.modules.owns, calls, most=_MOST)
             if lines.run(code) and not module.recorded:
                 module.watched.add(statement.facts)
             if part is None:
@@ -216,6 +223,20 @@ class Transaction:
             return known[1] if known is not None and known[0] is effect else None
 
         return place
+
+
+class _CallsAgain:
+    """The functions that run when a statement does so again."""
+
+    def __init__(self, module: LoadedModule, statement: Statement) -> None:
+        self._module = module
+        self._known = module.calls.setdefault(statement.facts, set())
+
+    def called(self, _line: int, module: str, function: str) -> None:
+        self._known.add((module, function))
+
+    def made(self, name: str, copy: object) -> None:
+        self._module.copies[name] = copy
 
 
 def _restore(before: Snapshot) -> None:

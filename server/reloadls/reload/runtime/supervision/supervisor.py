@@ -61,10 +61,6 @@ class Supervisor:
         """Restart as soon as the running program has ended."""
         self._ending: int | None = None
         """The signal that ends the supervisor."""
-        self._outlived_at = 0.0
-        """When a program that still runs has handled that signal and goes on."""
-        self._postponed: list[list[str]] | None = None
-        """The changes of a restart that was requested before."""
         self._last_status = 0
 
     def run(self) -> int | Link:
@@ -99,8 +95,6 @@ class Supervisor:
             times.append(now + _LOOK_S)
         if self._next is not None:
             times.append(now + _LOOK_S)
-        if self._postponed is not None:
-            times.append(self._outlived_at)
         due = min((each for each in times if each is not None), default=None)
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
@@ -112,7 +106,6 @@ class Supervisor:
     def _forward(self, number: int) -> None:
         if number in _ENDING:
             self._ending = number
-            self._outlived_at = time.monotonic() + self._options.drain_s
             self._retry_at = None
             if not self._processes:
                 self._last_status = number  # as if the signal had ended a program
@@ -146,7 +139,7 @@ class Supervisor:
             case "restart":
                 self._restart(process, message["modules"])
             case "settled" if process is self._current and self._next is None:
-                self._retry_at = self._source_changes = self._postponed = None
+                self._retry_at = self._source_changes = None
             case "draining" if process.kill_at is not None:
                 limit = _LET_FINISH_S if message["handled"] else self._options.drain_s
                 process.terminate_at = min(now + limit, process.kill_at)
@@ -167,8 +160,6 @@ class Supervisor:
             self._replace(self._next)
         elif self._current is not None and not self._current.up and self._is_up(self._current, now):
             self._report_up(self._current)
-        if self._postponed is not None and self._current is not None:
-            self._restart(self._current, self._postponed)
         if self._ending is not None or self._next is not None:
             return None
         if self._current is None and self._restart_due:
@@ -213,12 +204,8 @@ class Supervisor:
         return Link(channel, Handover(channel, held), supervisor, self._options.drain_s, keep=self._options.keep)
 
     def _restart(self, process: Process, changed: list[list[str]]) -> None:
-        if process is not self._current or self._next is not None:
+        if process is not self._current or self._ending is not None or self._next is not None:
             return
-        if self._ending is not None and time.monotonic() < self._outlived_at:
-            self._postponed = changed
-            return
-        self._ending = self._postponed = None
         self._changed = changed
         self._backoff.reset()
         if self._sockets:

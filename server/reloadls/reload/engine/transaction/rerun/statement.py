@@ -511,7 +511,7 @@ class Rerun:
             module, ran.step.statement, name
         )
         differs = not ran.is_called_alike if ran.edited else not ran.is_same_function(name, old, new)
-        given = dict(vars(old)) if is_a(old, FunctionType) else {}
+        given = dict(vars(old)) if is_a(old, (FunctionType, type)) else {}
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
             module.namespace[name] = kept
@@ -521,7 +521,7 @@ class Rerun:
         if ours and is_a(old, FunctionType) and is_a(kept, FunctionType) and not several:
             self._keep_attributes(ran, name, given, kept)
         if kept is old and is_a(kept, type) and name in ran.defined:
-            names = _names_of_class(kept, ran.difference)
+            names = sorted({*_names_of_class(kept, ran.difference), *_other_attributes(given, kept)})
             if ran.edited or names:
                 self._classes.changed(module, kept, names)
                 self._classes.push_made_from(kept)
@@ -669,6 +669,10 @@ class Rerun:
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
                     self._push_readers(module, statement, (other.name, each))
+                elif is_a(held, type) and type.__getattribute__(held, "__module__") == other.name:
+                    own = type.__getattribute__(held, "__dict__")
+                    for attribute in [attribute for attribute, value in own.items() if id(value) in owners]:
+                        self._push_readers(module, statement, (other.name, f"{held.__qualname__}.{attribute}"))
         for other, maker in made_of(self._shared.modules, module, statement, changes):
             self._push_maker(module, statement, other, maker)
         for node in statement.facts.nodes:
@@ -770,6 +774,14 @@ def _owner(node: ast.expr) -> str | None:
 
 def _binders(module: LoadedModule, name: str) -> int:
     return sum(name in each.facts.uses.binds for each in module.source.statements)
+
+
+def _other_attributes(before: Mapping[str, Any], cls: type) -> Iterator[str]:
+    """The attributes of a class that have another value than before, or came or went."""
+    now = vars(cls)
+    for name in before.keys() | now.keys():
+        if not name.startswith("_") and not same_value(before.get(name, MISSING), now.get(name, MISSING)):
+            yield name
 
 
 def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
