@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from functools import cached_property
+from functools import _lru_cache_wrapper, cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -14,8 +14,9 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .changes import attributes_of
 from .containers import is_a
+from .values import copy_of, is_immutable
 
-__all__ = ["forget_attribute", "is_computed_anew", "keeps_names", "kept_names"]
+__all__ = ["forget_attribute", "is_computed_anew", "keeps_names", "kept_names", "may_call", "remembers_plain_data"]
 
 _KEEPING = frozenset(["__dict__", "globals", "setattr", "vars"])
 """What a module's `__getattr__` uses to bind a name."""
@@ -29,16 +30,45 @@ def is_computed_anew(before: Any, after: Any) -> bool:
     return one is None or other is None or not same_but_lines(one, other)
 
 
-def forget_attribute(cls: type, name: str, undo: Undo) -> None:
-    """Have an attribute computed anew in all instances that have computed it."""
+def forget_attribute(cls: type, name: str, undo: Undo, *, only_plain: bool = False) -> None:
+    """Have an attribute computed anew in all instances that have computed it, or those where it can't have state."""
     kinds = [cls]
     for kind in kinds:
         kinds += type.__subclasses__(kind)
     for each in gc.get_referrers(*kinds):
         if any(type(each) is kind for kind in kinds):
             values = attributes_of(each) or {}
-            if name in values:
+            if name in values and not (only_plain and _may_have_state(values[name])):
                 undo.set_item(values, name, MISSING)
+
+
+def _may_have_state(value: Any) -> bool:
+    copy = copy_of(value)
+    return copy is MISSING or not is_immutable(copy)
+
+
+_DEPTH = 3
+"""How many calls of functions by their names are followed."""
+
+
+def may_call(function: FunctionType, name: str, depth: int = _DEPTH) -> bool:
+    """Whether a function may call a method of this name, by what it and the functions that it calls read."""
+    names = all_names_in(function.__code__)
+    if name in names:
+        return True
+    called = (function.__globals__.get(each) for each in names) if depth else ()
+    return any(may_call(each, name, depth - 1) for each in called if is_a(each, FunctionType) and each is not function)
+
+
+def remembers_plain_data(cache: _lru_cache_wrapper[Any]) -> bool:
+    """Whether all answers that a cache keeps are values without state: forgetting them loses nothing."""
+    parts = gc.get_referents(cache)
+    kept = next((each for each in parts if type(each) is dict and each is not cache.__dict__), {})
+    # Of a cache with a limit, the dictionary leads to links that hide their contents, which the cache itself shows.
+    links = any(type(each).__name__ == "_lru_list_elem" for each in kept.values())
+    known = {id(kept), id(cache.__dict__), id(cache.__wrapped__), *map(id, kept)}
+    found = [each for each in parts if id(each) not in known and type(each) not in (type, object)]
+    return not any(map(_may_have_state, found if links else kept.values()))
 
 
 def keeps_names(namespace: dict[str, Any]) -> bool:

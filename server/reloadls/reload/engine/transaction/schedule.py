@@ -15,7 +15,13 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import globals_set_by
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.computed import forget_attribute, keeps_names, kept_names
+from reloadls.reload.engine.objects.computed import (
+    forget_attribute,
+    keeps_names,
+    kept_names,
+    may_call,
+    remembers_plain_data,
+)
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
@@ -165,6 +171,8 @@ class Schedule:
         """Have the statements run that depend on a name."""
         (self.bodies if body else self.keys).add(key)
         self._forget_kept_names(key, body=body)
+        if body and "." in key[1]:
+            self._forget_what_may_call(key[1].rpartition(".")[2])
         users: list[tuple[LoadedModule, str, Use]] = []
 
         def uses_it(module: LoadedModule, name: str, use: Use) -> None:
@@ -179,6 +187,28 @@ class Schedule:
                 users.append((module, MODULE, (key, body)))
         users += () if body else constructors_that_read(self._shared.modules, key)
         self._shared.used.add(self._shared.modules, users)
+
+    def _forget_what_may_call(self, method: str) -> None:
+        """Forget answers that may come of a method: the text of functions does not say whose methods they call."""
+        for owner, name, value in self._remembering():
+            function = value.func if is_a(value, functools.cached_property) else value.__wrapped__
+            if not is_a(function, FunctionType) or not may_call(function, method):
+                continue
+            if is_a(value, functools.cached_property):
+                forget_attribute(owner, value.attrname or name, self._shared.undo, only_plain=True)
+            elif remembers_plain_data(value):
+                self._shared.forget_calls(value)
+
+    def _remembering(self) -> Iterator[tuple[Any, str, Any]]:
+        """What remembers answers in the program, with the class that it is of and its name."""
+        for space in self._shared.modules.spaces():
+            for name, value in list(space.items()):
+                if type(value) is functools._lru_cache_wrapper:
+                    yield None, name, value
+                elif is_a(value, type) and self._shared.modules.owns(type.__getattribute__(value, "__module__")):
+                    for attribute, each in list(type.__getattribute__(value, "__dict__").items()):
+                        if type(each) in (functools._lru_cache_wrapper, functools.cached_property):
+                            yield value, attribute, each
 
     def _forget_kept_names(self, key: Key, *, body: bool) -> None:
         """Have modules' `__getattr__` (PEP 562) find names anew that it has bound to what this name meant."""
