@@ -1,21 +1,25 @@
-"""Existing instances of an edited class: values for new fields of a dataclass, and instances of a class's double."""
+"""Existing instances of an edited class: values for new fields, their places as keys, and instances of its double."""
 
 from __future__ import annotations
 
 import dataclasses
 import gc
+import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.undo import Undo
 
 from .changes import attributes_of
 from .classes import CantBeLive
+from .containers import is_a
 
-__all__ = ["field_names", "fill_new_fields", "take_over"]
+__all__ = ["field_names", "fill_new_fields", "hashes_differ", "place_keys", "take_over"]
 
 _Make = Callable[[Any], Any]
 """An instance -> the value of a field that it has not got."""
@@ -53,6 +57,51 @@ def take_over(double: type, kept: type, undo: Undo) -> None:
     for cls in below:
         with suppress(TypeError):
             undo.set_attribute(cls, "__bases__", tuple(kept if base is double else base for base in cls.__bases__))
+
+
+def hashes_differ(cls: type, names: Iterable[str]) -> bool:
+    """Whether instances may have another hash, now that these attributes of their class are others."""
+    made = inspect.getattr_static(cls, "__hash__")
+    if made is None:
+        return False
+    of_fields = is_a(made, FunctionType) and bool(field_names(cls))
+    return any(
+        name in ("__hash__", "__eq__")
+        or (of_fields and not is_a(inspect.getattr_static(cls, name, None), FunctionType))
+        for name in names
+    )
+
+
+def place_keys(cls: type) -> None:
+    """Have the dictionaries and sets that hold instances of a class find them by their present hash."""
+    keys: list[Any] = _instances(cls)
+    keys += [each for each in gc.get_referrers(*keys) if type(each) is tuple] if keys else []
+    known = set(map(id, keys))
+    for holder in gc.get_referrers(*keys) if keys else ():
+        kind: Any = next((kind for kind in _HASHED if is_a(holder, kind)), None)
+        if kind is not None and any(id(each) in known for each in _iterate(holder)):
+            with suppress(Exception):  # a hash that fails would fail at a fresh start, too
+                _place_again(holder, kind)
+
+
+_HASHED = (OrderedDict, dict, set)
+
+
+def _iterate(holder: Any) -> list[Any]:
+    """The keys. Not by the methods of an OrderedDict, which look each key up."""
+    return list((set if is_a(holder, set) else dict).__iter__(holder))
+
+
+def _place_again(holder: Any, kind: Any) -> None:
+    if kind is set:
+        found = set(list(set.__iter__(holder)))  # noqa: C414 - a set that is copied is not hashed anew
+        set.clear(holder)
+        set.update(holder, found)
+        return
+    pairs = dict(list(dict.items(holder)))
+    kind.clear(holder)
+    for key, value in pairs.items():
+        kind.__setitem__(holder, key, value)
 
 
 def _fields(cls: type) -> Iterator[tuple[str, _Make | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from types import CodeType
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -14,10 +15,13 @@ from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.adopt import lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.contents import is_overwritten
 from reloadls.reload.engine.objects.functions import Functions, caches_of, set_code
+from reloadls.reload.engine.objects.instances import hashes_differ, place_keys
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.pinned.versions import Versions
+from reloadls.reload.engine.program.dependents import value_at
 from reloadls.reload.engine.program.imports.relocation import imports_module
 from reloadls.reload.engine.program.imports.stars import names_to_come
 from reloadls.reload.engine.program.layers import out_of_order
@@ -117,6 +121,7 @@ class Commit:
             raise
         self._note_what_still_runs()
         self._note_shortfalls()
+        self._place_keys()
         self._call_hooks()
 
     def _run_statement(self, due: Due) -> None:
@@ -280,6 +285,18 @@ class Commit:
             list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
         self._shared.add_changed(module, [])
+
+    def _place_keys(self) -> None:
+        """Instances that are keys of dictionaries are found by their hash, which may be another one."""
+        for module, names in self._shared.changed.items():
+            by_owner: dict[str, list[str]] = {}
+            for name in names:
+                owner, _, last = name.rpartition(".")
+                by_owner.setdefault(owner or name, []).append(last)
+            for owner, attributes in by_owner.items():
+                cls = value_at(module, tuple(owner.split(".")))
+                if is_a(cls, type) and hashes_differ(cls, attributes):
+                    self._shared.undo.at_the_end(partial(place_keys, cls))
 
     def _note_shortfalls(self) -> None:
         """What adapters have to say."""
