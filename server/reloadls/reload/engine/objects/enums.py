@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
@@ -10,8 +11,9 @@ from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .adopt import adopt_function
+from .values import same_value
 
-__all__ = ["adopt_enum", "is_enum"]
+__all__ = ["adopt_enum", "is_enum", "other_members", "values_of_members"]
 
 _MAPS = ("_member_map_", "_member_names_", "_value2member_map_")
 _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", *_MAPS})
@@ -20,6 +22,21 @@ _OF_ITS_OWN = frozenset({"__dict__", "__weakref__", "__module__", *_MAPS})
 def is_enum(cls: type) -> bool:
     """Whether it is an enumeration with members of its own kind."""
     return is_a(cls, enum.EnumMeta)
+
+
+def values_of_members(cls: Any) -> dict[str, Any]:
+    """The values of an enumeration's members; none of anything else."""
+    members = cls._member_map_ if is_enum(cls) else {}
+    return {name: member._value_ for name, member in members.items()}
+
+
+def other_members(before: Mapping[str, Any], cls: Any) -> list[str]:
+    """The members with another number or text than before, though their statements may be the same (`auto()`)."""
+    return [
+        name
+        for name, value in values_of_members(cls).items()
+        if name in before and is_a(value, (int, str)) and not same_value(before[name], value)
+    ]
 
 
 def adopt_enum(old: Any, new: Any, undo: Undo) -> None:

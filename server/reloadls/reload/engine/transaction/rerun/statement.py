@@ -32,7 +32,7 @@ from reloadls.reload.engine.objects.classes import (
     other_names,
 )
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
-from reloadls.reload.engine.objects.enums import is_enum
+from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
 from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
@@ -512,6 +512,7 @@ class Rerun:
         )
         differs = not ran.is_called_alike if ran.edited else not ran.is_same_function(name, old, new)
         given = dict(vars(old)) if is_a(old, (FunctionType, type)) else {}
+        values = values_of_members(old)
         kept = new if old is MISSING or old is new or several else self._kept(ran, name, old, new)
         if kept is not new:
             module.namespace[name] = kept
@@ -521,7 +522,8 @@ class Rerun:
         if ours and is_a(old, FunctionType) and is_a(kept, FunctionType) and not several:
             self._keep_attributes(ran, name, given, kept)
         if kept is old and is_a(kept, type) and name in ran.defined:
-            names = sorted({*_names_of_class(kept, ran.difference), *_other_attributes(given, kept)})
+            others = {*_other_attributes(given, kept), *other_members(values, kept)}
+            names = sorted({*_names_of_class(kept, ran.difference), *others})
             if ran.edited or names:
                 self._classes.changed(module, kept, names)
                 self._classes.push_made_from(kept)
