@@ -84,6 +84,12 @@ class Live:
         (self.folder / path).unlink()
         return self._reloader.apply([FileChange(self.folder / path, "deleted")])
 
+    def rename(self, path: str, new: str) -> ReloadReport:
+        """Rename a file and apply that."""
+        before, after = self.folder / path, self.folder / new
+        before.rename(after)
+        return self._reloader.apply([FileChange(before, "deleted"), FileChange(after, "created", before)])
+
     @contextmanager
     def started_afresh(self, name: str = "app") -> Iterator[ModuleType]:
         """Load the program from the current files, without the engine."""

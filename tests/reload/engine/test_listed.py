@@ -1,4 +1,4 @@
-"""A new source file that the program finds by looking into its folder is loaded, or the report says that it is not."""
+"""A source file that the program finds by looking into its folder came or went: it follows, or a note says so."""
 
 from __future__ import annotations
 
@@ -55,6 +55,32 @@ def test_a_statement_that_has_looked_runs_again(live: Live, way: str) -> None:
     report = live.save_all({"plugins/second.py": SECOND})
     assert (report.status, report.notes) == ("reloaded", ())
     assert sys.modules["table"].TABLE == {"first": 1, "second": 2}
+
+
+TABLE = "\n\nimport importlib\n\nMODULES = {each: importlib.import_module(f'plugins.{each}') for each in names()}\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_it_has_made_of_a_file_goes_with_the_file(live: Live, way: str) -> None:
+    module = live.load({**_files(way, TABLE), "plugins/second.py": SECOND})
+    sys.modules["table"].TABLE["more"] = 3
+    report = live.delete("plugins/second.py")
+    assert (report.status, report.notes) == ("reloaded", ())
+    assert list(module.MODULES) == ["first"]
+    assert sys.modules["table"].TABLE == {"first": 1, "more": 3}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_it_has_made_of_a_file_follows_its_name(live: Live, way: str) -> None:
+    module = live.load({**_files(way, TABLE), "plugins/second.py": SECOND})
+    second = module.MODULES["second"]
+    report = live.rename("plugins/second.py", "plugins/third.py")
+    assert (report.status, report.notes) == ("reloaded", ())
+    assert {name: vars(each)["__name__"] for name, each in module.MODULES.items()} == {
+        "first": "plugins.first",
+        "third": "plugins.third",
+    }
+    assert module.MODULES["third"] is second
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -108,6 +108,9 @@ class Attempt:
         self._relocations, accounted = find_relocations(self._modules, paths, dict(renamed))
         texts = {each.module: str(each.spec.origin) for each in self._relocations if each.spec}
         gone = {each.module for each in self._relocations}
+        for each in self._relocations:
+            for place in {each.module.path, texts.get(each.module, each.module.path)}:
+                self._looked_for(place)
         for path in paths:
             module = self._modules.at(path)
             if module is not None and module not in gone:
@@ -182,7 +185,7 @@ class Attempt:
             self._skipped.append(path)
 
     def _looked_for(self, path: str) -> None:
-        """A new source file: statements that listed its folder run again; note that others have listed it."""
+        """A source file came or went: statements that listed its folder run again; note that others may load it."""
         folder = os.path.dirname(path)
         if os.path.basename(path) == "__init__.py":
             folder = os.path.dirname(folder)
