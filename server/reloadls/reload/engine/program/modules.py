@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from io import BytesIO, IncrementalNewlineDecoder
 from threading import Condition, get_ident
 from tokenize import detect_encoding
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _LAST = 1 << 40
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 _MOST_BY_HAND = 16
 """How many modules of one file are followed that the program runs by hand."""
 _PACKAGE = os.path.realpath(PACKAGE)
@@ -311,12 +312,19 @@ class LoadedModule:
             return place < within
         return self.order > other.order
 
-    def place(self) -> tuple[float, ...]:
-        """Where in the program its statements are run, to be compared with that of another module."""
+    def place(self, imported: Mapping[LoadedModule, tuple[LoadedModule, int]] = _NONE) -> tuple[float, ...]:
+        """Where in the program its statements are run, to be compared with that of another module.
+
+        Args:
+            imported: modules that others import before what imported them first: the importer, and its line now.
+        """
+        if self in imported:
+            importer, line = imported[self]
+            return (*importer.place(imported), line, self.order)
         for importer, line in self.importers[:1]:
             statement = importer._importing(self, line)
             if statement is not None:
-                return (*importer.place(), statement.first)
+                return (*importer.place(imported), statement.first, self.order)
         return (self.order,)
 
     def imported_on(self, importer: LoadedModule) -> int | None:

@@ -97,6 +97,7 @@ class Commit:
         self._swap()
         for plan in work.plans:
             self._take(plan)
+        schedule.put_in_order()
         for module in moved:
             if shared.modules.named(module.name) is not module:
                 self._remove_module(module)

@@ -25,6 +25,7 @@ from reloadls.reload.engine.objects.computed import (
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
+from reloadls.reload.engine.program.imports.earlier import imported_earlier
 from reloadls.reload.engine.program.imports.stars import names_by_star
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.undo import MISSING, Undo
@@ -50,12 +51,7 @@ class Due:
     @property
     def triggered(self) -> bool:
         """It runs again because of something else, its text being the same."""
-        return self.step.before is not None and self.step.before.facts is self.step.statement.facts
-
-    @classmethod
-    def of(cls, module: LoadedModule, step: Step) -> Due:
-        """With its place: after what it imports."""
-        return cls((*module.place(), step.statement.first, math.inf), module, step)
+        return _is_triggered(self.step)
 
 
 class Schedule:
@@ -63,7 +59,8 @@ class Schedule:
 
     def __init__(self, shared: Transaction) -> None:
         self._shared = shared
-        self._line = list(_edited(shared.work))
+        self._imported: dict[LoadedModule, tuple[LoadedModule, int]] = {}
+        self._line = [self._due(*each) for each in _edited(shared.work)]
         self._planned = {due.step.statement.facts for due in self._line}
         self.runs: Counter[Facts] = Counter()
         self.in_parts: set[Facts] = set()
@@ -78,7 +75,18 @@ class Schedule:
         """Those that run again for nothing but what they read or call."""
         self.unbound: dict[tuple[str, str], object] = {}
         """What the names stood for that were removed from a module."""
+
+    def put_in_order(self) -> None:
+        """Have the edited statements run in the order of the modules' present sources."""
+        plans = self._shared.work.plans
+        if len(plans) > 1:
+            self._imported = imported_earlier(self._shared.modules, [plan.module for plan in plans])
+            self._line = [self._due(due.module, due.step) for due in self._line]
         heapq.heapify(self._line)
+
+    def _due(self, module: LoadedModule, step: Step) -> Due:
+        """With its place: after what it imports."""
+        return Due((*module.place(self._imported), step.statement.first, math.inf), module, step)
 
     def __iter__(self) -> Iterator[Due]:
         """Each that is due; others may be added meanwhile."""
@@ -91,7 +99,7 @@ class Schedule:
 
     def _most(self, due: Due) -> int:
         several = len(self._shared.work.plans) > 1 or due.step.statement.facts in self.whole
-        several = several or (due.step.statement.facts in self.in_parts and self.may_run_in_parts(due))
+        several = several or (due.step.statement.facts in self.in_parts and self.may_run_in_parts(due.step))
         return MOST_RUNS if due.triggered and several else 1
 
     def run_whole(self, module: LoadedModule, statement: Statement) -> bool:
@@ -123,10 +131,10 @@ class Schedule:
         """Whether nothing but a name that it reads or calls has a statement run again."""
         return statement.facts in self._by_name
 
-    def may_run_in_parts(self, due: Due) -> bool:
+    def may_run_in_parts(self, step: Step) -> bool:
         """Whether a block can do with running what is affected in it."""
-        facts = due.step.statement.facts
-        return due.triggered and facts in self._by_name and is_block(facts.nodes[0]) and len(facts.nodes) == 1
+        facts = step.statement.facts
+        return _is_triggered(step) and facts in self._by_name and is_block(facts.nodes[0]) and len(facts.nodes) == 1
 
     def push(
         self,
@@ -152,7 +160,7 @@ class Schedule:
         elif not any(due.step.statement.facts is statement.facts for due in self._line):
             self._by_name.add(statement.facts)
         step = Step(Way.RUN, statement, statement)
-        heapq.heappush(self._line, Due.of(module, step))
+        heapq.heappush(self._line, self._due(module, step))
         uses = statement.facts.uses
         names = uses.binds - uses.passing - {"_"}
         for other in module.source.statements:  # what binds the same name is one with it
@@ -294,11 +302,15 @@ def reads_environment(text: str) -> bool:
     return "environ" in text or "getenv" in text
 
 
-def _edited(work: Work) -> Iterator[Due]:
+def _is_triggered(step: Step) -> bool:
+    return step.before is not None and step.before.facts is step.statement.facts
+
+
+def _edited(work: Work) -> Iterator[tuple[LoadedModule, Step]]:
     for plan in work.plans:
         for step in plan.steps:
             if step.way not in (Way.KEEP, Way.MOVE, Way.PATCH):
-                yield Due.of(plan.module, step)
+                yield plan.module, step
 
 
 def _running_line(module: LoadedModule) -> int | None:

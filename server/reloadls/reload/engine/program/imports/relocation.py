@@ -20,7 +20,7 @@ from reloadls.reload.engine.program.importing import Loader
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
 from reloadls.reload.engine.undo import MISSING, Undo
 
-__all__ = ["Relocation", "find_relocations", "imports_module", "missed"]
+__all__ = ["Relocation", "find_relocations", "imported_at_once", "imports_module", "missed"]
 
 _ENOUGH = 0.5
 """How much of a file must be the same for it to be the one that is gone, under another name."""
@@ -89,7 +89,7 @@ def missed(modules: Modules, module: LoadedModule, path: str) -> list[Statement]
         return []
     found = []
     for statement in module.source.statements:
-        for name in _imported_at_once(module, statement):
+        for name in imported_at_once(module, statement):
             if name.rpartition(".")[2] == last and name not in sys.modules:
                 spec = _find(name)
                 if spec is not None and spec.origin and os.path.realpath(spec.origin) == path:
@@ -97,7 +97,7 @@ def missed(modules: Modules, module: LoadedModule, path: str) -> list[Statement]
     return found
 
 
-def _imported_at_once(module: LoadedModule, statement: Statement) -> set[str]:
+def imported_at_once(module: LoadedModule, statement: Statement) -> set[str]:
     """The modules that a statement imports when it runs, or tries to."""
     names: set[str] = set()
     waiting: list[ast.AST] = list(statement.facts.nodes)

@@ -43,7 +43,7 @@ from reloadls.reload.engine.program.placing import later_changes, later_statemen
 from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
-from reloadls.reload.engine.transaction.schedule import Due, Schedule
+from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
@@ -142,7 +142,7 @@ class Rerun:
             self._execute(module, annotation_only(step.statement), step.statement)
             self._shared.add_changed(module, sorted(step.statement.facts.uses.binds))
             return
-        in_parts = step.way is Way.BLOCK or self._schedule.may_run_in_parts(Due.of(module, step))
+        in_parts = step.way is Way.BLOCK or self._schedule.may_run_in_parts(step)
         if in_parts and self._run_block(module, step):
             return
         if step.way is not Way.CLASS and not (triggered and is_class(step.statement)):
