@@ -61,6 +61,11 @@ class Facts:
         """It is a class and no more."""
         return len(self.nodes) == 1 and isinstance(self.nodes[0], ast.ClassDef)
 
+    @property
+    def is_definition(self) -> bool:
+        """It is a function or class and no more."""
+        return len(self.nodes) == 1 and isinstance(self.nodes[0], (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
     @cached_property
     def heads(self) -> frozenset[str]:
         """The names of its module that it reads, also when its functions run."""

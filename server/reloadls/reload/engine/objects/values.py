@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from enum import Enum
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 from reloadls.reload.engine.objects.containers import is_a
@@ -29,6 +30,9 @@ def _copy(value: Any, left: list[int]) -> Any:
     kind = type(value)
     if kind in _VALUES or kind.__module__.partition(".")[0] in _IMMUTABLE or is_a(value, Enum):
         return (kind, value)
+    if (fields := _frozen_fields(value)) is not None:
+        copies = [_copy(each, left) for each in fields]
+        return MISSING if any(each is MISSING for each in copies) else (tuple, ((type, kind), *copies))
     if kind not in (*_FIXED, *_OPEN) or left[0] < len(value):
         return MISSING
     parts = [part for pair in value.items() for part in pair] if kind is dict else list(value)
@@ -36,6 +40,21 @@ def _copy(value: Any, left: list[int]) -> Any:
     if any(each is MISSING for each in copies):
         return MISSING
     return (kind, frozenset(copies) if kind in (set, frozenset) else tuple(copies))
+
+
+def _frozen_fields(value: Any) -> list[Any] | None:
+    """The values of a named tuple, or of a frozen dataclass that has nothing else; None for other objects."""
+    own = type.__getattribute__(type(value), "__dict__")
+    if is_a(value, tuple) and type(own.get("_fields")) is tuple:
+        return list(tuple.__iter__(value))
+    if not getattr(own.get("__dataclass_params__"), "frozen", False):
+        return None
+    names = own["__dataclass_fields__"].keys()
+    values = {name: inspect.getattr_static(value, name, MISSING) for name in names}
+    if "__slots__" in own:
+        values = {name: own[name].__get__(value) for name in names if is_a(own.get(name), MemberDescriptorType)}
+    has_more = not (getattr(value, "__dict__", values).keys() <= names)
+    return None if has_more or len(values) != len(names) else list(values.values())
 
 
 def is_immutable(copy: Any) -> bool:

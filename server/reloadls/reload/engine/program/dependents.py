@@ -283,7 +283,7 @@ def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = froz
     module = modules.named(key[0])
     owner = None if module is None else _class_named(module, key[1].rpartition(".")[0])
     kinds = [] if owner is None else [owner, *_subclasses(owner)]
-    homes = frozenset(str(each.__module__) for each in kinds)
+    homes = frozenset(str(each.__module__) for each in (*kinds, *(owner.__mro__ if owner is not None else ())))
     is_looked_at = key[1].endswith(".*") and any(map(modules.reads_class, kinds))
     return _Changed(key, body, words, owner, homes=homes, is_looked_at=is_looked_at)
 
@@ -341,15 +341,28 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
     if changed.body:
         if _made_instance(modules, module, statement, changed):
             return False
-        called = _calls(modules, module, uses.now, changed, value=uses.value) or _operates(module, statement, changed)
+        is_for_value = uses.value or statement.facts.is_definition
+        called = _calls(modules, module, uses.now, changed, value=is_for_value)
+        called = called or _operates(module, statement, changed)
         called = called or _hands_function(modules, module, statement, changed)
         return called or (
             uses.value
             and (_reads_property(module, uses.now, changed.key) or _hands_table(modules, module, statement, changed))
         )
-    return bool(statement.facts.imports and _imports_it(module, statement, changed.key)) or _reads(
-        modules, module, uses.now, changed, value=uses.value
+    return (
+        bool(statement.facts.imports and _imports_it(module, statement, changed.key))
+        or _reads(modules, module, uses.now, changed, value=uses.value)
+        or _made_value(module, statement, changed)
     )
+
+
+def _made_value(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a statement binds an instance without state of a class that is another now."""
+    uses = statement.facts.uses
+    if not (changed.key[1].endswith(".*") and uses.value and uses.binds):
+        return False
+    made = any(_is_of(type(module.namespace.get(name)), changed.key) for name in uses.binds)
+    return made and all(map(module.is_as_made, uses.binds))
 
 
 def _made_instance(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
@@ -360,8 +373,9 @@ def _made_instance(modules: Modules, module: LoadedModule, statement: Statement,
     uses, owner = statement.facts.uses, changed.owner
     if owner is None or not uses.value or len(uses.binds) != 1:
         return False
-    kind = type(module.namespace.get(next(iter(uses.binds))))
-    return owner in kind.__mro__ and not modules.makes_values(kind)
+    [name] = uses.binds
+    kind = type(module.namespace.get(name))
+    return owner in kind.__mro__ and not modules.makes_values(kind) and not module.is_as_made(name)
 
 
 def _operates(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
@@ -425,7 +439,7 @@ def _reads_of_self(module: LoadedModule, name: str, changed: _Changed) -> bool:
     if not outer or last in ("__init__", "__new__"):
         return False
     cls = _class_named(module, outer)
-    if cls is None or changed.owner not in cls.__mro__:
+    if cls is None or changed.owner is None or not (changed.owner in cls.__mro__ or cls in changed.owner.__mro__):
         return False
     attribute = changed.key[1].rpartition(".")[2]
     return any(attribute in each.__code__.co_names for each in _inside_of_attribute(vars(cls).get(last)))

@@ -267,10 +267,11 @@ class LoadedModule:
                 if function not in self.calls.get(each.facts, ()):
                     continue
                 names = each.facts.uses.binds
-                if each.facts.is_class or (each.facts.uses.value and names and all(map(self._is_as_made, names))):
+                if each.facts.is_class or (each.facts.uses.value and names and all(map(self.is_as_made, names))):
                     yield each
 
-    def _is_as_made(self, name: str) -> bool:
+    def is_as_made(self, name: str) -> bool:
+        """Whether a name means plain data that can't change, or has not since it was made."""
         copy = copy_of(self.namespace.get(name, MISSING))
         return copy is not MISSING and (is_immutable(copy) or self.copies.get(name) == copy)
 

@@ -265,7 +265,12 @@ class Commit:
     def _remove(self, plan: ModulePlan) -> None:
         module = plan.module
         bound = {name for each in plan.source.statements for name in _given(each)}
-        bound.update(*(names_to_come(self._shared.modules, module, each) for each in plan.source.statements))
+        classes = {name for each in plan.difference.removed if each.facts.is_class for name in each.facts.uses.binds}
+        if moved := classes & self._new_classes():
+            for (
+                each
+            ) in plan.source.statements:  # a class that has moved to where a star import takes it from is no loss
+                bound |= moved & names_to_come(self._shared.modules, module, each)
         unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)
@@ -279,6 +284,11 @@ class Commit:
             for name in sorted((statement.facts.uses.binds | unnamed[statement.facts] | brought) - bound):
                 self._schedule.unbind(module, name)
             self._rerun.mutated(module, statement)
+
+    def _new_classes(self) -> set[str]:
+        """The names of classes that edited modules did not define before."""
+        steps = (step for plan in self._shared.work.plans for step in plan.steps if step.before is None)
+        return {name for step in steps if step.statement.facts.is_class for name in step.statement.facts.uses.binds}
 
     def _remove_module(self, module: LoadedModule) -> None:
         """A module that is gone takes with it what it did."""

@@ -36,6 +36,7 @@ from .used import MODULE, constructors_that_read
 
 __all__ = ["MOST_RUNS", "Due", "Schedule", "forget_computed"]
 
+_REMEMBERING = (functools._lru_cache_wrapper, functools.cached_property)
 MOST_RUNS = 2
 """How often a statement is run in one commit: modules that import each other need a second time."""
 
@@ -198,7 +199,7 @@ class Schedule:
 
     def _forget_what_may_call(self, method: str) -> None:
         """Forget answers that may come of a method: the text of functions does not say whose methods they call."""
-        for owner, name, value in self._remembering():
+        for owner, name, value in self._remembering:
             function = value.func if is_a(value, functools.cached_property) else value.__wrapped__
             if not is_a(function, FunctionType) or not may_call(function, method):
                 continue
@@ -207,16 +208,18 @@ class Schedule:
             elif remembers_plain_data(value):
                 self._shared.forget_calls(value)
 
-    def _remembering(self) -> Iterator[tuple[Any, str, Any]]:
+    @functools.cached_property
+    def _remembering(self) -> list[tuple[Any, str, Any]]:
         """What remembers answers in the program, with the class that it is of and its name."""
+        found: list[tuple[Any, str, Any]] = []
         for space in self._shared.modules.spaces():
             for name, value in list(space.items()):
                 if type(value) is functools._lru_cache_wrapper:
-                    yield None, name, value
+                    found.append((None, name, value))
                 elif is_a(value, type) and self._shared.modules.owns(type.__getattribute__(value, "__module__")):
-                    for attribute, each in list(type.__getattribute__(value, "__dict__").items()):
-                        if type(each) in (functools._lru_cache_wrapper, functools.cached_property):
-                            yield value, attribute, each
+                    own = list(type.__getattribute__(value, "__dict__").items())
+                    found += [(value, each, held) for each, held in own if type(held) in _REMEMBERING]
+        return found
 
     def _forget_kept_names(self, key: Key, *, body: bool) -> None:
         """Have modules' `__getattr__` (PEP 562) find names anew that it has bound to what this name meant."""
