@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
 from types import BuiltinFunctionType, CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
@@ -123,7 +124,7 @@ class Lines:
         seen = self._seen.setdefault(self._number, set())
         if id(code) not in seen:
             seen.add(id(code))
-            if self._owns(module := str(namespace.get("__name__"))):
+            if self._owns(module := str(dict.get(namespace, "__name__"))):
                 self._has_called = True
                 self._calls.called(self._number, module, code.co_qualname)
         self._starts += 1
@@ -250,8 +251,9 @@ if sys.version_info >= (3, 12):
         return sys.monitoring.DISABLE
 
     def _on_start(code: CodeType, _offset: int) -> object:
-        if _running and _running[-1].started(code, sys._getframe(1).f_globals):
-            return None
+        for innermost in _running[-1:]:  # other threads may end what runs there
+            if innermost.started(code, sys._getframe(1).f_globals):
+                return None
         _paused[:] = [code]
         return sys.monitoring.DISABLE
 
@@ -270,14 +272,17 @@ _LONG_S = 2.0
 @contextmanager
 def _traced(trace: _Trace) -> Iterator[bool]:
     """The same for Python 3.11. A debugger or a measurement that traces already goes first."""
-    outer = sys.gettrace()
+    outer, outer_of_threads = sys.gettrace(), threading.gettrace()
     if not _may_trace():
         yield False
         return
     sys.settrace(trace.on_call)
+    threading.settrace(trace.on_call)
     try:
         yield True
     finally:
+        trace.has_ended = True
+        threading.settrace(cast("Any", outer_of_threads))
         if sys.gettrace() == trace.on_call:
             sys.settrace(outer)  # of the module that imports this one
 
@@ -293,12 +298,17 @@ class _Trace:
         self._until = until
         self._stop = stop
         self._started = started
+        self.has_ended = False
+        """Threads that were started meanwhile are traced until they notice this."""
         self._going_on: dict[int, bool] = {}
         self._number = 0
         self._long_from = float("inf")
 
     def on_call(self, frame: FrameType, _event: str, _argument: object) -> Any:
         """A frame begins."""
+        if self.has_ended:
+            sys.settrace(None)
+            return None
         if frame.f_code is self._code:
             return self._on_line
         if not is_class_body(frame.f_code):
@@ -324,6 +334,8 @@ class _Trace:
         return self._on_line
 
     def _end(self, number: int) -> None:
+        self.has_ended = True
+        threading.settrace(cast("Any", None))
         sys.settrace(None)
         self._stop(number)
 
