@@ -32,10 +32,15 @@ def clash(change: Change, other: Change) -> bool:
     return any(slot_name(key) in names for key, _, _ in _slots(other))
 
 
-def clash_at_end(change: Change, other: Change) -> bool:
+def clash_at_end(change: Change, other: Change, *, chosen: bool = False) -> bool:
     """Whether a change that was just made would be another if the one that was made before came after it.
 
     What was put at the end of a list can be moved; all else can't.
+
+    Args:
+        change: the one that was just made.
+        other: the one of a later statement.
+        chosen: the program chooses the places in lists: by a priority, for example.
     """
     inner = [content for content, _ in other.inner]
     if any(change.owner is each for each in inner):
@@ -47,7 +52,8 @@ def clash_at_end(change: Change, other: Change) -> bool:
     content = entries(change.owner)
     last = [entry for _, entry in change.added]
     at_end = content[max(0, len(content) - len(last)) :]
-    return not is_a(change.owner, set) and not same_entries(at_end, last, pairs=False)
+    moves = chosen or other.reordered or not other.at_end or not same_entries(at_end, last, pairs=False)
+    return moves and not is_a(change.owner, set)
 
 
 def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:

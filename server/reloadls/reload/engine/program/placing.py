@@ -5,17 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from types import FunctionType, MethodType
 from typing import Any
 
+from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill
 from reloadls.reload.engine.undo import Undo
 
-from .dependents import Origin
+from .dependents import Origin, value_at
 from .modules import LoadedModule, Modules
 
-__all__ = ["later_changes", "later_statements", "place"]
+__all__ = ["chooses_places", "later_changes", "later_statements", "place"]
+
+_SORTING = frozenset({"sort", "sorted", "insort", "insort_left", "insort_right", "insert", "heappush"})
+
+
+def chooses_places(module: LoadedModule, statement: Statement, taken: Iterable[Change]) -> bool:
+    """Whether it is not the order of statements that decides where in a list a statement puts something.
+
+    Args:
+        module: that of the statement.
+        statement: the statement.
+        taken: what was taken back of it before.
+    """
+    calls = statement.facts.uses.now.calls
+    if any(each.added and not each.at_end for each in taken) or any(chain[-1] in _SORTING for chain in calls):
+        return True
+    functions = (value_at(module, chain) for chain in calls)
+    codes = [each.__code__ for each in functions if is_a(each, (FunctionType, MethodType))]
+    return any(not _SORTING.isdisjoint(code.co_names) for code in all_codes(codes))
 
 
 def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iterable[Change], undo: Undo) -> None:

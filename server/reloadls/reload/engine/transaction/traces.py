@@ -113,6 +113,10 @@ class Traces:
                         effects.insert(effects.index(effect), Effect(change=made, line=effect.line))
                         return
 
+    def order_is_made_again(self, facts: Facts) -> None:
+        """A statement that had put the entries of a container in order has done so again."""
+        self.left = [each for each in self.left if each[1] is not facts or each[3] is None or not each[3].reordered]
+
     def take_back_parts(
         self, module: LoadedModule, statement: Statement, block: Block, codes: Iterable[CodeType], now: Facts
     ) -> None:

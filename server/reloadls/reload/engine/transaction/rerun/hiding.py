@@ -11,7 +11,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
-from reloadls.reload.engine.objects.containers import entries, is_a, more_entries, put_back, refill, same_entries
+from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -109,7 +109,20 @@ def _show(owner: Any, before: Any, without: Any) -> None:
         kept = [(key, keys.pop(id(key), value)) for key, value in before]
         refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
         return
-    refill(owner, [*before, *more_entries(now, without, pairs=False)])
+    refill(owner, _merged(before, without, now))
+
+
+def _merged(before: list[Any], without: list[Any], now: list[Any]) -> list[Any]:
+    """The entries that are there now, with the hidden ones behind those that they were behind."""
+    result, shown, place = list(now), list(without), 0
+    for entry in before:
+        if not (shown and shown[0] is entry):
+            result.insert(place, entry)
+            place += 1
+            continue
+        del shown[0]
+        place = next((at + 1 for at, each in enumerate(result) if at >= place and each is entry), place)
+    return result
 
 
 @contextmanager

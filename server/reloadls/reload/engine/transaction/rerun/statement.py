@@ -9,7 +9,7 @@ from abc import ABCMeta
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import getmro
 from types import CodeType, FunctionType
 from typing import Any
@@ -29,6 +29,7 @@ from reloadls.reload.engine.objects.classes import (
     changed_body,
     hooks_of,
     kept_names,
+    leave_bases,
     other_names,
 )
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
@@ -39,7 +40,7 @@ from reloadls.reload.engine.program.dependents import Key, dependents, depends, 
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.program.placing import later_changes, later_statements, place
+from reloadls.reload.engine.program.placing import chooses_places, later_changes, later_statements, place
 from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
@@ -276,8 +277,12 @@ class Rerun:
             hidden,
         )
         given = [Effect(change=change) for change in shared.given]
-        self.clear(module, statement, given, has_run=True)
-        place(shared.modules, (module, statement), shared.given, shared.traces.taken, shared.undo)
+        chosen = chooses_places(module, statement, shared.traces.taken)
+        if chosen:
+            shared.traces.order_is_made_again(statement.facts)
+        self.clear(module, statement, given, has_run=True, chosen=chosen)
+        moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
+        place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
 
     @contextmanager
     def _shared_names_above(self, module: LoadedModule, statement: Statement) -> Iterator[None]:
@@ -343,7 +348,13 @@ class Rerun:
                 )
 
     def clear(
-        self, module: LoadedModule, statement: Statement, effects: Iterable[Effect], *, has_run: bool = False
+        self,
+        module: LoadedModule,
+        statement: Statement,
+        effects: Iterable[Effect],
+        *,
+        has_run: bool = False,
+        chosen: bool = False,
     ) -> None:
         """Have later statements run again whose changes build on the same as these; theirs are taken back now.
 
@@ -352,11 +363,12 @@ class Rerun:
             statement: whose effects they are, where it stands now.
             effects: what is about to be taken back.
             has_run: they were brought about just now, instead.
+            chosen: the program chooses the places in lists.
         """
         mine = [effect.change for effect in effects if effect.change is not None]
         if not mine:
             return
-        shared, fits = self._shared, clash_at_end if has_run else clash
+        shared, fits = self._shared, partial(clash_at_end, chosen=chosen) if has_run else clash
         if not has_run:
             self._push_idle(module, statement, [each for each in mine if each.added])
         later = list(later_statements(shared.modules, module, statement.first))
@@ -392,13 +404,15 @@ class Rerun:
 
     def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
         """Have later statements run that have done nothing, since what is about to be taken back was there."""
-        owners = {id(each.owner) for each in mine if is_a(each.owner, (dict, set)) and not each.attributes}
+        owners = {id(each.owner) for each in mine if is_a(each.owner, (list, dict, set)) and not each.attributes}
+        lists = {id(each.owner) for each in mine if is_a(each.owner, list)}
         for other in self._shared.modules if owners else ():
             for each in other.source.statements:
                 later = other.comes_after(each.first, module, statement.first)
                 if later and (_may_be_idle(each) or (_puts(each) and not other.effects.get(each.facts))):
                     chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
-                    if any(id(value_at(other, chain)) in owners for chain in chains):
+                    found = {id(value_at(other, chain)) for chain in chains} & owners
+                    if found - lists or (found and "sort" in each.facts.words):
                         self._schedule.run_whole(other, each)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
@@ -539,7 +553,7 @@ class Rerun:
             if kept is not old and old is not MISSING and last and not given_back:
                 shared.held.add(module, ran.step.statement.first, name, old)
             if is_a(kept, type) and name in ran.defined:
-                self._classes.subclasses_changed(kept)
+                self._schedule.subclasses_changed(kept)
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
@@ -636,6 +650,8 @@ class Rerun:
             take_over(new, kept, self._shared.undo)
         fill_new_fields(kept, fields, self._shared.undo)
         self._shared.adapters.class_changed(kept, new, self._shared.undo)
+        if not is_held:
+            leave_bases(new)  # before anything lists the subclasses
         return kept
 
     def _keep_members(self, module: LoadedModule, kept: Any, doubles: Mapping[str, Any]) -> None:
@@ -752,8 +768,8 @@ def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
 
 
 _MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
-_IDLE = frozenset(["setdefault", "add", "update", "not"])
-"""Words of statements that may do nothing where something is there already."""
+_IDLE = frozenset(["setdefault", "add", "update", "not", "sort"])
+"""Words of statements that may do nothing where something is there already, or in order."""
 
 
 def _texts(code: CodeType) -> set[str]:
