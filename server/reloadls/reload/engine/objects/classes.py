@@ -37,6 +37,7 @@ __all__ = [
     "hooks_of",
     "is_plain",
     "kept_names",
+    "leave_bases",
     "other_names",
     "patch_class",
     "statement_for_body",
@@ -472,7 +473,7 @@ def adopt_class(
     else:
         _adopt_dict(old, new, undo, made=made, keep=keep, others=others)
     _after(old, undo)
-    undo.at_the_end(lambda: _become_alias(new, old) if is_held else _leave_bases(new))
+    undo.at_the_end(lambda: _become_alias(new, old) if is_held else leave_bases(new))
     return old
 
 
@@ -564,14 +565,14 @@ def _become_alias(new: type, old: type) -> None:
     try:
         new.__bases__ = (old,)
     except TypeError:  # of another layout
-        _leave_bases(new)
+        leave_bases(new)
         return
     for name in [name for name in vars(new) if name not in _OF_ITS_OWN and name not in ("__slots__", "__doc__")]:
         if not is_a(vars(new)[name], MemberDescriptorType):
             type.__delattr__(new, name)
 
 
-def _leave_bases(new: type) -> None:
+def leave_bases(new: type) -> None:
     """Have the double no longer be among the subclasses of its bases."""
     for base in new.__bases__:
         if base is not object and type.__subclasses__(base):

@@ -19,7 +19,7 @@ from .changes import attributes_of
 from .classes import CantBeLive
 from .containers import is_a
 
-__all__ = ["field_names", "fill_new_fields", "hashes_differ", "place_keys", "take_over"]
+__all__ = ["field_names", "fill_new_fields", "hashes_differ", "is_in_use", "place_keys", "take_over"]
 
 _Make = Callable[[Any], Any]
 """An instance -> the value of a field that it has not got."""
@@ -57,6 +57,11 @@ def take_over(double: type, kept: type, undo: Undo) -> None:
     for cls in below:
         with suppress(TypeError):
             undo.set_attribute(cls, "__bases__", tuple(kept if base is double else base for base in cls.__bases__))
+
+
+def is_in_use(cls: type) -> bool:
+    """Whether there are instances of a class, or subclasses."""
+    return bool(type.__subclasses__(cls) or _instances(cls))
 
 
 def hashes_differ(cls: type, names: Iterable[str]) -> bool:

@@ -220,16 +220,10 @@ class ClassBodies:
         if others:
             self._schedule.emit((module.name, f"{cls.__qualname__}.*"))
         self._schedule.emit((module.name, f"{cls.__qualname__}.@"))
-        self.subclasses_changed(cls)
+        self._schedule.subclasses_changed(cls)
         self._shared.add_changed(module, [f"{cls.__qualname__}.{name}" for name in names] or [cls.__qualname__])
         if not all(is_a(vars(cls).get(name), (FunctionType, property, staticmethod, classmethod)) for name in names):
             self.push_made_from(cls)
-
-    def subclasses_changed(self, cls: type) -> None:
-        """A class came or is another: what lists the subclasses of its bases follows."""
-        for base in cls.__mro__[1:]:
-            if self._shared.modules.owns(base.__module__):
-                self._schedule.emit((base.__module__, f"{base.__qualname__}.__subclasses__"))
 
     def push_made_from(self, cls: type) -> None:
         """Have the subclasses made again that take more from a class than they inherit."""

@@ -15,6 +15,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import globals_set_by
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
+from reloadls.reload.engine.objects.classes import leave_bases
 from reloadls.reload.engine.objects.computed import (
     forget_attribute,
     keeps_names,
@@ -23,6 +24,7 @@ from reloadls.reload.engine.objects.computed import (
     remembers_plain_data,
 )
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.instances import is_in_use
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
 from reloadls.reload.engine.program.imports.earlier import imported_earlier
@@ -280,11 +282,27 @@ class Schedule:
             # A name that was only imported is no loss: what it meant is there still, under its own.
             if not any(each is value for space in self._shared.modules.spaces() for each in list(space.values())):
                 self._shared.adapters.forget(value, self._shared.undo)
+                if is_a(value, type) and value.__module__ == module.name:
+                    self._leave_bases(value)
             self.emit((module.name, name))
             self._shared.add_changed(module, [name])
             for other in module.source.statements:  # a star import may bring it, too
                 if other.facts.uses.star and not self.runs[other.facts]:
                     self.push(module, other)
+
+    def _leave_bases(self, cls: type) -> None:
+        """A class that is gone, and that nothing is an instance of, is no longer among the subclasses of its bases."""
+        bases = [each for each in cls.__mro__[1:] if self._shared.modules.owns(each.__module__)]
+        if bases and type(cls).__setattr__ is type.__setattr__ and not is_in_use(cls):
+            self._shared.undo.add(functools.partial(setattr, cls, "__bases__", cls.__bases__))
+            self.subclasses_changed(cls)
+            leave_bases(cls)
+
+    def subclasses_changed(self, cls: type) -> None:
+        """A class came, went or is another: what lists the subclasses of its bases follows."""
+        for base in cls.__mro__[1:]:
+            if self._shared.modules.owns(base.__module__):
+                self.emit((base.__module__, f"{base.__qualname__}.__subclasses__"))
 
 
 def forget_computed(functions: Iterable[FunctionType], modules: Modules, undo: Undo) -> None:
