@@ -142,15 +142,15 @@ def stored_in(code: CodeType) -> frozenset[str]:
     return frozenset(found)
 
 
-def names_bound_by(code: CodeType) -> dict[str, set[int]]:
-    """The names that the statements of a module's code bind themselves, with the lines that do."""
-    found: dict[str, set[int]] = {}
+def names_bound_by(code: CodeType) -> dict[int, set[str]]:
+    """Line -> the names that the statements of a module's code bind there themselves."""
+    found: dict[int, set[str]] = {}
     argument = 0
     for start, end, line in code.co_lines():
         for at in range(start, end, 2):
             argument = argument << 8 | code.co_code[at + 1]
             if code.co_code[at] == _BINDS:
-                found.setdefault(code.co_names[argument], set()).add(line or 0)
+                found.setdefault(line or 0, set()).add(code.co_names[argument])
             argument = argument if code.co_code[at] == _EXTENDED else 0
     return found
 

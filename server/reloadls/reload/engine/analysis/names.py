@@ -149,7 +149,9 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Compare(self, node: ast.Compare) -> None:
         for each in (node.left, *node.comparators):
-            if not self._is_namespace(each) or not isinstance(node.left, ast.Constant):  # `"name" in globals()`
+            if self._is_namespace(each) and isinstance(node.left, ast.Constant):  # `"name" in globals()`
+                self._read((str(node.left.value),))
+            else:
                 self.visit(each)
 
     def _call(self, node: ast.Call, *, made: bool) -> None:
@@ -158,6 +160,8 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node.func, ast.Attribute) and self._is_namespace(node.func.value):
             if node.func.attr in ("items", "values", "keys", "copy"):
                 self.into.namespace = True
+            elif node.args and isinstance(node.args[0], ast.Constant):
+                self._read((str(node.args[0].value),))
             for each in (*node.args, *node.keywords):
                 self.visit(each)
             return
@@ -166,6 +170,8 @@ class _Reader(ast.NodeVisitor):
             self._visit_argument(node.func)
         else:
             self._read(chain, called=True, made=made)
+        if isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
+            self._attribute_by_name(*node.args[:2])
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         if isinstance(node.func, ast.Name) and node.func.id in ("exec", "eval"):
             arguments = [each for each in arguments if not self._is_namespace(each)]
@@ -177,6 +183,12 @@ class _Reader(ast.NodeVisitor):
                 self._tables(*arguments)  # `reduce(lambda value, step: step(value), STEPS, 1)`
         for statement in _given_as_text(node) if not self.in_function else ():
             self.visit(statement)
+
+    def _attribute_by_name(self, owner: ast.expr | None = None, name: ast.expr | None = None) -> None:
+        """`getattr(owner, "name", default)` reads it as `owner.name` does."""
+        chain = chain_of(owner) if owner is not None else None
+        if chain is not None and isinstance(name, ast.Constant):
+            self._read((*chain, str(name.value)))
 
     def _loop(self, target: ast.expr, iterated: ast.expr, body: Iterable[ast.AST]) -> None:
         """A loop that calls what it goes through: `for step in STEPS: step()`."""

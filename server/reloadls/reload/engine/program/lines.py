@@ -16,7 +16,7 @@ from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, n
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.containers import is_a
-from reloadls.reload.engine.objects.values import copy_of, is_immutable
+from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.undo import MISSING
 
 from .candidates import may_act, snapshot, starts_of
@@ -25,6 +25,7 @@ __all__ = ["Calls", "Lines", "can_watch", "follow_calls"]
 
 _OFTEN = 8
 """A line that has run so often is in a loop: what it does from then on is noted as one change."""
+_OPEN = (dict, list, set)
 _MANY = 500
 """After so many calls of functions within a line, each function is noted at its next call only."""
 
@@ -36,7 +37,7 @@ class Calls(Protocol):
         """A function began to run, while a line did. The functions are given by their modules' and qualified names."""
 
     def made(self, name: str, copy: object) -> None:
-        """A line with such calls has bound a name to plain data that can change: a copy of it."""
+        """A line has bound a name to a container of plain data: a copy of it."""
 
 
 class Lines:
@@ -70,14 +71,14 @@ class Lines:
         self._acting: tuple[int, int] | None = None
         """The line that runs, and how many names there were before."""
         self._calls = calls
-        self._named: dict[str, set[int]] = {}
+        self._bound_at: dict[int, set[str]] = {}
+        self._named: set[str] = set()
         self._counts: Counter[int] = Counter()
         self._number = 0
         """The line that runs."""
         self._seen: dict[int, set[int]] = {}
         """Line -> the ids of the code of functions that have run within it."""
         self._starts = 0
-        self._has_called = False
 
     @property
     def ran(self) -> Collection[int]:
@@ -95,7 +96,8 @@ class Lines:
             ended: given the line that runs for so long that watching ends there, for the same reason.
         """
         lines = lines_with_effects(code)
-        self._named = names_bound_by(code)
+        self._bound_at = names_bound_by(code)
+        self._named = {name for names in self._bound_at.values() for name in names}
 
         def line(number: int) -> bool:
             return self._line(number, lines)
@@ -125,7 +127,6 @@ class Lines:
         if id(code) not in seen:
             seen.add(id(code))
             if self._owns(module := str(dict.get(namespace, "__name__"))):
-                self._has_called = True
                 self._calls.called(self._number, module, code.co_qualname)
         self._starts += 1
         return self._starts < _MANY
@@ -145,8 +146,9 @@ class Lines:
         return self._counts[number] < _OFTEN
 
     def _close(self) -> None:
-        if self._has_called:
-            self._keep_copies()
+        for name in self._bound_at.get(self._number, ()):
+            if type(value := self._namespace.get(name)) in _OPEN and (copy := copy_of(value)) is not MISSING:
+                self._calls.made(name, copy)
         if self._acting is not None:
             (number, names), self._acting = self._acting, None
             if len(self._namespace) > names and (added := self._added(names)):
@@ -157,13 +159,6 @@ class Lines:
             for change in taken.changes():
                 if not any(change.owner is each for each in known):  # what becomes of names is known without this
                     self._note(number, change)
-
-    def _keep_copies(self) -> None:
-        for name in [name for name, lines in self._named.items() if self._number in lines]:
-            self._has_called = False
-            copy = copy_of(self._namespace.get(name))
-            if copy is not MISSING and not is_immutable(copy):
-                self._calls.made(name, copy)
 
     def _added(self, names: int) -> frozenset[str]:
         """The names beyond so many, new ones come last, that no statement and no import has bound."""

@@ -99,7 +99,7 @@ class LoadedModule:
     calls: dict[Facts, set[Called]] = field(default_factory=dict)
     """The same for statements, and for when they ran again."""
     copies: dict[str, object] = field(default_factory=dict)
-    """Names of plain data that can change and was made with such calls -> a copy of it, as it was then."""
+    """Name -> a copy of the container of plain data that it was bound to, as it was then."""
     handled: set[Facts] = field(default_factory=set)
     """Statements in which an exception was handled when they last ran."""
     watched: set[Facts] = field(default_factory=set)
@@ -256,7 +256,7 @@ class LoadedModule:
         self.noted_calls.setdefault(line, set()).add((module, function))
 
     def made(self, name: str, copy: object) -> None:
-        """A name was bound to plain data that was made with such calls, and can change."""
+        """A name was bound to a container of plain data."""
         self.copies[name] = copy
 
     def values_by(self, function: Called) -> Iterator[Statement]:

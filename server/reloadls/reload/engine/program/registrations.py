@@ -71,6 +71,10 @@ class Registrations:
         """At the end, have `kept` stand wherever `double` was put."""
         self._doubles[id(double)] = (double, kept)
 
+    def stands_for(self, value: Any) -> Any:
+        """What is to stand at the end where a value stands now."""
+        return self._doubles[id(value)][1] if id(value) in self._doubles else value
+
     def settle(self, given: Iterable[Change]) -> None:
         """Put what was registered again where it was before, without doubles.
 

@@ -683,10 +683,11 @@ class Rerun:
             self._schedule.emit(key, body=True)
         changes = [*self._shared.given, *self._shared.traces.taken]
         owners = {id(each.owner) for each in changes if is_a(each.owner, CONTAINERS)}
+        as_before = {id(each.owner) for each in self._shared.traces.taken if self._has_it_again(each)}
         for other in self._shared.modules if owners else ():
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
-                    self._push_readers(module, statement, (other.name, each))
+                    self._push_readers(module, statement, (other.name, each), only_plain=id(held) in as_before)
                 elif is_a(held, type) and type.__getattribute__(held, "__module__") == other.name:
                     own = type.__getattribute__(held, "__dict__")
                     for attribute in [attribute for attribute, value in own.items() if id(value) in owners]:
@@ -710,6 +711,18 @@ class Rerun:
         for grown in self._shared.adapters.grown():
             self._push_takers(statement, grown)
 
+    def _has_it_again(self, taken: Change) -> bool:
+        """Whether a dictionary has the very entries again that were taken out of it, at their places."""
+        alike = [each for each in (*self._shared.given, *self._shared.traces.taken) if each.owner is taken.owner]
+        if not is_a(taken.owner, dict) or len(alike) != 2 or any(each.removed or each.replaced for each in alike):
+            return False
+        if [(place, entry[0]) for place, entry in alike[0].added] != [
+            (place, entry[0]) for place, entry in alike[1].added
+        ]:
+            return False
+        now = self._shared.registrations.stands_for
+        return all(now(dict.get(taken.owner, entry[0])) is entry[1] for _, entry in taken.added)
+
     def _push_takers(self, statement: Statement, value: Any) -> None:
         """Have the statements run again that hand on what a library's object holds."""
         modules = self._shared.modules
@@ -720,9 +733,11 @@ class Rerun:
                     if handed and each.facts is not statement.facts and each is not taker.running():
                         self._schedule.push(taker, each)
 
-    def _push_readers(self, module: LoadedModule, statement: Statement, key: Key) -> None:
+    def _push_readers(self, module: LoadedModule, statement: Statement, key: Key, *, only_plain: bool = False) -> None:
+        """Have those run again that read a container; where it has what it had, what they made may have state."""
         for other, each in dependents(self._shared.modules, key):
-            self._push_maker(module, statement, other, each)
+            if not only_plain or all(map(other.is_as_made, each.facts.uses.binds)):
+                self._push_maker(module, statement, other, each)
 
     def _push_maker(self, module: LoadedModule, statement: Statement, other: LoadedModule, each: Statement) -> None:
         """Have a statement run again that makes a value, if it comes after one that has run."""
