@@ -209,8 +209,8 @@ _watched: dict[int, OnLine] = {}
 _tools: list[int] = []
 _running: list[Lines] = []
 """What runs now, the innermost last."""
-_paused: list[CodeType] = []
-"""One of the functions of which no call is reported any more, if there is one."""
+_paused: list[bool] = []
+"""Not empty while there are functions of which no call is reported any more."""
 
 if sys.version_info >= (3, 12):
 
@@ -249,7 +249,7 @@ if sys.version_info >= (3, 12):
         for innermost in _running[-1:]:  # other threads may end what runs there
             if innermost.started(code, sys._getframe(1).f_globals):
                 return None
-        _paused[:] = [code]
+        _paused[:] = [True]
         return sys.monitoring.DISABLE
 
 
