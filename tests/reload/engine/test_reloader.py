@@ -56,6 +56,19 @@ def test_it_tells_every_report(folder: Path) -> None:
     assert report.at.endswith("Z")
 
 
+def test_nothing_holds_the_code_of_functions_that_were_noted(folder: Path) -> None:
+    """Who holds a code object more than known is looked for in the whole heap, which takes long."""
+    reloader = HotReloader([folder])
+    one = loaded(folder, "one", "def f(): return 1\n\n\nV = f()\n")
+    one.f()
+    assert not any(isinstance(each, (list, dict, set)) for each in gc.get_referrers(one.f.__code__))
+    reloader.apply([write(folder, "one.py", "def f(): return 2\n\n\nV = f()\n")])
+    one.f()
+    reloader.close()
+    assert one.V == 2
+    assert not any(isinstance(each, (list, dict, set)) for each in gc.get_referrers(one.f.__code__))
+
+
 def test_a_module_that_was_there_before_it_is_reloaded_too(folder: Path) -> None:
     one = loaded(folder, "earlier", "def f(): return 1\n\n\ndef wrap(f):\n    return lambda: f()\n\n\ng = wrap(f)\n")
     held = one.g

@@ -276,10 +276,10 @@ def _traced(trace: _Trace) -> Iterator[bool]:
     try:
         yield True
     finally:
-        trace.has_ended = True
-        threading.settrace(cast("Any", outer_of_threads))
         if sys.gettrace() == trace.on_call:
             sys.settrace(outer)  # of the module that imports this one
+        threading.settrace(cast("Any", outer_of_threads))
+        trace.has_ended = True
 
 
 class _Trace:
@@ -329,9 +329,9 @@ class _Trace:
         return self._on_line
 
     def _end(self, number: int) -> None:
-        self.has_ended = True
-        threading.settrace(cast("Any", None))
         sys.settrace(None)
+        threading.settrace(cast("Any", None))
+        self.has_ended = True
         self._stop(number)
 
 
