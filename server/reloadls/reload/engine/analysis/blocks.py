@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .diff import Step, Way, compare, is_block
 from .names import Reads
 from .statements import Facts, Statement, statements_in
 
-__all__ = ["Block", "annotation_only", "block_of_changes", "condition_of"]
+__all__ = ["Block", "annotation_only", "block_of_changes", "condition_of", "lines_beside", "names_of_items", "parts_of"]
 
 _NOT_RUN = (Way.KEEP, Way.MOVE, Way.PATCH)
 _NOT_OTHER = (*_NOT_RUN, Way.BLOCK)
@@ -219,6 +219,46 @@ def condition_of(statement: Statement) -> Statement:
         parts = [*types, *(each for handler in node.handlers for each in handler.body), *node.finalbody]
     nodes = tuple(ast.copy_location(each, node) if not hasattr(each, "lineno") else each for each in parts)
     return Statement(Facts(nodes, statement.facts.text, statement.facts.line), statement.first)
+
+
+def lines_beside(statement: Statement, replaced: Sequence[Statement]) -> set[int]:
+    """The lines of what blocks run beside their statements, where some of these are run again.
+
+    Args:
+        statement: a block, as it was run.
+        replaced: the statements in it that are run again, with lines from 1 at its first.
+    """
+    lines: set[int] = set()
+    waiting = [(statement.facts.nodes[0], 1, statement.facts.height)]
+    while waiting:
+        node, first, last = waiting.pop()
+        parts = [each for body in _bodies(node) for each in statements_in(statement, body)]
+        lines |= set(range(first, last + 1)).difference(*(range(each.first, each.last + 1) for each in parts))
+        for each in parts:
+            is_around = any(each.first <= other.first and other.last <= each.last for other in replaced)
+            if is_around and _is_one_block(each.facts.nodes):
+                waiting.append((each.facts.nodes[0], each.first, each.last))
+    return lines
+
+
+def parts_of(statement: Statement) -> Iterator[Statement]:
+    """The statements in a block, and those in blocks within, with lines from 1 at the block's first."""
+    waiting = _bodies(statement.facts.nodes[0])
+    while waiting:
+        for each in statements_in(statement, waiting.pop()):
+            yield each
+            waiting += [body for node in each.facts.nodes if is_block(node) for body in _bodies(node)]
+
+
+def names_of_items(node: ast.stmt) -> set[str]:
+    """The names that a `with` binds its items to."""
+    targets = [item.optional_vars for item in node.items if item.optional_vars] if isinstance(node, ast.With) else []
+    return {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+
+
+def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
+    inner = [*getattr(node, "cases", ()), *getattr(node, "handlers", ())]
+    return [*(each.body for each in inner), *(getattr(node, name) for name in _parts(node))]
 
 
 def _parts(node: ast.stmt) -> tuple[str, ...]:

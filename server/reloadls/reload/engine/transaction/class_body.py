@@ -232,10 +232,10 @@ class ClassBodies:
 
 
 def _called_alike(difference: Difference) -> set[str]:
-    """The methods of which only the docstring and annotations are others."""
+    """The methods of which only the docstring and annotations are others: where the text is the same, a default is."""
     found = set()
     for step in difference.steps:
-        if step.before is not None and step.way is Way.RUN:
+        if step.before is not None and step.way is Way.RUN and step.before.facts.key != step.statement.facts.key:
             found |= functions_called_alike(step.before.facts.nodes, step.statement.facts.nodes)
     return found
 

@@ -10,7 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from reloadls.reload.engine.adapting import Adapters
-from reloadls.reload.engine.analysis.blocks import Block
+from reloadls.reload.engine.analysis.blocks import Block, lines_beside
 from reloadls.reload.engine.analysis.diff import stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
@@ -120,7 +120,7 @@ class Traces:
     def take_back_parts(
         self, module: LoadedModule, statement: Statement, block: Block, codes: Iterable[CodeType], now: Facts
     ) -> None:
-        """The same for the statements in a block that are run again or gone; what the others did stays.
+        """The same for the parts of a block that are run again or gone; what the others did stays.
 
         Args:
             module: whose it is.
@@ -131,8 +131,9 @@ class Traces:
         """
         effects = module.effects.pop(now, []) + module.effects.pop(statement.facts, [])
         replaced = block.replaced()
+        beside = lines_beside(statement, replaced) if block.run else set()
         for effect in reversed(effects):
-            if any(each.first <= effect.line <= each.last for each in replaced):
+            if effect.line in beside or any(each.first <= effect.line <= each.last for each in replaced):
                 self._take_back(module, now, effect, self.line_now(module, statement, now))
                 effects.remove(effect)
         for step in block.kept:

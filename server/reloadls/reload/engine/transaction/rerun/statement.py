@@ -14,7 +14,14 @@ from inspect import getmro
 from types import CodeType, FunctionType
 from typing import Any
 
-from reloadls.reload.engine.analysis.blocks import Block, annotation_only, block_of_changes, condition_of
+from reloadls.reload.engine.analysis.blocks import (
+    Block,
+    annotation_only,
+    block_of_changes,
+    condition_of,
+    names_of_items,
+    parts_of,
+)
 from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.codes import all_codes, function_codes, inner_codes, same_but_lines
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_alone
@@ -225,7 +232,9 @@ class Rerun:
             return any(depends(self._shared.modules, module, statement, key) for key in keys)
 
         for name in names_that_stay(step, removed, affected):
-            value = self._shared.before.get(module, {}).get(name, MISSING)
+            value = old.get(name, MISSING)
+            if value is MISSING:
+                value = self._shared.before.get(module, {}).get(name, MISSING)
             if value is not MISSING and type(value) is type(module.namespace.get(name, MISSING)):
                 module.namespace[name] = old[name] = value
 
@@ -456,6 +465,9 @@ class Rerun:
         if have_run is None and affected(condition_of(step.statement)):
             return False
         block = block_of_changes(step.before, step.statement, affected, functions)
+        if block.run and (again := self._acts_within(module, step)):  # on what the items of a `with` give anew
+            acts = partial(_is_one_of, again)
+            block = block_of_changes(step.before, step.statement, lambda each: affected(each) or acts(each), functions)
         if _decides_on_else(step.statement, [each.statement for each in block.run]):
             return False
         if _decides_on_else(step.before, block.replaced()):
@@ -484,6 +496,19 @@ class Rerun:
             self._run_phase(_Ran(module, step, None, set()), block, phase, bound)
         return True
 
+    def _acts_within(self, module: LoadedModule, step: Step) -> set[str]:
+        """The texts of what a `with` has done something in; if its items have names, that was done to those objects."""
+        assert step.before is not None
+        if not names_of_items(step.before.facts.nodes[0]):
+            return set()
+        facts = (step.before.facts, step.statement.facts)
+        effects = [effect for each in facts for effect in module.effects.get(each, ()) if effect.change is not None]
+        return {
+            part.facts.key
+            for part in parts_of(step.before)
+            if any(part.first <= effect.line <= part.last for effect in effects)
+        }
+
     def _run_phase(self, ran: _Ran, block: Block, phase: Sequence[Step], bound: set[str]) -> None:
         """Run some statements of a block.
 
@@ -499,9 +524,13 @@ class Rerun:
         before = set(bound) if last else bound & binds
         bound -= before
         old = {name: module.namespace.get(name, MISSING) for name in (*binds, *before)}
+        items = {name: module.namespace.get(name, MISSING) for name in names_of_items(block.after)}
         known = module.bound_by(statement.facts)
         node = block.node(phase, annotate=last)
         made = self._execute(module, [node] if node is not None else [], statement)
+        for name, value in items.items():
+            if value is not MISSING and not same_value(value, module.namespace.get(name, MISSING)):
+                self._shared.held.add(module, statement.first, name, value)
         for step in phase:
             self._keep_moved(module, step, block.removed, old)
         binds |= module.bound_by(statement.facts) - known
@@ -755,6 +784,10 @@ def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:
         return False
     last = (node.body[-1].end_lineno or 0) - node.lineno + 1
     return any(each.first <= last for each in parts)
+
+
+def _is_one_of(keys: Collection[str], statement: Statement) -> bool:
+    return statement.facts.key in keys
 
 
 def _may_be_idle(statement: Statement) -> bool:
