@@ -62,6 +62,8 @@ class Transaction:
         """What is remembered of classes is of before."""
         self.before: dict[LoadedModule, dict[str, Any]] = {}
         """The modules' names, as they were before."""
+        self.forgotten: dict[tuple[LoadedModule, str], Any] = {}
+        """What names meant when they were unbound for a statement that runs again."""
         self.changed: Changed = {}
         self.notes = Notes()
         """What will differ from a fresh start; dropped if the commit is taken back."""
@@ -105,6 +107,8 @@ class Transaction:
         """Unbind names that a statement has bound by another way than its text, before it runs again."""
         for name in names:
             self.remember()
+            if name in module.namespace:
+                self.forgotten[module, name] = module.namespace[name]
             self.undo.set_item(module.namespace, name, MISSING)
 
     def forget_calls(self, cache: Any) -> None:

@@ -232,7 +232,7 @@ class Rerun:
             return any(depends(self._shared.modules, module, statement, key) for key in keys)
 
         for name in names_that_stay(step, removed, affected):
-            value = old.get(name, MISSING)
+            value = self._shared.forgotten.get((module, name), old.get(name, MISSING))
             if value is MISSING:
                 value = self._shared.before.get(module, {}).get(name, MISSING)
             if value is not MISSING and type(value) is type(module.namespace.get(name, MISSING)):
