@@ -295,10 +295,10 @@ class HotReloader:
         return replace(report, modules=(*report.modules, *self._still_pending()))
 
     def _due_again(self, attempt: Attempt, paths: list[str]) -> list[str]:
-        """Return the files to retry: those of a failed batch, and those that import what changed."""
-        batches = [batch for batch in self._failed_batches if not batch.isdisjoint(paths)]
-        found = {path for batch in batches for path in batch if path in self._pending}
-        found.update(attempt.related(self._pending, paths))
+        """Return the files to retry: those that import what changed, and all of a failed batch with one of them."""
+        found = {*paths, *attempt.related(self._pending, paths)}
+        batches = [batch for batch in self._failed_batches if not batch.isdisjoint(found)]
+        found.update(path for batch in batches for path in batch if path in self._pending)
         self._failed_batches = [batch for batch in self._failed_batches if batch not in batches]
         return sorted(found - set(paths))
 

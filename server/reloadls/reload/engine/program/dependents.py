@@ -161,9 +161,10 @@ def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool
 
 
 def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
-    """The functions that call what a statement defines, since it was registered with them (`@area.register`)."""
-    owners = (value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1)
-    return [(each.__module__, each.__qualname__) for each in owners if is_a(each, FunctionType)]
+    """The functions that call what a statement defines, since it was registered with them, and that."""
+    owners = [value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1]
+    found = [(each.__module__, each.__qualname__) for each in owners if is_a(each, FunctionType)]
+    return [*found, *((module.name, name) for name in statement.facts.uses.binds if found)]
 
 
 _HOOKS: dict[str, Callable[[type], Iterable[type]]] = {
