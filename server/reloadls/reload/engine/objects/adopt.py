@@ -6,8 +6,9 @@ stay what the name means.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -18,7 +19,7 @@ from reloadls.reload.engine.undo import Undo
 from .functions import replace_code, set_code
 from .lazy import adopt_annotations
 
-__all__ = ["adopt_function", "inner_functions", "lead_on_documents"]
+__all__ = ["adopt_function", "caches_of", "inner_functions", "lead_on_documents"]
 
 _PLAIN = ("__defaults__", "__kwdefaults__", "__doc__", "__module__", "__name__", "__qualname__")
 
@@ -108,6 +109,14 @@ def _are_same_function(one: Any, other: Any) -> bool:
         and one.__globals__ is other.__globals__
         and one.__code__.co_qualname == other.__code__.co_qualname
     )
+
+
+def caches_of(functions: Iterable[FunctionType], objects: Iterable[Any]) -> list[Any]:
+    """What `functools.cache` has made of functions, or of what is made around them, among these objects."""
+    inside = {id(function) for function in functions}
+    plain = (each.__func__ if is_a(each, (staticmethod, classmethod)) else each for each in objects)
+    caches = [each for each in plain if type(each) is functools._lru_cache_wrapper]
+    return [each for each in caches if any(id(inner) in inside for inner in inner_functions(each))]
 
 
 def inner_functions(value: Any) -> list[FunctionType]:

@@ -6,7 +6,6 @@ the code object's reference count, so the heap is searched only when a function 
 
 from __future__ import annotations
 
-import functools
 import gc
 import inspect
 import sys
@@ -27,7 +26,7 @@ from reloadls.reload.engine.undo import Undo
 from .lazy import annotate_of
 from .reach import reach
 
-__all__ = ["Functions", "Swap", "as_they_run", "caches_of", "replace_code", "set_code"]
+__all__ = ["Functions", "Swap", "as_they_run", "replace_code", "set_code"]
 
 _KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _NEAR = 2_000
@@ -225,9 +224,3 @@ def _docstring(code: CodeType) -> str | None:
         return None
     first = code.co_consts[0] if code.co_consts else None
     return first if isinstance(first, str) else None
-
-
-def caches_of(functions: Iterable[FunctionType], objects: Iterable[object]) -> list[Any]:
-    """What `functools.cache` has made of functions, among these objects."""
-    inside = {id(function) for function in functions}
-    return [each for each in objects if type(each) is functools._lru_cache_wrapper and id(each.__wrapped__) in inside]

@@ -18,7 +18,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.diff import is_block
 from reloadls.reload.engine.analysis.inner import CALLED_AT_ONCE
-from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads
+from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads, chain_of
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import attributes_of
@@ -712,6 +712,8 @@ def classes_with(modules: Modules, base: type) -> Iterable[Origin]:
             if not isinstance(node, ast.ClassDef):
                 continue
             made = module.namespace.get(node.name)
-            inherits = is_a(made, type) and base in made.__mro__[1:]
+            # What a `TypedDict` inherits from is copied into it.
+            named = (value_at(module, chain) for each in node.bases if (chain := chain_of(each)))
+            inherits = is_a(made, type) and any(each is base for each in (*made.__mro__[1:], *named))
             if inherits and (node.decorator_list or type(made).__module__ not in ("builtins", "abc")):
                 yield module, statement

@@ -20,7 +20,8 @@ _OF_NAMESPACES = frozenset(["globals", "vars", "dir", "locals", "modules"])
 _OF_OBJECTS = frozenset(
     [
         *("__annotations__", "__dataclass_fields__", "__defaults__", "__dict__", "__doc__", "__fields__"),
-        *("__kwdefaults__", "__match_args__", "__members__", "__mro__", "__signature__", "_fields"),
+        *("__kwdefaults__", "__match_args__", "__members__", "__mro__", "__optional_keys__", "__required_keys__"),
+        *("__signature__", "_field_defaults", "_fields"),
     ]
 )
 """Attributes that say what an object is."""

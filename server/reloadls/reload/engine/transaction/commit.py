@@ -12,12 +12,12 @@ from weakref import ref
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.adopt import lead_on_documents
+from reloadls.reload.engine.objects.adopt import caches_of, inner_functions, lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.contents import is_overwritten
-from reloadls.reload.engine.objects.functions import Functions, caches_of, set_code
+from reloadls.reload.engine.objects.functions import Functions, set_code
 from reloadls.reload.engine.objects.instances import hashes_differ, place_keys
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.pinned.versions import Versions
@@ -34,7 +34,7 @@ from .derived import refresh
 from .plan import ModulePlan, Work, annotated
 from .rerun import Rerun
 from .rerun.stars import Stars
-from .schedule import Due, Schedule, forget_computed
+from .schedule import Due, Schedule, class_of_method, forget_computed
 from .transaction import Changed, Transaction
 
 if TYPE_CHECKING:
@@ -229,7 +229,10 @@ class Commit:
                 self._versions.swapped(swap.old, swap.new)
         self._suspended, self._shared.functions.suspended = self._shared.functions.suspended, []
         if patched:
-            values = (value for space in self._shared.modules.spaces() for value in list(space.values()))
+            values = [value for space in self._shared.modules.spaces() for value in list(space.values())]
+            methods = {inner for function in patched for inner in inner_functions(function)}
+            classes = {id(cls): cls for each in methods if (cls := class_of_method(each, self._shared.modules))}
+            values += [value for cls in classes.values() for value in list(vars(cls).values())]
             for cache in caches_of(patched, values):
                 self._shared.forget_calls(cache)
             forget_computed(patched, self._shared.modules, self._shared.undo)

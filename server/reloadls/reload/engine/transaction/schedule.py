@@ -15,6 +15,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import globals_set_by
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
+from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.classes import leave_bases
 from reloadls.reload.engine.objects.computed import (
     forget_attribute,
@@ -36,7 +37,7 @@ from .plan import Work, grows_in_place
 from .transaction import Transaction
 from .used import MODULE, constructors_that_read
 
-__all__ = ["MOST_RUNS", "Due", "Schedule", "forget_computed"]
+__all__ = ["MOST_RUNS", "Due", "Schedule", "class_of_method", "forget_computed"]
 
 _REMEMBERING = (functools._lru_cache_wrapper, functools.cached_property)
 MOST_RUNS = 2
@@ -305,16 +306,23 @@ class Schedule:
                 self.emit((base.__module__, f"{base.__qualname__}.__subclasses__"))
 
 
+def class_of_method(function: FunctionType, modules: Modules) -> type | None:
+    """The class in which a function was defined."""
+    outer = function.__qualname__.rpartition(".")[0]
+    loaded = modules.named(function.__module__) if outer else None
+    cls = None if loaded is None else value_at(loaded, tuple(outer.split(".")))
+    return cls if is_a(cls, type) else None
+
+
 def forget_computed(functions: Iterable[FunctionType], modules: Modules, undo: Undo) -> None:
     """Have instances compute the attributes anew that `cached_property` keeps of these functions."""
     for function in functions:
-        outer, _, name = function.__qualname__.rpartition(".")
-        loaded = modules.named(function.__module__) if outer else None
-        cls = None if loaded is None else value_at(loaded, tuple(outer.split(".")))
-        if not is_a(cls, type):
+        cls = class_of_method(function, modules)
+        if cls is None:
             continue
+        name = function.__qualname__.rpartition(".")[2]
         found = vars(cls).get(name)
-        if is_a(found, functools.cached_property) and found.func is function:
+        if is_a(found, functools.cached_property) and any(each is function for each in inner_functions(found.func)):
             forget_attribute(cls, found.attrname or name, undo)
 
 
