@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,7 +39,8 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
     gone: Hidden = {}
     uses = statement.facts.uses
     computes = bool(uses.value and uses.binds)
-    if not (computes or any(definitions(statement))):  # it is there for what it does: that is put in its place
+    loops = any(isinstance(node, (ast.For, ast.While)) for node in statement.facts.nodes)
+    if not (computes or loops or any(definitions(statement))):  # it is there for what it does: that is put in its place
         yield gone
         return
     hidden: list[tuple[Any, Any, Any]] = []
