@@ -19,7 +19,7 @@ from .changes import attributes_of
 from .classes import CantBeLive
 from .containers import is_a
 
-__all__ = ["field_names", "fill_new_fields", "hashes_differ", "is_in_use", "place_keys", "take_over"]
+__all__ = ["field_names", "fill_new_fields", "hashes_differ", "holders_by_hash", "is_in_use", "place_keys", "take_over"]
 
 _Make = Callable[[Any], Any]
 """An instance -> the value of a field that it has not got."""
@@ -77,16 +77,20 @@ def hashes_differ(cls: type, names: Iterable[str]) -> bool:
     )
 
 
-def place_keys(cls: type) -> None:
-    """Have the dictionaries and sets that hold instances of a class find them by their present hash."""
+def holders_by_hash(cls: type) -> list[Any]:
+    """The dictionaries and sets of which instances of a class are keys, alone or within tuples."""
     keys: list[Any] = _instances(cls)
     keys += [each for each in gc.get_referrers(*keys) if type(each) is tuple] if keys else []
     known = set(map(id, keys))
-    for holder in gc.get_referrers(*keys) if keys else ():
-        kind: Any = next((kind for kind in _HASHED if is_a(holder, kind)), None)
-        if kind is not None and any(id(each) in known for each in _iterate(holder)):
-            with suppress(Exception):  # a hash that fails would fail at a fresh start, too
-                _place_again(holder, kind)
+    found = (each for each in gc.get_referrers(*keys) if is_a(each, (*_HASHED, frozenset))) if keys else ()
+    return [holder for holder in found if any(id(each) in known for each in _iterate(holder))]
+
+
+def place_keys(holder: Any) -> None:
+    """Have a dictionary or set find its keys by their present hash."""
+    kind: Any = next(kind for kind in _HASHED if is_a(holder, kind))
+    with suppress(Exception):  # a hash that fails would fail at a fresh start, too
+        _place_again(holder, kind)
 
 
 _HASHED = (OrderedDict, dict, set)
@@ -94,7 +98,8 @@ _HASHED = (OrderedDict, dict, set)
 
 def _iterate(holder: Any) -> list[Any]:
     """The keys. Not by the methods of an OrderedDict, which look each key up."""
-    return list((set if is_a(holder, set) else dict).__iter__(holder))
+    kind: Any = next(each for each in (dict, set, frozenset) if is_a(holder, each))
+    return list(kind.__iter__(holder))
 
 
 def _place_again(holder: Any, kind: Any) -> None:

@@ -18,7 +18,7 @@ from reloadls.reload.engine.objects.classes import CantBeLive
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.contents import is_overwritten
 from reloadls.reload.engine.objects.functions import Functions, set_code
-from reloadls.reload.engine.objects.instances import hashes_differ, place_keys
+from reloadls.reload.engine.objects.instances import hashes_differ, holders_by_hash, place_keys
 from reloadls.reload.engine.objects.running import Noted, codes_of_tasks, frames_of_threads, old_code
 from reloadls.reload.engine.pinned.versions import Versions
 from reloadls.reload.engine.program.dependents import value_at
@@ -309,8 +309,14 @@ class Commit:
                 by_owner.setdefault(owner or name, []).append(last)
             for owner, attributes in by_owner.items():
                 cls = value_at(module, tuple(owner.split(".")))
-                if is_a(cls, type) and hashes_differ(cls, attributes):
-                    self._shared.undo.at_the_end(partial(place_keys, cls))
+                for holder in holders_by_hash(cls) if is_a(cls, type) and hashes_differ(cls, attributes) else ():
+                    if is_a(holder, frozenset):
+                        message = f"a frozenset holds {owner} objects by their former hash; restart to make it anew"
+                        self._shared.notes.add(
+                            "stillHeld", message, module=module, line=_first_line(module, owner), name=owner
+                        )
+                    else:
+                        self._shared.undo.at_the_end(partial(place_keys, holder))
 
     def _note_shortfalls(self) -> None:
         """What adapters have to say."""
