@@ -220,7 +220,7 @@ class Rerun:
                 namespace[shared_name] = meant
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
-        self.mutated(module, statement)
+        self.mutated(module, statement, step.before)
 
     def _keep_moved(self, module: LoadedModule, step: Step, removed: Iterable[Statement], old: dict[str, Any]) -> None:
         """Put back the values of statements in a block that were not edited; `old` is what names meant before."""
@@ -706,10 +706,12 @@ class Rerun:
             found |= stored_in(code) | _texts(code)
         return found
 
-    def mutated(self, module: LoadedModule, statement: Statement) -> None:
-        """A statement has changed things in place: what was computed from them follows."""
-        for key in dispatchers(module, statement):
-            self._schedule.emit(key, body=True)
+    def mutated(self, module: LoadedModule, statement: Statement, before: Statement | None = None) -> None:
+        """A statement, which was another `before`, has changed things in place: what was computed from them follows."""
+        for each in (statement, *([before] if before is not None and before.facts is not statement.facts else [])):
+            for key in dispatchers(module, each):
+                self._schedule.emit(key, body=True)
+                self._shared.classes_changed = True  # and what single dispatch remembers of them
         changes = [*self._shared.given, *self._shared.traces.taken]
         owners = {id(each.owner) for each in changes if is_a(each.owner, CONTAINERS)}
         as_before = {id(each.owner) for each in self._shared.traces.taken if self._has_it_again(each)}
