@@ -104,14 +104,19 @@ def _iterate(holder: Any) -> list[Any]:
 
 def _place_again(holder: Any, kind: Any) -> None:
     if kind is set:
-        found = set(list(set.__iter__(holder)))  # noqa: C414 - a set that is copied is not hashed anew
+        found = {_anew(each) for each in list(set.__iter__(holder))}
         set.clear(holder)
         set.update(holder, found)
         return
-    pairs = dict(list(dict.items(holder)))
+    pairs = {_anew(key): value for key, value in list(dict.items(holder))}
     kind.clear(holder)
     for key, value in pairs.items():
         kind.__setitem__(holder, key, value)
+
+
+def _anew(key: Any) -> Any:
+    """A key that does not remember its hash: from Python 3.15 on, a tuple does."""
+    return tuple([_anew(each) for each in key]) if type(key) is tuple else key
 
 
 def _fields(cls: type) -> Iterator[tuple[str, _Make | None]]:

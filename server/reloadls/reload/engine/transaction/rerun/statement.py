@@ -708,8 +708,8 @@ class Rerun:
 
     def mutated(self, module: LoadedModule, statement: Statement, before: Statement | None = None) -> None:
         """A statement, which was another `before`, has changed things in place: what was computed from them follows."""
-        for each in (statement, *([before] if before is not None and before.facts is not statement.facts else [])):
-            for key in dispatchers(module, each):
+        for stage in (statement, *([before] if before is not None and before.facts is not statement.facts else [])):
+            for key in dispatchers(module, stage):
                 self._schedule.emit(key, body=True)
                 self._shared.classes_changed = True  # and what single dispatch remembers of them
         changes = [*self._shared.given, *self._shared.traces.taken]
