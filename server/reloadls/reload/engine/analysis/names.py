@@ -452,7 +452,20 @@ def _imported_by(body: Iterable[ast.stmt]) -> dict[str, Chain]:
         elif isinstance(node, ast.ImportFrom):
             home = IMPORT + "." * node.level + (node.module or "")
             found.update({alias.asname or alias.name: (home, alias.name) for alias in node.names})
+        elif isinstance(node, ast.Assign) and (name := _loaded_by(node.value)):
+            found.update({each.id: (IMPORT + name,) for each in node.targets if isinstance(each, ast.Name)})
     return found
+
+
+def _loaded_by(node: ast.expr) -> str:
+    """The module that a call loads by its name, as `importlib.import_module("name")`; empty for anything else."""
+    chain = chain_of(node.func) if isinstance(node, ast.Call) and node.args else None
+    if not (isinstance(node, ast.Call) and chain):
+        return ""
+    given = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    if chain[-1] not in ("import_module", "__import__") or not isinstance(given, str):
+        return ""
+    return given if chain[-1] == "import_module" else given.partition(".")[0]
 
 
 def _given_as_text(call: ast.Call) -> list[ast.stmt]:

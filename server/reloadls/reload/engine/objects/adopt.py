@@ -114,9 +114,20 @@ def _are_same_function(one: Any, other: Any) -> bool:
 def caches_of(functions: Iterable[FunctionType], objects: Iterable[Any]) -> list[Any]:
     """What `functools.cache` has made of functions, or of what is made around them, among these objects."""
     inside = {id(function) for function in functions}
-    plain = (each.__func__ if is_a(each, (staticmethod, classmethod)) else each for each in objects)
-    caches = [each for each in plain if type(each) is functools._lru_cache_wrapper]
-    return [each for each in caches if any(id(inner) in inside for inner in inner_functions(each))]
+    found = [each for each in objects if type(each) in _MAY_CACHE]
+    plain = (each.__func__ if type(each) in (staticmethod, classmethod) else each for each in found)
+    return [each for each in plain if type(each) is functools._lru_cache_wrapper and _is_around(each, inside)]
+
+
+_MAY_CACHE = frozenset([functools._lru_cache_wrapper, staticmethod, classmethod])
+
+
+def _is_around(cache: Any, inside: set[int]) -> bool:
+    """Whether a cache, of which there may be many, remembers calls of any of these functions."""
+    function = cache.__wrapped__
+    if type(function) is FunctionType and not function.__closure__ and not vars(function):
+        return id(function) in inside
+    return any(id(inner) in inside for inner in inner_functions(cache))
 
 
 def inner_functions(value: Any) -> list[FunctionType]:

@@ -18,7 +18,7 @@ from reloadls.reload.engine.analysis.blocks import annotation_only
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
 from reloadls.reload.engine.analysis.diff import Difference, Step, Way, compare, header, is_another
 from reloadls.reload.engine.analysis.statements import Statement, body_of
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .adopt import adopt_function, inner_functions
@@ -406,7 +406,7 @@ _LAYOUT = ("_fields_", "_pack_", "_align_", "_anonymous_")
 
 
 def _check_layout(cls: type, name: str) -> None:
-    if name in _LAYOUT and type(cls).__module__ == "_ctypes":
+    if name in _LAYOUT and home_of(type(cls)) == "_ctypes":
         raise CantBeLive(f"{name} of {cls.__qualname__} changed, and its layout in memory can't be changed")
 
 

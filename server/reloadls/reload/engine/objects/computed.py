@@ -51,13 +51,17 @@ _DEPTH = 3
 """How many calls of functions by their names are followed."""
 
 
-def may_call(function: FunctionType, name: str, depth: int = _DEPTH) -> bool:
+def may_call(function: FunctionType, name: str) -> bool:
     """Whether a function may call a method of this name, by what it and the functions that it calls read."""
-    names = all_names_in(function.__code__)
-    if name in names:
-        return True
-    called = (function.__globals__.get(each) for each in names) if depth else ()
-    return any(may_call(each, name, depth - 1) for each in called if is_a(each, FunctionType) and each is not function)
+    known = level = {function}
+    for _ in range(_DEPTH + 1):
+        read = [(each, all_names_in(each.__code__)) for each in level]
+        if any(name in names for _, names in read):
+            return True
+        called = (each.__globals__.get(other) for each, names in read for other in names)
+        level = {each for each in called if is_a(each, FunctionType)} - known
+        known = known | level
+    return False
 
 
 def remembers_plain_data(cache: _lru_cache_wrapper[Any]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard, TypeVar, overload
 __all__ = [
     "CONTAINERS",
     "entries",
+    "home_of",
     "is_a",
     "keep_identity",
     "length",
@@ -38,6 +39,12 @@ def is_a(value: object, types: tuple[type, ...]) -> bool: ...
 def is_a(value: object, types: type | tuple[type, ...]) -> bool:
     """`isinstance`, by the real class: a proxy's `__class__` is not asked."""
     return issubclass(type(value), types)
+
+
+def home_of(cls: type) -> str:
+    """The name of the module of a class, which its metaclass is not asked for."""
+    name = type.__getattribute__(cls, "__module__")
+    return name if type(name) is str else ""
 
 
 def _base(container: Any) -> Any:

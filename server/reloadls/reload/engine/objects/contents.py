@@ -13,7 +13,7 @@ from itertools import count
 from types import FrameType, GeneratorType
 from typing import Any
 
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 
 __all__ = [
     "content_of",
@@ -64,7 +64,7 @@ def may_have_content(kind: type) -> bool:
         kind in _WHOLE
         or issubclass(kind, bytearray)
         or kind in _ITERATORS
-        or kind.__module__ == "itertools"
+        or home_of(kind) == "itertools"
         or _late(kind) is not None
     )
 
@@ -82,12 +82,12 @@ def leads_to(value: Any) -> Iterable[Any]:
 
 def is_iterator(value: Any) -> bool:
     """Whether it is one of the interpreter's iterators, of which it can be seen how far they have come."""
-    return type(value) in _ITERATORS or type(value).__module__ == "itertools"
+    return type(value) in _ITERATORS or home_of(type(value)) == "itertools"
 
 
 def goes_on(value: Any) -> bool:
     """Whether it is used up by the program all the time, so that what it was before means nothing any more."""
-    return f"{type(value).__module__}.{type(value).__qualname__}" == "random.Random"
+    return f"{home_of(type(value))}.{type(value).__qualname__}" == "random.Random"
 
 
 def is_overwritten(value: Any) -> bool:

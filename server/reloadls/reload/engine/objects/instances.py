@@ -110,6 +110,9 @@ def _place_again(holder: Any, kind: Any) -> None:
         return
     pairs = {_anew(key): value for key, value in list(dict.items(holder))}
     kind.clear(holder)
+    if kind is dict:
+        dict.update(holder, pairs)  # by the hashes that are known by now: no code of the program runs that could fail
+        return
     for key, value in pairs.items():
         kind.__setitem__(holder, key, value)
 

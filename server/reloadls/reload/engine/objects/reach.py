@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
 from .changes import attributes_of
-from .containers import is_a, length
+from .containers import home_of, is_a, length
 
 __all__ = ["LONGEST", "reach", "reaches"]
 
@@ -43,7 +43,7 @@ def reach(
     seen.update(map(id, line))
     while line and most > 0:
         each = line.popleft()
-        if str(type(each).__module__).startswith(_NOT_OF_THE_PROGRAM):
+        if home_of(type(each)).startswith(_NOT_OF_THE_PROGRAM):
             continue
         most -= 1
         yield each
@@ -68,8 +68,8 @@ def _namespaces() -> set[int]:
 
 
 def _children(each: object, own: frozenset[str]) -> Iterable[object]:
-    if issubclass(type(each), type):
-        return (attributes_of(each) or {}).values() if type.__getattribute__(each, "__module__") in own else ()
+    if is_a(each, type):
+        return (attributes_of(each) or {}).values() if home_of(each) in own else ()
     if is_a(each, FunctionType):
         return _of_function(each)
     if is_a(each, _Sized) and length(each) > LONGEST:

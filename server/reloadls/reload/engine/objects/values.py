@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from enum import Enum
-from types import FunctionType, MemberDescriptorType
+from types import FunctionType
 from typing import Any
 
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.undo import MISSING
+
+from .changes import state_of
 
 __all__ = ["copy_of", "is_immutable", "same_calls", "same_value"]
 
@@ -28,8 +29,10 @@ def copy_of(value: Any) -> Any:
 def _copy(value: Any, left: list[int]) -> Any:
     left[0] -= 1
     kind = type(value)
-    if kind in _VALUES or kind.__module__.partition(".")[0] in _IMMUTABLE or is_a(value, Enum):
+    if kind in _VALUES or home_of(kind).partition(".")[0] in _IMMUTABLE:
         return (kind, value)
+    if is_a(value, Enum):
+        return (Enum, id(value))  # its class keeps it, and may compare it in its own way
     if (fields := _frozen_fields(value)) is not None:
         copies = [_copy(each, left) for each in fields]
         return MISSING if any(each is MISSING for each in copies) else (tuple, ((type, kind), *copies))
@@ -49,12 +52,10 @@ def _frozen_fields(value: Any) -> list[Any] | None:
         return list(tuple.__iter__(value))
     if not getattr(own.get("__dataclass_params__"), "frozen", False):
         return None
-    names = own["__dataclass_fields__"].keys()
-    values = {name: inspect.getattr_static(value, name, MISSING) for name in names}
-    if "__slots__" in own:
-        values = {name: own[name].__get__(value) for name in names if is_a(own.get(name), MemberDescriptorType)}
-    has_more = not (getattr(value, "__dict__", values).keys() <= names)
-    return None if has_more or len(values) != len(names) else list(values.values())
+    state = state_of(value)
+    if state is None or state.keys() - own["__dataclass_fields__"].keys():
+        return None
+    return [part for pair in sorted(state.items()) for part in pair]
 
 
 def is_immutable(copy: Any) -> bool:

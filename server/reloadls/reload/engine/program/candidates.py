@@ -31,7 +31,7 @@ from reloadls.reload.engine.analysis.bytecode import Line, all_names_in, cells_s
 from reloadls.reload.engine.analysis.codes import CONDITIONAL
 from reloadls.reload.engine.objects.by_class import ByClass
 from reloadls.reload.engine.objects.changes import Snapshot, attributes_of, state_of
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, length
 from reloadls.reload.engine.objects.contents import content_of, is_iterator, leads_elsewhere, leads_to, may_have_content
 from reloadls.reload.engine.objects.process_state import PROCESS, read_environment, read_process
 from reloadls.reload.engine.objects.reach import LONGEST
@@ -116,7 +116,7 @@ def snapshot(
             else:
                 below.append((child, depth + 1))
     walk.add_libraries()
-    found.is_made_since = lambda each: id(each) not in found and owns(str(type(each).__module__))
+    found.is_made_since = lambda each: id(each) not in found and owns(home_of(type(each)))
     found.in_front = walk.names_one_of(_IN_FRONT)
     if line is not None and (line.sets or line.puts):
         read = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
@@ -306,7 +306,7 @@ class _Walk:
         return [each for name, each in found.items() if own or name in used or not is_a(each, kinds)]
 
     def _class(self, cls: Any, _depth: int) -> Iterable[Any]:
-        if not self._owns(str(type.__getattribute__(cls, "__module__"))):
+        if not self._owns(home_of(cls)):
             self._libraries.append(cls)
             return ()
         values = attributes_of(cls) or {}
@@ -339,7 +339,7 @@ class _Walk:
         return leads_to(each) or self._plain_instance(each)
 
     def _plain_instance(self, each: Any) -> Iterable[Any]:
-        module = str(type(each).__module__)
+        module = home_of(type(each))
         package = module.partition(".")[0]
         own = self._owns(module) or is_a(each, SimpleNamespace)
         if package in sys.stdlib_module_names and not own and package not in _DATA:
@@ -390,7 +390,7 @@ class _Kind:
         if not self.nowhere and issubclass(cls, (type, BuiltinFunctionType)):
             self.nowhere = None
         self.look = next((look for kinds, look in _LOOKS_AT if issubclass(cls, kinds)), None)
-        is_builtin = not cls.__flags__ & _HEAP_TYPE and cls.__module__ in ("builtins", "collections")
+        is_builtin = not cls.__flags__ & _HEAP_TYPE and home_of(cls) in ("builtins", "collections")
         if is_builtin and self.look is _Walk._holder:
             self.look = _Walk._builtin_container
         self.has_no_others = is_builtin or self.look is _Walk._class

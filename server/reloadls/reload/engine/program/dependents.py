@@ -22,7 +22,7 @@ from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads, chain_of
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import attributes_of
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.reach import reaches
 
 from .modules import LoadedModule, Modules
@@ -161,7 +161,7 @@ def _of_function(module: LoadedModule | None, name: str) -> list[tuple[Key, bool
 
 
 def dispatchers(module: LoadedModule, statement: Statement) -> list[Key]:
-    """The functions that call what a statement defines, since it was registered with them, and that."""
+    """The functions that what a statement defines was registered with, so that they call it, and its own names."""
     owners = [value_at(module, chain[:-1]) for chain in statement.facts.uses.now.decorators if len(chain) > 1]
     found = [(each.__module__, each.__qualname__) for each in owners if is_a(each, FunctionType)]
     return [*found, *((module.name, name) for name in statement.facts.uses.binds if found)]
@@ -187,7 +187,7 @@ def _classes_made_by(modules: Modules, key: Key) -> Iterator[Origin]:
             for node in statement.facts.nodes:
                 made = module.namespace.get(node.name) if isinstance(node, ast.ClassDef) else None
                 if is_a(made, type) and any(
-                    each.__module__ == key[0] and each.__qualname__ == outer for each in _HOOKS[last](made)
+                    home_of(each) == key[0] and each.__qualname__ == outer for each in _HOOKS[last](made)
                 ):
                     yield module, statement
 
@@ -204,7 +204,7 @@ def _of_class(module: LoadedModule, name: str) -> list[tuple[Key, bool]]:
     for cls in _subclasses(module.namespace.get(outer)):
         function = vars(cls).get(last)
         if is_a(function, FunctionType) and "super" in function.__code__.co_names:
-            found.append(((cls.__module__, f"{cls.__qualname__}.{last}"), True))
+            found.append(((home_of(cls), f"{cls.__qualname__}.{last}"), True))
     return found
 
 
@@ -284,7 +284,7 @@ def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = froz
     module = modules.named(key[0])
     owner = None if module is None else _class_named(module, key[1].rpartition(".")[0])
     kinds = [] if owner is None else [owner, *_subclasses(owner)]
-    homes = frozenset(str(each.__module__) for each in (*kinds, *(owner.__mro__ if owner is not None else ())))
+    homes = frozenset(home_of(each) for each in (*kinds, *(owner.__mro__ if owner is not None else ())))
     is_looked_at = key[1].endswith(".*") and any(map(modules.reads_class, kinds))
     return _Changed(key, body, words, owner, homes=homes, is_looked_at=is_looked_at)
 
@@ -332,7 +332,7 @@ def _is_its_own(module: LoadedModule, name: str) -> bool:
     value = module.namespace.get(name)
     if type(value) is FunctionType:
         return value.__globals__ is module.namespace and not vars(value)
-    return is_a(value, type) and type.__getattribute__(value, "__module__") == module.module.__name__
+    return is_a(value, type) and home_of(value) == module.module.__name__
 
 
 def _depends(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
@@ -534,7 +534,7 @@ def _is_class(module: LoadedModule, chain: Chain, key: Key) -> bool:
 
 
 def _is_of(cls: type, key: Key) -> bool:
-    return any((base.__module__, f"{base.__qualname__}.*") == key for base in cls.__mro__)
+    return any((home_of(base), f"{base.__qualname__}.*") == key for base in cls.__mro__)
 
 
 def _kinds_handed(module: LoadedModule, reads: Reads) -> Iterator[type]:
@@ -659,10 +659,8 @@ def keys_of(modules: Modules, module: LoadedModule, chain: Chain) -> Iterator[Ke
             yield (value.__name__, name)
             value = vars(value).get(name)
         elif is_a(value, type):
-            yield from (
-                (base.__module__, f"{base.__qualname__}.{name}") for base in value.__mro__ if name in vars(base)
-            )
-            yield (value.__module__, f"{value.__qualname__}.{name}")
+            yield from ((home_of(base), f"{base.__qualname__}.{name}") for base in value.__mro__ if name in vars(base))
+            yield (home_of(value), f"{value.__qualname__}.{name}")
             value = inspect.getattr_static(value, name, None)
         elif (behind := modules.module_behind(value)) is not None:
             yield (behind, name)
@@ -679,7 +677,7 @@ def _keys_of_class(instance: Any, name: str) -> Iterator[Key]:
         return
     value = inspect.getattr_static(kind, name, None)
     if not hasattr(type(value), "__get__"):  # what a function or descriptor answers is for those who call it
-        yield from ((base.__module__, f"{base.__qualname__}.{name}") for base in kind.__mro__)
+        yield from ((home_of(base), f"{base.__qualname__}.{name}") for base in kind.__mro__)
 
 
 def value_at(module: LoadedModule, chain: Chain) -> Any:
@@ -715,5 +713,5 @@ def classes_with(modules: Modules, base: type) -> Iterable[Origin]:
             # What a `TypedDict` inherits from is copied into it.
             named = (value_at(module, chain) for each in node.bases if (chain := chain_of(each)))
             inherits = is_a(made, type) and any(each is base for each in (*made.__mro__[1:], *named))
-            if inherits and (node.decorator_list or type(made).__module__ not in ("builtins", "abc")):
+            if inherits and (node.decorator_list or home_of(type(made)) not in ("builtins", "abc")):
                 yield module, statement

@@ -615,7 +615,7 @@ def _start_thread(plain: Any) -> Any:
     def start(thread: Any) -> None:
         plain(thread)
         stops = callable(getattr(thread, "cancel", None))  # a Timer; a thread can't be stopped from outside
-        pooled = str(type(thread).__module__) == "threading" and "_worker" in str(getattr(thread, "_target", ""))
+        pooled = type(thread).__module__ == "threading" and "_worker" in str(getattr(thread, "_target", ""))
         weak = weakref.ref(thread)
         if (stop := _stop_of_log(thread)) is not None:
             _note(Effect(stop), sys._getframe(1))

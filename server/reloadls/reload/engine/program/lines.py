@@ -112,7 +112,7 @@ class Lines:
         follow_calls([code])
         _running.append(self)
         try:
-            with _watching(code, line, until, stop, self.started) as watched:
+            with _watching(code, line, until, stop, self) as watched:
                 try:
                     exec(code, self._namespace)  # noqa: S102 - the source is the program's own
                 finally:
@@ -126,10 +126,14 @@ class Lines:
         seen = self._seen.setdefault(self._number, set())
         if id(code) not in seen:
             seen.add(id(code))
-            if self._owns(module := str(dict.get(namespace, "__name__"))):
-                self._calls.called(self._number, module, code.co_qualname)
+            if self.owns(namespace):
+                self._calls.called(self._number, str(dict.get(namespace, "__name__")), code.co_qualname)
         self._starts += 1
         return self._starts < _MANY
+
+    def owns(self, namespace: dict[str, Any]) -> bool:
+        """Whether these are the names of a module of the program."""
+        return self._owns(str(dict.get(namespace, "__name__")))
 
     def _line(self, number: int, lines: dict[int, Line]) -> bool:
         """A line is about to run. Returns whether to go on reporting it."""
@@ -181,18 +185,17 @@ def _may_trace() -> bool:
 
 
 OnLine = Callable[[int], bool]
-OnStart = Callable[[CodeType, dict[str, Any]], bool]
 
 
 @contextmanager
 def _watching(
-    code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], started: OnStart
+    code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], lines: Lines
 ) -> Iterator[bool]:
     if sys.version_info >= (3, 12):
         with _monitored(code, line) as watched:
             yield watched
     else:
-        with _traced(_Trace(code, line, until, stop, started)) as watched:
+        with _traced(_Trace(code, line, until, stop, lines)) as watched:
             yield watched
 
 
@@ -286,13 +289,15 @@ class _Trace:
     """What `sys.settrace` calls for one code object; see `_traced`."""
 
     def __init__(
-        self, code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], started: OnStart
+        self, code: CodeType, line: OnLine, until: int | None, stop: Callable[[int], None], lines: Lines
     ) -> None:
         self._code = code
         self._line = line
         self._until = until
         self._stop = stop
-        self._started = started
+        self._lines = lines
+        self._foreign: set[str] = set()
+        """Files that are not the program's, of whose many calls nothing is to be known."""
         self.has_ended = False
         """Threads that were started meanwhile are traced until they notice this."""
         self._going_on: dict[int, bool] = {}
@@ -306,14 +311,21 @@ class _Trace:
             return None
         if frame.f_code is self._code:
             return self._on_line
-        if not is_class_body(frame.f_code):
+        if frame.f_code.co_filename not in self._foreign:
             self._started(frame.f_code, frame.f_globals)
-        if self._long_from < monotonic():
+        if self._until is not None and self._long_from < monotonic():
             if _is_importing(frame):
                 self._long_from = monotonic() + _LONG_S
             else:
                 self._end(self._number)
         return None
+
+    def _started(self, code: CodeType, namespace: dict[str, Any]) -> None:
+        if code.co_filename.startswith("<") or self._lines.owns(namespace):
+            if not is_class_body(code):
+                self._lines.started(code, namespace)
+        else:
+            self._foreign.add(code.co_filename)
 
     def _on_line(self, frame: FrameType, event: str, _argument: object) -> Any:
         number = frame.f_lineno

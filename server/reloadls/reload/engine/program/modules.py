@@ -18,7 +18,7 @@ from reloadls.base import PACKAGE
 from reloadls.base.installed import command_folders, installed_folders, is_installed
 from reloadls.base.paths import is_within
 from reloadls.reload.engine.analysis.codes import is_module_body
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.values import copy_of, is_immutable
 from reloadls.reload.engine.undo import MISSING
 
@@ -98,6 +98,8 @@ class LoadedModule:
     """Line -> the functions of the program that ran within it while it was loaded."""
     calls: dict[Facts, set[Called]] = field(default_factory=dict)
     """The same for statements, and for when they ran again."""
+    all_calls: set[Called] = field(default_factory=set)
+    """All functions that have ever run within its statements."""
     copies: dict[str, object] = field(default_factory=dict)
     """Name -> a copy of the container of plain data that it was bound to, as it was then."""
     handled: set[Facts] = field(default_factory=set)
@@ -191,10 +193,10 @@ class LoadedModule:
                 effect.line = line - statement.first + 1
                 self.effects.setdefault(statement.facts, []).append(effect)
         self.noted = []
-        for line, calls in self.noted_calls.items():
+        noted_calls, self.noted_calls = self.noted_calls, {}
+        for line, calls in list(noted_calls.items()):  # the thread that loads it may note more
             if statement := source.at(line):
                 self.calls.setdefault(statement.facts, set()).update(calls)
-        self.noted_calls = {}
         if self.ran:
             self.handled = {each.facts for each in source.statements if has_handled(each, self.ran)}
             self.ran = ()
@@ -254,6 +256,12 @@ class LoadedModule:
     def called(self, line: int, module: str, function: str) -> None:
         """A function of the program runs within one of its lines, while it is loaded."""
         self.noted_calls.setdefault(line, set()).add((module, function))
+        self.all_calls.add((module, function))
+
+    def called_by(self, facts: Facts, function: Called) -> None:
+        """A function of the program runs within a statement that runs again."""
+        self.calls.setdefault(facts, set()).add(function)
+        self.all_calls.add(function)
 
     def made(self, name: str, copy: object) -> None:
         """A name was bound to a container of plain data."""
@@ -261,14 +269,14 @@ class LoadedModule:
 
     def values_by(self, function: Called) -> Iterator[Statement]:
         """Its statements within which a function ran: classes, and values that are plain data, as they were made."""
-        statements = self.source.statements
-        if any(function in calls for calls in self.calls.values()):
-            for each in statements:
-                if function not in self.calls.get(each.facts, ()):
-                    continue
-                names = each.facts.uses.binds
-                if each.facts.is_class or (each.facts.uses.value and names and all(map(self.is_as_made, names))):
-                    yield each
+        if function not in self.all_calls:
+            return  # it need not be taken apart
+        for each in self.source.statements:
+            if function not in self.calls.get(each.facts, ()):
+                continue
+            names = each.facts.uses.binds
+            if each.facts.is_class or (each.facts.uses.value and names and all(map(self.is_as_made, names))):
+                yield each
 
     def is_as_made(self, name: str) -> bool:
         """Whether a name means plain data that can't change, or has not since it was made."""
@@ -573,7 +581,7 @@ def _is_held(module: LoadedModule) -> bool:
         value = values[name]
         if is_a(value, FunctionType) and sys.getrefcount(value) > _OWN_REFERENCES:
             return True
-        if is_a(value, type) and value.__module__ == module.module.__name__:
+        if is_a(value, type) and home_of(value) == module.module.__name__:
             inner = (id(values), id(value.__mro__))
             for each in gc.get_referrers(value):
                 kind = type(each)

@@ -15,7 +15,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length, refill
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, length, refill
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.undo import Undo
 
@@ -190,8 +190,8 @@ def module_of(node: ast.expr, namespace: dict[str, Any]) -> str | None:
     if is_a(value, FunctionType):
         return str(value.__globals__.get("__name__"))
     if is_a(value, type) and value is not object:
-        return str(type.__getattribute__(value, "__module__"))
-    return None if value is _UNKNOWN or value is object or _is_instance(value) else str(type(value).__module__)
+        return home_of(value)
+    return None if value is _UNKNOWN or value is object or _is_instance(value) else home_of(type(value))
 
 
 def _is_plain(key: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import names_in
 from reloadls.reload.engine.analysis.names import Reads
 from reloadls.reload.engine.analysis.statements import Statement
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 
 from .dependents import value_at
 from .modules import LoadedModule, Modules
@@ -76,7 +76,7 @@ def _leads_to(modules: Modules, value: Any) -> Iterable[Any]:
     if is_a(value, (functools._lru_cache_wrapper, property)):
         return (value.fget, value.fset) if is_a(value, property) else (value.__wrapped__,)
     cls = value if is_a(value, type) else type(value)
-    kinds = [each for each in cls.__mro__ if modules.owns(each.__module__)]
+    kinds = [each for each in cls.__mro__ if modules.owns(home_of(each))]
     return [member for each in kinds for member in type.__getattribute__(each, "__dict__").values()]
 
 

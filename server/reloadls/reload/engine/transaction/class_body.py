@@ -23,7 +23,7 @@ from reloadls.reload.engine.objects.classes import (
     patch_class,
     statement_for_body,
 )
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, same_entries
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, same_entries
 from reloadls.reload.engine.objects.functions import Swap, set_code
 from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
 from reloadls.reload.engine.program.dependents import classes_with, depends
@@ -159,7 +159,7 @@ class ClassBodies:
         names = {name for each in (*difference.removed, *before) for name in each.facts.uses.binds}
         for name in sorted(names) if is_a(cls, type) else ():
             kind = type(vars(cls).get(name))
-            hook = kind.__dict__.get("__set_name__") if self._shared.modules.owns(kind.__module__) else None
+            hook = kind.__dict__.get("__set_name__") if self._shared.modules.owns(home_of(kind)) else None
             if is_a(hook, FunctionType) and calls_or_sets_items(hook.__code__):
                 message = f"__set_name__ of {kind.__qualname__} may have changed {cls.__qualname__} for {name}"
                 raise CantBeLive(f"{message}, which can't be taken back")

@@ -32,9 +32,10 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh
 from .plan import ModulePlan, Work, annotated
+from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
 from .rerun.stars import Stars
-from .schedule import Due, Schedule, class_of_method, forget_computed
+from .schedule import Due, Schedule
 from .transaction import Changed, Transaction
 
 if TYPE_CHECKING:
@@ -270,9 +271,7 @@ class Commit:
         bound = {name for each in plan.source.statements for name in _given(each)}
         classes = {name for each in plan.difference.removed if each.facts.is_class for name in each.facts.uses.binds}
         if moved := classes & self._new_classes():
-            for (
-                each
-            ) in plan.source.statements:  # a class that has moved to where a star import takes it from is no loss
+            for each in plan.source.statements:  # a star import brings back what was moved to where it takes it from
                 bound |= moved & names_to_come(self._shared.modules, module, each)
         unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):

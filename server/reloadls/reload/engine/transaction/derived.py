@@ -15,7 +15,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.codes import all_codes, inner_codes, is_class_body
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.undo import MISSING, Undo
 
@@ -128,7 +128,7 @@ def _class(module: LoadedModule, qualname: str) -> type | None:
     cls: Any = module.namespace.get(qualname.partition(".")[0])
     for name in qualname.split(".")[1:]:
         cls = type.__getattribute__(cls, "__dict__").get(name) if is_a(cls, type) else None
-    ours = is_a(cls, type) and cls.__qualname__ == qualname and cls.__module__ == module.name
+    ours = is_a(cls, type) and cls.__qualname__ == qualname and home_of(cls) == module.name
     return cls if ours else None
 
 

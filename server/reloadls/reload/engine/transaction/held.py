@@ -17,7 +17,7 @@ from types import BuiltinFunctionType, CellType, FunctionType, MethodType, Modul
 from typing import Any
 from weakref import ReferenceType, ref
 
-from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.notes import Notes
 
@@ -60,7 +60,7 @@ class Held:
     def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
         """A statement has bound a name to another object than this one."""
         self._replaced += [_Replaced(module, line, name, each) for each in module.left_behind.get(name, ())]
-        if is_a(old, (*CONTAINERS, *_VALUES)) or type(old).__module__ in _KINDS:
+        if is_a(old, (*CONTAINERS, *_VALUES)) or home_of(type(old)) in _KINDS:
             return
         if not gc.is_tracked(old):  # a value, such as a timedelta: who holds it can't be found, and need not
             return
@@ -171,7 +171,7 @@ def _passes_on(value: Any) -> bool:
 
 def _is_ours(value: Any, holders: _Holders, depth: int = _DEPTH) -> bool:
     """Whether a holder is the engine's, or a container that only the engine holds, or code that is running."""
-    if type(value).__module__.startswith(_OURS) or getattr(_function(value), "__module__", "").startswith(_OURS):
+    if home_of(type(value)).startswith(_OURS) or getattr(_function(value), "__module__", "").startswith(_OURS):
         return True
     if not depth or not _passes_on(value):
         return False
@@ -192,9 +192,9 @@ def _named(value: Any, held: Any, holders: _Holders, depth: int = 3) -> Iterator
     if kind is dict and isinstance(value.get("__name__"), str) and "__spec__" in value:
         yield f"module {value['__name__']}"
         return
-    if kind.__module__ not in _SHOWN_NOT and not is_a(value, type):
+    if home_of(kind) not in _SHOWN_NOT and not is_a(value, type):
         if value is not held and vars_of(value) is not vars_of(held):
-            yield f"{kind.__module__}.{kind.__qualname__}"
+            yield f"{home_of(kind)}.{kind.__qualname__}"
         return
     if depth:
         for each in holders.of(value):

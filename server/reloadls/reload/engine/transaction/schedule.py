@@ -7,39 +7,26 @@ import heapq
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import FunctionType
-from typing import Any
 
-from reloadls.reload.engine.analysis.bytecode import globals_set_by
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
 from reloadls.reload.engine.analysis.statements import Facts, Statement
-from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.classes import leave_bases
-from reloadls.reload.engine.objects.computed import (
-    forget_attribute,
-    keeps_names,
-    kept_names,
-    may_call,
-    remembers_plain_data,
-)
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.instances import is_in_use
-from reloadls.reload.engine.objects.values import same_value
-from reloadls.reload.engine.program.dependents import Key, Use, dependents, value_at
+from reloadls.reload.engine.program.dependents import Key, Use, dependents
 from reloadls.reload.engine.program.imports.earlier import imported_earlier
-from reloadls.reload.engine.program.imports.stars import names_by_star
-from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.undo import MISSING, Undo
+from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.undo import MISSING
 
 from .plan import Work, grows_in_place
+from .remembered import Remembered
 from .transaction import Transaction
 from .used import MODULE, constructors_that_read
 
-__all__ = ["MOST_RUNS", "Due", "Schedule", "class_of_method", "forget_computed"]
+__all__ = ["MOST_RUNS", "Due", "Schedule"]
 
-_REMEMBERING = (functools._lru_cache_wrapper, functools.cached_property)
 MOST_RUNS = 2
 """How often a statement is run in one commit: modules that import each other need a second time."""
 
@@ -79,6 +66,7 @@ class Schedule:
         """Those that run again for nothing but what they read or call."""
         self.unbound: dict[tuple[str, str], object] = {}
         """What the names stood for that were removed from a module."""
+        self._remembered = Remembered(shared, self.emit)
 
     def put_in_order(self) -> None:
         """Have the edited statements run in the order of the modules' present sources."""
@@ -182,13 +170,13 @@ class Schedule:
     def emit(self, key: Key, *, body: bool = False) -> None:
         """Have the statements run that depend on a name."""
         (self.bodies if body else self.keys).add(key)
-        self._forget_kept_names(key, body=body)
+        self._remembered.forget_names(key, body=body)
         if body and "." in key[1]:
-            self._forget_what_may_call(key[1].rpartition(".")[2])
+            self._remembered.forget_what_may_call(key[1].rpartition(".")[2])
         users: list[tuple[LoadedModule, str, Use]] = []
 
         def uses_it(module: LoadedModule, name: str, use: Use) -> None:
-            self._clear_cache(module, name)
+            self._remembered.forget_calls(module, name)
             self.bodies.add((module.name, name))
             users.append((module, name, use))
 
@@ -199,74 +187,6 @@ class Schedule:
                 users.append((module, MODULE, (key, body)))
         users += () if body else constructors_that_read(self._shared.modules, key)
         self._shared.used.add(self._shared.modules, users)
-
-    def _forget_what_may_call(self, method: str) -> None:
-        """Forget answers that may come of a method: the text of functions does not say whose methods they call."""
-        for owner, name, value in self._remembering:
-            function = value.func if is_a(value, functools.cached_property) else value.__wrapped__
-            if not is_a(function, FunctionType) or not may_call(function, method):
-                continue
-            if is_a(value, functools.cached_property):
-                forget_attribute(owner, value.attrname or name, self._shared.undo, only_plain=True)
-            elif remembers_plain_data(value):
-                self._shared.forget_calls(value)
-
-    @functools.cached_property
-    def _remembering(self) -> list[tuple[Any, str, Any]]:
-        """What remembers answers in the program, with the class that it is of and its name."""
-        found: list[tuple[Any, str, Any]] = []
-        for space in self._shared.modules.spaces():
-            for name, value in list(space.items()):
-                if type(value) is functools._lru_cache_wrapper:
-                    found.append((None, name, value))
-                elif is_a(value, type) and self._shared.modules.owns(type.__getattribute__(value, "__module__")):
-                    own = list(type.__getattribute__(value, "__dict__").items())
-                    found += [(value, each, held) for each, held in own if type(held) in _REMEMBERING]
-        return found
-
-    def _forget_kept_names(self, key: Key, *, body: bool) -> None:
-        """Have modules' `__getattr__` (PEP 562) find names anew that it has bound to what this name meant."""
-        space = self._shared.modules.named(key[0])
-        if space is None or "." in key[1]:
-            return
-        if key[1] == "__getattr__":
-            for name in self._kept_names(space):
-                self._forget_name(space, name)
-        elif not body and (was := self._shared.before.get(space, {}).get(key[1], MISSING)) is not MISSING:
-            for module in self._shared.modules:
-                for name in self._kept_names(module) if module is not space else ():
-                    if same_value(module.namespace[name], was):
-                        self._forget_name(module, name)
-
-    def _kept_names(self, module: LoadedModule) -> list[str]:
-        """The names of a module that its `__getattr__` has bound."""
-        if not keeps_names(module.namespace):
-            return []
-        bound = {name for codes in module.codes.values() for code in codes for name in globals_set_by(code)}
-        for statement in module.source.statements:
-            bound |= statement.facts.uses.binds | module.bound_by(statement.facts)
-            bound |= names_by_star(self._shared.modules, module, statement)
-        return list(kept_names(module.namespace, bound))
-
-    def _forget_name(self, module: LoadedModule, name: str) -> None:
-        self._shared.undo.set_item(module.namespace, name, MISSING)
-        self.emit((module.name, name))
-
-    def _clear_cache(self, module: LoadedModule, name: str) -> None:
-        """What `functools.cache` keeps of a function's calls is stale: it uses something that changed."""
-        self._shared.adapters.calls_differ(module.namespace, name)
-        if name == "__getattr__":
-            self._forget_kept_names((module.name, name), body=True)
-        value: Any = module.namespace.get(name.partition(".")[0])
-        owner: object = None
-        for part in name.split(".")[1:]:
-            owner = value
-            value = vars(value).get(part) if is_a(value, type) else None
-        value = value.__func__ if is_a(value, (staticmethod, classmethod)) else value
-        if is_a(value, functools._lru_cache_wrapper):
-            self._shared.forget_calls(value)
-        elif is_a(value, functools.cached_property) and is_a(owner, type):
-            forget_attribute(owner, name.rpartition(".")[2], self._shared.undo)
 
     def dispose(self, module: LoadedModule, statement: Statement) -> None:
         """A statement is about to run again: let the user end what it has made."""
@@ -283,7 +203,7 @@ class Schedule:
             # A name that was only imported is no loss: what it meant is there still, under its own.
             if not any(each is value for space in self._shared.modules.spaces() for each in list(space.values())):
                 self._shared.adapters.forget(value, self._shared.undo)
-                if is_a(value, type) and value.__module__ == module.name:
+                if is_a(value, type) and home_of(value) == module.name:
                     self._leave_bases(value)
             self.emit((module.name, name))
             self._shared.add_changed(module, [name])
@@ -292,8 +212,8 @@ class Schedule:
                     self.push(module, other)
 
     def _leave_bases(self, cls: type) -> None:
-        """A class that is gone, and that nothing is an instance of, is no longer among the subclasses of its bases."""
-        bases = [each for each in cls.__mro__[1:] if self._shared.modules.owns(each.__module__)]
+        """Take a removed class without instances out of the subclasses of its bases."""
+        bases = [each for each in cls.__mro__[1:] if self._shared.modules.owns(home_of(each))]
         if bases and type(cls).__setattr__ is type.__setattr__ and not is_in_use(cls):
             self._shared.undo.add(functools.partial(setattr, cls, "__bases__", cls.__bases__))
             self.subclasses_changed(cls)
@@ -302,28 +222,8 @@ class Schedule:
     def subclasses_changed(self, cls: type) -> None:
         """A class came, went or is another: what lists the subclasses of its bases follows."""
         for base in cls.__mro__[1:]:
-            if self._shared.modules.owns(base.__module__):
-                self.emit((base.__module__, f"{base.__qualname__}.__subclasses__"))
-
-
-def class_of_method(function: FunctionType, modules: Modules) -> type | None:
-    """The class in which a function was defined."""
-    outer = function.__qualname__.rpartition(".")[0]
-    loaded = modules.named(function.__module__) if outer else None
-    cls = None if loaded is None else value_at(loaded, tuple(outer.split(".")))
-    return cls if is_a(cls, type) else None
-
-
-def forget_computed(functions: Iterable[FunctionType], modules: Modules, undo: Undo) -> None:
-    """Have instances compute the attributes anew that `cached_property` keeps of these functions."""
-    for function in functions:
-        cls = class_of_method(function, modules)
-        if cls is None:
-            continue
-        name = function.__qualname__.rpartition(".")[2]
-        found = vars(cls).get(name)
-        if is_a(found, functools.cached_property) and any(each is function for each in inner_functions(found.func)):
-            forget_attribute(cls, found.attrname or name, undo)
+            if self._shared.modules.owns(home_of(base)):
+                self.emit((home_of(base), f"{base.__qualname__}.__subclasses__"))
 
 
 def reads_environment(text: str) -> bool:

@@ -234,10 +234,10 @@ class _CallsAgain:
 
     def __init__(self, module: LoadedModule, statement: Statement) -> None:
         self._module = module
-        self._known = module.calls.setdefault(statement.facts, set())
+        self._facts = statement.facts
 
     def called(self, _line: int, module: str, function: str) -> None:
-        self._known.add((module, function))
+        self._module.called_by(self._facts, (module, function))
 
     def made(self, name: str, copy: object) -> None:
         self._module.copies[name] = copy

@@ -12,7 +12,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.names import Chain
 from reloadls.reload.engine.analysis.statements import Statement
-from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.contents import content_of, leads_to
 from reloadls.reload.engine.program.dependents import value_at
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -135,7 +135,7 @@ def _act(module: LoadedModule, chain: Chain, verb: str, key: str) -> Iterator[Un
     if verb.startswith("execute") and key.lower().lstrip().startswith(_QUESTIONS):
         return
     inside = next(iter(leads_to(owner)), owner)
-    if content_of(inside) is None or (verb.startswith(_OF_CONNECTIONS) and type(owner).__module__ == "sqlite3"):
+    if content_of(inside) is None or (verb.startswith(_OF_CONNECTIONS) and home_of(type(owner)) == "sqlite3"):
         yield Unseen(chain, owner, verb, key)
 
 

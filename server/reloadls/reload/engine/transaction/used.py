@@ -17,7 +17,7 @@ from weakref import ref
 from reloadls.reload.engine.analysis.bytecode import stored_in
 from reloadls.reload.engine.analysis.flow import is_behind
 from reloadls.reload.engine.objects.changes import attributes_of
-from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.running import GENERATORS, frame_of_generator, frames
 from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -142,7 +142,7 @@ def constructors_that_read(modules: Modules, key: Key) -> Iterator[tuple[LoadedM
     outer, _, attribute = key[1].rpartition(".")
     cls = _value_at(modules.named(key[0]), outer) if outer else None
     for kind in _with_subclasses(cls, "__init__", inheriting=False) if is_a(cls, type) else ():
-        module = modules.named(kind.__module__)
+        module = modules.named(home_of(kind))
         for method in _CONSTRUCTORS if module is not None else ():
             function: Any = vars(kind).get(method)
             if is_a(function, FunctionType) and _reads(function.__code__, attribute):
@@ -198,9 +198,7 @@ def _value_at(module: LoadedModule | None, path: str) -> Any:
     for name in names[1:]:
         value = vars(value).get(name) if is_a(value, type) else None
     value = value.__func__ if is_a(value, (staticmethod, classmethod)) else value
-    return (
-        value.__wrapped__ if type(value).__module__ == functools.__name__ and hasattr(value, "__wrapped__") else value
-    )
+    return value.__wrapped__ if home_of(type(value)) == functools.__name__ and hasattr(value, "__wrapped__") else value
 
 
 def _is_context(value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
-from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.objects.containers import entries, home_of, is_a, put_back, refill, same_entries
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -77,7 +77,7 @@ def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Ha
 def _can_be_hidden(change: Change) -> bool:
     if change.whole is not None or change.owner is PROCESS or change.reordered or change.inner:
         return False
-    return type(change.owner).__module__ != "os" and (change.attributes or is_a(change.owner, _CONTAINERS))
+    return home_of(type(change.owner)) != "os" and (change.attributes or is_a(change.owner, _CONTAINERS))
 
 
 def _content(owner: Any) -> Any:

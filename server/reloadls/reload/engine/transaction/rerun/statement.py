@@ -39,7 +39,7 @@ from reloadls.reload.engine.objects.classes import (
     leave_bases,
     other_names,
 )
-from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
@@ -102,7 +102,7 @@ class _Ran:
         [one, other] = (each.facts.nodes[0] for each in (self.step.before, self.step.statement))
         assert isinstance(one, ast.ClassDef)
         assert isinstance(other, ast.ClassDef)
-        made = (type(value).__module__, type(value).__qualname__) == (self.module.name, other.name)
+        made = (home_of(type(value)), type(value).__qualname__) == (self.module.name, other.name)
         return made and dump(one.decorator_list) == dump(other.decorator_list)
 
     @cached_property
@@ -693,7 +693,7 @@ class Rerun:
 
     def _made_by_hooks(self, cls: type) -> set[str]:
         """The attributes that the hooks of a class's bases may have set, when it was made."""
-        kinds = [each for each in (*cls.__mro__, *getmro(type(cls))) if self._shared.modules.owns(each.__module__)]
+        kinds = [each for each in (*cls.__mro__, *getmro(type(cls))) if self._shared.modules.owns(home_of(each))]
         codes = [each.__code__ for kind in kinds for each in hooks_of(kind)]
         names = {kind.__qualname__ for kind in kinds}
         for known in self._shared.old_codes.values():
@@ -719,7 +719,7 @@ class Rerun:
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
                     self._push_readers(module, statement, (other.name, each), only_plain=id(held) in as_before)
-                elif is_a(held, type) and type.__getattribute__(held, "__module__") == other.name:
+                elif is_a(held, type) and home_of(held) == other.name:
                     own = type.__getattribute__(held, "__dict__")
                     for attribute in [attribute for attribute, value in own.items() if id(value) in owners]:
                         self._push_readers(module, statement, (other.name, f"{held.__qualname__}.{attribute}"))
@@ -747,9 +747,8 @@ class Rerun:
         alike = [each for each in (*self._shared.given, *self._shared.traces.taken) if each.owner is taken.owner]
         if not is_a(taken.owner, dict) or len(alike) != 2 or any(each.removed or each.replaced for each in alike):
             return False
-        if [(place, entry[0]) for place, entry in alike[0].added] != [
-            (place, entry[0]) for place, entry in alike[1].added
-        ]:
+        keys, keys_now = ([(place, entry[0]) for place, entry in each.added] for each in alike)
+        if keys != keys_now:
             return False
         now = self._shared.registrations.stands_for
         return all(now(dict.get(taken.owner, entry[0])) is entry[1] for _, entry in taken.added)
