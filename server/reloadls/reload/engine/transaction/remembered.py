@@ -59,7 +59,8 @@ class Remembered:
     def forget_what_may_call(self, method: str) -> None:
         """Forget answers that may come of a method: the text of functions does not say whose methods they call."""
         for owner, name, value in self._remembering:
-            if not any(may_call(each, method) for each in inner_functions(value)):
+            function = value.func if is_a(value, functools.cached_property) else value
+            if not any(may_call(each, method) for each in inner_functions(function)):
                 continue
             if is_a(value, functools.cached_property):
                 forget_attribute(owner, value.attrname or name, self._shared.undo, only_plain=True)
