@@ -7,7 +7,7 @@ import heapq
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from reloadls.reload.engine.analysis.diff import Step, Way, is_block, stands_alone
@@ -167,8 +167,10 @@ class Schedule:
         line = _running_line(module)  # where it is now: the edit may have moved it
         return line is not None and statement.last >= line
 
-    def emit(self, key: Key, *, body: bool = False) -> None:
-        """Have the statements run that depend on a name."""
+    def emit(
+        self, key: Key, *, body: bool = False, only: Callable[[LoadedModule, Statement], bool] | None = None
+    ) -> None:
+        """Have the statements run that depend on a name; with `only`, those of which that is true."""
         (self.bodies if body else self.keys).add(key)
         self._remembered.forget_names(key, body=body)
         if body and "." in key[1]:
@@ -181,6 +183,8 @@ class Schedule:
             users.append((module, name, use))
 
         for module, statement in dependents(self._shared.modules, key, body=body, on_function=uses_it):
+            if only is not None and not only(module, statement):
+                continue
             if self.runs[statement.facts] < MOST_RUNS:
                 self.push(module, statement, by_name=True)
             if self.is_running(module, statement):

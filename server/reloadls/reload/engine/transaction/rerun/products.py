@@ -38,7 +38,7 @@ def made_of(
         statement: the statement.
         changes: what it has changed.
     """
-    for builder in _read_by(module, statement) if changes else ():
+    for builder in _builders(module, statement, changes) if changes else ():
         attributes = _changed_attributes(builder, changes)
         if not attributes:
             continue
@@ -53,10 +53,11 @@ def made_of(
                     yield other, each
 
 
-def _read_by(module: LoadedModule, statement: Statement) -> list[Any]:
-    """The objects that a statement reads and that others may have been made of."""
+def _builders(module: LoadedModule, statement: Statement, changes: Sequence[Change]) -> list[Any]:
+    """The objects that a statement reads or has set attributes of, and that others may have been made of."""
     chains = statement.facts.uses.now.reads
     found = {id(value): value for chain in chains for _, value in _values(module, chain)}
+    found |= {id(each.owner): each.owner for each in changes if each.attributes}
     return [each for each in found.values() if each is not None and not is_a(each, _NO_BUILDER)]
 
 

@@ -43,7 +43,7 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
-from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
+from reloadls.reload.engine.program.dependents import Key, Origin, dependents, depends, dispatchers, value_at
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -61,6 +61,7 @@ from .hiding import later_hidden, names_in_order
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
+from .settings import changed_settings, sets
 from .stars import Stars
 
 __all__ = ["Rerun"]
@@ -725,6 +726,7 @@ class Rerun:
                         self._push_readers(module, statement, (other.name, f"{held.__qualname__}.{attribute}"))
         for other, maker in made_of(self._shared.modules, module, statement, changes):
             self._push_maker(module, statement, other, maker)
+        self._settings_changed(module, statement)
         for node in statement.facts.nodes:
             if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
                 continue
@@ -741,6 +743,11 @@ class Rerun:
 
         for grown in self._shared.adapters.grown():
             self._push_takers(statement, grown)
+
+    def _settings_changed(self, module: LoadedModule, statement: Statement) -> None:
+        """What is below a statement follows other modules' names, and attributes of classes, that it has set."""
+        for key, owner, name in list(changed_settings(self._shared.given, self._shared.traces.taken)):
+            self._schedule.emit(key, only=partial(_follows, (module, statement), owner, name))
 
     def _has_it_again(self, taken: Change) -> bool:
         """Whether a dictionary has the very entries again that were taken out of it, at their places."""
@@ -776,6 +783,13 @@ class Rerun:
         made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
         if later and made and not self._schedule.runs[each.facts]:
             self._schedule.push(other, each)
+
+
+def _follows(by: Origin, owner: Any, name: str, other: LoadedModule, each: Statement) -> bool:
+    """Whether a statement that reads what another has set in its owner stands below it, and sets it not itself."""
+    module, statement = by
+    is_later = other.comes_after(each.first, module, statement.first)
+    return is_later and each.facts is not statement.facts and not sets((other, each), owner, name)
 
 
 def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:
