@@ -18,7 +18,7 @@ PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
 BETWEEN := tests/reload/scenarios
 # Whether a scenario means what it says is seen on one Python.
-OF_THE_ENGINE := not without_reload_it_fails and not with_everything_run_again_it_fails
+OF_THE_ENGINE := not without_reload_it_fails and not with_everything_run_again_it_fails and not a_fresh_start_passes
 LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_notifications.py \
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py

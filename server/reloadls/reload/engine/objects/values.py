@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from enum import Enum
 from types import FunctionType
 from typing import Any
@@ -11,13 +12,14 @@ from reloadls.reload.engine.undo import MISSING
 
 from .changes import state_of
 
-__all__ = ["copy_of", "is_immutable", "same_calls", "same_value"]
+__all__ = ["OPEN", "copy_of", "is_immutable", "same_calls", "same_value"]
 
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
 _IMMUTABLE = frozenset(["datetime", "decimal", "fractions", "ipaddress", "pathlib", "re", "uuid"])
 """Modules of the standard library whose objects can't change."""
 _FIXED = (tuple, frozenset)
-_OPEN = (list, dict, set)
+OPEN = (list, dict, set, deque, defaultdict, Counter, OrderedDict)
+"""What can be changed in place, and is of the language itself."""
 _MOST_PARTS = 200
 
 
@@ -36,9 +38,9 @@ def _copy(value: Any, left: list[int]) -> Any:
     if (fields := _frozen_fields(value)) is not None:
         copies = [_copy(each, left) for each in fields]
         return MISSING if any(each is MISSING for each in copies) else (tuple, ((type, kind), *copies))
-    if kind not in (*_FIXED, *_OPEN) or left[0] < len(value):
+    if kind not in (*_FIXED, *OPEN) or left[0] < len(value):
         return MISSING
-    parts = [part for pair in value.items() for part in pair] if kind is dict else list(value)
+    parts = [part for pair in value.items() for part in pair] if issubclass(kind, dict) else list(value)
     copies = [_copy(each, left) for each in parts]
     if any(each is MISSING for each in copies):
         return MISSING
@@ -61,7 +63,7 @@ def _frozen_fields(value: Any) -> list[Any] | None:
 def is_immutable(copy: Any) -> bool:
     """Whether what `copy_of` has copied can't change."""
     kind, parts = copy
-    return kind not in _OPEN and (kind not in _FIXED or all(map(is_immutable, parts)))
+    return kind not in OPEN and (kind not in _FIXED or all(map(is_immutable, parts)))
 
 
 def same_value(one: Any, other: Any) -> bool:

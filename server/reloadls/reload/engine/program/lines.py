@@ -16,7 +16,7 @@ from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, n
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.containers import is_a
-from reloadls.reload.engine.objects.values import copy_of
+from reloadls.reload.engine.objects.values import OPEN, copy_of
 from reloadls.reload.engine.undo import MISSING
 
 from .candidates import may_act, snapshot, starts_of
@@ -25,7 +25,6 @@ __all__ = ["Calls", "Lines", "can_watch", "follow_calls"]
 
 _OFTEN = 8
 """A line that has run so often is in a loop: what it does from then on is noted as one change."""
-_OPEN = (dict, list, set)
 _MANY = 500
 """After so many calls of functions within a line, each function is noted at its next call only."""
 
@@ -151,7 +150,7 @@ class Lines:
 
     def _close(self) -> None:
         for name in self._bound_at.get(self._number, ()):
-            if type(value := self._namespace.get(name)) in _OPEN and (copy := copy_of(value)) is not MISSING:
+            if type(value := self._namespace.get(name)) in OPEN and (copy := copy_of(value)) is not MISSING:
                 self._calls.made(name, copy)
         if self._acting is not None:
             (number, names), self._acting = self._acting, None

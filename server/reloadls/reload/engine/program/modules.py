@@ -63,6 +63,7 @@ State = tuple[
     dict["Facts", "Facts"],
     set["Facts"],
     dict["Facts", set[Called]],
+    dict[str, object],
 ]
 
 
@@ -170,11 +171,12 @@ class LoadedModule:
             self._became,
             set(self.handled),
             dict(self.calls),
+            dict(self.copies),
         )
 
     def restore(self, state: State) -> None:
         """It runs again what it ran then."""
-        self.text, self._source, self._codes, self.effects, self._became, self.handled, self.calls = state
+        self.text, self._source, self._codes, self.effects, self._became, self.handled, self.calls, self.copies = state
 
     def _attribute(self, source: Source) -> None:
         """Say of each code object, and of all that was done while loading, which statement it belongs to."""

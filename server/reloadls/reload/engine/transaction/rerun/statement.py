@@ -58,6 +58,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden, names_in_order
+from .merged import is_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
@@ -124,6 +125,8 @@ class Rerun:
         self._replaced: list[tuple[_Ran, str, type]] = []
         self._parts_run: dict[Facts, set[str]] = {}
         """What was run in a block in this commit, by its meaning."""
+        self._copies: dict[str, Any] = {}
+        """What names of the module meant as they were made, before the statement that runs made them anew."""
         self._made: dict[Facts, Any] = {}
         """What statements have made in this commit whose name others bind, too."""
 
@@ -138,6 +141,7 @@ class Rerun:
 
     def _run(self, module: LoadedModule, step: Step) -> None:
         self._shared.save(module)
+        self._copies = dict(module.copies)
         self._shared.traces.taken = []
         self._check_has_not_forked(module, step)
         self._check_is_the_only_class(module, step)
@@ -439,7 +443,7 @@ class Rerun:
     def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
         module = ran.module
         for name in sorted(binds):
-            if name in module.namespace:
+            if name in module.namespace and (ran.edited or not self._is_merged(ran, name, old)):
                 self._bound(ran, name, old.get(name, MISSING))
         unbound = {name for name in binds if name not in module.namespace and _binders(module, name) == 1}
         for name in sorted((before - binds) | unbound):
@@ -587,6 +591,13 @@ class Rerun:
             if last and not same_value(old, kept):
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
+
+    def _is_merged(self, ran: _Ran, name: str, old: Mapping[str, Any]) -> bool:
+        """Whether a container stays that the program has changed, and has what it is made of now."""
+        before, made = old.get(name, MISSING), self._copies.get(name)
+        if made is None or before is MISSING or _binders(ran.module, name) > 1:
+            return False
+        return is_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, before, made)
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
