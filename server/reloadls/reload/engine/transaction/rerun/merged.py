@@ -20,7 +20,7 @@ _ONE_HOLDER = 2
 """What `getrefcount` says of an object that only a namespace holds."""
 
 
-def is_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: str, old: Any, made: Any) -> bool:
+def is_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: str, *, old: Any, made: Any) -> bool:
     """Keep a container, and have it hold what it is made of now beside what the program has put in, or taken out.
 
     Args:

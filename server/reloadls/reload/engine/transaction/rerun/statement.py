@@ -597,7 +597,7 @@ class Rerun:
         before, made = old.get(name, MISSING), self._copies.get(name)
         if made is None or before is MISSING or _binders(ran.module, name) > 1:
             return False
-        return is_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, before, made)
+        return is_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, old=before, made=made)
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
