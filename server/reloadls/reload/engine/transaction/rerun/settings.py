@@ -1,4 +1,4 @@
-"""Which names of modules and attributes of classes a statement has given other values by what it calls."""
+"""Which names of modules and attributes of classes statements elsewhere have given other values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Origin
+from reloadls.reload.engine.program.modules import Modules
+from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["changed_settings", "sets"]
+__all__ = ["changed_settings", "sets", "setters"]
 
 
 def changed_settings(given: Iterable[Change], taken: Iterable[Change]) -> Iterator[tuple[Key, Any, str]]:
@@ -32,6 +34,14 @@ def changed_settings(given: Iterable[Change], taken: Iterable[Change]) -> Iterat
         own = vars(owner) if is_a(owner, ModuleType) else type.__getattribute__(owner, "__dict__")
         if not same_value(was, own.get(name, MISSING)):
             yield _key(owner, name), owner, name
+
+
+def setters(modules: Modules, origin: Origin, owner: Any, names: Iterable[str]) -> list[Origin]:
+    """The statements below one that give names or attributes which it defines another value, the last first."""
+    module, statement = origin
+    later = later_statements(modules, module, statement.first)
+    found = [(other, each) for other, each, _ in later if any(sets((other, each), owner, name) for name in names)]
+    return found[::-1]
 
 
 def sets(origin: Origin, owner: Any, name: str) -> bool:

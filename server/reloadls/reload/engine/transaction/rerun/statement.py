@@ -62,7 +62,7 @@ from .merged import is_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
-from .settings import changed_settings, sets
+from .settings import changed_settings, sets, setters
 from .stars import Stars
 
 __all__ = ["Rerun"]
@@ -162,6 +162,8 @@ class Rerun:
             self._run_whole(module, step)
             return
         difference, enough = self._classes.difference(module, step)
+        if (cls := class_of(module, step)) is not None:
+            self._take_patches_back(module, step.statement, cls, _names_of_class(cls, difference))
         if enough:
             self._classes.patch(module, step, difference)
         else:
@@ -197,6 +199,7 @@ class Rerun:
         statement = step.statement
         code = self._shared.code(module, statement)
         namespace = module.namespace
+        self._take_patches_back(module, statement, module.module, statement.facts.uses.binds)
         unnamed = module.bound_by(statement.facts)
         before = (step.before.facts.uses.binds if step.before else set()) | unnamed
         binds = statement.facts.uses.binds
@@ -226,6 +229,11 @@ class Rerun:
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
         self.mutated(module, statement, step.before)
+
+    def _take_patches_back(self, module: LoadedModule, statement: Statement, owner: Any, names: Iterable[str]) -> None:
+        """Have statements run again, on what is made now, that have put something else in the place of it."""
+        for other, each in setters(self._shared.modules, (module, statement), owner, names):
+            self._give_way(other, each)
 
     def _keep_moved(self, module: LoadedModule, step: Step, removed: Iterable[Statement], old: dict[str, Any]) -> None:
         """Put back the values of statements in a block that were not edited; `old` is what names meant before."""
