@@ -1,4 +1,4 @@
-"""Which names of modules and attributes of classes statements elsewhere have given other values."""
+"""Which names of modules, and attributes of classes and objects, statements elsewhere have given other values."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.values import same_value
-from reloadls.reload.engine.program.dependents import Key, Origin
-from reloadls.reload.engine.program.modules import Modules
+from reloadls.reload.engine.program.dependents import Key, Origin, keys_of, value_at
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["changed_settings", "sets", "setters"]
+__all__ = ["changed_settings", "follows", "readers", "sets", "setters"]
+
+_WITH_KEYS = (ModuleType, type)
+"""Others depend on their attributes by name."""
 
 
 def changed_settings(given: Iterable[Change], taken: Iterable[Change]) -> Iterator[tuple[Key, Any, str]]:
@@ -24,6 +28,40 @@ def changed_settings(given: Iterable[Change], taken: Iterable[Change]) -> Iterat
         given: what the statement has changed.
         taken: what of it was taken back before.
     """
+    for owner, name in _changed_attributes(given, taken):
+        if is_a(owner, _WITH_KEYS):
+            yield _key(owner, name), owner, name
+
+
+def readers(
+    modules: Modules, by: Origin, given: Iterable[Change], taken: Iterable[Change]
+) -> Iterator[tuple[Origin, Key]]:
+    """The statements that read an attribute of an object which another has set (`def f(port=config.port)`).
+
+    With the name that leads to the object there. Values that may have state are left alone.
+    """
+    for owner, name in _changed_attributes(given, taken):
+        for module in modules if not is_a(owner, _WITH_KEYS) else ():
+            for each in module.mentioning(frozenset([name])):
+                uses = each.facts.uses
+                if uses.value and not all(map(module.is_as_made, uses.binds)):
+                    continue
+                chains = [chain[:-1] for chain in uses.now.reads if len(chain) > 1 and chain[-1] == name]
+                found = [chain for chain in chains if value_at(module, chain) is owner]
+                if found and follows(by, owner, name, module, each):
+                    *_, key = keys_of(modules, module, found[0])
+                    yield (module, each), key
+
+
+def follows(by: Origin, owner: Any, name: str, other: LoadedModule, each: Statement) -> bool:
+    """Whether a statement that reads what another has set in its owner stands below it, and sets it not itself."""
+    module, statement = by
+    is_later = other.comes_after(each.first, module, statement.first)
+    return is_later and each.facts is not statement.facts and not sets((other, each), owner, name)
+
+
+def _changed_attributes(given: Iterable[Change], taken: Iterable[Change]) -> Iterator[tuple[Any, str]]:
+    """Owner and name of each attribute that a statement has given another value."""
     before: dict[tuple[int, str], tuple[Any, Any]] = {}
     for change in taken:
         before |= {(id(change.owner), name): (change.owner, became) for name, _, became in _changed_names(change)}
@@ -31,9 +69,8 @@ def changed_settings(given: Iterable[Change], taken: Iterable[Change]) -> Iterat
         for name, was, _ in _changed_names(change):
             before.setdefault((id(change.owner), name), (change.owner, was))
     for (_, name), (owner, was) in before.items():
-        own = vars(owner) if is_a(owner, ModuleType) else type.__getattribute__(owner, "__dict__")
-        if not same_value(was, own.get(name, MISSING)):
-            yield _key(owner, name), owner, name
+        if not same_value(was, (state_of(owner) or {}).get(name, MISSING)):
+            yield owner, name
 
 
 def setters(modules: Modules, origin: Origin, owner: Any, names: Iterable[str]) -> list[Origin]:
@@ -57,7 +94,7 @@ def _names(change: Change) -> set[str]:
 
 def _changed_names(change: Change) -> Iterator[tuple[str, Any, Any]]:
     """Name, what it was, what it became."""
-    if change.attributes and is_a(change.owner, (ModuleType, type)):
+    if change.attributes:
         yield from ((str(name), was, became) for name, was, became in change.replaced)
         yield from ((str(name), MISSING, became) for _, (name, became) in change.added)
         yield from ((str(name), was, MISSING) for _, (name, was) in change.removed)

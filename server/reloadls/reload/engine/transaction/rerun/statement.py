@@ -43,7 +43,7 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
-from reloadls.reload.engine.program.dependents import Key, Origin, dependents, depends, dispatchers, value_at
+from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -62,7 +62,7 @@ from .merged import is_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
-from .settings import changed_settings, sets, setters
+from .settings import changed_settings, follows, readers, setters
 from .stars import Stars
 
 __all__ = ["Rerun"]
@@ -764,9 +764,13 @@ class Rerun:
             self._push_takers(statement, grown)
 
     def _settings_changed(self, module: LoadedModule, statement: Statement) -> None:
-        """What is below a statement follows other modules' names, and attributes of classes, that it has set."""
-        for key, owner, name in list(changed_settings(self._shared.given, self._shared.traces.taken)):
-            self._schedule.emit(key, only=partial(_follows, (module, statement), owner, name))
+        """What is below a statement follows other modules' names, and attributes, that it has set."""
+        shared, by = self._shared, (module, statement)
+        for key, owner, name in list(changed_settings(shared.given, shared.traces.taken)):
+            self._schedule.emit(key, only=partial(follows, by, owner, name))
+        for (other, each), key in list(readers(shared.modules, by, shared.given, shared.traces.taken)):
+            self._schedule.emit(key, only=partial(_is_statement, each))  # of a class or block, a part may read it
+            self._schedule.push(other, each, by_name=True)
 
     def _has_it_again(self, taken: Change) -> bool:
         """Whether a dictionary has the very entries again that were taken out of it, at their places."""
@@ -804,11 +808,8 @@ class Rerun:
             self._schedule.push(other, each)
 
 
-def _follows(by: Origin, owner: Any, name: str, other: LoadedModule, each: Statement) -> bool:
-    """Whether a statement that reads what another has set in its owner stands below it, and sets it not itself."""
-    module, statement = by
-    is_later = other.comes_after(each.first, module, statement.first)
-    return is_later and each.facts is not statement.facts and not sets((other, each), owner, name)
+def _is_statement(statement: Statement, _: LoadedModule, other: Statement) -> bool:
+    return other.facts is statement.facts
 
 
 def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:
