@@ -7,12 +7,13 @@ from sys import getrefcount
 from typing import Any
 
 from reloadls.reload.engine.objects.containers import entries, is_a, refill, same_entries
-from reloadls.reload.engine.objects.merging import Merging
 from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.program.dependents import Origin
 from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
+
+from .merging import Merging
 
 __all__ = ["is_merged"]
 

@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.containers import entries, is_a
+from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.undo import MISSING
-
-from .changes import Change
-from .containers import entries, is_a
-from .values import copy_of
 
 __all__ = ["Merging"]
 
