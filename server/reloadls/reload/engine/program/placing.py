@@ -17,7 +17,7 @@ from reloadls.reload.engine.undo import Undo
 from .dependents import Origin, value_at
 from .modules import LoadedModule, Modules
 
-__all__ = ["chooses_places", "later_changes", "later_statements", "place"]
+__all__ = ["changes_in", "chooses_places", "later_changes", "later_statements", "place"]
 
 _SORTING = frozenset({"sort", "sorted", "insort", "insort_left", "insort_right", "insert", "heappush"})
 
@@ -147,7 +147,7 @@ def _before_later(modules: Modules, origin: Origin, owner: Any, content: list[An
 def later_changes(modules: Modules, module: LoadedModule, line: int, owner: Any) -> Iterator[Change]:
     """What statements did to an object that come after a line in the order of the program."""
     for other in modules:
-        if not any(each.owner is owner for each in _changes(other)):
+        if not any(each.owner is owner for each in changes_in(other)):
             continue
         for each in other.source.statements:
             if each.facts in other.effects and other.comes_after(each.first, module, line):
@@ -157,11 +157,11 @@ def later_changes(modules: Modules, module: LoadedModule, line: int, owner: Any)
 
 
 def later_statements(
-    modules: Modules, module: LoadedModule, line: int
+    modules: Iterable[LoadedModule], module: LoadedModule, line: int
 ) -> Iterator[tuple[LoadedModule, Statement, list[Change]]]:
     """The statements after a line in the order of the program that have changed something, with what they did."""
     for other in modules:
-        if not any(True for _ in _changes(other)):
+        if not any(True for _ in changes_in(other)):
             continue
         for each in other.source.statements:
             if each.facts in other.effects and other.comes_after(each.first, module, line):
@@ -170,7 +170,8 @@ def later_statements(
                     yield other, each, changes
 
 
-def _changes(module: LoadedModule) -> Iterator[Change]:
+def changes_in(module: LoadedModule) -> Iterator[Change]:
+    """All that the statements of a module have changed."""
     noted = (effect for _, effect in module.noted)
     for effect in chain(noted, *module.effects.values()):
         if effect.change is not None:

@@ -15,13 +15,13 @@ from reloadls.reload.engine.transaction.transaction import Transaction
 
 from .merging import Merging
 
-__all__ = ["is_merged"]
+__all__ = ["keep_merged"]
 
 _ONE_HOLDER = 2
 """What `getrefcount` says of an object that only a namespace holds."""
 
 
-def is_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: str, *, old: Any, made: Any) -> bool:
+def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: str, *, old: Any, made: Any) -> bool:
     """Keep a container, and have it hold what it is made of now beside what the program has put in, or taken out.
 
     Args:
@@ -48,6 +48,8 @@ def is_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: str
         if is_a(old, dict):
             merging.keep_added(old, new, made, later_ones)
         return False
+    for each, factory in merging.factories:
+        shared.undo.set_attribute(each, "default_factory", factory)
     module.namespace[name] = old
     shared.registrations.replace(new, old)
     if not merging.is_complete:

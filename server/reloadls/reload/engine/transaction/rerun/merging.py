@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +22,8 @@ class Merging:
     def __init__(self) -> None:
         self.contents: list[tuple[Any, list[Any]]] = []
         """Containers, the given one and those within it, and their entries: of a dictionary, its pairs."""
+        self.factories: list[tuple[defaultdict[Any, Any], Any]] = []
+        """Those of them that make missing values, and what they make them by now."""
         self.is_complete = True
         """All that was made and all that was changed is in them; else some of what is made now is not."""
 
@@ -34,11 +36,15 @@ class Merging:
             new: one of the same type, as it is made now.
 
         Returns:
-            False for containers of which it can't be told.
+            False if nothing was done: the two are of different types, or what is made now holds more than plain data.
         """
         kind, parts = made
         if not (type(now) is type(new) is kind) or copy_of(new) is MISSING:
             return False
+        if kind is deque and now.maxlen != new.maxlen:
+            return False
+        if kind is defaultdict:
+            self.factories.append((now, new.default_factory))
         if is_a(now, dict):
             self.contents.append((now, self._pairs(parts, now, new)))
         elif is_a(now, set):

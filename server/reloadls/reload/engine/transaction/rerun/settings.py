@@ -8,11 +8,11 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, state_of
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Origin, keys_of, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.program.placing import later_statements
+from reloadls.reload.engine.program.placing import changes_in, later_statements
 from reloadls.reload.engine.undo import MISSING
 
 __all__ = ["changed_settings", "follows", "readers", "sets", "setters"]
@@ -68,15 +68,17 @@ def _changed_attributes(given: Iterable[Change], taken: Iterable[Change]) -> Ite
     for change in given:
         for name, was, _ in _changed_names(change):
             before.setdefault((id(change.owner), name), (change.owner, was))
+    states = {id(owner): state_of(owner) or {} for owner, _ in before.values()}
     for (_, name), (owner, was) in before.items():
-        if not same_value(was, (state_of(owner) or {}).get(name, MISSING)):
+        if not same_value(was, states[id(owner)].get(name, MISSING)):
             yield owner, name
 
 
 def setters(modules: Modules, origin: Origin, owner: Any, names: Iterable[str]) -> list[Origin]:
     """The statements below one that give names or attributes which it defines another value, the last first."""
     module, statement = origin
-    later = later_statements(modules, module, statement.first)
+    others = [other for other in modules if any(each.owner is owner for each in changes_in(other))]
+    later = later_statements(others, module, statement.first)
     found = [(other, each) for other, each, _ in later if any(sets((other, each), owner, name) for name in names)]
     return found[::-1]
 
@@ -103,4 +105,4 @@ def _changed_names(change: Change) -> Iterator[tuple[str, Any, Any]]:
 def _key(owner: Any, name: str) -> Key:
     if is_a(owner, ModuleType):
         return str(vars(owner).get("__name__")), name
-    return str(type.__getattribute__(owner, "__module__")), f"{type.__getattribute__(owner, '__qualname__')}.{name}"
+    return home_of(owner), f"{type.__getattribute__(owner, '__qualname__')}.{name}"

@@ -58,7 +58,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden, names_in_order
-from .merged import is_merged
+from .merged import keep_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
@@ -451,7 +451,7 @@ class Rerun:
     def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
         module = ran.module
         for name in sorted(binds):
-            if name in module.namespace and (ran.edited or not self._is_merged(ran, name, old)):
+            if name in module.namespace and (ran.edited or not self._keep_merged(ran, name, old)):
                 self._bound(ran, name, old.get(name, MISSING))
         unbound = {name for name in binds if name not in module.namespace and _binders(module, name) == 1}
         for name in sorted((before - binds) | unbound):
@@ -600,12 +600,12 @@ class Rerun:
                 self._schedule.emit((module.name, name))
                 self._schedule.emit((module.name, name), body=True)
 
-    def _is_merged(self, ran: _Ran, name: str, old: Mapping[str, Any]) -> bool:
-        """Whether a container stays that the program has changed, and has what it is made of now."""
+    def _keep_merged(self, ran: _Ran, name: str, old: Mapping[str, Any]) -> bool:
+        """Keep a container that the program has changed, with what it is made of now; False if that can't be."""
         before, made = old.get(name, MISSING), self._copies.get(name)
         if made is None or before is MISSING or _binders(ran.module, name) > 1:
             return False
-        return is_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, old=before, made=made)
+        return keep_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, old=before, made=made)
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
