@@ -307,6 +307,27 @@ def test_ctrl_c_during_the_runtimes_start_ends_the_program_as_usual(folder: Path
         assert running.running.err[-1] == "KeyboardInterrupt"
 
 
+def test_a_container_keeps_what_the_running_statement_has_put_into_it(folder: Path) -> None:
+    text = (
+        "import sys, time\n"
+        'def make(): return {"limit": 1, "seen": []}\n'
+        "CACHE = make()\n"
+        "while True:\n"
+        '    CACHE["seen"] = (*CACHE["seen"], "x")[:3]\n'
+        '    CACHE["run"] = True\n'
+        "    print(sorted(CACHE.items()), flush=True)\n"
+        "    time.sleep(0.01)\n"
+    )
+    seen = "('run', True), ('seen', ('x', 'x', 'x'))]"
+    write(folder, app=text)
+    with interactive(folder, "-m", "reloadls", "run", "app.py") as running:
+        running.connect()
+        running.until_output(f"[('limit', 1), {seen}")
+        running.write(app=text.replace('"limit": 1', '"limit": 2'))
+        running.until_output(f"[('limit', 2), {seen}")
+        assert not any(line.startswith("[('limit', 2)") and seen not in line for line in running.running.out)
+
+
 def test_a_forked_child_is_a_separate_target(folder: Path) -> None:
     write(
         folder,

@@ -43,8 +43,13 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
         return False
     owners = {id(container) for container, _ in merging.contents}
     later = later_statements(shared.modules, module, statement.first)
-    later_ones = [each for _, _, changes in later for each in changes if id(each.owner) in owners]
-    if later_ones:  # they run again
+    later_ones = [
+        change
+        for other, each, changes in later
+        for change in changes
+        if id(change.owner) in owners and not schedule.is_running(other, each)
+    ]
+    if later_ones:  # they run again, unlike what the program lives in
         if is_a(old, dict):
             merging.keep_added(old, new, made, later_ones)
         return False
