@@ -13,12 +13,14 @@ CHECKS := $(VENV)/.checks
 FEWER := RELOADLS_TEST_OPERATIONS=300
 # Most tests wait for a process or a disk, so two for each core.
 PARALLEL := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
-# What depends on the version of Python: the engine and the runtime above all. Watching is left out where another /usr is
-# mounted (.ci/newest): its git and FUSE are other versions, or not there.
-OTHERS := tests/reload tests/watch tests/protocol tests/cli/test_run.py
+# What depends on the version of Python: the engine and the runtime above all. The adapters and the watching do not; a part of
+# them runs on the oldest (LOWEST), and scenarios/web on all.
+OTHERS := tests/reload/engine tests/reload/fuzz tests/reload/requirements tests/reload/runtime tests/reload/scenarios \
+    tests/protocol tests/cli/test_run.py
 BETWEEN := tests/reload/scenarios
 # Whether a scenario means what it says is seen on one Python.
-OF_THE_ENGINE := not without_reload_it_fails and not with_everything_run_again_it_fails and not a_fresh_start_passes
+OF_THE_ENGINE := not without_reload_it_fails and not with_everything_run_again_it_fails and not a_fresh_start_passes \
+    and not a_thousand_reloads
 LOWEST := tests/protocol tests/cli/test_arguments.py tests/cli/test_watch_json.py tests/service/test_notifications.py \
     tests/service/test_transports.py tests/service/test_restarts.py tests/watch/test_front_door.py \
     tests/watch/test_gitignore_like_git.py
@@ -110,7 +112,7 @@ test-others: $(CHECKS)
 	    for (i = 1; i <= n; i++) print lines[i], i == 1 || i == n ? "$(OTHERS)" : "$(BETWEEN)" }' | \
 	while read -r version python tests; do \
 	    venv=.venvs/$$version; within=; \
-	    case "$$python" in */.venvs/unstable/*) within=$${python%/*}/within; tests="$${tests/ tests\/watch/}";; esac; \
+	    case "$$python" in */.venvs/unstable/*) within=$${python%/*}/within;; esac; \
 	    if [ ! -e "$$venv/.checks" ] || [ pyproject.toml -nt "$$venv/.checks" ]; then \
 	        echo "== installing into $$venv"; \
 	        if ! "$$python" -m venv --clear "$$venv" > /dev/null; then \

@@ -107,6 +107,17 @@ class Running:
             thread.join(DEADLINE_S)
         return code
 
+    def end_others(self) -> None:
+        """Kill what the process has left behind with its pipes: their ends would not come otherwise."""
+        pipes = {
+            os.readlink(f"/proc/self/fd/{each.fileno()}") for each in (self.process.stdout, self.process.stderr) if each
+        }
+        for folder in Path("/proc").glob("[0-9]*/fd"):
+            pid = int(folder.parent.name)
+            with contextlib.suppress(OSError):
+                if pid != os.getpid() and any(os.readlink(each) in pipes for each in folder.iterdir()):
+                    os.kill(pid, signal.SIGKILL)
+
     def _read(self, stream: IO[bytes] | None, lines: list[str]) -> None:
         def pump() -> None:
             assert stream is not None
@@ -138,4 +149,5 @@ def start(
             yield running
         finally:
             process.kill()
+            running.end_others()
             running.wait()

@@ -122,7 +122,7 @@ def test_changes_before_a_worker_notices_its_parents_end_are_applied(folder: Pat
             os.kill(pid, signal.SIGSTOP)
         edit(folder, "two")
         running.running.signal(signal.SIGKILL)
-        running.running.wait()
+        running.running.process.wait()
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         wait_for(running, "worker", "two", 1)
