@@ -248,7 +248,12 @@ class HotReloader:
         if again and report.status in ("failed", "restartRequired"):
             # A file that still fails does not block edits of others.
             alone = self._try(self._new_attempt(self._functions, self._versions), paths, renamed, force)
-            return alone if alone.status in ("reloaded", "unchanged") else report
+            if alone.status in ("reloaded", "unchanged"):
+                return alone
+            # A restart would only meet the error: that is what the report tells, beside the reason for a restart.
+            known = {each.path for each in alone.modules}
+            others = [each for each in report.modules if each.path not in known]
+            return replace(report, modules=(*alone.modules, *others)) if alone.status == "restartRequired" else report
         return report
 
     def _new_attempt(self, functions: Functions, versions: Versions) -> Attempt:

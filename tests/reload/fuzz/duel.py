@@ -145,7 +145,8 @@ class Duel:
             raise Disagreement(f"a fresh start works, the report says {report.error}")
         if report.status == "failed":
             alone = {**self.live, **{each: self._disk[each] for each in changed}}
-            if not isinstance(self._started(alone), str):
+            need_restart = any(each.status == "restartRequired" for each in report.modules)
+            if not need_restart and not isinstance(self._started(alone), str):
                 raise Disagreement(f"what was edited works with what is live, the report says {report.error}")
         problems = [*differences(observed(self._modules), self.now), *disagreements(self._held, self.now)]
         if problems := [*problems, *self._kept.lost(self.live, self._modules)]:
