@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from .names import Chain, chain_of
 
-__all__ = ["operands"]
+__all__ = ["nodes_run", "operands", "operands_of"]
 
 _CALLING = frozenset(
     [
@@ -22,19 +22,25 @@ _NOT_NOW = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 def operands(nodes: Iterable[ast.AST]) -> set[Chain]:
     """The chains that are operands while the nodes run, not when functions that they make are called."""
-    found: set[Chain] = set()
+    chains = (chain_of(each) for node in nodes_run(nodes) for each in operands_of(node))
+    return {chain for chain in chains if chain is not None}
+
+
+def nodes_run(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes, and those within them that run with them: of functions, decorators and defaults."""
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         if isinstance(node, _NOT_NOW):
+            waiting += [each for each in (*node.args.defaults, *node.args.kw_defaults) if each is not None]
+            waiting += getattr(node, "decorator_list", ())
             continue
-        chains = (chain_of(each) for each in _operands_of(node))
-        found.update(chain for chain in chains if chain is not None)
+        yield node
         waiting.extend(ast.iter_child_nodes(node))
-    return found
 
 
-def _operands_of(node: ast.AST) -> Iterator[ast.expr]:  # noqa: PLR0912 - one branch for each kind of node
+def operands_of(node: ast.AST) -> Iterator[ast.expr]:  # noqa: PLR0912 - one branch for each kind of node
+    """What a node itself uses as operands."""
     if isinstance(node, ast.BinOp):
         yield from (node.left, node.right)
     elif isinstance(node, ast.AugAssign):

@@ -25,6 +25,7 @@ __all__ = ["Change", "Snapshot", "attributes_of", "set_slot", "state_of"]
 
 _BY_VALUE = (str, int, float, bool)
 _NO_HOLDERS = (*_BY_VALUE, bytes, tuple, type, ModuleType, FunctionType)
+_PLAIN = (*_BY_VALUE, bytes, type, FunctionType)
 _HEAP_TYPE = 1 << 9
 
 
@@ -143,6 +144,8 @@ class Change:
     """Object that it was given under a key, and a container that this has as an attribute: one of `inner`."""
     left: list[tuple[Any, Any]] = field(default_factory=list)
     """Key and container, of those that `take_out` has left there for others."""
+    made: dict[int, Any] = field(default_factory=dict)
+    """The id of something that it was given, which can change itself -> a copy of it as it was then."""
 
     def now(self) -> Callable[[], object]:
         """What brings the present state back."""
@@ -173,7 +176,21 @@ class Change:
         else:
             self.added = [(at, kept(entry)) for at, entry in self.added]
         self.replaced = [(key, kept(old), kept(new)) for key, old, new in self.replaced]
+        self.made = {id(doubles[key][1]) if key in doubles else key: copy for key, copy in self.made.items()}
         self.inner = [(each, _all_kept(each, content, kept)) for each, content in self.inner]
+
+    def given(self) -> list[tuple[Any, Any]]:
+        """Keys or names, and the values that it was given under them; None and the entry, if entries have no keys."""
+        if self.attributes or is_a(self.owner, dict):
+            return [*(pair for _, pair in self.added), *((key, now) for key, _, now in self.replaced)]
+        return [(None, entry) for _, entry in self.added]
+
+    @property
+    def is_plain(self) -> bool:
+        """It was given nothing but values, functions and classes, and what `made` has copies of; and lost nothing."""
+        if self.whole is not None or self.removed or self.reordered or is_a(self.owner, (type, ModuleType, CellType)):
+            return False
+        return all(id(value) in self.made or is_a(value, _PLAIN) or value is None for _, value in self.given())
 
     def forget_taken(self) -> None:
         """What `take_out` has taken is there again."""

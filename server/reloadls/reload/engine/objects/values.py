@@ -3,48 +3,135 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable
 from enum import Enum
-from types import FunctionType
+from itertools import count
+from logging import Logger
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import getweakrefs, ref
 
 from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.undo import MISSING
 
-from .changes import state_of
+from .changes import attributes_of, state_of
 
-__all__ = ["OPEN", "copy_of", "is_immutable", "same_calls", "same_value"]
+__all__ = ["OPEN", "Owns", "Same", "copy_of", "is_immutable", "same_calls", "same_value", "stands_for"]
 
+Owns = Callable[[str], bool]
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
 _IMMUTABLE = frozenset(["datetime", "decimal", "fractions", "ipaddress", "pathlib", "re", "uuid"])
 """Modules of the standard library whose objects can't change."""
 _FIXED = (tuple, frozenset)
 OPEN = (list, dict, set, deque, defaultdict, Counter, OrderedDict)
 """What can be changed in place, and is of the language itself."""
+_BASES = (BaseException, list, dict, set, frozenset, tuple, deque, str, bytes, bytearray, int, float)
+"""What has content beside its attributes."""
+_STATEFUL = frozenset(
+    (module, name)
+    for module in ("_thread", "_queue", "asyncio.locks", "asyncio.queues", "queue", "threading")
+    for name in ("lock", "Lock", "RLock", "Event", "Condition", "Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
+)
+"""Each is made as any other, but for its `maxsize`; what it holds then is the program's."""
 _MOST_PARTS = 200
 
 
-def copy_of(value: Any) -> Any:
-    """A copy of plain data, to be compared with a later one; MISSING for what holds anything else, or is large."""
-    return _copy(value, [_MOST_PARTS])
+def copy_of(value: Any, owns: Owns | None = None) -> Any:
+    """A copy of plain data, to be compared with a later one; MISSING for what holds anything else, or is large.
+
+    Args:
+        value: what to copy.
+        owns: whether a module of this name is the program's; with it, objects of the program's classes are copied, too.
+    """
+    return _Copying(owns).copy(value)
 
 
-def _copy(value: Any, left: list[int]) -> Any:
-    left[0] -= 1
+class _Copying:
+    """Makes one copy."""
+
+    def __init__(self, owns: Owns | None) -> None:
+        self._owns = owns
+        self._left = _MOST_PARTS
+        self._around: list[int] = []
+        """The ids of the objects that are being copied."""
+
+    def copy(self, value: Any) -> Any:
+        self._left -= 1
+        kind = type(value)
+        if kind in _VALUES or home_of(kind).partition(".")[0] in _IMMUTABLE:
+            return (kind, value)
+        if is_a(value, Enum):
+            return (Enum, id(value))  # its class keeps it, and may compare it in its own way
+        if (fields := _frozen_fields(value)) is not None:
+            return self._all((type, kind), fields, tuple)
+        if kind in (*_FIXED, *OPEN):
+            if self._left < len(value):
+                return MISSING
+            parts = [part for pair in value.items() for part in pair] if issubclass(kind, dict) else list(value)
+            return self._all(None, parts, kind)
+        return MISSING if self._owns is None else self._object(value, self._owns)
+
+    def _all(self, first: Any, parts: Iterable[Any], kind: type) -> Any:
+        copies = [] if first is None else [first]
+        for part in parts:
+            copies.append(self.copy(part))
+            if copies[-1] is MISSING:
+                return MISSING
+        return (kind, frozenset(copies) if kind in (set, frozenset) else tuple(copies))
+
+    def _object(self, value: Any, owns: Owns) -> Any:
+        kind = type(value)
+        if (known := _as_such(value)) is not None:
+            return known
+        if kind is MethodType:
+            return self._all((type, kind), (value.__func__, value.__self__), Same)
+        if id(value) in self._around:
+            return (Same, self._around.index(id(value)))
+        state = state_of(value) if owns(home_of(kind)) and not is_a(value, _BASES) else None
+        if state is None or self._left < len(state):
+            return MISSING
+        self._around.append(id(value))
+        found = self._all((type, Same(kind)), [part for pair in state.items() for part in pair], Same)
+        self._around.pop()
+        return found
+
+
+def _as_such(value: Any) -> Any:
+    """A copy of what has no parts; None for other objects."""
     kind = type(value)
-    if kind in _VALUES or home_of(kind).partition(".")[0] in _IMMUTABLE:
-        return (kind, value)
-    if is_a(value, Enum):
-        return (Enum, id(value))  # its class keeps it, and may compare it in its own way
-    if (fields := _frozen_fields(value)) is not None:
-        copies = [_copy(each, left) for each in fields]
-        return MISSING if any(each is MISSING for each in copies) else (tuple, ((type, kind), *copies))
-    if kind not in (*_FIXED, *OPEN) or left[0] < len(value):
-        return MISSING
-    parts = [part for pair in value.items() for part in pair] if issubclass(kind, dict) else list(value)
-    copies = [_copy(each, left) for each in parts]
-    if any(each is MISSING for each in copies):
-        return MISSING
-    return (kind, frozenset(copies) if kind in (set, frozenset) else tuple(copies))
+    if (home_of(kind), kind.__name__) in _STATEFUL:
+        known = attributes_of(value) or {}
+        return (Same, (kind, known.get("maxsize", known.get("_maxsize"))))
+    if kind is count:
+        return (kind, repr(value))
+    return (Same, Same(value)) if is_a(value, (type, ModuleType, FunctionType, Logger)) else None
+
+
+class Same(ref[Any]):
+    """Stands in a copy for an object that is equal to nothing but itself; also for what is no plain data."""
+
+    _instead: Same | None = None
+
+    def now(self) -> Any:
+        """The object, or what has taken its place; None if it is gone."""
+        return self() if self._instead is None else self._instead.now()
+
+    def give_way(self, value: Any) -> None:
+        """Another object has taken its place."""
+        self._instead = Same(value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Same and self.now() is not None and self.now() is other.now()
+
+    def __hash__(self) -> int:
+        return 0  # the object's own would be the program's code
+
+
+def stands_for(double: Any, kept: Any) -> None:
+    """Have copies that hold an object be equal to those that hold another one, which has taken its place."""
+    for each in getweakrefs(double):
+        if type(each) is Same:
+            each.give_way(kept)
 
 
 def _frozen_fields(value: Any) -> list[Any] | None:
@@ -63,7 +150,7 @@ def _frozen_fields(value: Any) -> list[Any] | None:
 def is_immutable(copy: Any) -> bool:
     """Whether what `copy_of` has copied can't change."""
     kind, parts = copy
-    return kind not in OPEN and (kind not in _FIXED or all(map(is_immutable, parts)))
+    return kind not in (*OPEN, Same) and (kind not in _FIXED or all(map(is_immutable, parts)))
 
 
 def same_value(one: Any, other: Any) -> bool:

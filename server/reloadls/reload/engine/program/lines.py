@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
-from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.values import OPEN, copy_of
 from reloadls.reload.engine.undo import MISSING
 
@@ -25,6 +25,8 @@ __all__ = ["Calls", "Lines", "can_watch", "follow_calls"]
 
 _OFTEN = 8
 """A line that has run so often is in a loop: what it does from then on is noted as one change."""
+_MOST_COPIED = 500
+"""Of so many entries that a line gives a container, it is noted how they were made."""
 _MANY = 500
 """After so many calls of functions within a line, each function is noted at its next call only."""
 
@@ -36,7 +38,7 @@ class Calls(Protocol):
         """A function began to run, while a line did. The functions are given by their modules' and qualified names."""
 
     def made(self, name: str, copy: object) -> None:
-        """A line has bound a name to a container of plain data: a copy of it."""
+        """A line has bound a name, or an attribute of a class, to a container or object of plain data: a copy of it."""
 
 
 class Lines:
@@ -150,8 +152,11 @@ class Lines:
 
     def _close(self) -> None:
         for name in self._bound_at.get(self._number, ()):
-            if type(value := self._namespace.get(name)) in OPEN and (copy := copy_of(value)) is not MISSING:
-                self._calls.made(name, copy)
+            value = self._namespace.get(name)
+            self._copy_made(name, value)
+            if is_a(value, type) and home_of(value) == self._namespace.get("__name__"):
+                for attribute, held in type.__getattribute__(value, "__dict__").items():
+                    self._copy_made(f"{name}.{attribute}", held)
         if self._acting is not None:
             (number, names), self._acting = self._acting, None
             if len(self._namespace) > names and (added := self._added(names)):
@@ -161,7 +166,21 @@ class Lines:
             known = (self._namespace, self._namespace.get("__annotations__"), self._module())
             for change in taken.changes():
                 if not any(change.owner is each for each in known):  # what becomes of names is known without this
+                    self._copy_given(change)
                     self._note(number, change)
+
+    def _may_change(self, value: Any) -> bool:
+        """Whether a value may be data that the running program goes on to change."""
+        return type(value) in OPEN or self._owns(home_of(type(value)))
+
+    def _copy_made(self, name: str, value: Any) -> None:
+        if self._may_change(value) and (copy := copy_of(value, self._owns)) is not MISSING:
+            self._calls.made(name, copy)
+
+    def _copy_given(self, change: Change) -> None:
+        for _, value in islice(change.given(), _MOST_COPIED):
+            if self._may_change(value) and (copy := copy_of(value, self._owns)) is not MISSING:
+                change.made[id(value)] = copy
 
     def _added(self, names: int) -> frozenset[str]:
         """The names beyond so many, new ones come last, that no statement and no import has bound."""

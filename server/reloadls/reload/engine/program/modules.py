@@ -270,15 +270,31 @@ class LoadedModule:
         self.copies[name] = copy
 
     def values_by(self, function: Called) -> Iterator[Statement]:
-        """Its statements within which a function ran: classes, and values that are plain data, as they were made."""
+        """Its statements within which a function ran that may run again without harm to what the program keeps.
+
+        Classes, values that are plain data as they were made, and calls that did nothing but to put such data, and
+        objects of it, into containers and attributes.
+        """
         if function not in self.all_calls:
             return  # it need not be taken apart
         for each in self.source.statements:
             if function not in self.calls.get(each.facts, ()):
                 continue
             names = each.facts.uses.binds
-            if each.facts.is_class or (each.facts.uses.value and names and all(map(self.is_as_made, names))):
+            is_value = each.facts.uses.value and names and all(map(self.is_as_made, names))
+            if each.facts.is_class or is_value or (not names and self._only_puts(each.facts)):
                 yield each
+
+    def values_by_calls(self) -> Iterator[Statement]:
+        """Its statements of plain data, as it was made, within which functions of the program ran."""
+        for each in self.source.statements if self.all_calls else ():
+            uses = each.facts.uses
+            if uses.value and uses.binds and self.calls.get(each.facts) and all(map(self.is_as_made, uses.binds)):
+                yield each
+
+    def _only_puts(self, facts: Facts) -> bool:
+        effects = self.effects.get(facts, ())
+        return bool(effects) and all(effect.change is not None and effect.change.is_plain for effect in effects)
 
     def is_as_made(self, name: str) -> bool:
         """Whether a name means plain data that can't change, or has not since it was made."""

@@ -15,6 +15,7 @@ from weakref import KeyedRef, ref
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length, put_back, refill
 from reloadls.reload.engine.objects.reach import LONGEST, reach
+from reloadls.reload.engine.objects.values import stands_for
 from reloadls.reload.engine.undo import Undo
 
 __all__ = ["Registrations"]
@@ -70,6 +71,7 @@ class Registrations:
     def replace(self, double: Any, kept: Any) -> None:
         """At the end, have `kept` stand wherever `double` was put."""
         self._doubles[id(double)] = (double, kept)
+        stands_for(double, kept)
 
     def stands_for(self, value: Any) -> Any:
         """What is to stand at the end where a value stands now."""
@@ -86,6 +88,8 @@ class Registrations:
                 _replace(container, self._doubles)
             for change in given:
                 change.replace(self._doubles)
+            for double, kept in self._doubles.values():
+                stands_for(double, kept)
         for taken in reversed(self._taken):
             _put_back(taken)
         self._doubles, self._taken = {}, []

@@ -119,6 +119,10 @@ class Schedule:
         """Those that are due because their text changed."""
         return [due for due in self._line if not due.triggered]
 
+    def is_edited(self, statement: Statement) -> bool:
+        """Whether its text is another."""
+        return statement.facts in self._planned
+
     def is_due_by_name(self, statement: Statement) -> bool:
         """Whether nothing but a name that it reads or calls has a statement run again."""
         return statement.facts in self._by_name

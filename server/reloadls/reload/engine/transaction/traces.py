@@ -25,6 +25,7 @@ from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.registrations import Registrations
 from reloadls.reload.engine.undo import Undo
 
+from .former import Former
 from .plan import definitions
 
 __all__ = ["Traces"]
@@ -45,6 +46,8 @@ class Traces:
         self._undo = undo
         self.taken: list[Change] = []
         """What was taken back for the statement that runs next."""
+        self.former = Former()
+        """What they had put into containers and objects, as it was when it was taken back."""
         self.lines_before: dict[Facts, int] = {}
         """Where the statements of edited modules were that are still there."""
         self.left: list[tuple[LoadedModule, Facts, str, Change | None]] = []
@@ -88,6 +91,8 @@ class Traces:
         change = effect.change
         if change is not None:
             give_way(change, later_changes(self._modules, module, line, change.owner), self._undo)
+        if change is not None:
+            self.former.add(self._modules, change)
         left = effect.take_back(self._undo)
         if effect.change is not None:
             self.taken.append(effect.change)

@@ -207,12 +207,13 @@ class Transaction:
         self.adapters.before(self.undo, self.modules.spaces())
 
     def let_go(self) -> None:
-        """Hold no code object any more: reference counts say who holds one."""
+        """Hold no code object and no former value any more: reference counts say who holds one."""
         for plan in self.work.plans:
             plan.swaps.clear()
             plan.compiled.clear()
         self.compiled.clear()
         self.old_codes.clear()
+        self.traces.former.clear()
 
     def places(self) -> Callable[[Effect], tuple[str, int] | None]:
         """Which statement has brought an effect about, as things are now: its module and first line."""

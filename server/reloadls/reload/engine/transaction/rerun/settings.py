@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import names_in
+from reloadls.reload.engine.analysis.lookups import ANY, lookups
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.values import same_value
-from reloadls.reload.engine.program.dependents import Key, Origin, keys_of, value_at
+from reloadls.reload.engine.program.dependents import Key, Origin, dependents, keys_of, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import changes_in, later_statements
+from reloadls.reload.engine.program.reading import read_by
+from reloadls.reload.engine.transaction.former import place
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["changed_settings", "follows", "readers", "sets", "setters"]
+__all__ = ["changed_settings", "follows", "lookers", "readers", "sets", "setters"]
 
+_BY_TEXT = frozenset(["__dict__", "asdict", "attrgetter", "getattr", "vars"])
+"""What reads attributes whose names the code may not say."""
 _WITH_KEYS = (ModuleType, type)
 """Others depend on their attributes by name."""
 
@@ -51,13 +57,72 @@ def readers(
                 if found and follows(by, owner, name, module, each):
                     *_, key = keys_of(modules, module, found[0])
                     yield (module, each), key
+            for each in module.values_by_calls():
+                if follows(by, owner, name, module, each) and _calls_what_reads(modules, (module, each), owner, name):
+                    yield (module, each), (module.name, min(each.facts.uses.binds))
+
+
+def _calls_what_reads(modules: Modules, origin: Origin, owner: Any, name: str) -> bool:
+    """Whether a statement may read an attribute of an object by the functions that it calls."""
+    found = read_by(modules, *origin, tables=True)
+    names = {*origin[1].facts.words}
+    for each in found.values():
+        names.update(names_in(each.__code__) if is_a(each, FunctionType) else ())
+    if name not in names and names.isdisjoint(_BY_TEXT):
+        return False
+    kinds = (id(each) for each in type(owner).__mro__ if modules.owns(home_of(each)))
+    return not found.keys().isdisjoint((id(owner), *kinds))
 
 
 def follows(by: Origin, owner: Any, name: str, other: LoadedModule, each: Statement) -> bool:
     """Whether a statement that reads what another has set in its owner stands below it, and sets it not itself."""
+    return _is_below(by, other, each) and not sets((other, each), owner, name)
+
+
+def _is_below(by: Origin, other: LoadedModule, each: Statement) -> bool:
     module, statement = by
-    is_later = other.comes_after(each.first, module, statement.first)
-    return is_later and each.facts is not statement.facts and not sets((other, each), owner, name)
+    return other.comes_after(each.first, module, statement.first) and each.facts is not statement.facts
+
+
+def lookers(
+    modules: Modules, by: Origin, key: Key, container: Any, changes: tuple[Iterable[Change], Iterable[Change]]
+) -> Iterator[Origin]:
+    """The classes, definitions, conditions, loops and calls that look into a container which a statement has changed.
+
+    Args:
+        modules: the program.
+        by: the statement.
+        key: what means the container.
+        container: a list, dictionary, set or deque.
+        changes: what the statement has given it, and what of the statement was taken back before.
+    """
+    changed = _changed_keys(container, *changes)
+    for other, each in dependents(modules, key) if changed else ():
+        if each.facts.uses.value or not _is_below(by, other, each):
+            continue
+        own = (effect.change for effect in other.effects.get(each.facts, ()))
+        if any(change is not None and change.owner is container for change in own):
+            continue
+        for chain, name in lookups(each.facts.nodes):
+            if (name is ANY or ANY in changed or place(name) in changed) and value_at(other, chain) is container:
+                yield other, each
+                break
+
+
+def _changed_keys(container: Any, given: Iterable[Change], taken: Iterable[Change]) -> set[object]:
+    """The keys under which something else is now; of what has no keys, `ANY`."""
+    before, now = (
+        [pair for each in changes if each.owner is container for pair in each.given()] for changes in (taken, given)
+    )
+    if not is_a(container, dict):
+        alike = len(before) == len(now) and all(
+            same_value(one, other) for (_, one), (_, other) in zip(before, now, strict=True)
+        )
+        return set() if alike else {ANY}
+    was, is_now = ({place(key): value for key, value in pairs} for pairs in (before, now))
+    gone = {place(key) for each in given if each.owner is container for _, (key, _) in each.removed}
+    differs = (key for key in was | is_now if not same_value(was.get(key, MISSING), is_now.get(key, MISSING)))
+    return {*gone, *differs}
 
 
 def _changed_attributes(given: Iterable[Change], taken: Iterable[Change]) -> Iterator[tuple[Any, str]]:

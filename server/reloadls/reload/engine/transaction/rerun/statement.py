@@ -43,7 +43,7 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
-from reloadls.reload.engine.program.dependents import Key, dependents, depends, dispatchers, value_at
+from reloadls.reload.engine.program.dependents import Key, Origin, dependents, depends, dispatchers, value_at
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -58,11 +58,11 @@ from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden, names_in_order
-from .merged import keep_merged
+from .merged import keep_former, keep_in_class, keep_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
-from .settings import changed_settings, follows, readers, setters
+from .settings import changed_settings, follows, lookers, readers, setters
 from .stars import Stars
 
 __all__ = ["Rerun"]
@@ -165,7 +165,10 @@ class Rerun:
         if (cls := class_of(module, step)) is not None:
             self._take_patches_back(module, step.statement, cls, _names_of_class(cls, difference))
         if enough:
+            before = dict(vars(cls)) if is_a(cls, type) else {}
             self._classes.patch(module, step, difference)
+            names = _made_anew(difference)
+            keep_in_class(self._shared, (module, step.statement), names, cls, before=before, made=self._copies)
         else:
             self._run_whole(module, step, difference)
 
@@ -303,8 +306,10 @@ class Rerun:
         if chosen:
             shared.traces.order_is_made_again(statement.facts)
         self.clear(module, statement, given, has_run=True, chosen=chosen)
+        self._give_way_unseen(module, statement)
         moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
         place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
+        keep_former(shared, self._schedule, (module, statement))
 
     @contextmanager
     def _shared_names_above(self, module: LoadedModule, statement: Statement) -> Iterator[None]:
@@ -422,6 +427,24 @@ class Rerun:
         for other, each, changes in later if values else ():
             entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
             if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
+                self._give_way(other, each)
+
+    def _give_way_unseen(self, module: LoadedModule, statement: Statement) -> None:
+        """Have later statements run that have put, by the same function, under a key what had been there already."""
+        replaced = [(change.owner, key) for change in self._shared.given for key, *_ in change.replaced]
+        texts = {repr(key) for owner, key in replaced if is_a(owner, dict) and type(key) is str}
+        functions = module.calls.get(statement.facts, set())
+        found = [
+            (other, each)
+            for other in (self._shared.modules if texts and functions else ())
+            for each in (other.source.statements if not functions.isdisjoint(other.all_calls) else ())
+            if not functions.isdisjoint(other.calls.get(each.facts, ()))
+            and other.comes_after(each.first, module, statement.first)
+            and not each.facts.uses.value
+            and any(text in each.facts.text.replace('"', "'") for text in texts)
+        ]
+        for other, each in reversed(found):
+            if each.facts is not statement.facts:
                 self._give_way(other, each)
 
     def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
@@ -733,16 +756,19 @@ class Rerun:
                 self._schedule.emit(key, body=True)
                 self._shared.classes_changed = True  # and what single dispatch remembers of them
         changes = [*self._shared.given, *self._shared.traces.taken]
-        owners = {id(each.owner) for each in changes if is_a(each.owner, CONTAINERS)}
+        owners = {id(each.owner): each.owner for each in changes if is_a(each.owner, CONTAINERS)}
         as_before = {id(each.owner) for each in self._shared.traces.taken if self._has_it_again(each)}
         for other in self._shared.modules if owners else ():
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
                     self._push_readers(module, statement, (other.name, each), only_plain=id(held) in as_before)
+                    self._push_lookers((module, statement), (other.name, each), held)
                 elif is_a(held, type) and home_of(held) == other.name:
                     own = type.__getattribute__(held, "__dict__")
                     for attribute in [attribute for attribute, value in own.items() if id(value) in owners]:
-                        self._push_readers(module, statement, (other.name, f"{held.__qualname__}.{attribute}"))
+                        key = (other.name, f"{held.__qualname__}.{attribute}")
+                        self._push_readers(module, statement, key)
+                        self._push_lookers((module, statement), key, own[attribute])
         for other, maker in made_of(self._shared.modules, module, statement, changes):
             self._push_maker(module, statement, other, maker)
         self._settings_changed(module, statement)
@@ -798,6 +824,13 @@ class Rerun:
         for other, each in dependents(self._shared.modules, key):
             if not only_plain or all(map(other.is_as_made, each.facts.uses.binds)):
                 self._push_maker(module, statement, other, each)
+
+    def _push_lookers(self, by: Origin, key: Key, container: Any) -> None:
+        """Have classes, definitions, conditions, loops and calls follow that look into a container."""
+        shared = self._shared
+        for other, each in lookers(shared.modules, by, key, container, (shared.given, shared.traces.taken)):
+            self._schedule.emit(key, only=partial(_is_statement, each))  # of a class or block, a part may read it
+            self._schedule.push(other, each, by_name=True)
 
     def _push_maker(self, module: LoadedModule, statement: Statement, other: LoadedModule, each: Statement) -> None:
         """Have a statement run again that makes a value, if it comes after one that has run."""
@@ -883,6 +916,13 @@ def _other_attributes(before: Mapping[str, Any], cls: type) -> Iterator[str]:
     for name in before.keys() | now.keys():
         if not name.startswith("_") and not same_value(before.get(name, MISSING), now.get(name, MISSING)):
             yield name
+
+
+def _made_anew(difference: Difference) -> set[str]:
+    """The attributes of a class whose statements run again as they were."""
+    steps = (step for step in difference.steps if step.way is Way.RUN and step.before is not None)
+    again = (step.statement for step in steps if step.before and step.before.facts.key == step.statement.facts.key)
+    return {name for each in again for name in each.facts.uses.binds}
 
 
 def _names_of_class(cls: type, difference: Difference | None) -> list[str]:
