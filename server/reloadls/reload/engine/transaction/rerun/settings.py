@@ -100,6 +100,8 @@ def lookers(
     for other, each in dependents(modules, key) if changed else ():
         if each.facts.uses.value or not _is_below(by, other, each):
             continue
+        if not (each.facts.is_definition or other.knows_changes_of(each.facts)):
+            continue  # what it did can't be taken back
         own = (effect.change for effect in other.effects.get(each.facts, ()))
         if any(change is not None and change.owner is container for change in own):
             continue
