@@ -80,8 +80,12 @@ def follows(by: Origin, owner: Any, name: str, other: LoadedModule, each: Statem
 
 
 def _is_below(by: Origin, other: LoadedModule, each: Statement) -> bool:
+    """Whether a statement comes after one that has run, and what it did itself can be taken back."""
     module, statement = by
-    return other.comes_after(each.first, module, statement.first) and each.facts is not statement.facts
+    facts = each.facts
+    if facts is statement.facts or not other.comes_after(each.first, module, statement.first):
+        return False
+    return facts.uses.value or facts.is_definition or other.knows_changes_of(facts)
 
 
 def lookers(
@@ -100,8 +104,6 @@ def lookers(
     for other, each in dependents(modules, key) if changed else ():
         if each.facts.uses.value or not _is_below(by, other, each):
             continue
-        if not (each.facts.is_definition or other.knows_changes_of(each.facts)):
-            continue  # what it did can't be taken back
         own = (effect.change for effect in other.effects.get(each.facts, ()))
         if any(change is not None and change.owner is container for change in own):
             continue
