@@ -109,9 +109,8 @@ class Running:
 
     def end_others(self) -> None:
         """Kill what the process has left behind with its pipes: their ends would not come otherwise."""
-        pipes = {
-            os.readlink(f"/proc/self/fd/{each.fileno()}") for each in (self.process.stdout, self.process.stderr) if each
-        }
+        streams = [each for each in (self.process.stdout, self.process.stderr) if each and not each.closed]
+        pipes = {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in streams}
         for folder in Path("/proc").glob("[0-9]*/fd"):
             pid = int(folder.parent.name)
             with contextlib.suppress(OSError):
