@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change, state_of
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, put_back
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, put_back
 from reloadls.reload.engine.objects.values import OPEN, Same, copy_of, is_immutable, same_value
 from reloadls.reload.engine.program.modules import Modules
 from reloadls.reload.engine.program.placing import changes_in
@@ -29,7 +29,7 @@ class Entry:
     value: Any
     """What was there when the statement was taken back."""
     made: Any
-    """A copy of what the statement had put there, as it was made."""
+    """A copy of what the statement had put there, as it was made; MISSING for an object of which none can be made."""
     contents: tuple[tuple[Any, list[Any]], ...]
     """The containers that it is or has, and what was in them."""
 
@@ -60,10 +60,10 @@ class Former:
         pairs = (state_of(change.owner) or {}).items() if change.attributes else entries(change.owner)
         now = {place(key): value for key, value in pairs}
         for key, value in given:
-            if (made := _made(change, value)) is not MISSING:
-                found = now.get(place(key), MISSING)
-                if found is MISSING or (found is not value and _is_of_another(modules, change, key, found)):
-                    continue  # what is gone may have been taken out in this commit
+            made, found = _made(change, value), now.get(place(key), MISSING)
+            if found is MISSING or (found is not value and _is_of_another(modules, change, key, found)):
+                continue  # what is gone may have been taken out in this commit
+            if made is not MISSING or (_is_object(found) and modules.owns(home_of(type(found)))):
                 self._under.setdefault((id(change.owner), place(key)), _entry(change.owner, found, made))
 
     def clear(self) -> None:
@@ -72,18 +72,20 @@ class Former:
         self._listed.clear()
 
     def matching(self, change: Change) -> Iterator[tuple[Any, Any, Any, Entry]]:
-        """What was put in the same places again: key, value, a copy of it as it is made, and the entry from before.
+        """What was put in the same places again: key, value, its copy or MISSING, and the entry from before.
 
         Of lists, only what is made as before.
         """
         for key, value in change.given() if self._under or self._listed else ():
             made = _made(change, value)
-            if made is MISSING:
+            if made is MISSING and not _is_object(value):
                 continue
             if change.attributes or is_a(change.owner, dict):
                 found = self._under.pop((id(change.owner), place(key)), None)
             else:
-                alike = (each for each in self._listed if each.owner is change.owner and each.made == made)
+                alike = (
+                    each for each in self._listed if each.owner is change.owner and each.made == made is not MISSING
+                )
                 found = next(alike, None)
                 if found is not None:
                     self._listed.remove(found)
@@ -102,6 +104,11 @@ def _entry(owner: Any, value: Any, made: Any) -> Entry:
     held = (state_of(value) or {}).values() if gc.is_tracked(value) and not is_a(value, _NO_HOLDERS) else ()
     contents = ((each, entries(each)) for each in (value, *held) if is_a(each, CONTAINERS))
     return Entry(owner, value, made, tuple(contents))
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is an object with attributes, which may have state."""
+    return not is_a(value, (*_NO_HOLDERS, *CONTAINERS, tuple, frozenset)) and state_of(value) is not None
 
 
 def _is_registry(made: Any) -> bool:

@@ -6,20 +6,19 @@ from gc import is_tracked
 from sys import getrefcount
 from typing import Any
 
-from reloadls.reload.engine.objects.changes import Change, set_slot
-from reloadls.reload.engine.objects.containers import entries, is_a, refill
+from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.reach import reaches
-from reloadls.reload.engine.objects.values import copy_of, is_immutable
+from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.program.dependents import Origin
 from reloadls.reload.engine.program.placing import later_statements
-from reloadls.reload.engine.transaction.former import Entry, place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.undo import MISSING
 
 from .merging import Merging
 
-__all__ = ["keep_former", "keep_in_class", "keep_merged"]
+__all__ = ["has_gone_on", "keep_in_class", "keep_merged", "note_kept"]
 
 _ONE_HOLDER = 2
 """What `getrefcount` says of an object that only a namespace holds."""
@@ -43,7 +42,7 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     if copy_of(old, shared.modules.owns) == made or getrefcount(module.namespace[name]) > _ONE_HOLDER:
         return False  # what others hold, too, was there already, or is part of something else
     new, merging = module.namespace[name], Merging(shared.modules.owns)
-    if _has_gone_on(shared, new):
+    if has_gone_on(shared, new):
         return False
     if not merging.merge(made, old, new):
         return False
@@ -62,7 +61,7 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     module.namespace[name] = old
     shared.registrations.replace(new, old)
     if not merging.is_complete:
-        _note_kept(shared, origin, name)
+        note_kept(shared, origin, name)
     if merging.apply(shared.undo):
         shared.add_changed(module, [name])
         schedule.emit((module.name, name))
@@ -96,91 +95,26 @@ def keep_in_class(
             shared.undo.set_class_attribute(cls, name, before[name])
             merging.apply(shared.undo)
             if not merging.is_complete:
-                _note_kept(shared, origin, key)
+                note_kept(shared, origin, key)
 
 
-def keep_former(shared: Transaction, schedule: Schedule, origin: Origin) -> None:
-    """Have what a statement has put in the same places again be what the program has made of it meanwhile.
-
-    Args:
-        shared: the commit's data; what the statement has changed is in it.
-        schedule: what is due in it.
-        origin: the statement that has run.
-    """
-    module, statement = origin
-    matching = [(change, found) for change in shared.given for found in shared.traces.former.matching(change)]
-    if not matching:
-        return
-    later = [
-        change
-        for other, each, changes in later_statements(shared.modules, module, statement.first)
-        for change in changes
-        if not schedule.is_running(other, each)
-    ]
-    for change, (key, value, made, entry) in matching:
-        if any(_concerns(each, change, key) for each in later) or _has_gone_on(shared, value, change):
-            continue
-        if made == entry.made:
-            kept = entry.value
-            entry.put_back(shared.undo)
-        elif schedule.is_edited(statement):
-            continue
-        else:
-            kept = _merged_entry(shared, origin, value, made, entry)
-        if kept is not value and not (is_immutable(made) and copy_of(kept) == made):
-            _put(change, key, value, kept)
-            if not is_immutable(made):
-                shared.registrations.replace(value, kept)
-                for name in [name for name in statement.facts.uses.binds if module.namespace.get(name) is value]:
-                    module.namespace[name] = kept
-
-
-def _merged_entry(shared: Transaction, origin: Origin, value: Any, made: Any, entry: Entry) -> Any:
-    """What is to be where a value was put that is made otherwise now."""
-    owns = shared.modules.owns
-    if is_immutable(made) or is_immutable(entry.made):
-        if copy_of(entry.value, owns) == entry.made:
-            return value
-        _note_kept(shared, origin, "a value")
-        return entry.value
-    merging = Merging(owns)
-    entry.put_back(shared.undo)
-    if not merging.merge(entry.made, entry.value, value):
-        return value
-    merging.apply(shared.undo)
-    if not merging.is_complete:
-        _note_kept(shared, origin, type(entry.value).__name__)
-    return entry.value
-
-
-def _has_gone_on(shared: Transaction, value: Any, change: Change | None = None) -> bool:
+def has_gone_on(shared: Transaction, value: Any, change: Change | None = None) -> bool:
     """Whether a statement has changed what it had made, in another change than the one that put it there."""
     owners = {id(each.owner) for each in shared.given if each is not change}
     return bool(owners) and is_tracked(value) and reaches(value, owners)
 
 
-def _concerns(later: Change, change: Change, key: Any) -> bool:
-    """Whether a later statement has changed the same."""
-    if later.owner is not change.owner or later.attributes != change.attributes:
-        return False
-    if key is None:
-        return bool(later.removed)
-    return any(place(each) == place(key) for each, _ in (*later.given(), *(pair for _, pair in later.removed)))
+def note_kept(shared: Transaction, origin: Origin, name: str, what: str = "") -> None:
+    """Note that something that may be made otherwise now is what it was.
 
-
-def _put(change: Change, key: Any, value: Any, kept: Any) -> None:
-    """Have it be there instead; it is taken back with the change."""
-    owner = change.owner
-    if change.attributes:
-        set_slot(owner, key, kept, attributes=True)
-    elif is_a(owner, dict):
-        refill(owner, [(each, kept if each is key else held) for each, held in entries(owner)])
-    else:
-        refill(owner, [kept if each is value else each for each in entries(owner)])
-    change.inner = [(kept if each is value else each, held) for each, held in change.inner]
-
-
-def _note_kept(shared: Transaction, origin: Origin, name: str) -> None:
+    Args:
+        shared: the commit's data.
+        origin: the statement that has made it anew.
+        name: what it is.
+        what: what is kept; what the program has changed in it since it was made when left out.
+    """
     module, statement = origin
-    message = f"{name}: what the program has changed in it since it was made is kept; restart to make it anew"
+    message = (
+        f"{name}: {what or 'what the program has changed in it since it was made is kept'}; restart to make it anew"
+    )
     shared.notes.add("stillHeld", message, module=module, line=statement.first, name=name)

@@ -58,7 +58,8 @@ from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
 from .hiding import later_hidden, names_in_order
-from .merged import keep_former, keep_in_class, keep_merged
+from .kept_entries import KeptEntries
+from .merged import keep_in_class, keep_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
 from .products import made_of
@@ -127,6 +128,8 @@ class Rerun:
         """What was run in a block in this commit, by its meaning."""
         self._copies: dict[str, Any] = {}
         """What names of the module meant as they were made, before the statement that runs made them anew."""
+        self._step = Step(Way.KEEP, _NOTHING, _NOTHING)
+        """What is to be run."""
         self._made: dict[Facts, Any] = {}
         """What statements have made in this commit whose name others bind, too."""
 
@@ -141,6 +144,7 @@ class Rerun:
 
     def _run(self, module: LoadedModule, step: Step) -> None:
         self._shared.save(module)
+        self._step = step
         self._copies = dict(module.copies)
         self._shared.traces.taken = []
         self._check_has_not_forked(module, step)
@@ -309,7 +313,7 @@ class Rerun:
         self._give_way_unseen(module, statement)
         moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
         place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
-        keep_former(shared, self._schedule, (module, statement))
+        KeptEntries(shared, self._schedule, (module, statement), self._step).keep()
 
     @contextmanager
     def _shared_names_above(self, module: LoadedModule, statement: Statement) -> Iterator[None]:
@@ -883,6 +887,7 @@ def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
     return bool(others) or not isinstance(node, ast.AnnAssign) or node.value is not None
 
 
+_NOTHING = Statement(Facts((), "", 1), 1)
 _MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
 _IDLE = frozenset(["setdefault", "add", "update", "not", "sort"])
 """Words of statements that may do nothing where something is there already, or in order."""
