@@ -46,6 +46,7 @@ class Former:
     def __init__(self) -> None:
         self._under: dict[tuple[int, object], Entry] = {}
         self._listed: list[Entry] = []
+        self._moved: dict[int, tuple[Any, Any]] = {}
 
     def add(self, modules: Modules, change: Change) -> None:
         """What a statement of the program did is about to be taken back."""
@@ -69,24 +70,28 @@ class Former:
     def clear(self) -> None:
         """Hold nothing of it any more."""
         self._under.clear()
+        self._moved.clear()
         self._listed.clear()
+
+    def moved(self, old: Any, new: Any) -> None:
+        """Another container or object has taken the place of one: what was put into that is put into this."""
+        self._moved[id(new)] = (new, old)
 
     def matching(self, change: Change) -> Iterator[tuple[Any, Any, Any, Entry]]:
         """What was put in the same places again: key, value, its copy or MISSING, and the entry from before.
 
         Of lists, only what is made as before.
         """
+        owner = self._moved.get(id(change.owner), (None, change.owner))[1]
         for key, value in change.given() if self._under or self._listed else ():
             made = _made(change, value)
             if made is MISSING and not _is_object(value):
                 continue
             if change.attributes or is_a(change.owner, dict):
-                found = self._under.pop((id(change.owner), place(key)), None)
+                found = self._under.pop((id(owner), place(key)), None)
             else:
-                alike = (
-                    each for each in self._listed if each.owner is change.owner and each.made == made is not MISSING
-                )
-                found = next(alike, None)
+                listed = (each for each in self._listed if each.owner is owner and each.made == made)
+                found = next(listed, None)
                 if found is not None:
                     self._listed.remove(found)
             if found is not None and found.value is not value:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from gc import is_tracked
 from sys import getrefcount
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change
-from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.objects.reach import reaches
 from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.program.dependents import Origin
@@ -44,9 +44,9 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     new, merging = module.namespace[name], Merging(shared.modules.owns)
     if has_gone_on(shared, new):
         return False
-    if not merging.merge(made, old, new):
+    if not merging.merge(made, old, new) and not (type(old) is type(new) is deque):
         return False
-    owners = {id(container) for container, _ in merging.contents}
+    owners = {id(old), *(id(container) for container, _ in merging.contents)}
     later = later_statements(shared.modules, module, statement.first)
     later_ones = [
         change
@@ -54,9 +54,9 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
         for change in changes
         if id(change.owner) in owners and not schedule.is_running(other, each)
     ]
-    if later_ones:  # they run again, unlike what the program lives in
-        if is_a(old, dict):
-            merging.keep_added(old, new, made, later_ones)
+    if later_ones or not merging.contents:  # they run again, unlike what the program lives in; or of another `maxlen`
+        merging.keep_added(old, new, made, later_ones)
+        shared.traces.former.moved(old, new)
         return False
     module.namespace[name] = old
     shared.registrations.replace(new, old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -90,18 +90,50 @@ class Merging:
         return copy_of(value, self._owns)
 
     def keep_added(self, now: Any, new: Any, made: _Copy, later: Iterable[Change]) -> None:
-        """Give a new dictionary the entries that only the running program has put into the one before.
+        """Give a new container what only the running program has put into the one before, or changed there.
 
         Args:
             now: the one before.
-            new: the new one.
+            new: the new one, of the same type.
             made: what the one before was made as, by `copy_of`.
             later: what statements have changed in it, which run again.
         """
-        known = {key for change in later if change.owner is now for _, (key, _) in change.added}
-        for key, value in entries(now):
-            if key not in new and key not in known and self._copy(key) not in made[1][::2]:
+        given = [pair for change in later if change.owner is now for pair in change.given()]
+        known = {key for key, _ in given}
+        if is_a(now, dict):
+            for key, value in self._kept_pairs(made[1], entries(now), entries(new), known):
                 dict.__setitem__(new, key, value)
+        elif is_a(now, (list, deque)):
+            self._keep_rows(now, new, made, [id(each) for _, each in given])
+        elif _is_of_class(made, new):
+            before, after = (list((state_of(each) or {}).items()) for each in (now, new))
+            for key, value in self._kept_pairs(made[1][1:], before, after, known):
+                set_slot(new, key, value, attributes=True)
+
+    def _kept_pairs(
+        self, made: tuple[_Copy, ...], now: list[Any], new: list[Any], known: set[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        was, found = dict(zip(made[::2], made[1::2], strict=True)), dict(new)
+        for key, value in now:
+            before = was.get(self._copy(key))
+            is_added = before is None and key not in found
+            if key not in known and (is_added or (key in found and self._copy(found[key]) == before)):
+                yield key, value
+
+    def _keep_rows(self, now: Any, new: Any, made: _Copy, known: list[int]) -> None:
+        rows, content, copies = entries(now), entries(new), list(made[1])
+        if len(rows) >= len(copies) and all(map(self._may_be, rows, copies)):
+            for at, (each, copy) in enumerate(zip(content, copies, strict=False)):
+                content[at] = rows[at] if self._copy(each) == copy else each
+            rows, copies = rows[len(copies) :], []
+        for each in rows:
+            if id(each) in known:
+                known.remove(id(each))
+            elif (copy := self._copy(each)) in copies:
+                copies.remove(copy)
+            else:
+                content.append(each)
+        refill(new, content)
 
     def _pairs(self, made: tuple[_Copy, ...], now: list[Any], new: list[Any]) -> list[Any]:
         was = dict(zip(made[::2], made[1::2], strict=True))
