@@ -213,6 +213,7 @@ class _Reader(ast.NodeVisitor):
 
     def _visit_argument(self, node: ast.expr) -> None:
         if isinstance(node, ast.Lambda):  # it may well be called before the call returns
+            self._signature(node.args)
             self._function(node, "<lambda>", self.into)
         else:
             self._visit_inside(node)
