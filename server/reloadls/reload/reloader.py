@@ -250,7 +250,7 @@ class HotReloader:
             alone = self._try(self._new_attempt(self._functions, self._versions), paths, renamed, force)
             if alone.status in ("reloaded", "unchanged"):
                 return alone
-            # A restart would only meet the error: that is what the report tells, beside the reason for a restart.
+            # A restart would fail with this error, so that is the report; its modules say why a restart is needed.
             known = {each.path for each in alone.modules}
             others = [each for each in report.modules if each.path not in known]
             return replace(report, modules=(*alone.modules, *others)) if alone.status == "restartRequired" else report

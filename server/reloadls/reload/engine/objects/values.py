@@ -108,7 +108,7 @@ def _as_such(value: Any) -> Any:
 
 
 class Same(ref[Any]):
-    """Stands in a copy for an object that is equal to nothing but itself; also for what is no plain data."""
+    """A weak reference that is equal only to those of the same object. As a kind, it marks what is not plain data."""
 
     _instead: Same | None = None
 

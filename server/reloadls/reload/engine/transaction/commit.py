@@ -203,7 +203,7 @@ class Commit:
             if step.before is not None:
                 codes = self._shared.old_codes.get(step.before.facts, ())
                 self._shared.remember()
-                self._rerun.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
+                self._rerun.later.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
                 self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
                 self._schedule.run_whole(plan.module, step.statement)
 
@@ -277,7 +277,7 @@ class Commit:
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)
             here = replace(statement, first=self._shared.traces.line_now(module, statement, statement.facts))
-            self._rerun.clear(module, here, module.effects.get(statement.facts, ()))
+            self._rerun.later.clear(module, here, module.effects.get(statement.facts, ()))
             self._shared.add_unseen(module, statement)
             self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
             self._shared.add_changed(module, [])
@@ -285,7 +285,7 @@ class Commit:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
             for name in sorted((statement.facts.uses.binds | unnamed[statement.facts] | brought) - bound):
                 self._schedule.unbind(module, name)
-            self._rerun.mutated(module, statement)
+            self._rerun.followers.mutated(module, statement)
 
     def _new_classes(self) -> set[str]:
         """The names of classes that edited modules did not define before."""

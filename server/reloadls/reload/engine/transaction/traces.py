@@ -91,7 +91,6 @@ class Traces:
         change = effect.change
         if change is not None:
             give_way(change, later_changes(self._modules, module, line, change.owner), self._undo)
-        if change is not None:
             self.former.add(self._modules, change)
         left = effect.take_back(self._undo)
         if effect.change is not None:

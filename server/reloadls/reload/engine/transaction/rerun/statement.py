@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import gc
 import os
-from abc import ABCMeta
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +27,6 @@ from reloadls.reload.engine.analysis.diff import Difference, Step, Way, stands_a
 from reloadls.reload.engine.analysis.shapes import calls_alike, dump
 from reloadls.reload.engine.analysis.statements import Facts, Statement, body_of
 from reloadls.reload.engine.objects.adopt import adopt_function, inner_functions
-from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.classes import (
     HOOKS,
     CantBeLive,
@@ -39,16 +37,15 @@ from reloadls.reload.engine.objects.classes import (
     leave_bases,
     other_names,
 )
-from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
 from reloadls.reload.engine.objects.values import same_calls, same_value
-from reloadls.reload.engine.program.dependents import Key, Origin, dependents, depends, dispatchers, value_at
+from reloadls.reload.engine.program.dependents import depends
 from reloadls.reload.engine.program.effects import Effect
-from reloadls.reload.engine.program.layers import clash, clash_at_end, slip_under
+from reloadls.reload.engine.program.layers import slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.program.placing import chooses_places, later_changes, later_statements, place
-from reloadls.reload.engine.program.reading import read_at_once
+from reloadls.reload.engine.program.placing import chooses_places, later_changes, place
 from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
@@ -57,13 +54,13 @@ from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes
+from .followers import Followers
 from .hiding import later_hidden, names_in_order
 from .kept_entries import KeptEntries
+from .later import LaterStatements
 from .merged import keep_in_class, keep_merged
 from .moved import names_that_stay
 from .moved_classes import MovedClasses
-from .products import made_of
-from .settings import changed_settings, follows, lookers, readers, setters
 from .stars import Stars
 
 __all__ = ["Rerun"]
@@ -123,6 +120,8 @@ class Rerun:
         self._stars = stars
         self._classes = ClassBodies(shared, schedule)
         self._moved_classes = MovedClasses(shared, self._classes)
+        self.later = LaterStatements(shared, schedule)
+        self.followers = Followers(shared, schedule)
         self._replaced: list[tuple[_Ran, str, type]] = []
         self._parts_run: dict[Facts, set[str]] = {}
         """What was run in a block in this commit, by its meaning."""
@@ -167,7 +166,7 @@ class Rerun:
             return
         difference, enough = self._classes.difference(module, step)
         if (cls := class_of(module, step)) is not None:
-            self._take_patches_back(module, step.statement, cls, _names_of_class(cls, difference))
+            self.later.take_patches_back(module, step.statement, cls, _names_of_class(cls, difference))
         if enough:
             before = dict(vars(cls)) if is_a(cls, type) else {}
             self._classes.patch(module, step, difference)
@@ -206,7 +205,7 @@ class Rerun:
         statement = step.statement
         code = self._shared.code(module, statement)
         namespace = module.namespace
-        self._take_patches_back(module, statement, module.module, statement.facts.uses.binds)
+        self.later.take_patches_back(module, statement, module.module, statement.facts.uses.binds)
         unnamed = module.bound_by(statement.facts)
         before = (step.before.facts.uses.binds if step.before else set()) | unnamed
         binds = statement.facts.uses.binds
@@ -220,7 +219,7 @@ class Rerun:
         if step.before is not None:
             self._schedule.dispose(module, step.before)
             self._shared.add_unseen(module, step.before, statement)
-            self.clear(module, statement, module.effects.get(statement.facts, ()))
+            self.later.clear(module, statement, module.effects.get(statement.facts, ()))
             codes = (*self._shared.old_codes.get(step.before.facts, ()), *module.codes.get(statement.facts, ()))
             self._shared.traces.take_back(module, step.before, codes, statement.facts)
         self._shared.add_changed(module, [])
@@ -235,12 +234,7 @@ class Rerun:
                 namespace[shared_name] = meant
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
-        self.mutated(module, statement, step.before)
-
-    def _take_patches_back(self, module: LoadedModule, statement: Statement, owner: Any, names: Iterable[str]) -> None:
-        """Have statements run again, on what is made now, that have put something else in the place of it."""
-        for other, each in setters(self._shared.modules, (module, statement), owner, names):
-            self._give_way(other, each)
+        self.followers.mutated(module, statement, step.before)
 
     def _keep_moved(self, module: LoadedModule, step: Step, removed: Iterable[Statement], old: dict[str, Any]) -> None:
         """Put back the values of statements in a block that were not edited; `old` is what names meant before."""
@@ -292,7 +286,7 @@ class Rerun:
     ) -> None:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
-        self._clear_idle(module, statement)
+        self.later.clear_idle(module, statement)
         hiding = later_hidden(self._shared.modules, module, statement, self._shared.undo)
         names = names_in_order(module, statement, self._shared.undo)
         with self._shared_names_above(module, statement), names, hiding as hidden:
@@ -309,8 +303,8 @@ class Rerun:
         chosen = chooses_places(module, statement, shared.traces.taken)
         if chosen:
             shared.traces.order_is_made_again(statement.facts)
-        self.clear(module, statement, given, has_run=True, chosen=chosen)
-        self._give_way_unseen(module, statement)
+        self.later.clear(module, statement, given, has_run=True, chosen=chosen)
+        self.later.give_way_unseen(module, statement)
         moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
         place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
         KeptEntries(shared, self._schedule, (module, statement), self._step).keep()
@@ -343,27 +337,6 @@ class Rerun:
             raise CantBeLive(f"line {binder.first} defines {name}, which is read below it and then defined anew")
         return value
 
-    def _clear_idle(self, module: LoadedModule, statement: Statement) -> None:
-        """Have later statements that add only what is missing give way to one that may add it before them."""
-        if not _may_be_idle(statement):
-            return
-        owners = read_at_once(module, statement)
-        for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
-            mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
-            if mine and _may_be_idle(each):
-                self._give_way(other, each)
-
-    def _give_way(self, module: LoadedModule, statement: Statement) -> None:
-        """Take back what a statement did, and have it run again, if it still can."""
-        shared = self._shared
-        if self._schedule.run_whole(module, statement):
-            shared.save(module)
-            shared.remember()
-            codes = [*shared.old_codes.get(statement.facts, ()), *module.codes.get(statement.facts, ())]
-            taken, shared.traces.taken = shared.traces.taken, []
-            shared.traces.take_back(module, statement, codes)
-            shared.traces.taken = taken
-
     def _check_names_are_its_own(self, module: LoadedModule, statement: Statement) -> None:
         """Raise CantBeLive where a name that it reads has been given another value further below."""
         uses = statement.facts.uses
@@ -377,92 +350,6 @@ class Rerun:
                 raise CantBeLive(
                     f"line {statement.first} reads {name}, which line {after[0].first} has given another value since"
                 )
-
-    def clear(
-        self,
-        module: LoadedModule,
-        statement: Statement,
-        effects: Iterable[Effect],
-        *,
-        has_run: bool = False,
-        chosen: bool = False,
-    ) -> None:
-        """Have later statements run again whose changes build on the same as these; theirs are taken back now.
-
-        Args:
-            module: whose statement it is.
-            statement: whose effects they are, where it stands now.
-            effects: what is about to be taken back.
-            has_run: they were brought about just now, instead.
-            chosen: the program chooses the places in lists.
-        """
-        mine = [effect.change for effect in effects if effect.change is not None]
-        if not mine:
-            return
-        shared, fits = self._shared, partial(clash_at_end, chosen=chosen) if has_run else clash
-        if not has_run:
-            self._push_idle(module, statement, [each for each in mine if each.added])
-        later = list(later_statements(shared.modules, module, statement.first))
-        if not has_run:
-            self._give_way_alike(later, mine)
-        clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
-        owners = {id(each.owner) for pair in clashing for each in pair}
-        for other, each, changes in reversed(later):
-            affected = any(id(change.owner) in owners for change in changes)
-            made = each.facts.uses.value and each.facts.uses.binds  # it is there for a value, which may have state
-            if not affected or made:
-                continue
-            if not has_run and not any(fits(one, change) for one in mine for change in changes):
-                continue
-            self._give_way(other, each)
-
-    def _give_way_alike(
-        self, later: Iterable[tuple[LoadedModule, Statement, list[Change]]], mine: Iterable[Change]
-    ) -> None:
-        """Have later statements run that have put the same under the same key: that was no change, and is one now."""
-        values = {
-            id(entry[1])
-            for change in mine
-            if is_a(change.owner, dict)
-            for _, entry in change.added
-            if is_a(entry[1], (FunctionType, type))
-        }
-        owners = {id(change.owner) for change in mine if is_a(change.owner, dict)}
-        for other, each, changes in later if values else ():
-            entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
-            if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
-                self._give_way(other, each)
-
-    def _give_way_unseen(self, module: LoadedModule, statement: Statement) -> None:
-        """Have later statements run that have put, by the same function, under a key what had been there already."""
-        replaced = [(change.owner, key) for change in self._shared.given for key, *_ in change.replaced]
-        texts = {repr(key) for owner, key in replaced if is_a(owner, dict) and type(key) is str}
-        functions = module.calls.get(statement.facts, set())
-        found = [
-            (other, each)
-            for other in (self._shared.modules if texts and functions else ())
-            for each in (other.source.statements if not functions.isdisjoint(other.all_calls) else ())
-            if not functions.isdisjoint(other.calls.get(each.facts, ()))
-            and other.comes_after(each.first, module, statement.first)
-            and not each.facts.uses.value
-            and any(text in each.facts.text.replace('"', "'") for text in texts)
-        ]
-        for other, each in reversed(found):
-            if each.facts is not statement.facts:
-                self._give_way(other, each)
-
-    def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
-        """Have later statements run that have done nothing, since what is about to be taken back was there."""
-        owners = {id(each.owner) for each in mine if is_a(each.owner, (list, dict, set)) and not each.attributes}
-        lists = {id(each.owner) for each in mine if is_a(each.owner, list)}
-        for other in self._shared.modules if owners else ():
-            for each in other.source.statements:
-                later = other.comes_after(each.first, module, statement.first)
-                if later and (_may_be_idle(each) or (_puts(each) and not other.effects.get(each.facts))):
-                    chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
-                    found = {id(value_at(other, chain)) for chain in chains} & owners
-                    if found - lists or (found and "sort" in each.facts.words):
-                        self._schedule.run_whole(other, each)
 
     def _execute(self, module: LoadedModule, nodes: Sequence[ast.stmt], statement: Statement) -> tuple[CodeType, ...]:
         """Run a part of a statement; the code objects that it made."""
@@ -580,7 +467,7 @@ class Rerun:
             one, other = phase[0].before, phase[0].statement
             ran = replace(ran, step=Step(Way.CLASS, other, one), difference=changed_body(one, other))
         self._bound_all(ran, binds, before, old)
-        self.mutated(module, statement)
+        self.followers.mutated(module, statement)
 
     def _bound(self, ran: _Ran, name: str, old: Any) -> None:
         """A statement has bound a name: keep the object that was there, where it can take over what the new one is."""
@@ -753,101 +640,6 @@ class Rerun:
             found |= stored_in(code) | _texts(code)
         return found
 
-    def mutated(self, module: LoadedModule, statement: Statement, before: Statement | None = None) -> None:
-        """A statement, which was another `before`, has changed things in place: what was computed from them follows."""
-        for stage in (statement, *([before] if before is not None and before.facts is not statement.facts else [])):
-            for key in dispatchers(module, stage):
-                self._schedule.emit(key, body=True)
-                self._shared.classes_changed = True  # and what single dispatch remembers of them
-        changes = [*self._shared.given, *self._shared.traces.taken]
-        owners = {id(each.owner): each.owner for each in changes if is_a(each.owner, CONTAINERS)}
-        as_before = {id(each.owner) for each in self._shared.traces.taken if self._has_it_again(each)}
-        for other in self._shared.modules if owners else ():
-            for each, held in list(other.namespace.items()):
-                if id(held) in owners:
-                    self._push_readers(module, statement, (other.name, each), only_plain=id(held) in as_before)
-                    self._push_lookers((module, statement), (other.name, each), held)
-                elif is_a(held, type) and home_of(held) == other.name:
-                    own = type.__getattribute__(held, "__dict__")
-                    for attribute in [attribute for attribute, value in own.items() if id(value) in owners]:
-                        key = (other.name, f"{held.__qualname__}.{attribute}")
-                        self._push_readers(module, statement, key)
-                        self._push_lookers((module, statement), key, own[attribute])
-        for other, maker in made_of(self._shared.modules, module, statement, changes):
-            self._push_maker(module, statement, other, maker)
-        self._settings_changed(module, statement)
-        for node in statement.facts.nodes:
-            if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
-                continue
-            name = _owner(node.value.func)
-            value = module.namespace.get(name) if name else None
-            read = any(each.path for each in module.effects.get(statement.facts, ()))
-            register = isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "register"
-            if name and (
-                is_a(value, (list, dict, set))
-                or (register and is_a(value, ABCMeta))
-                or (read and hasattr(value, "__dict__"))
-            ):
-                self._push_readers(module, statement, (module.name, name))
-
-        for grown in self._shared.adapters.grown():
-            self._push_takers(statement, grown)
-
-    def _settings_changed(self, module: LoadedModule, statement: Statement) -> None:
-        """What is below a statement follows other modules' names, and attributes, that it has set."""
-        shared, by = self._shared, (module, statement)
-        for key, owner, name in list(changed_settings(shared.given, shared.traces.taken)):
-            self._schedule.emit(key, only=partial(follows, by, owner, name))
-        for (other, each), key in list(readers(shared.modules, by, shared.given, shared.traces.taken)):
-            self._schedule.emit(key, only=partial(_is_statement, each))  # of a class or block, a part may read it
-            self._schedule.push(other, each, by_name=True)
-
-    def _has_it_again(self, taken: Change) -> bool:
-        """Whether a dictionary has the very entries again that were taken out of it, at their places."""
-        alike = [each for each in (*self._shared.given, *self._shared.traces.taken) if each.owner is taken.owner]
-        if not is_a(taken.owner, dict) or len(alike) != 2 or any(each.removed or each.replaced for each in alike):
-            return False
-        keys, keys_now = ([(place, entry[0]) for place, entry in each.added] for each in alike)
-        if keys != keys_now:
-            return False
-        now = self._shared.registrations.stands_for
-        return all(now(dict.get(taken.owner, entry[0])) is entry[1] for _, entry in taken.added)
-
-    def _push_takers(self, statement: Statement, value: Any) -> None:
-        """Have the statements run again that hand on what a library's object holds."""
-        modules = self._shared.modules
-        for other in modules:
-            for name in [name for name, held in list(other.namespace.items()) if held is value]:
-                for taker, each in dependents(modules, (other.name, name)):
-                    handed = any(value_at(taker, chain) is value for chain in each.facts.uses.now.handed)
-                    if handed and each.facts is not statement.facts and each is not taker.running():
-                        self._schedule.push(taker, each)
-
-    def _push_readers(self, module: LoadedModule, statement: Statement, key: Key, *, only_plain: bool = False) -> None:
-        """Have those run again that read a container; where it has what it had, what they made may have state."""
-        for other, each in dependents(self._shared.modules, key):
-            if not only_plain or all(map(other.is_as_made, each.facts.uses.binds)):
-                self._push_maker(module, statement, other, each)
-
-    def _push_lookers(self, by: Origin, key: Key, container: Any) -> None:
-        """Have classes, definitions, conditions, loops and calls follow that look into a container."""
-        shared = self._shared
-        for other, each in lookers(shared.modules, by, key, container, (shared.given, shared.traces.taken)):
-            self._schedule.emit(key, only=partial(_is_statement, each))  # of a class or block, a part may read it
-            self._schedule.push(other, each, by_name=True)
-
-    def _push_maker(self, module: LoadedModule, statement: Statement, other: LoadedModule, each: Statement) -> None:
-        """Have a statement run again that makes a value, if it comes after one that has run."""
-        later = other is not module or each.first >= statement.first
-        later = later and each.facts is not statement.facts
-        made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
-        if later and made and not self._schedule.runs[each.facts]:
-            self._schedule.push(other, each)
-
-
-def _is_statement(statement: Statement, _: LoadedModule, other: Statement) -> bool:
-    return other.facts is statement.facts
-
 
 def _decides_on_else(block: Statement, parts: Iterable[Statement]) -> bool:
     """Whether these parts of a `try` decide whether its `else` runs."""
@@ -862,21 +654,6 @@ def _is_one_of(keys: Collection[str], statement: Statement) -> bool:
     return statement.facts.key in keys
 
 
-def _may_be_idle(statement: Statement) -> bool:
-    return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
-
-
-def _puts(statement: Statement) -> bool:
-    """Whether a statement sets an item under a computed key: setting it to what it is already changes nothing."""
-    nodes = (node for node in statement.facts.nodes if isinstance(node, ast.Assign))
-    targets = (target for node in nodes for target in node.targets if isinstance(target, ast.Subscript))
-    return any(not isinstance(target.slice, ast.Constant) for target in targets)
-
-
-def _holds_one(entry: Any, ids: Collection[int]) -> bool:
-    return id(entry) in ids or any(id(each) in ids for each in gc.get_referents(entry))
-
-
 def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
     """Whether a statement may give a name another value when it runs: what it imports or defines is another matter."""
     if name not in statement.facts.uses.binds or grows_in_place(statement, module.namespace):
@@ -889,8 +666,6 @@ def _gives_value(statement: Statement, name: str, module: LoadedModule) -> bool:
 
 _NOTHING = Statement(Facts((), "", 1), 1)
 _MAY_NOT_BIND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
-_IDLE = frozenset(["setdefault", "add", "update", "not", "sort"])
-"""Words of statements that may do nothing where something is there already, or in order."""
 
 
 def _texts(code: CodeType) -> set[str]:
@@ -900,15 +675,6 @@ def _texts(code: CodeType) -> set[str]:
 
 def _fields(cls: Any) -> object:
     return getattr(cls, "_fields", None)
-
-
-def _owner(node: ast.expr) -> str | None:
-    """`config` of `config.parser.read`."""
-    if not isinstance(node, ast.Attribute):
-        return None
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
 
 
 def _binders(module: LoadedModule, name: str) -> int:

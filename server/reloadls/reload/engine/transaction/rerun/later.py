@@ -1,0 +1,164 @@
+"""Have statements below one that runs give way to it: what they did is taken back, and they run again after it."""
+
+from __future__ import annotations
+
+import ast
+import gc
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.changes import Change
+from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.program.dependents import value_at
+from reloadls.reload.engine.program.effects import Effect
+from reloadls.reload.engine.program.layers import clash, clash_at_end
+from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.program.placing import later_statements
+from reloadls.reload.engine.program.reading import read_at_once
+from reloadls.reload.engine.transaction.schedule import Schedule
+from reloadls.reload.engine.transaction.transaction import Transaction
+
+from .settings import setters
+
+__all__ = ["LaterStatements"]
+
+_IDLE = frozenset(["setdefault", "add", "update", "not", "sort"])
+"""Words of statements that may do nothing where something is there already, or in order."""
+
+
+class LaterStatements:
+    """What comes after a statement, and builds on the same as that."""
+
+    def __init__(self, shared: Transaction, schedule: Schedule) -> None:
+        self._shared = shared
+        self._schedule = schedule
+
+    def take_patches_back(self, module: LoadedModule, statement: Statement, owner: Any, names: Iterable[str]) -> None:
+        """Have statements run again, on what is made now, that have put something else in the place of it."""
+        for other, each in setters(self._shared.modules, (module, statement), owner, names):
+            self._give_way(other, each)
+
+    def clear_idle(self, module: LoadedModule, statement: Statement) -> None:
+        """Have later statements that add only what is missing give way to one that may add it before them."""
+        if not _may_be_idle(statement):
+            return
+        owners = read_at_once(module, statement)
+        for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
+            mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
+            if mine and _may_be_idle(each):
+                self._give_way(other, each)
+
+    def _give_way(self, module: LoadedModule, statement: Statement) -> None:
+        """Take back what a statement did, and have it run again, if it still can."""
+        shared = self._shared
+        if self._schedule.run_whole(module, statement):
+            shared.save(module)
+            shared.remember()
+            codes = [*shared.old_codes.get(statement.facts, ()), *module.codes.get(statement.facts, ())]
+            taken, shared.traces.taken = shared.traces.taken, []
+            shared.traces.take_back(module, statement, codes)
+            shared.traces.taken = taken
+
+    def clear(
+        self,
+        module: LoadedModule,
+        statement: Statement,
+        effects: Iterable[Effect],
+        *,
+        has_run: bool = False,
+        chosen: bool = False,
+    ) -> None:
+        """Have later statements run again whose changes build on the same as these; theirs are taken back now.
+
+        Args:
+            module: whose statement it is.
+            statement: whose effects they are, where it stands now.
+            effects: what is about to be taken back.
+            has_run: they were brought about just now, instead.
+            chosen: the program chooses the places in lists.
+        """
+        mine = [effect.change for effect in effects if effect.change is not None]
+        if not mine:
+            return
+        shared, fits = self._shared, partial(clash_at_end, chosen=chosen) if has_run else clash
+        if not has_run:
+            self._push_idle(module, statement, [each for each in mine if each.added])
+        later = list(later_statements(shared.modules, module, statement.first))
+        if not has_run:
+            self._give_way_alike(later, mine)
+        clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
+        owners = {id(each.owner) for pair in clashing for each in pair}
+        for other, each, changes in reversed(later):
+            affected = any(id(change.owner) in owners for change in changes)
+            made = each.facts.uses.value and each.facts.uses.binds  # it is there for a value, which may have state
+            if not affected or made:
+                continue
+            if not has_run and not any(fits(one, change) for one in mine for change in changes):
+                continue
+            self._give_way(other, each)
+
+    def _give_way_alike(
+        self, later: Iterable[tuple[LoadedModule, Statement, list[Change]]], mine: Iterable[Change]
+    ) -> None:
+        """Have later statements run that have put the same under the same key: that was no change, and is one now."""
+        values = {
+            id(entry[1])
+            for change in mine
+            if is_a(change.owner, dict)
+            for _, entry in change.added
+            if is_a(entry[1], (FunctionType, type))
+        }
+        owners = {id(change.owner) for change in mine if is_a(change.owner, dict)}
+        for other, each, changes in later if values else ():
+            entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
+            if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
+                self._give_way(other, each)
+
+    def give_way_unseen(self, module: LoadedModule, statement: Statement) -> None:
+        """Have later statements run that have put, by the same function, under a key what had been there already."""
+        replaced = [(change.owner, key) for change in self._shared.given for key, *_ in change.replaced]
+        texts = {repr(key) for owner, key in replaced if is_a(owner, dict) and type(key) is str}
+        functions = module.calls.get(statement.facts, set())
+        found = [
+            (other, each)
+            for other in (self._shared.modules if texts and functions else ())
+            for each in (other.source.statements if not functions.isdisjoint(other.all_calls) else ())
+            if not functions.isdisjoint(other.calls.get(each.facts, ()))
+            and other.comes_after(each.first, module, statement.first)
+            and not each.facts.uses.value
+            and any(text in each.facts.text.replace('"', "'") for text in texts)
+        ]
+        for other, each in reversed(found):
+            if each.facts is not statement.facts:
+                self._give_way(other, each)
+
+    def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
+        """Have later statements run that have done nothing, since what is about to be taken back was there."""
+        owners = {id(each.owner) for each in mine if is_a(each.owner, (list, dict, set)) and not each.attributes}
+        lists = {id(each.owner) for each in mine if is_a(each.owner, list)}
+        for other in self._shared.modules if owners else ():
+            for each in other.source.statements:
+                later = other.comes_after(each.first, module, statement.first)
+                if later and (_may_be_idle(each) or (_puts(each) and not other.effects.get(each.facts))):
+                    chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
+                    found = {id(value_at(other, chain)) for chain in chains} & owners
+                    if found - lists or (found and "sort" in each.facts.words):
+                        self._schedule.run_whole(other, each)
+
+
+def _may_be_idle(statement: Statement) -> bool:
+    return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
+
+
+def _puts(statement: Statement) -> bool:
+    """Whether a statement sets an item under a computed key: setting it to what it is already changes nothing."""
+    nodes = (node for node in statement.facts.nodes if isinstance(node, ast.Assign))
+    targets = (target for node in nodes for target in node.targets if isinstance(target, ast.Subscript))
+    return any(not isinstance(target.slice, ast.Constant) for target in targets)
+
+
+def _holds_one(entry: Any, ids: Collection[int]) -> bool:
+    return id(entry) in ids or any(id(each) in ids for each in gc.get_referents(entry))
