@@ -6,9 +6,9 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.diff import Step
 from reloadls.reload.engine.objects.changes import Change, set_slot
-from reloadls.reload.engine.objects.containers import entries, is_a, refill
+from reloadls.reload.engine.objects.containers import entries, home_of, is_a, refill
 from reloadls.reload.engine.objects.values import copy_of, is_immutable
-from reloadls.reload.engine.program.dependents import Origin
+from reloadls.reload.engine.program.dependents import Key, Origin
 from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.transaction.former import Entry, place
 from reloadls.reload.engine.transaction.schedule import Schedule
@@ -17,7 +17,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .merged import has_gone_on, note_kept
 from .merging import Merging
-from .same_calls import calls_as_before, puts_by_calls
+from .same_calls import calls_as_before, puts_by_calls, repeats_as_before
 
 __all__ = ["KeptEntries"]
 
@@ -66,10 +66,10 @@ class KeptEntries:
         """What is to be where a value was put: what was there before, or the value itself."""
         is_edited = self._schedule.is_edited(self._origin[1])
         if made is MISSING or entry.made is MISSING:
-            if type(value) is not type(entry.value) or made is not entry.made or not puts_by_calls(self._step):
+            if type(value) is not type(entry.value) or made is not entry.made:
                 return value
-            if not self._calls_as_before():
-                if is_edited:
+            if not (self._calls_as_before() if puts_by_calls(self._step) else self._repeats_as_before()):
+                if is_edited or not puts_by_calls(self._step):
                     return value
                 note_kept(self._shared, self._origin, type(value).__name__, "the object that exists is kept")
         elif made != entry.made:
@@ -77,9 +77,26 @@ class KeptEntries:
         entry.put_back(self._shared.undo)
         return entry.value
 
+    def keep_in(self, old: Any, new: Any) -> None:
+        """The same for objects in a new dictionary that has been made in the place of one, for the same names."""
+        owns = self._shared.modules.owns
+        if not type(old) is type(new) is dict or not self._repeats_as_before():
+            return
+        before = {place(key): value for key, value in old.items()}
+        for key, value in list(new.items()):
+            kept = before.get(place(key))
+            if kept is not value and type(kept) is type(value) and owns(home_of(type(value))):
+                new[key] = kept
+                self._shared.registrations.replace(value, kept)
+
     def _calls_as_before(self) -> bool:
-        changed = {*self._schedule.keys, *self._schedule.bodies}
-        return calls_as_before(self._shared.modules, self._origin[0], self._step, changed)
+        return calls_as_before(self._shared.modules, self._origin[0], self._step, self._changed())
+
+    def _repeats_as_before(self) -> bool:
+        return repeats_as_before(self._shared.modules, self._origin[0], self._step, self._changed())
+
+    def _changed(self) -> set[Key]:
+        return {*self._schedule.keys, *self._schedule.bodies}
 
     def _merged(self, value: Any, made: Any, entry: Entry) -> Any:
         """The same where the value is made otherwise now."""

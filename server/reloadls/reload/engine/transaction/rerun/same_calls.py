@@ -11,7 +11,7 @@ from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.program.dependents import Key, depends
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 
-__all__ = ["calls_as_before", "puts_by_calls"]
+__all__ = ["calls_as_before", "puts_by_calls", "repeats_as_before"]
 
 _COMPUTING = frozenset(["bool", "dict", "float", "int", "len", "list", "repr", "set", "sorted", "str", "tuple"])
 _OF_TEXTS = frozenset(name for name in vars(str) if not name.startswith("_")) - {"count", "format_map", "index"}
@@ -23,8 +23,41 @@ def puts_by_calls(step: Step) -> bool:
     return all(isinstance(each, _SIMPLE) and not _stores_elsewhere(each) for each in _nodes(step))
 
 
+def repeats_as_before(modules: Modules, module: LoadedModule, step: Step, changed: Iterable[Key]) -> bool:
+    """Whether a statement makes the same as before for each name: `for name in NAMES: POOLS[name] = Pool(name)`.
+
+    Args:
+        modules: the program.
+        module: whose statement it is.
+        step: what became of it: its text is the same.
+        changed: the names and functions that are others in this commit.
+    """
+    if step.before is None or step.before.facts is not step.statement.facts or len(step.statement.facts.nodes) > 1:
+        return False
+    [node] = step.statement.facts.nodes
+    body: list[ast.stmt]
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.DictComp) and len(node.value.generators) == 1:
+        target, body = node.value.generators[0].target, [ast.Expr(node.value.key), ast.Expr(node.value.value)]
+    elif isinstance(node, ast.For):
+        target, body = node.target, [*node.body, *node.orelse]
+    else:
+        return False
+    inside = [each for part in body for each in ast.walk(part)]
+    binds = any(isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) for each in inside)
+    if not isinstance(target, ast.Name) or binds or any(_looks_into(each, target.id) for each in inside):
+        return False
+    return not _depend(modules, module, step, body, changed)
+
+
+def _looks_into(node: ast.AST, name: str) -> bool:
+    """Whether it reads a part of what a name means: another one may be made of the same name then."""
+    return (
+        isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, ast.Name) and node.value.id == name
+    )
+
+
 def calls_as_before(modules: Modules, module: LoadedModule, step: Step, changed: Iterable[Key]) -> bool:
-    """Whether such a statement makes no other calls than before, and these do the same.
+    """Whether a statement makes no other calls than before, and these do the same.
 
     Args:
         modules: the program.
@@ -35,9 +68,15 @@ def calls_as_before(modules: Modules, module: LoadedModule, step: Step, changed:
     facts = step.statement.facts
     if step.before is None or not _calls(facts.nodes).keys() <= _calls(step.before.facts.nodes).keys():
         return False
-    calls = tuple(ast.Expr(each) for each in _calls(facts.nodes).values())
-    alone = Statement(Facts(calls, facts.text, facts.line), step.statement.first)
-    return not any(depends(modules, module, alone, key) for key in changed)
+    return not _depend(modules, module, step, [ast.Expr(each) for each in _calls(facts.nodes).values()], changed)
+
+
+def _depend(
+    modules: Modules, module: LoadedModule, step: Step, parts: Iterable[ast.stmt], changed: Iterable[Key]
+) -> bool:
+    """Whether parts of a statement depend on what changed."""
+    facts = Facts(tuple(parts), step.statement.facts.text, step.statement.facts.line)
+    return any(depends(modules, module, Statement(facts, step.statement.first), key) for key in changed)
 
 
 def _nodes(step: Step) -> list[ast.stmt]:

@@ -517,9 +517,13 @@ class Rerun:
     def _keep_merged(self, ran: _Ran, name: str, old: Mapping[str, Any]) -> bool:
         """Keep a container that the program has changed, with what it is made of now; False if that can't be."""
         before, made = old.get(name, MISSING), self._copies.get(name)
-        if made is None or before is MISSING or _binders(ran.module, name) > 1:
+        if before is MISSING or _binders(ran.module, name) > 1:
             return False
-        return keep_merged(self._shared, self._schedule, (ran.module, ran.step.statement), name, old=before, made=made)
+        origin = (ran.module, ran.step.statement)
+        if made is None:
+            KeptEntries(self._shared, self._schedule, origin, ran.step).keep_in(before, ran.module.namespace[name])
+            return False
+        return keep_merged(self._shared, self._schedule, origin, name, old=before, made=made)
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
