@@ -16,7 +16,7 @@ from typing import Any
 from reloadls.reload.engine.undo import MISSING
 
 from .by_class import ByClass
-from .containers import entries, is_a, more_entries, put_back, put_key, refill, same_entries
+from .containers import entries, is_a, more_entries, put_back, put_key, refill, same_entries, slot_name
 from .contents import content_of, goes_on, set_content
 from .process_state import PROCESS, read_environment, read_process, set_process
 
@@ -192,6 +192,12 @@ class Change:
             return False
         return all(id(value) in self.made or is_a(value, _PLAIN) or value is None for _, value in self.given())
 
+    def moved_up(self, others: Iterable[Change]) -> None:
+        """The places from which it was taken are further in front, now that these were taken out."""
+        for other in others:
+            for place in other.taken if other.owner is self.owner else ():
+                self.taken = [each - (place < each) for each in self.taken]
+
     def forget_taken(self) -> None:
         """What `take_out` has taken is there again."""
         self.taken, self.left = [], []
@@ -212,22 +218,23 @@ class Change:
 
     def _take_out_keys(self) -> None:
         content = entries(self.owner)
-        added = {id(key): value for _, (key, value) in self.added}
-        before = {id(key): (old, new) for key, old, new in self.replaced}
+        added = {slot_name(key): value for _, (key, value) in self.added}
+        before = {slot_name(key): (old, new) for key, old, new in self.replaced}
         kept = []
         for place, (key, value) in enumerate(content):
-            if id(key) in added and not self._of_others(value):
+            name = slot_name(key)
+            if name in added and not self._of_others(value):
                 self.taken.append(place)
                 continue
-            if id(key) in added:
+            if name in added:
                 self.left.append((key, value))
-            if id(key) in before and value is before[id(key)][1]:
-                kept.append((key, before[id(key)][0]))
+            if name in before and value is before[name][1]:
+                kept.append((key, before[name][0]))
             else:
                 kept.append((key, value))
-        known = {id(key) for key, _ in kept}
+        known = {slot_name(key) for key, _ in kept}
         for place, pair in self.removed:
-            if id(pair[0]) not in known:
+            if slot_name(pair[0]) not in known:
                 kept.insert(place, pair)
         refill(self.owner, kept)
 

@@ -7,7 +7,7 @@ set that off.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import is_
 from typing import Any, TypeGuard, TypeVar, overload
@@ -24,6 +24,7 @@ __all__ = [
     "put_key",
     "refill",
     "same_entries",
+    "slot_name",
 ]
 
 _T = TypeVar("_T")
@@ -138,3 +139,8 @@ def keep_identity(values: Iterable[Any]) -> dict[int, Any]:
 def put_key(container: Any, key: Any, value: Any) -> None:
     """Set one key of a dictionary."""
     _base(container).__setitem__(container, key, value)
+
+
+def slot_name(key: Any) -> Hashable:
+    """What keys are compared by: no method of the program is called."""
+    return (type(key), key) if type(key) in (str, int, float, bool, bytes, type(None)) else id(key)

@@ -70,6 +70,8 @@ class Effect:
     """The names of its module that it bound without naming them in its text (`globals()[name] = …`)."""
     forks: bool = False
     """It made another process of this one: the statement must not run a second time."""
+    target: tuple[Any, ...] = ()
+    """What it has set: of two effects on the same, the later counts, and finds it as the first has left it."""
     lasting: Callable[[], str] = str
     """What is left of it now that can't be undone; nothing by default."""
 
@@ -84,6 +86,12 @@ class Effect:
         if self.undo is not None:
             self._undo(undo)
         return self.lasting()
+
+    def is_on_same(self, other: Effect) -> bool:
+        """Whether another is on the very same."""
+        pairs = zip(self.target, other.target, strict=False)
+        same = (one is another or (type(one) is type(another) is int and one == another) for one, another in pairs)
+        return bool(self.target) and len(self.target) == len(other.target) and all(same)
 
     def _undo(self, undo: Undo) -> None:
         assert self.undo is not None
@@ -483,7 +491,10 @@ def _register_error_handler(plain: Any) -> Any:
         except LookupError:
             before = partial(_no_handler, name)
         plain(name, handler)
-        _note(Effect(lambda: plain(name, before), lambda: plain(name, handler)), sys._getframe(1))
+        effect = Effect(
+            lambda: plain(name, before), lambda: plain(name, handler), target=("error", sys.intern(str(name)))
+        )
+        _note(effect, sys._getframe(1))
 
     return register_error
 
@@ -521,11 +532,10 @@ def _register_class(plain: Any) -> Any:
     def register(cls: Any, subclass: Any) -> Any:
         before = _registered(cls)
         plain(cls, subclass)
+        effect = Effect(target=("subclass", cls, subclass))
         if subclass not in before:
-            _note(
-                Effect(partial(_unregister_class, plain, cls, subclass), partial(plain, cls, subclass)),
-                sys._getframe(1),
-            )
+            effect.undo, effect.redo = partial(_unregister_class, plain, cls, subclass), partial(plain, cls, subclass)
+        _note(effect, sys._getframe(1))
         return subclass
 
     return register
@@ -579,7 +589,7 @@ def _set_signal(plain: Any) -> Any:
             if signal.getsignal(number) is handler:
                 plain(number, before if before is not None else signal.SIG_DFL)
 
-        _note(Effect(back, lambda: plain(number, handler)), sys._getframe(1))
+        _note(Effect(back, lambda: plain(number, handler), target=("signal", int(number))), sys._getframe(1))
         return before
 
     return set_signal
@@ -589,9 +599,10 @@ def _add_handler(plain: Any) -> Any:
     def add_handler(logger: Any, handler: Any) -> None:
         new = all(each is not handler for each in logger.handlers)
         plain(logger, handler)
+        effect = Effect(target=("handler", logger, handler))
         if new:
-            effect = Effect(lambda: _take_out(logger.handlers, handler), lambda: plain(logger, handler))
-            _note(effect, sys._getframe(1))
+            effect.undo, effect.redo = lambda: _take_out(logger.handlers, handler), lambda: plain(logger, handler)
+        _note(effect, sys._getframe(1))
 
     return add_handler
 
@@ -605,8 +616,10 @@ def _add_filter(plain: Any) -> Any:
     def add_filter(filterer: Any, each: Any) -> None:
         new = all(known is not each for known in filterer.filters)
         plain(filterer, each)
+        effect = Effect(target=("filter", filterer, each))
         if new:
-            _note(Effect(lambda: filterer.removeFilter(each), lambda: plain(filterer, each)), sys._getframe(1))
+            effect.undo, effect.redo = lambda: filterer.removeFilter(each), lambda: plain(filterer, each)
+        _note(effect, sys._getframe(1))
 
     return add_filter
 

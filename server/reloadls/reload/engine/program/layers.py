@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reloadls.reload.engine.objects.changes import Change, set_slot
-from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, same_entries, slot_name
 from reloadls.reload.engine.undo import MISSING, Undo
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .effects import Effect
 
-__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under", "slot_name"]
+__all__ = ["clash", "clash_at_end", "give_way", "move_key", "out_of_order", "slip_under"]
 
 _Slot = tuple[Any, Any, Any]
 """A key or an attribute's name, what it was, and what it became."""
@@ -148,11 +148,6 @@ def _holder(changes: Iterable[Change], owner: Any, key: Any) -> Change | None:
         (each for each in changes if each.owner is owner and any(slot_name(slot[0]) == name for slot in _slots(each))),
         None,
     )
-
-
-def slot_name(key: Any) -> Hashable:
-    """What keys are compared by: no method of the program is called."""
-    return (type(key), key) if type(key) in (str, int, float, bool, bytes, type(None)) else id(key)
 
 
 def _forget(change: Change, key: Any, undo: Undo) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO, IncrementalNewlineDecoder
+from math import inf
 from threading import Condition, get_ident
 from tokenize import detect_encoding
 from types import CodeType, FrameType, FunctionType, MappingProxyType, ModuleType
@@ -337,6 +338,8 @@ class LoadedModule:
             return line > within
         if (within := self.imported_on(other)) is not None:
             return place < within
+        if self._was_imported_by(other) or other._was_imported_by(self):
+            return self._was_imported_by(other)
         return self.order > other.order
 
     def place(self, imported: Mapping[LoadedModule, tuple[LoadedModule, int]] = _NONE) -> tuple[float, ...]:
@@ -352,7 +355,12 @@ class LoadedModule:
             statement = importer._importing(self, line)
             if statement is not None:
                 return (*importer.place(imported), statement.first, self.order)
+            return (*importer.place(imported), inf, self.order)  # what imports it now comes after that
         return (self.order,)
+
+    def _was_imported_by(self, importer: LoadedModule) -> bool:
+        """Whether a module had this one loaded and imports it no more: what does now comes after that."""
+        return any(each is importer for each, _ in self.importers) and self.imported_on(importer) is None
 
     def imported_on(self, importer: LoadedModule) -> int | None:
         """The line where the statement of a module is now that had this one loaded; None if none of it did."""

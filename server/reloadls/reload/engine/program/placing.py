@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -11,15 +12,55 @@ from typing import Any
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change
-from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill
+from reloadls.reload.engine.objects.containers import entries, is_a, put_back, refill, slot_name
 from reloadls.reload.engine.undo import Undo
 
 from .dependents import Origin, value_at
 from .modules import LoadedModule, Modules
 
-__all__ = ["changes_in", "chooses_places", "later_changes", "later_statements", "place"]
+__all__ = ["changes_in", "chooses_places", "later_changes", "later_statements", "place", "tell_equal_apart"]
 
 _SORTING = frozenset({"sort", "sorted", "insort", "insort_left", "insort_right", "insert", "heappush"})
+
+
+def tell_equal_apart(
+    modules: Modules, origin: Origin, change: Change, above: Iterable[Change], at_end: Iterable[Change]
+) -> None:
+    """Have a change of a list know its own among equal numbers and texts: those of all statements stand in their order.
+
+    Args:
+        modules: the program.
+        origin: the statement that made the change, where it stands now, and its module.
+        change: it is about to be taken back.
+        above: what the same statement did before that.
+        at_end: what is behind all else, whatever the order of the statements.
+    """
+    if change.attributes or not change.at_end or not is_a(change.owner, (list, deque)):
+        return
+    content = entries(change.owner)
+    values = {id(entry): entry for _, entry in change.added}
+    several = [each for each in values.values() if sum(other is each for other in content) > 1]
+    if not several:
+        return
+    module, statement = origin
+    later = list(later_changes(modules, module, statement.first, change.owner))
+    known = {id(each) for each in (*later, *at_end, change)}
+    all_changes = [each for module in modules for each in changes_in(module) if each.owner is change.owner]
+    earlier = [each for each in all_changes if id(each) not in known]
+    earlier += [each for each in above if each.owner is change.owner]
+    later += [each for each in at_end if each.owner is change.owner]
+    if not all(each.at_end for each in (*earlier, *later)):
+        return
+    for value in several:
+        places = [at for at, each in enumerate(content) if each is value]
+        before, mine, after = (_count(each, value) for each in (earlier, [change], later))
+        if before + mine + after == len(places):
+            own = iter(places[before:])
+            change.added = [(next(own) if entry is value else at, entry) for at, entry in change.added]
+
+
+def _count(changes: Iterable[Change], value: Any) -> int:
+    return sum(entry is value for each in changes for _, entry in each.added)
 
 
 def chooses_places(module: LoadedModule, statement: Statement, taken: Iterable[Change]) -> bool:
@@ -179,4 +220,4 @@ def changes_in(module: LoadedModule) -> Iterator[Change]:
 
 
 def _is_entry(one: Any, other: Any, *, pairs: bool) -> bool:
-    return one[0] is other[0] if pairs else one is other
+    return slot_name(one[0]) == slot_name(other[0]) if pairs else one is other

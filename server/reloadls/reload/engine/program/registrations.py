@@ -70,6 +70,7 @@ class Registrations:
 
     def replace(self, double: Any, kept: Any) -> None:
         """At the end, have `kept` stand wherever `double` was put."""
+        kept = self.stands_for(kept)  # of a statement that has run twice
         self._doubles[id(double)] = (double, kept)
         stands_for(double, kept)
 

@@ -106,9 +106,9 @@ class Commit:
         self._spread(names)
         for plan in work.plans:
             self._forget_annotations(plan)
-        for due in schedule:
-            self.at_work = due.module
-            self._run_statement(due)
+        self._run_statements()
+        while self._rerun.later.bring_back():
+            self._run_statements()
         shared.registrations.settle(shared.all_given)
         refresh(work.plans, shared.modules, shared.compiled, shared.undo)
         for module, known in shared.annotations.items():
@@ -125,6 +125,11 @@ class Commit:
         self._note_shortfalls()
         self._place_keys()
         self._call_hooks()
+
+    def _run_statements(self) -> None:
+        for due in self._schedule:
+            self.at_work = due.module
+            self._run_statement(due)
 
     def _run_statement(self, due: Due) -> None:
         """Raises what the statement raises; CantBeLive where that comes of its having run before."""
@@ -199,13 +204,17 @@ class Commit:
 
     def _put_in_order(self, plan: ModulePlan) -> None:
         """What statements did that have changed places is brought about again, in the order in which they are now."""
-        for step in reversed(out_of_order(plan.steps, plan.module.effects)):
+        moved = out_of_order(plan.steps, plan.module.effects)
+        effects = [each for step in moved for each in plan.module.effects[step.statement.facts]]
+        self._shared.traces.moving = {id(each.change) for each in effects}
+        for step in reversed(moved):
             if step.before is not None:
                 codes = self._shared.old_codes.get(step.before.facts, ())
                 self._shared.remember()
                 self._rerun.later.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
                 self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
                 self._schedule.run_whole(plan.module, step.statement)
+        self._shared.traces.moving.clear()
 
     def _push_importers(self, names: Collection[str]) -> None:
         """What imports a module by a name that it had must find out what that name means now."""
@@ -273,6 +282,8 @@ class Commit:
         if moved := classes & self._new_classes():
             for each in plan.source.statements:  # a star import brings back what was moved to where it takes it from
                 bound |= moved & names_to_come(self._shared.modules, module, each)
+        for each in plan.source.statements if plan.difference.removed else ():
+            bound |= self._stars.still_brought(module, each)
         unnamed = {each.facts: module.bound_by(each.facts) for each in plan.difference.removed}
         for statement in reversed(plan.difference.removed):
             self._schedule.dispose(module, statement)

@@ -10,13 +10,13 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change, state_of
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, put_back
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, put_back, slot_name
 from reloadls.reload.engine.objects.values import OPEN, Same, copy_of, is_immutable, same_value
 from reloadls.reload.engine.program.modules import Modules
 from reloadls.reload.engine.program.placing import changes_in
 from reloadls.reload.engine.undo import MISSING, Undo
 
-__all__ = ["Entry", "Former", "place"]
+__all__ = ["Entry", "Former"]
 
 _NO_HOLDERS = (type, FunctionType, ModuleType)
 
@@ -59,13 +59,13 @@ class Former:
                     self._listed.append(_entry(change.owner, value, change.made[id(value)]))
             return
         pairs = (state_of(change.owner) or {}).items() if change.attributes else entries(change.owner)
-        now = {place(key): value for key, value in pairs}
+        now = {slot_name(key): value for key, value in pairs}
         for key, value in given:
-            made, found = _made(change, value), now.get(place(key), MISSING)
+            made, found = _made(change, value), now.get(slot_name(key), MISSING)
             if found is MISSING or (found is not value and _is_of_another(modules, change, key, found)):
                 continue  # what is gone may have been taken out in this commit
             if made is not MISSING or (_is_object(found) and modules.owns(home_of(type(found)))):
-                self._under.setdefault((id(change.owner), place(key)), _entry(change.owner, found, made))
+                self._under.setdefault((id(change.owner), slot_name(key)), _entry(change.owner, found, made))
 
     def clear(self) -> None:
         """Hold nothing of it any more."""
@@ -88,7 +88,7 @@ class Former:
             if made is MISSING and not _is_object(value):
                 continue
             if change.attributes or is_a(change.owner, dict):
-                found = self._under.pop((id(owner), place(key)), None)
+                found = self._under.pop((id(owner), slot_name(key)), None)
             else:
                 listed = (each for each in self._listed if each.owner is owner and each.made == made)
                 found = next(listed, None)
@@ -102,7 +102,7 @@ def _is_of_another(modules: Modules, change: Change, key: Any, value: Any) -> bo
     """Whether it is not the running program, but another statement, that has put a value there."""
     others = (each for module in modules for each in changes_in(module) if each.owner is change.owner)
     pairs = (pair for each in others if each is not change for pair in each.given())
-    return any(place(name) == place(key) and same_value(each, value) for name, each in pairs)
+    return any(slot_name(name) == slot_name(key) and same_value(each, value) for name, each in pairs)
 
 
 def _entry(owner: Any, value: Any, made: Any) -> Entry:
@@ -129,9 +129,3 @@ def _made(change: Change, value: Any) -> Any:
         return MISSING if _is_registry(change.made[id(value)]) else change.made[id(value)]
     copy = copy_of(value)
     return copy if copy is not MISSING and is_immutable(copy) else MISSING
-
-
-def place(key: Any) -> object:
-    """Stands for a key, which is not asked for its hash unless it is of the language itself."""
-    kind = type(key)
-    return (kind, key) if kind in (str, int, bytes) else id(key)

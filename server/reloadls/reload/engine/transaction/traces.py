@@ -21,11 +21,12 @@ from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import give_way, move_key
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.mutations import undo_mutations, value_of
-from reloadls.reload.engine.program.placing import later_changes
+from reloadls.reload.engine.program.placing import later_changes, tell_equal_apart
 from reloadls.reload.engine.program.registrations import Registrations
 from reloadls.reload.engine.undo import Undo
 
 from .former import Former
+from .lost import Lost, lost_by
 from .plan import definitions
 
 __all__ = ["Traces"]
@@ -48,6 +49,12 @@ class Traces:
         """What was taken back for the statement that runs next."""
         self.former = Former()
         """What they had put into containers and objects, as it was when it was taken back."""
+        self.lost: list[Lost] = []
+        """The same, one by one."""
+        self.at_end: list[Change] = []
+        """What the statement that has run has put at the ends of containers, and was not moved to its place yet."""
+        self.moving: set[int] = set()
+        """The ids of what statements have changed that stand in another order now, and have not run in that."""
         self.lines_before: dict[Facts, int] = {}
         """Where the statements of edited modules were that are still there."""
         self.left: list[tuple[LoadedModule, Facts, str, Change | None]] = []
@@ -66,8 +73,9 @@ class Traces:
         """
         line = self.line_now(module, statement, now or statement.facts)
         for facts in {statement.facts, now or statement.facts}:
-            for effect in reversed(module.effects.pop(facts, [])):
-                self._take_back(module, now or statement.facts, effect, line)
+            effects = module.effects.pop(facts, [])
+            for at, effect in reversed(list(enumerate(effects))):
+                self._take_back(module, now or statement.facts, effect, line, effects[:at])
         known = module.knows_changes_of(statement.facts)
         if not known:
             self._registrations.restore_with(self._undo)
@@ -87,11 +95,17 @@ class Traces:
         )
         return max(before, default=0)
 
-    def _take_back(self, module: LoadedModule, facts: Facts, effect: Effect, line: int) -> None:
+    def _take_back(
+        self, module: LoadedModule, facts: Facts, effect: Effect, line: int, above: Iterable[Effect]
+    ) -> None:
         change = effect.change
         if change is not None:
-            give_way(change, later_changes(self._modules, module, line, change.owner), self._undo)
+            before = (each.change for each in above if each.change is not None)
+            tell_equal_apart(self._modules, (module, Statement(facts, line)), change, before, self.at_end)
+            later = later_changes(self._modules, module, line, change.owner)
+            give_way(change, (each for each in later if id(each) not in self.moving), self._undo)
             self.former.add(self._modules, change)
+            self.lost += lost_by(change)
         left = effect.take_back(self._undo)
         if effect.change is not None:
             self.taken.append(effect.change)
@@ -138,7 +152,8 @@ class Traces:
         beside = lines_beside(statement, replaced) if block.run else set()
         for effect in reversed(effects):
             if effect.line in beside or any(each.first <= effect.line <= each.last for each in replaced):
-                self._take_back(module, now, effect, self.line_now(module, statement, now))
+                above = effects[: effects.index(effect)]
+                self._take_back(module, now, effect, self.line_now(module, statement, now), above)
                 effects.remove(effect)
         for step in block.kept:
             if step.before is not None:

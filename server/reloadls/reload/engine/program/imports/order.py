@@ -19,6 +19,13 @@ from reloadls.reload.engine.program.modules import LoadedModule, Modules
 
 __all__ = ["check_circles"]
 
+_SURE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
+"""What runs in other statements depends on more."""
+_MAY_NOT_BE = (
+    *(ast.Lambda, ast.IfExp, ast.BoolOp, ast.Compare),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+"""Of these, not all is evaluated in any case."""
 _DEPTH = 5
 """How many calls of functions are followed."""
 
@@ -170,10 +177,7 @@ class _Start:
         return name in self._begun and self._begun[name].is_loading
 
     def _check_reads(self, module: _Module, statement: Statement) -> None:
-        if not isinstance(statement.facts.nodes[0], (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
-            return  # what runs in it depends on more
-        reads = statement.facts.uses.now
-        for chain in sorted(reads.reads):
+        for chain in sorted(_read_at_once(statement)):
             name = module.aliases.get(chain[0]) if len(chain) > 1 else None
             other = self._begun[name] if name is not None else None
             if other is not None and other.is_loading and not other.has(chain[1]) and other.gets(chain[1]):
@@ -182,7 +186,7 @@ class _Start:
                     "(most likely due to a circular import)"
                 )
                 self._fail(AttributeError, message, module, statement)
-        for chain in sorted(reads.calls):
+        for chain in sorted(statement.facts.uses.now.calls) if isinstance(statement.facts.nodes[0], _SURE) else ():
             if (missing := self._missing_in_call(module, chain, _DEPTH)) is not None:
                 self._fail(NameError, f"name {missing!r} is not defined", module, statement)
 
@@ -220,6 +224,41 @@ class _Start:
     @staticmethod
     def _fail(kind: type[Exception], message: str, module: _Module, statement: Statement) -> None:
         raise _Found(_Failure(kind, message, module.loaded.path, statement.first))
+
+
+def _read_at_once(statement: Statement) -> Iterable[Chain]:
+    """What a statement reads in any case when it runs."""
+    [node, *_] = statement.facts.nodes
+    if isinstance(node, _SURE):
+        return statement.facts.uses.now.reads
+    return {chain for expression in _evaluated(node) for chain in _chains(expression)}
+
+
+def _evaluated(node: ast.stmt) -> Iterator[ast.expr]:
+    """The expressions that defining a function or class evaluates, but for its annotations."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield from node.decorator_list
+        yield from node.args.defaults
+        yield from (each for each in node.args.kw_defaults if each is not None)
+    elif isinstance(node, ast.ClassDef):
+        yield from (*node.decorator_list, *node.bases, *(each.value for each in node.keywords))
+        for each in node.body:
+            yield from _evaluated(each)
+    elif isinstance(node, _SURE) and node.value is not None:
+        yield node.value
+
+
+def _chains(node: ast.expr) -> Iterator[Chain]:
+    """The names in an expression that are read in any case, each with the first attribute that is read of it."""
+    if isinstance(node, _MAY_NOT_BE):
+        return
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        yield node.value.id, node.attr
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.expr):
+            yield from _chains(each)
+        elif isinstance(each, ast.keyword):
+            yield from _chains(each.value)
 
 
 def _is_on_disk(package: LoadedModule, name: str) -> bool:

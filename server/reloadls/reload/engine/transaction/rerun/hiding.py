@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,15 +12,16 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
-from reloadls.reload.engine.objects.containers import entries, home_of, is_a, put_back, refill, same_entries
+from reloadls.reload.engine.objects.containers import entries, home_of, is_a, put_back, refill, same_entries, slot_name
 from reloadls.reload.engine.objects.process_state import PROCESS
-from reloadls.reload.engine.program.layers import slot_name
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.program.reflection import is_seen, looks_at_names
 from reloadls.reload.engine.transaction.plan import definitions
 from reloadls.reload.engine.undo import MISSING, Undo
+
+from .idle import Puts
 
 __all__ = ["Hidden", "later_hidden", "names_in_order"]
 
@@ -40,13 +41,16 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
     uses = statement.facts.uses
     computes = bool(uses.value and uses.binds)
     loops = any(isinstance(node, (ast.For, ast.While)) for node in statement.facts.nodes)
-    if not (computes or loops or any(definitions(statement))):  # it is there for what it does: that is put in its place
-        yield gone
-        return
     hidden: list[tuple[Any, Any, Any]] = []
-    read = read_by(modules, module, statement, tables=computes)
+    if computes or loops or any(definitions(statement)):
+        read, puts = read_by(modules, module, statement, tables=computes), None
+    else:  # it is there for what it does: that is put in its place
+        puts = Puts(modules, module, statement)
+        read = {key: each for key, each in puts.owners.items() if is_a(each, dict)}
     for owner in read.values():
         changes = [each for each in later_changes(modules, module, statement.first, owner) if _can_be_hidden(each)]
+        if puts is not None:
+            changes = list(_that_may_be_put(changes, puts))
         if changes:
             before = _content(owner)
             undo.add(partial(_put, owner, before))
@@ -64,6 +68,18 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
         _show(owner, before, without)
     for each in generic:
         each._clear_cache()
+
+
+def _that_may_be_put(changes: Iterable[Change], puts: Puts) -> Iterator[Change]:
+    """What a statement may put there, too: that shows as a change of its own only where it is not there already."""
+    for each in changes:
+        added = [pair for pair in each.added if _is_fixed(pair[1][1]) and puts.may_make(pair[1][1])]
+        if added:
+            yield replace(each, added=added, removed=[], replaced=[])
+
+
+def _is_fixed(value: Any) -> bool:
+    return value is None or is_a(value, (str, int, float, bytes, FunctionType, type))
 
 
 def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Hashable], Any]]:
@@ -105,11 +121,11 @@ def _show(owner: Any, before: Any, without: Any) -> None:
         put_back(owner, before)
         return
     if is_a(owner, dict):
-        known = {id(key): value for key, value in without}
-        given = [(key, value) for key, value in now if known.get(id(key), MISSING) is not value]
-        keys = {id(key): value for key, value in given}
-        kept = [(key, keys.pop(id(key), value)) for key, value in before]
-        refill(owner, [*kept, *((key, value) for key, value in given if id(key) in keys)])
+        known = {slot_name(key): value for key, value in without}
+        given = [(key, value) for key, value in now if known.get(slot_name(key), MISSING) is not value]
+        keys = {slot_name(key): value for key, value in given}
+        kept = [(key, keys.pop(slot_name(key), value)) for key, value in before]
+        refill(owner, [*kept, *((key, value) for key, value in given if slot_name(key) in keys)])
         return
     refill(owner, _merged(before, without, now))
 

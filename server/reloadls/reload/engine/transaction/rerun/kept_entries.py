@@ -6,11 +6,11 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.diff import Step
 from reloadls.reload.engine.objects.changes import Change, set_slot
-from reloadls.reload.engine.objects.containers import entries, home_of, is_a, refill
+from reloadls.reload.engine.objects.containers import entries, home_of, is_a, refill, slot_name
 from reloadls.reload.engine.objects.values import copy_of, is_immutable
 from reloadls.reload.engine.program.dependents import Key, Origin
 from reloadls.reload.engine.program.placing import later_statements
-from reloadls.reload.engine.transaction.former import Entry, place
+from reloadls.reload.engine.transaction.former import Entry
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 from reloadls.reload.engine.undo import MISSING
@@ -82,9 +82,9 @@ class KeptEntries:
         owns = self._shared.modules.owns
         if not type(old) is type(new) is dict or not self._repeats_as_before():
             return
-        before = {place(key): value for key, value in old.items()}
+        before = {slot_name(key): value for key, value in old.items()}
         for key, value in list(new.items()):
-            kept = before.get(place(key))
+            kept = before.get(slot_name(key))
             if kept is not value and type(kept) is type(value) and owns(home_of(type(value))):
                 new[key] = kept
                 self._shared.registrations.replace(value, kept)
@@ -122,7 +122,7 @@ def _concerns(later: Change, change: Change, key: Any) -> bool:
         return False
     if key is None:
         return bool(later.removed)
-    return any(place(each) == place(key) for each, _ in (*later.given(), *(pair for _, pair in later.removed)))
+    return any(slot_name(each) == slot_name(key) for each, _ in (*later.given(), *(pair for _, pair in later.removed)))
 
 
 def _put(change: Change, key: Any, value: Any, kept: Any) -> None:

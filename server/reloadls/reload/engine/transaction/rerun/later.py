@@ -18,9 +18,11 @@ from reloadls.reload.engine.program.layers import clash, clash_at_end
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.program.reading import read_at_once
+from reloadls.reload.engine.transaction.plan import grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 
+from .idle import may_have_put
 from .settings import setters
 
 __all__ = ["LaterStatements"]
@@ -60,6 +62,8 @@ class LaterStatements:
             codes = [*shared.old_codes.get(statement.facts, ()), *module.codes.get(statement.facts, ())]
             taken, shared.traces.taken = shared.traces.taken, []
             shared.traces.take_back(module, statement, codes)
+            for each in taken:
+                each.moved_up(shared.traces.taken)
             shared.traces.taken = taken
 
     def clear(
@@ -80,24 +84,46 @@ class LaterStatements:
             has_run: they were brought about just now, instead.
             chosen: the program chooses the places in lists.
         """
+        effects = list(effects)
+        if not has_run:
+            self._give_way_on_same(module, statement, [effect for effect in effects if effect.target])
         mine = [effect.change for effect in effects if effect.change is not None]
         if not mine:
             return
         shared, fits = self._shared, partial(clash_at_end, chosen=chosen) if has_run else clash
         if not has_run:
             self._push_idle(module, statement, [each for each in mine if each.added])
-        later = list(later_statements(shared.modules, module, statement.first))
+        moving = shared.traces.moving
+        later = [
+            (other, each, changes)
+            for other, each, changes in later_statements(shared.modules, module, statement.first)
+            if moving.isdisjoint(map(id, changes))
+        ]
         if not has_run:
             self._give_way_alike(later, mine)
         clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
         owners = {id(each.owner) for pair in clashing for each in pair}
         for other, each, changes in reversed(later):
             affected = any(id(change.owner) in owners for change in changes)
-            made = each.facts.uses.value and each.facts.uses.binds  # it is there for a value, which may have state
+            # It is there for a value, which may have state.
+            made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
             if not affected or made:
                 continue
             if not has_run and not any(fits(one, change) for one in mine for change in changes):
                 continue
+            self._give_way(other, each)
+
+    def _give_way_on_same(self, module: LoadedModule, statement: Statement, mine: Sequence[Effect]) -> None:
+        """Have later statements run that have set the same of the interpreter or a library."""
+        found = [
+            (other, each)
+            for other in (self._shared.modules if mine else ())
+            for each in other.source.statements
+            if any(effect.target for effect in other.effects.get(each.facts, ()))
+            and other.comes_after(each.first, module, statement.first)
+            and any(one.is_on_same(effect) for effect in other.effects[each.facts] for one in mine)
+        ]
+        for other, each in reversed(found):
             self._give_way(other, each)
 
     def _give_way_alike(
@@ -116,6 +142,24 @@ class LaterStatements:
             entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
             if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
                 self._give_way(other, each)
+
+    def bring_back(self) -> bool:
+        """Have statements run that may have put what is gone now: it was there already, so that was no change.
+
+        Returns whether there are such.
+        """
+        shared = self._shared
+        lost, shared.traces.lost = shared.traces.lost, []
+        lost = [each for each in lost if each.is_gone()]
+        found = [
+            (module, each)
+            for module in (shared.modules if lost else ())
+            for each in module.source.statements
+            if not self._schedule.runs[each.facts] and may_have_put(shared.modules, module, each, lost)
+        ]
+        for origin in reversed(found):
+            self._give_way(*origin)
+        return bool(found)
 
     def give_way_unseen(self, module: LoadedModule, statement: Statement) -> None:
         """Have later statements run that have put, by the same function, under a key what had been there already."""

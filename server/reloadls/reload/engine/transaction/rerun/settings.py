@@ -10,13 +10,12 @@ from reloadls.reload.engine.analysis.bytecode import names_in
 from reloadls.reload.engine.analysis.lookups import ANY, lookups
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, state_of
-from reloadls.reload.engine.objects.containers import home_of, is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a, slot_name
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import Key, Origin, dependents, keys_of, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import changes_in, later_statements
 from reloadls.reload.engine.program.reading import read_by
-from reloadls.reload.engine.transaction.former import place
 from reloadls.reload.engine.undo import MISSING
 
 __all__ = ["changed_settings", "follows", "lookers", "readers", "sets", "setters"]
@@ -108,7 +107,7 @@ def lookers(
         if any(change is not None and change.owner is container for change in own):
             continue
         for chain, name in lookups(each.facts.nodes):
-            if (name is ANY or ANY in changed or place(name) in changed) and value_at(other, chain) is container:
+            if (name is ANY or ANY in changed or slot_name(name) in changed) and value_at(other, chain) is container:
                 yield other, each
                 break
 
@@ -123,8 +122,8 @@ def _changed_keys(container: Any, given: Iterable[Change], taken: Iterable[Chang
             same_value(one, other) for (_, one), (_, other) in zip(before, now, strict=True)
         )
         return set() if alike else {ANY}
-    was, is_now = ({place(key): value for key, value in pairs} for pairs in (before, now))
-    gone = {place(key) for each in given if each.owner is container for _, (key, _) in each.removed}
+    was, is_now = ({slot_name(key): value for key, value in pairs} for pairs in (before, now))
+    gone = {slot_name(key) for each in given if each.owner is container for _, (key, _) in each.removed}
     differs = (key for key in was | is_now if not same_value(was.get(key, MISSING), is_now.get(key, MISSING)))
     return {*gone, *differs}
 

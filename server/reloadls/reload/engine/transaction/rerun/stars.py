@@ -56,6 +56,12 @@ class Stars:
                 }
         return found
 
+    def still_brought(self, module: LoadedModule, statement: Statement) -> set[str]:
+        """Names that mean what a star import brings, whichever statement has bound them."""
+        if not statement.facts.uses.star:
+            return set()
+        return self.brought(module, statement) & set(names_by_star(self._shared.modules, module, statement))
+
 
 def _given_by(statement: Statement) -> set[str]:
     """The names that a statement gives a value of its own, whatever they meant before."""

@@ -303,8 +303,10 @@ class Rerun:
         chosen = chooses_places(module, statement, shared.traces.taken)
         if chosen:
             shared.traces.order_is_made_again(statement.facts)
+        shared.traces.at_end = shared.given
         self.later.clear(module, statement, given, has_run=True, chosen=chosen)
         self.later.give_way_unseen(module, statement)
+        shared.traces.at_end = []
         moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
         place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
         KeptEntries(shared, self._schedule, (module, statement), self._step).keep()

@@ -1,0 +1,213 @@
+"""What statements may have put where it was already: that was no change then, and is one once the first is gone."""
+
+from __future__ import annotations
+
+import ast
+import opcode
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from types import CodeType, FunctionType
+from typing import Any
+
+from reloadls.reload.engine.analysis.bytecode import stored_in
+from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.changes import Snapshot, state_of
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a
+from reloadls.reload.engine.objects.process_state import PROCESS
+from reloadls.reload.engine.objects.values import copy_of, is_immutable, same_value
+from reloadls.reload.engine.program.candidates import snapshot, starts_of
+from reloadls.reload.engine.program.modules import LoadedModule, Modules
+from reloadls.reload.engine.program.placing import later_changes
+from reloadls.reload.engine.program.reading import read_by
+from reloadls.reload.engine.transaction.lost import Lost
+from reloadls.reload.engine.undo import MISSING
+
+__all__ = ["Puts", "may_have_put"]
+
+_CONTAINS = opcode.opmap["CONTAINS_OP"]
+_ADDS_IF_MISSING = frozenset(["setdefault", "get", "add", "KeyError", "AttributeError", "hasattr"])
+"""Names in code that looks whether something is there before it puts it."""
+_SET_BY_TEXT = frozenset(["setattr", "__dict__", "vars"])
+"""What sets attributes whose names the code may not say."""
+_PUT_BY_TEXT = frozenset(["setdefault", "update", "__setitem__"])
+_MOST = 150
+"""How many objects are looked at."""
+_PUTS = opcode.opmap["STORE_SUBSCR"]
+_COMPUTES = frozenset([opcode.opmap["BUILD_STRING"], opcode.opmap["BINARY_OP"]])
+
+
+class Puts:
+    """What a statement may put, and where, as far as its code and that of the functions shows which it may call."""
+
+    def __init__(self, modules: Modules, module: LoadedModule, statement: Statement) -> None:
+        self._modules = modules
+        self._module = module
+        self._facts = statement.facts
+        found = read_by(modules, module, statement, tables=True)
+        for name in statement.facts.uses.binds if statement.facts.is_definition else ():
+            value = module.namespace.get(name)
+            found[id(value)] = value
+        self._found = found
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        """What was looked at when it ran, nearly."""
+        names = {chain[0] for chain in self._facts.uses.now.reads}
+        return snapshot(starts_of(names, self._module.namespace), self._modules.owns, most=_MOST)
+
+    @cached_property
+    def owners(self) -> dict[int, Any]:
+        """The containers, and what has attributes: id -> object."""
+        found = dict(self._found)
+        for value in self._found.values():
+            if not is_a(value, (*CONTAINERS, FunctionType)):
+                parts = (state_of(value) or {}).values()
+                found.update((id(each), each) for each in parts if is_a(each, CONTAINERS))
+        return found
+
+    def may_make(self, value: Any) -> bool:
+        """Whether it may put this value."""
+        if id(value) in self._found:
+            return True
+        copy = copy_of(value)
+        if copy is not MISSING and is_immutable(copy):
+            return value is None or is_a(value, tuple) or any(same_value(each, value) for each in self._constants)
+        return not is_a(value, (FunctionType, type)) and self._looks_first
+
+    def may_put(self, lost: Lost) -> bool:
+        """Whether it may put this value there."""
+        if not self.may_make(lost.value) or not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
+            return False
+        if lost.owner is os.environ:
+            return self._may_put_under(lost.key)
+        if lost.attributes:
+            return self._may_set(lost.owner, lost.key)
+        if is_a(lost.owner, dict):
+            of_library = id(lost.owner) not in self.owners
+            return (
+                not _is_plain(lost.value)
+                or (of_library and lost.key in self._constants)
+                or self._may_put_under(lost.key)
+            )
+        return is_a(lost.owner, set) or self.looks_for_entries
+
+    def _may_set(self, owner: Any, attribute: str) -> bool:
+        if owner is PROCESS or any(attribute in stored_in(each) for each in (*self._codes, *self._methods(owner))):
+            return True
+        nodes = (each for node in self._facts.nodes for each in ast.walk(node) if isinstance(each, ast.Attribute))
+        if any(each.attr == attribute and isinstance(each.ctx, ast.Store) for each in nodes):
+            return True
+        return not _SET_BY_TEXT.isdisjoint(self._names) and self._may_name(attribute)
+
+    def _methods(self, owner: Any) -> Iterator[CodeType]:
+        """The code of an object's methods that it may call."""
+        for kind in type(owner).__mro__:
+            for name, value in type.__getattribute__(kind, "__dict__").items():
+                if name in self._names and is_a(value, FunctionType):
+                    yield value.__code__
+
+    def _may_put_under(self, key: Any) -> bool:
+        """Whether it may put something that is no object under a key."""
+        if key in self._texts:
+            return True
+        puts = any(_PUTS in each.co_code[::2] for each in self._codes) or any(map(_stores, self._facts.nodes))
+        return (puts or not _PUT_BY_TEXT.isdisjoint(self._names)) and self._may_name(key)
+
+    def _may_name(self, key: Any) -> bool:
+        """Whether a key, or the name of an attribute, may come of what it reads."""
+        if type(key) is not str or key in self._texts or any(same_value(each, key) for each in self._constants):
+            return True
+        kinds = (ast.JoinedStr, ast.BinOp)
+        computes = any(isinstance(each, kinds) for node in self._facts.nodes for each in ast.walk(node))
+        computes = computes or any(not _COMPUTES.isdisjoint(each.co_code[::2]) for each in self._codes)
+        held = (each for each in self._found.values() if is_a(each, (list, tuple, dict, set)))
+        return computes or any(_holds(each, key) for each in held)
+
+    @property
+    def _looks_first(self) -> bool:
+        """Whether it puts something only where it is missing."""
+        return not _ADDS_IF_MISSING.isdisjoint(self._names) or self.looks_for_entries
+
+    @cached_property
+    def looks_for_entries(self) -> bool:
+        """Whether it asks if something is in a container."""
+        nodes = (each for node in self._facts.nodes for each in ast.walk(node) if isinstance(each, ast.Compare))
+        asks = any(isinstance(operator, (ast.In, ast.NotIn)) for each in nodes for operator in each.ops)
+        return asks or any(_CONTAINS in each.co_code[::2] for each in self._codes)
+
+    @cached_property
+    def _codes(self) -> list[CodeType]:
+        """The code of the program's functions that it may call."""
+        functions = [each for each in self._found.values() if is_a(each, FunctionType)]
+        owned = [each for each in functions if self._modules.owns(str(dict.get(each.__globals__, "__name__")))]
+        return list(all_codes(each.__code__ for each in owned))
+
+    @cached_property
+    def _names(self) -> set[str]:
+        names = set(self._facts.words)
+        for each in self._codes:
+            names.update(each.co_names)
+        return names
+
+    @cached_property
+    def _constants(self) -> list[Any]:
+        """Numbers and texts, in the code and by the names that it reads."""
+        found = list(self._texts.values())
+        for code in self._codes:
+            found += code.co_consts
+        return [*found, *(each for each in self._found.values() if _is_plain(each))]
+
+    @cached_property
+    def _texts(self) -> dict[Any, Any]:
+        """The constants in its own text."""
+        nodes = [each for node in self._facts.nodes for each in ast.walk(node)]
+        found = {each.value: each.value for each in nodes if isinstance(each, ast.Constant)}
+        return found | {each.arg: each.arg for each in nodes if isinstance(each, ast.keyword)}
+
+
+def may_have_put(modules: Modules, module: LoadedModule, statement: Statement, lost: Iterable[Lost]) -> bool:
+    """Whether a statement may have put something that is gone, and that was there already when it ran."""
+    if not _acts(module, statement):
+        return False
+    puts = Puts(modules, module, statement)
+    return any(_may_have_put(modules, module, statement, puts, each) for each in lost)
+
+
+def _may_have_put(modules: Modules, module: LoadedModule, statement: Statement, puts: Puts, lost: Lost) -> bool:
+    if not puts.may_put(lost):
+        return False
+    own = (each.change for each in module.effects.get(statement.facts, ()) if each.change is not None)
+    if any(map(lost.is_of, own)):
+        return False
+    return not any(map(lost.is_of, later_changes(modules, module, statement.first, lost.owner)))
+
+
+def _acts(module: LoadedModule, statement: Statement) -> bool:
+    """Whether a statement does more than bind names, and none of it to a value that may have state."""
+    uses = statement.facts.uses
+    if uses.value and not all(map(module.is_as_made, uses.binds)):
+        return False
+    if statement.facts.is_definition:
+        return any(
+            getattr(node, "decorator_list", None) or getattr(node, "bases", None) for node in statement.facts.nodes
+        )
+    return bool(uses.now.calls) or any(_stores(node) for node in statement.facts.nodes)
+
+
+def _stores(node: ast.AST) -> bool:
+    targets = (each for each in ast.walk(node) if isinstance(each, (ast.Subscript, ast.Attribute, ast.AugAssign)))
+    return any(isinstance(each, ast.AugAssign) or isinstance(each.ctx, ast.Store) for each in targets)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or is_a(value, (str, int, float, bytes))
+
+
+def _holds(container: Any, key: str) -> bool:
+    """Whether a text is among the entries of a container or its keys."""
+    content = entries(container) if is_a(container, CONTAINERS) else tuple.__iter__(container)
+    if is_a(container, dict):
+        content = [each for pair in content for each in pair]
+    return any(type(each) is str and each == key for each in content)
