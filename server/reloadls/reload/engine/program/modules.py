@@ -85,6 +85,8 @@ class LoadedModule:
     """The program has run it past the import system: it need not be in `sys.modules`, and others may have its name."""
     loading_in: int | None = None
     """The thread that runs its statements for the first time."""
+    in_circle: bool = False
+    """An edit has made a circle of imports that it is in."""
     importers: list[tuple[LoadedModule, int]] = field(default_factory=list)
     """The modules in the middle of which it was loaded, with the line on which each was."""
     noted: list[tuple[int, Effect]] = field(default_factory=list)

@@ -40,6 +40,9 @@ def check_circles(modules: Modules, planned: Mapping[LoadedModule, Source]) -> N
     edited = [each for each in planned if _may_matter(modules, each, planned[each])]
     if not edited:
         return
+    for each in edited:
+        if _imports_differ(each, planned[each]):
+            _mark_circles(modules, planned, each)
     found = _Start(modules, planned).failure()
     if found is not None and _Start(modules, {}).failure() is None:  # else the program does more than its texts say
         error = found.kind(found.message)
@@ -49,14 +52,46 @@ def check_circles(modules: Modules, planned: Mapping[LoadedModule, Source]) -> N
 
 def _may_matter(modules: Modules, module: LoadedModule, source: Source) -> bool:
     """Whether other imports, or another order, may make a difference: a module that nothing leads back to has none."""
-    before, now = ([each.facts for each in one.statements] for one in (module.source, source))
-    if [each.key for each in before if each.imports] != [each.key for each in now if each.imports]:
+    if module.in_circle or _imports_differ(module, source):
         return True
     text = "\n".join(source.lines)
     if any(_last(importer) in text for importer, _ in module.importers):
         return True
     loaded_within = (each for each in modules if any(importer is module for importer, _ in each.importers))
     return any(_last(module) in each.text for each in loaded_within)
+
+
+def _imports_differ(module: LoadedModule, source: Source) -> bool:
+    before, now = ([each.facts for each in one.statements] for one in (module.source, source))
+    return [each.key for each in before if each.imports] != [each.key for each in now if each.imports]
+
+
+def _mark_circles(modules: Modules, planned: Mapping[LoadedModule, Source], module: LoadedModule) -> None:
+    """Have the modules of a circle know that they are in one, that another than its first import has made."""
+    imported = {module: _imported(modules, planned, module)}
+    waiting = list(imported[module])
+    while waiting:
+        each = waiting.pop()
+        if each not in imported:
+            imported[each] = _imported(modules, planned, each)
+            waiting += imported[each]
+    within, found = [module], {module}
+    while within:
+        last = within.pop()
+        within += [each for each in imported if last in imported[each] and each not in found]
+        found.update(within)
+    for each in found if len(found) > 1 else ():
+        each.in_circle = True
+
+
+def _imported(modules: Modules, planned: Mapping[LoadedModule, Source], module: LoadedModule) -> set[LoadedModule]:
+    names: set[str] = set()
+    for statement in planned.get(module, module.source).statements:
+        for node, _ in _imports(statement.facts.nodes) if statement.facts.imports else ():
+            source = "" if isinstance(node, ast.Import) else imported_from(module, node)
+            names.add(source)
+            names.update(f"{source}.{alias.name}" if source else alias.name for alias in node.names)
+    return {found for name in names if (found := modules.named(name)) is not None and found is not module}
 
 
 def _last(module: LoadedModule) -> str:
