@@ -142,6 +142,8 @@ class Change:
     """Containers that it was given under a key, and what they held then: others may put theirs there, too."""
     within: list[tuple[Any, Any]] = field(default_factory=list)
     """Object that it was given under a key, and a container that this has as an attribute: one of `inner`."""
+    handed_on: bool = False
+    """Another statement had made what is in `inner`; what this one has put in there is a change of its own."""
     left: list[tuple[Any, Any]] = field(default_factory=list)
     """Key and container, of those that `take_out` has left there for others."""
     made: dict[int, Any] = field(default_factory=dict)
@@ -244,7 +246,7 @@ class Change:
         found = [
             (each, content, _without(each, content))
             for each, content in self.inner
-            if content and (each is value or id(each) in parts)
+            if (content or self.handed_on) and (each is value or id(each) in parts)
         ]
         if not any(left for _, _, left in found):
             return False

@@ -34,7 +34,7 @@ from .plan import codes_within, does_not_fit
 from .schedule import Schedule
 from .transaction import Transaction
 
-__all__ = ["ClassBodies", "class_of", "is_class"]
+__all__ = ["ClassBodies", "class_of", "is_class", "is_imported_below"]
 
 _NOTHING = compile("", "<reloadls>", "exec")
 
@@ -246,10 +246,21 @@ def is_class(statement: Statement) -> bool:
 
 
 def class_of(module: LoadedModule, step: Step) -> Any:
-    """What the name of the class means now."""
+    """What the name of the class means now; None if that is another module's, imported further below."""
     [node] = step.statement.facts.nodes
     assert isinstance(node, ast.ClassDef)
-    return module.namespace.get(node.name)
+    value = module.namespace.get(node.name)
+    if is_a(value, type) and home_of(value) != module.name and is_imported_below(module, step.statement, node.name):
+        return None
+    return value
+
+
+def is_imported_below(module: LoadedModule, statement: Statement, name: str) -> bool:
+    """Whether an import below a definition gives its name another meaning."""
+    below = (
+        each.facts.uses for each in module.source.statements if each.first > statement.first and each.facts.imports
+    )
+    return any(uses.star or name in uses.binds for uses in below)
 
 
 def _still_holds(change: Change, functions: Iterable[FunctionType]) -> bool:

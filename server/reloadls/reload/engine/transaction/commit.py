@@ -294,6 +294,7 @@ class Commit:
             self._shared.add_changed(module, [])
         for statement in plan.difference.removed:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
+            self._stars.push_above(module, statement, brought)
             for name in sorted((statement.facts.uses.binds | unnamed[statement.facts] | brought) - bound):
                 self._schedule.unbind(module, name)
             self._rerun.followers.mutated(module, statement)

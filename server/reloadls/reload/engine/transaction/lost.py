@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 from reloadls.reload.engine.objects.changes import Change, state_of
 from reloadls.reload.engine.objects.containers import entries, is_a, slot_name
@@ -24,14 +25,19 @@ class Lost:
     value: Any
     attributes: bool
 
-    def is_gone(self) -> bool:
-        """Whether it is not there any more."""
+    def is_gone(self, stands_for: Callable[[Any], Any]) -> bool:
+        """Whether it is not there any more.
+
+        Args:
+            stands_for: what is to stand in the place of a value that was made anew.
+        """
         if self.attributes:
-            return not same_value((state_of(self.owner) or {}).get(self.key, MISSING), self.value)
-        if is_a(self.owner, dict):
-            now = {slot_name(key): value for key, value in entries(self.owner)}
-            return not same_value(now.get(slot_name(self.key), MISSING), self.value)
-        return not any(each is self.value for each in entries(self.owner))
+            now = (state_of(self.owner) or {}).get(self.key, MISSING)
+        elif is_a(self.owner, dict):
+            now = {slot_name(key): value for key, value in entries(self.owner)}.get(slot_name(self.key), MISSING)
+        else:
+            return not any(stands_for(each) is stands_for(self.value) for each in entries(self.owner))
+        return not same_value(stands_for(now), stands_for(self.value))
 
     def is_of(self, change: Change) -> bool:
         """Whether a change has put something there."""
@@ -45,4 +51,5 @@ class Lost:
 def lost_by(change: Change) -> Iterator[Lost]:
     """What a change has given that is about to be taken back."""
     for key, value in change.given() if change.whole is None else ():
-        yield Lost(change.owner, key, value, change.attributes)
+        if not is_a(key, ref):  # what is kept of an object by a weak reference is a cache
+            yield Lost(change.owner, key, value, change.attributes)

@@ -124,9 +124,8 @@ class Traces:
                     change = effect.change
                     if change is not None and any(change.owner is part for part in parts):
                         move_key(owner, key, later_changes(self._modules, module, each.first, owner), self._undo)
-                        own = [entry for _, entry in change.added]
                         pair = (0, (key, container))
-                        made = Change(owner, change.restore, added=[pair], inner=[(change.owner, own)])
+                        made = Change(owner, change.restore, added=[pair], inner=[(change.owner, [])], handed_on=True)
                         made.within = [] if change.owner is container else [(container, change.owner)]
                         effects.insert(effects.index(effect), Effect(change=made, line=effect.line))
                         return

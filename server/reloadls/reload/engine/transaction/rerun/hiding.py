@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -70,12 +70,15 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
         each._clear_cache()
 
 
-def _that_may_be_put(changes: Iterable[Change], puts: Puts) -> Iterator[Change]:
+def _that_may_be_put(changes: Sequence[Change], puts: Puts) -> Iterator[Change]:
     """What a statement may put there, too: that shows as a change of its own only where it is not there already."""
+    given = (pair for each in changes for pair in each.given())
+    keys = {slot_name(key) for key, value in given if _is_fixed(value) and puts.may_make(value)}
     for each in changes:
-        added = [pair for pair in each.added if _is_fixed(pair[1][1]) and puts.may_make(pair[1][1])]
-        if added:
-            yield replace(each, added=added, removed=[], replaced=[])
+        added = [entry for entry in each.added if slot_name(entry[1][0]) in keys]
+        replaced = [slot for slot in each.replaced if slot_name(slot[0]) in keys]
+        if added or replaced:
+            yield replace(each, added=added, removed=[], replaced=replaced)
 
 
 def _is_fixed(value: Any) -> bool:

@@ -150,7 +150,7 @@ class LaterStatements:
         """
         shared = self._shared
         lost, shared.traces.lost = shared.traces.lost, []
-        lost = [each for each in lost if each.is_gone()]
+        lost = [each for each in lost if each.is_gone(shared.registrations.stands_for)]
         found = [
             (module, each)
             for module in (shared.modules if lost else ())

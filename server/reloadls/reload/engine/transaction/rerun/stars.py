@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.imports.stars import names_by_star
@@ -27,14 +28,38 @@ class Stars:
     def bound(self, module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
         """A star import has run: `before` are the names of its module from before."""
         self._keep_own(module, statement, before)
+        below = [each for each in module.source.statements if each.first > statement.first]
+        built_on = {name for each in below for name in each.facts.uses.binds - _given_by(each)}
         for name, value in list(module.namespace.items()):
-            if not same_value(before.get(name, MISSING), value):
+            built = name in built_on and not is_a(value, CONTAINERS)  # and is no longer, whatever it is equal to
+            if built or not same_value(before.get(name, MISSING), value):
                 self._schedule.emit((module.name, name))
                 self._shared.add_changed(module, [name])
         given = names_by_star(self._shared.modules, module, statement)
-        own = {name for each in module.source.statements for name in each.facts.uses.binds}
-        for name in sorted(self.brought(module, statement) - given - own):
+        own = {name for each in module.source.statements for name in _given_by(each)}
+        gone = (self.brought(module, statement) | self._gone(module, statement)) - given
+        for each in module.source.statements if gone else ():
+            if each.facts.uses.star and each is not statement:
+                others = gone & set(names_by_star(self._shared.modules, module, each))
+                if others:
+                    self._schedule.push(module, each)
+                    gone -= others
+        self.push_above(module, statement, gone & own)
+        for name in sorted(gone - own):
             self._schedule.unbind(module, name)
+
+    def push_below(self, module: LoadedModule, statement: Statement) -> None:
+        """Have star imports run again that bring what a statement above them has bound."""
+        stars = (each for each in module.source.statements if each.facts.uses.star and each.first > statement.first)
+        for each in stars:
+            if not statement.facts.uses.binds.isdisjoint(names_by_star(self._shared.modules, module, each)):
+                self._schedule.run_whole(module, each)
+
+    def push_above(self, module: LoadedModule, statement: Statement, brought: set[str]) -> None:
+        """A star import is gone: what statements above it have bound counts again."""
+        for each in module.source.statements:
+            if each.first <= statement.first and not brought.isdisjoint(each.facts.uses.binds):
+                self._schedule.push(module, each)
 
     @staticmethod
     def _keep_own(module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
@@ -54,6 +79,15 @@ class Stars:
                 found |= {
                     each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
                 }
+        return found
+
+    def _gone(self, module: LoadedModule, statement: Statement) -> set[str]:
+        """Names that a star import brought: what was made of them here may not be made any more."""
+        found: set[str] = set()
+        for node in statement.facts.nodes:
+            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
+                was = self._shared.before.get(source, source.namespace)
+                found |= {each for each in was if each not in source.namespace and not each.startswith("_")}
         return found
 
     def still_brought(self, module: LoadedModule, statement: Statement) -> set[str]:

@@ -46,7 +46,7 @@ from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import chooses_places, later_changes, place
-from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class
+from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class, is_imported_below
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -234,6 +234,7 @@ class Rerun:
                 namespace[shared_name] = meant
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
+        self._stars.push_below(module, statement)
         self.followers.mutated(module, statement, step.before)
 
     def _keep_moved(self, module: LoadedModule, step: Step, removed: Iterable[Statement], old: dict[str, Any]) -> None:
@@ -550,7 +551,8 @@ class Rerun:
         """Which object the name is to mean."""
         defined = name in ran.defined
         # What a star import gave the name to belongs to another module.
-        foreign = ran.step.before is None and getattr(old, "__module__", "") != getattr(new, "__module__", "")
+        foreign = getattr(old, "__module__", "") != getattr(new, "__module__", "")
+        foreign = foreign and (ran.step.before is None or is_imported_below(ran.module, ran.step.statement, name))
         if is_a(old, FunctionType) and is_a(new, FunctionType):
             same_place = old.__globals__ is new.__globals__ and old.__name__ == new.__name__
             ours = (defined and not foreign) or (id(new.__code__) in ran.codes and same_place)
