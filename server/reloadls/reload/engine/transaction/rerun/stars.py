@@ -37,14 +37,15 @@ class Stars:
                 self._shared.add_changed(module, [name])
         given = names_by_star(self._shared.modules, module, statement)
         own = {name for each in module.source.statements for name in _given_by(each)}
-        gone = (self.brought(module, statement) | self._gone(module, statement)) - given
+        brought = self.brought(module, statement) - given
+        gone = brought | (self._gone(module, statement) - given)
         for each in module.source.statements if gone else ():
             if each.facts.uses.star and each is not statement:
                 others = gone & set(names_by_star(self._shared.modules, module, each))
                 if others:
                     self._schedule.push(module, each)
                     gone -= others
-        self.push_above(module, statement, gone & own)
+        self.push_above(module, statement, brought & own)
         for name in sorted(gone - own):
             self._schedule.unbind(module, name)
 
@@ -58,7 +59,11 @@ class Stars:
     def push_above(self, module: LoadedModule, statement: Statement, brought: set[str]) -> None:
         """A star import is gone: what statements above it have bound counts again."""
         for each in module.source.statements:
-            if each.first <= statement.first and not brought.isdisjoint(each.facts.uses.binds):
+            names = each.facts.uses.binds & brought
+            if each.first <= statement.first and names:
+                for name in names if each.facts.is_definition else ():
+                    if getattr(module.namespace.get(name), "__module__", module.name) != module.name:
+                        self._shared.undo.set_item(module.namespace, name, MISSING)  # it is not what that has made
                 self._schedule.push(module, each)
 
     @staticmethod
