@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from time import monotonic
 from types import BuiltinFunctionType, CodeType, FrameType
@@ -165,7 +166,11 @@ class Lines:
             (number, taken), self._pending = self._pending, None
             known = (self._namespace, self._namespace.get("__annotations__"), self._module())
             for change in taken.changes():
-                if not any(change.owner is each for each in known):  # what becomes of names is known without this
+                if change.owner is known[-1] and change.attributes and self._counts[number] < _OFTEN:
+                    change = _without_names(change, self._bound_at.get(number, ()))  # noqa: PLW2901 - functions set the rest
+                elif any(change.owner is each for each in known):  # what becomes of names is known without this
+                    continue
+                if change.given() or change.removed or change.whole or not change.attributes:
                     self._copy_given(change)
                     self._note(number, change)
 
@@ -190,6 +195,11 @@ class Lines:
 
     def _module(self) -> object:
         return sys.modules.get(str(self._namespace.get("__name__")))
+
+
+def _without_names(change: Change, names: Collection[str]) -> Change:
+    """What a line has changed of its own module: the names that there were, and that it does not bind itself."""
+    return replace(change, added=[], removed=[], replaced=[each for each in change.replaced if each[0] not in names])
 
 
 def can_watch() -> bool:
