@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -35,7 +35,7 @@ def tell_equal_apart(
         above: what the same statement did before that.
         at_end: what is behind all else, whatever the order of the statements.
     """
-    if change.attributes or not change.at_end or not is_a(change.owner, (list, deque)):
+    if change.attributes or not is_a(change.owner, (list, deque)):
         return
     content = entries(change.owner)
     values = {id(entry): entry for _, entry in change.added}
@@ -49,14 +49,24 @@ def tell_equal_apart(
     earlier = [each for each in all_changes if id(each) not in known]
     earlier += [each for each in above if each.owner is change.owner]
     later += [each for each in at_end if each.owner is change.owner]
-    if not all(each.at_end for each in (*earlier, *later)):
-        return
     for value in several:
-        places = [at for at, each in enumerate(content) if each is value]
-        before, mine, after = (_count(each, value) for each in (earlier, [change], later))
-        if before + mine + after == len(places):
-            own = iter(places[before:])
+        own = _own_places(change, earlier, later, value)
+        if own is not None:
             change.added = [(next(own) if entry is value else at, entry) for at, entry in change.added]
+
+
+def _own_places(change: Change, earlier: list[Change], later: list[Change], value: Any) -> Iterator[int] | None:
+    """Where the entries are that a change has put of equal ones; None if others are among them."""
+    given = [each for each in (*earlier, change, *later) if _count([each], value)]
+    if not all(each.at_end or min(at for at, _ in each.added) == 0 for each in given):
+        return None
+    in_front = [each for each in reversed(given) if not each.at_end]
+    order = [*in_front, *(each for each in given if each.at_end)]
+    places = [at for at, each in enumerate(entries(change.owner)) if each is value]
+    if _count(order, value) != len(places):
+        return None
+    start = _count(order[: next(at for at, each in enumerate(order) if each is change)], value)
+    return iter(places[start : start + _count([change], value)])
 
 
 def _count(changes: Iterable[Change], value: Any) -> int:
@@ -106,17 +116,25 @@ def place(modules: Modules, origin: Origin, given: Iterable[Change], taken: Iter
         targets = [block.between(change, min(target, start)) for change in changes]
         if min(targets, default=start) < start:
             undo.add(partial(put_back, owner, content))
-            refill(owner, _moved(content[:start], changes, targets))
+            refill(owner, _moved(content[:start], content[start:], changes, targets))
 
 
-def _moved(rest: list[Any], changes: Sequence[Change], targets: Sequence[int]) -> list[Any]:
-    """The content with what changes have added in these places, which the changes then know."""
+def _moved(rest: list[Any], own: list[Any], changes: Sequence[Change], targets: Sequence[int]) -> list[Any]:
+    """The content with what changes have added in these places, which the changes then know.
+
+    Args:
+        rest: the content without that.
+        own: what is there now of what they have added: under its key, a later statement may have set another value.
+        changes: in their order.
+        targets: the place for each.
+    """
     result: list[Any] = []
+    first = dict(zip(map(id, changes), accumulate((len(each.added) for each in changes), initial=0), strict=False))
     for at in range(len(rest) + 1):
         for change in [change for change, target in zip(changes, targets, strict=True) if target == at]:
-            entries_now = [entry for _, entry in change.added]
-            change.added = [(len(result) + index, entry) for index, entry in enumerate(entries_now)]
-            result += entries_now
+            place = len(result)
+            result += own[first[id(change)] :][: len(change.added)]
+            change.added = [(place + index, entry) for index, (_, entry) in enumerate(change.added)]
         result += rest[at : at + 1]
     return result
 

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 
 from reloadls.reload.engine.objects.changes import Change, state_of
-from reloadls.reload.engine.objects.containers import entries, is_a, slot_name
+from reloadls.reload.engine.objects.containers import entries, home_of, is_a, slot_name
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.undo import MISSING
 
@@ -51,5 +51,6 @@ class Lost:
 def lost_by(change: Change) -> Iterator[Lost]:
     """What a change has given that is about to be taken back."""
     for key, value in change.given() if change.whole is None else ():
-        if not is_a(key, ref):  # what is kept of an object by a weak reference is a cache
+        # What is kept of an object by a weak reference is a cache, and what a weak container says of itself is its own.
+        if not is_a(key, ref) and not home_of(type(change.owner)).startswith(("weakref", "_weakref")):
             yield Lost(change.owner, key, value, change.attributes)

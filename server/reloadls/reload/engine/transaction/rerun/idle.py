@@ -7,10 +7,10 @@ import opcode
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from reloadls.reload.engine.analysis.bytecode import stored_in
+from reloadls.reload.engine.analysis.bytecode import globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Snapshot, state_of
@@ -46,9 +46,11 @@ class Puts:
         self._module = module
         self._facts = statement.facts
         found = read_by(modules, module, statement, tables=True)
+        made = {id(code) for code in all_codes(module.codes.get(statement.facts, ()))}
         for name in statement.facts.uses.binds if statement.facts.is_definition else ():
             value = module.namespace.get(name)
-            found[id(value)] = value
+            if not is_a(value, FunctionType) or id(value.__code__) in made:  # the name may be another's, too
+                found[id(value)] = value
         self._found = found
 
     @cached_property
@@ -94,6 +96,8 @@ class Puts:
         return is_a(lost.owner, set) or self.looks_for_entries
 
     def _may_set(self, owner: Any, attribute: str) -> bool:
+        if is_a(owner, ModuleType) and any(attribute in globals_set_by(each) for each in self._codes):
+            return True
         if owner is PROCESS or any(attribute in stored_in(each) for each in (*self._codes, *self._methods(owner))):
             return True
         nodes = (each for node in self._facts.nodes for each in ast.walk(node) if isinstance(each, ast.Attribute))
