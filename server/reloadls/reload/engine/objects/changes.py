@@ -225,7 +225,7 @@ class Change:
         kept = []
         for place, (key, value) in enumerate(content):
             name = slot_name(key)
-            if name in added and not self._of_others(value):
+            if name in added and not self.take_own(value):  # of what others have put something in, only the own goes
                 self.taken.append(place)
                 continue
             if name in added:
@@ -240,18 +240,20 @@ class Change:
                 kept.insert(place, pair)
         refill(self.owner, kept)
 
-    def _of_others(self, value: Any) -> bool:
-        """Whether others have put something in what was given. Then only the own entries go."""
+    def parts_of(self, value: Any) -> list[Any]:
+        """The containers that something is which it was given, or that this has, and in which it has put something."""
         parts = {id(container) for holder, container in self.within if holder is value}
-        found = [
-            (each, content, _without(each, content))
-            for each, content in self.inner
-            if (content or self.handed_on) and (each is value or id(each) in parts)
-        ]
-        if not any(left for _, _, left in found):
+        own = ((each, content) for each, content in self.inner if content or self.handed_on)
+        return [each for each, _ in own if each is value or id(each) in parts]
+
+    def take_own(self, value: Any) -> bool:
+        """Take out of them what it has put in; False, and nothing is done, if there is nothing else in any."""
+        own = {id(each): content for each, content in self.inner}
+        left = [(each, _without(each, own[id(each)])) for each in self.parts_of(value)]
+        if not any(rest for _, rest in left):
             return False
-        for each, _, left in found:
-            refill(each, left)
+        for each, rest in left:
+            refill(each, rest)
         return True
 
     def _take_out_entries(self) -> None:

@@ -133,7 +133,7 @@ def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
 def _that_ran(modules: Modules, changed: _Changed) -> Iterator[Origin]:
     """The statements of plain values within which the function ran, however it was called."""
     for module in modules if changed.body else ():
-        yield from ((module, each) for each in module.values_by(changed.key))
+        yield from ((module, each) for each in module.values_by(changed.key, modules.owns))
 
 
 def _that_look(modules: Modules, changed: _Changed) -> Iterator[tuple[str | None, Origin]]:

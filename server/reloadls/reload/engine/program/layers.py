@@ -70,6 +70,10 @@ def give_way(change: Change, later: Iterable[Change], undo: Undo) -> None:
             continue  # what others have added to it is found by identity
         above = _holder(rest, change.owner, key)
         if above is not None:
+            if any(value is new for name, _, value in _slots(above) if slot_name(name) == slot_name(key)):
+                for container in change.parts_of(new):
+                    undo.add(partial(put_back, container, entries(container)))
+                change.take_own(new)  # it stays, without the entries that this one has put in
             _rebase(above, key, old, undo)
             _forget(change, key, undo)
             if old is MISSING:  # it comes from the later statement only

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _LAST = 1 << 40
+_CONSTRUCTORS = frozenset(["__init__", "__new__", "__post_init__"])
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 _MOST_BY_HAND = 16
 """How many modules of one file are followed that the program runs by hand."""
@@ -272,20 +273,27 @@ class LoadedModule:
         """A name was bound to a container of plain data."""
         self.copies[name] = copy
 
-    def values_by(self, function: Called) -> Iterator[Statement]:
+    def values_by(self, function: Called, owns: Callable[[str], bool]) -> Iterator[Statement]:
         """Its statements within which a function ran that may run again without harm to what the program keeps.
 
-        Classes, values that are plain data as they were made, and calls that did nothing but to put such data, and
-        objects of it, into containers and attributes.
+        Classes, values that are as they were made, and calls that did nothing but to put such data, and objects of it,
+        into containers and attributes. An object is not made anew for its constructor.
+
+        Args:
+            function: the module and qualified name.
+            owns: whether a module of this name is the program's.
         """
         if function not in self.all_calls:
             return  # it need not be taken apart
+        objects = function[1].rpartition(".")[2] not in _CONSTRUCTORS
         for each in self.source.statements:
             if function not in self.calls.get(each.facts, ()):
                 continue
             names = each.facts.uses.binds
-            is_value = each.facts.uses.value and names and all(map(self.is_as_made, names))
-            if each.facts.is_class or is_value or (not names and self._only_puts(each.facts)):
+            as_made = (self.is_as_made(name, owns if objects else None) for name in names)
+            puts = self._only_puts(each.facts)
+            is_value = names and (each.facts.uses.value or puts) and all(as_made)
+            if each.facts.is_class or is_value or (not names and (puts or self._only_sorts(each.facts))):
                 yield each
 
     def values_by_calls(self) -> Iterator[Statement]:
@@ -299,9 +307,20 @@ class LoadedModule:
         effects = self.effects.get(facts, ())
         return bool(effects) and all(effect.change is not None and effect.change.is_plain for effect in effects)
 
-    def is_as_made(self, name: str) -> bool:
-        """Whether a name means plain data that can't change, or has not since it was made."""
-        copy = copy_of(self.namespace.get(name, MISSING))
+    def _only_sorts(self, facts: Facts) -> bool:
+        """Whether a statement does no more than to put a list in order, which it may have been in."""
+        changes = [effect.change for effect in self.effects.get(facts, ())]
+        sorts = [each for each in changes if each is not None and each.reordered and not (each.added or each.removed)]
+        return len(sorts) == len(changes) and any(chain[-1] == "sort" for chain in facts.uses.now.calls)
+
+    def is_as_made(self, name: str, owns: Callable[[str], bool] | None = None) -> bool:
+        """Whether a name means plain data that can't change, or has not since it was made.
+
+        Args:
+            name: the name.
+            owns: objects of such data count, too, whose classes are of modules of which this is true.
+        """
+        copy = copy_of(self.namespace.get(name, MISSING), owns)
         return copy is not MISSING and (is_immutable(copy) or self.copies.get(name) == copy)
 
     def listers_of(self, folder: str) -> list[Statement]:

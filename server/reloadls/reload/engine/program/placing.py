@@ -42,17 +42,29 @@ def tell_equal_apart(
     several = [each for each in values.values() if sum(other is each for other in content) > 1]
     if not several:
         return
+    earlier: list[Change] = []
+    later = [each for each in at_end if each.owner is change.owner]
     module, statement = origin
-    later = list(later_changes(modules, module, statement.first, change.owner))
-    known = {id(each) for each in (*later, *at_end, change)}
-    all_changes = [each for module in modules for each in changes_in(module) if each.owner is change.owner]
-    earlier = [each for each in all_changes if id(each) not in known]
-    earlier += [each for each in above if each.owner is change.owner]
-    later += [each for each in at_end if each.owner is change.owner]
+    behind = {id(each) for each in later}
+    for each in (*(each for module in modules for each in changes_in(module)), *above):
+        if each is change or id(each) in behind or not (put := _put_into(each, change.owner)):
+            continue
+        is_later = any(other is each for other in later_changes(modules, module, statement.first, each.owner))
+        (later if is_later else earlier).append(put)
     for value in several:
         own = _own_places(change, earlier, later, value)
         if own is not None:
             change.added = [(next(own) if entry is value else at, entry) for at, entry in change.added]
+
+
+def _put_into(change: Change, container: Any) -> Change | None:
+    """What a change has put into a container, also if it has made that."""
+    if change.owner is container:
+        return change
+    for each, content in change.inner:
+        if each is container and content:
+            return Change(container, change.restore, added=list(enumerate(content)))
+    return None
 
 
 def _own_places(change: Change, earlier: list[Change], later: list[Change], value: Any) -> Iterator[int] | None:

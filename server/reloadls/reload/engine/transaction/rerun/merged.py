@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from gc import is_tracked
 from sys import getrefcount
 from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.reach import reaches
-from reloadls.reload.engine.objects.values import copy_of
+from reloadls.reload.engine.objects.values import OPEN, Same, copy_of
 from reloadls.reload.engine.program.dependents import Origin
+from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_statements
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -20,6 +22,7 @@ from .merging import Merging
 
 __all__ = ["has_gone_on", "keep_in_class", "keep_merged", "note_kept"]
 
+_CONTAINERS = frozenset([*OPEN, tuple, frozenset])
 _ONE_HOLDER = 2
 """What `getrefcount` says of an object that only a namespace holds."""
 
@@ -36,10 +39,13 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
         made: what that was made as, by `copy_of`.
 
     Returns:
-        False if the new one takes its place: the program has not changed the old one, or that can't be known.
+        False if the new one takes its place: the program has not changed the old container, or that can't be known.
     """
     module, statement = origin
-    if copy_of(old, shared.modules.owns) == made or getrefcount(module.namespace[name]) > _ONE_HOLDER:
+    is_object = made[0] is Same  # others may hold it; a container that nobody has changed can be another
+    if not is_object and copy_of(old, shared.modules.owns) == made:
+        return False
+    if getrefcount(module.namespace[name]) > _ONE_HOLDER:
         return False  # what others hold, too, was there already, or is part of something else
     new, merging = module.namespace[name], Merging(shared.modules.owns)
     if has_gone_on(shared, new):
@@ -62,10 +68,32 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     shared.registrations.replace(new, old)
     if not merging.is_complete:
         note_kept(shared, origin, name)
+    holders = list(_as_made_with(shared, old)) if is_object else []
     if merging.apply(shared.undo):
         shared.add_changed(module, [name])
         schedule.emit((module.name, name))
+        for other, holder in holders:  # the program has not changed them
+            other.copies[holder] = copy_of(other.namespace[holder], shared.modules.owns)
     return True
+
+
+def _as_made_with(shared: Transaction, value: Any) -> Iterator[tuple[LoadedModule, str]]:
+    """The names of what holds an object and is as it was made."""
+    for module in shared.modules:
+        for name, copy in list(module.copies.items()):
+            held = module.namespace.get(name) if _has_objects(copy) else None
+            if held is None or held is value or not reaches(held, {id(value)}):
+                continue
+            if copy_of(held, shared.modules.owns) == copy:
+                yield module, name
+
+
+def _has_objects(copy: Any) -> bool:
+    """Whether a copy is of, or has in it, an object of the program."""
+    kind, parts = copy
+    if kind is Same:
+        return type(parts) is tuple
+    return type(parts) is tuple and kind in _CONTAINERS and any(map(_has_objects, parts))
 
 
 def keep_in_class(
