@@ -80,7 +80,10 @@ class Puts:
 
     def may_put(self, lost: Lost) -> bool:
         """Whether it may put this value there."""
-        if not self.may_make(lost.value) or not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
+        if not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
+            return False
+        keyed = lost.attributes or is_a(lost.owner, dict)  # a number under a key may be computed
+        if not self.may_make(lost.value) and not (keyed and _is_plain(lost.value)):
             return False
         if lost.owner is os.environ:
             return self._may_put_under(lost.key)

@@ -104,5 +104,7 @@ class Stars:
 
 def _given_by(statement: Statement) -> set[str]:
     """The names that a statement gives a value of its own, whatever they meant before."""
-    uses = statement.facts.uses
+    uses, [node, *_] = statement.facts.uses, statement.facts.nodes
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)):
+        return uses.binds  # they read what they have bound
     return set() if any(chain[0] in uses.binds for chain in uses.now.reads) else uses.binds

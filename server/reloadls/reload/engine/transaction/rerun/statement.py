@@ -232,6 +232,8 @@ class Rerun:
             self._made[statement.facts] = namespace[shared_name]
             if meant is not MISSING and self._has_later(module, statement, shared_name):
                 namespace[shared_name] = meant
+            elif not same_value(meant, namespace[shared_name]):  # a decorator may give back something else now
+                self._schedule.emit((module.name, shared_name))
         if statement.facts.uses.star:
             self._stars.bound(module, statement, everything)
         self._stars.push_below(module, statement)
