@@ -12,7 +12,7 @@ from reloadls.reload.engine.objects.containers import entries, home_of, is_a, sl
 from reloadls.reload.engine.objects.values import same_value
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["Lost", "lost_by"]
+__all__ = ["Lost", "hidden_by", "lost_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Lost:
     """None of what has no keys."""
     value: Any
     attributes: bool
+    is_hidden: bool = False
+    """Not because it was taken back: something else was put in its place."""
 
     def is_gone(self, stands_for: Callable[[Any], Any]) -> bool:
         """Whether it is not there any more.
@@ -54,3 +56,9 @@ def lost_by(change: Change) -> Iterator[Lost]:
         # What is kept of an object by a weak reference is a cache, and what a weak container says of itself is its own.
         if not is_a(key, ref) and not home_of(type(change.owner)).startswith(("weakref", "_weakref")):
             yield Lost(change.owner, key, value, change.attributes)
+
+
+def hidden_by(change: Change) -> Iterator[Lost]:
+    """What a change has put something else in the place of."""
+    for key, before, _ in change.replaced:
+        yield Lost(change.owner, key, before, change.attributes, is_hidden=True)

@@ -72,6 +72,10 @@ def _missing(module: LoadedModule, statements: Sequence[Statement], suspects: se
                 name = start.missing_in(part, at, _DEPTH) if not depends_on_more(part) else None
                 if name is not None:
                     return name, statement.first
+            for decorator in getattr(node, "decorator_list", ()):
+                name = start.missing_in_decorator(decorator, at)
+                if name is not None:
+                    return name, statement.first
     return None
 
 
@@ -128,6 +132,31 @@ class _Start:
         inner = (self._missing_in_call(each[0], at, depth - 1) for each in sorted(reads.calls) if len(each) == 1)
         return next((each for each in inner if each is not None), None)
 
+    def missing_in_decorator(self, decorator: ast.expr, at: int) -> str | None:
+        """The same of what a decorator of the module, or what it gives back, reads when it is called."""
+        call = decorator.func if isinstance(decorator, ast.Call) else decorator
+        makers = [
+            each for each in self._statements[:at] if isinstance(call, ast.Name) and call.id in each.facts.uses.binds
+        ]
+        if not makers or not _is_function(makers[-1]):
+            return None
+        [node] = makers[-1].facts.nodes
+        assert isinstance(node, ast.FunctionDef)
+        called, local = [node], _local_names(node)
+        if isinstance(decorator, ast.Call):
+            given = {
+                each.value.id for each in node.body if isinstance(each, ast.Return) and isinstance(each.value, ast.Name)
+            }
+            called += [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name in given]
+        for function in called if not node.decorator_list else ():
+            local = local | _local_names(function)
+            parts = (part for each in function.body for part in _certain(each) if not depends_on_more(part))
+            names = {each.id for part in parts for each in ast.walk(part) if isinstance(each, ast.Name)}
+            for name in sorted(names - local):
+                if self._is_missing(name, at):
+                    return name
+        return None
+
     def _is_missing(self, name: str, at: int) -> bool:
         if name.startswith("__") or hasattr(builtins, name):
             return False
@@ -141,6 +170,16 @@ class _Start:
         if name in facts.words:
             return name in facts.uses.binds or "globals" in facts.words or "global" in facts.words
         return not _HIDDEN.isdisjoint(facts.words) or name in self._module.bound_by(facts)
+
+
+def _local_names(function: ast.FunctionDef) -> set[str]:
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    bound = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+    inner = (each.name for each in function.body if isinstance(each, (ast.FunctionDef, ast.ClassDef)))
+    imports = (each for each in ast.walk(function) if isinstance(each, (ast.Import, ast.ImportFrom)))
+    aliases = {(alias.asname or alias.name).partition(".")[0] for each in imports for alias in each.names}
+    return {*(each.arg for each in named if each), *(each.id for each in bound), *inner, *aliases}
 
 
 _HIDDEN = frozenset(["*", "globals", "vars", "exec", "setattr", "global"])

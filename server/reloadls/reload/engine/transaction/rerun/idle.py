@@ -31,7 +31,7 @@ _ADDS_IF_MISSING = frozenset(["setdefault", "get", "add", "KeyError", "Attribute
 """Names in code that looks whether something is there before it puts it."""
 _SET_BY_TEXT = frozenset(["setattr", "__dict__", "vars"])
 """What sets attributes whose names the code may not say."""
-_PUT_BY_TEXT = frozenset(["setdefault", "update", "__setitem__"])
+_PUT_BY_TEXT = frozenset(["setdefault", "update", "__setitem__", "__ior__", "putenv"])
 _MOST = 150
 """How many objects are looked at."""
 _PUTS = opcode.opmap["STORE_SUBSCR"]
@@ -83,7 +83,7 @@ class Puts:
         if not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
             return False
         keyed = lost.attributes or is_a(lost.owner, dict)  # a number under a key may be computed
-        if not self.may_make(lost.value) and not (keyed and _is_plain(lost.value)):
+        if not self.may_make(lost.value) and not (keyed and _is_plain(lost.value) and not lost.is_hidden):
             return False
         if lost.owner is os.environ:
             return self._may_put_under(lost.key)
@@ -117,8 +117,6 @@ class Puts:
 
     def _may_put_under(self, key: Any) -> bool:
         """Whether it may put something that is no object under a key."""
-        if key in self._texts:
-            return True
         puts = any(_PUTS in each.co_code[::2] for each in self._codes) or any(map(_stores, self._facts.nodes))
         return (puts or not _PUT_BY_TEXT.isdisjoint(self._names)) and self._may_name(key)
 

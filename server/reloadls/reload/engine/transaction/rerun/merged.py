@@ -71,7 +71,9 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     holders = list(_as_made_with(shared, old)) if is_object else []
     if merging.apply(shared.undo):
         shared.add_changed(module, [name])
-        schedule.emit((module.name, name))
+        for other in shared.modules:  # others may have imported it
+            for alias in [each for each, value in other.namespace.items() if value is old]:
+                schedule.emit((other.name, alias))
         for other, holder in holders:  # the program has not changed them
             other.copies[holder] = copy_of(other.namespace[holder], shared.modules.owns)
     return True

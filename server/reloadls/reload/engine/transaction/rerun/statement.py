@@ -47,6 +47,7 @@ from reloadls.reload.engine.program.layers import slip_under
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import chooses_places, later_changes, place
 from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of, is_class, is_imported_below
+from reloadls.reload.engine.transaction.lost import hidden_by
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -303,6 +304,8 @@ class Rerun:
             hidden,
         )
         given = [Effect(change=change) for change in shared.given]
+        for change in shared.given:
+            shared.traces.lost += hidden_by(change)
         chosen = chooses_places(module, statement, shared.traces.taken)
         if chosen:
             shared.traces.order_is_made_again(statement.facts)
