@@ -18,13 +18,14 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.objects.values import copy_of, is_immutable, same_value
 from reloadls.reload.engine.program.candidates import snapshot, starts_of
+from reloadls.reload.engine.program.dependents import Origin
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.transaction.lost import Lost
 from reloadls.reload.engine.undo import MISSING
 
-__all__ = ["Puts", "may_have_put"]
+__all__ = ["Puts", "that_may_have_put"]
 
 _CONTAINS = opcode.opmap["CONTAINS_OP"]
 _ADDS_IF_MISSING = frozenset(["setdefault", "get", "add", "KeyError", "AttributeError", "hasattr"])
@@ -45,13 +46,27 @@ class Puts:
         self._modules = modules
         self._module = module
         self._facts = statement.facts
-        found = read_by(modules, module, statement, tables=True)
+        found = read_by(modules, module, statement)
         made = {id(code) for code in all_codes(module.codes.get(statement.facts, ()))}
         for name in statement.facts.uses.binds if statement.facts.is_definition else ():
             value = module.namespace.get(name)
             if not is_a(value, FunctionType) or id(value.__code__) in made:  # the name may be another's, too
                 found[id(value)] = value
         self._found = found
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        """What it evaluates itself: not the bodies of functions that it defines."""
+        found: list[ast.AST] = []
+        for node in self._facts.nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found += [*node.decorator_list, *node.args.defaults]
+            elif isinstance(node, ast.ClassDef):
+                inner = (each for each in node.body if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)))
+                found += [*node.decorator_list, *node.bases, *node.keywords, *inner]
+            else:
+                found.append(node)
+        return [each for node in found for each in ast.walk(node)]
 
     @cached_property
     def _snapshot(self) -> Snapshot:
@@ -83,7 +98,8 @@ class Puts:
         if not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
             return False
         keyed = lost.attributes or is_a(lost.owner, dict)  # a number under a key may be computed
-        if not self.may_make(lost.value) and not (keyed and _is_plain(lost.value) and not lost.is_hidden):
+        computed = keyed and _is_plain(lost.value) and not lost.is_hidden and self._computes
+        if not self.may_make(lost.value) and not computed:
             return False
         if lost.owner is os.environ:
             return self._may_put_under(lost.key)
@@ -103,8 +119,8 @@ class Puts:
             return True
         if owner is PROCESS or any(attribute in stored_in(each) for each in (*self._codes, *self._methods(owner))):
             return True
-        nodes = (each for node in self._facts.nodes for each in ast.walk(node) if isinstance(each, ast.Attribute))
-        if any(each.attr == attribute and isinstance(each.ctx, ast.Store) for each in nodes):
+        attributes = (each for each in self._nodes if isinstance(each, ast.Attribute))
+        if any(each.attr == attribute and isinstance(each.ctx, ast.Store) for each in attributes):
             return True
         return not _SET_BY_TEXT.isdisjoint(self._names) and self._may_name(attribute)
 
@@ -117,18 +133,24 @@ class Puts:
 
     def _may_put_under(self, key: Any) -> bool:
         """Whether it may put something that is no object under a key."""
-        puts = any(_PUTS in each.co_code[::2] for each in self._codes) or any(map(_stores, self._facts.nodes))
+        puts = any(_PUTS in each.co_code[::2] for each in self._codes) or _stores(self._nodes)
         return (puts or not _PUT_BY_TEXT.isdisjoint(self._names)) and self._may_name(key)
 
     def _may_name(self, key: Any) -> bool:
         """Whether a key, or the name of an attribute, may come of what it reads."""
         if type(key) is not str or key in self._texts or any(same_value(each, key) for each in self._constants):
             return True
-        kinds = (ast.JoinedStr, ast.BinOp)
-        computes = any(isinstance(each, kinds) for node in self._facts.nodes for each in ast.walk(node))
-        computes = computes or any(not _COMPUTES.isdisjoint(each.co_code[::2]) for each in self._codes)
+        computes = any(isinstance(each, (ast.JoinedStr, ast.BinOp)) for each in self._nodes)
+        operations = (frozenset(each.co_code[::2]) for each in self._codes)
+        computes = computes or any(_PUTS in each and not _COMPUTES.isdisjoint(each) for each in operations)
         held = (each for each in self._found.values() if is_a(each, (list, tuple, dict, set)))
         return computes or any(_holds(each, key) for each in held)
+
+    @property
+    def _computes(self) -> bool:
+        """Whether it computes values itself."""
+        kinds = (ast.BinOp, ast.JoinedStr, ast.Subscript, ast.Attribute, ast.Call)
+        return sum(isinstance(each, kinds) for each in self._nodes) > 1  # one is what it puts it into, or calls
 
     @property
     def _looks_first(self) -> bool:
@@ -138,8 +160,8 @@ class Puts:
     @cached_property
     def looks_for_entries(self) -> bool:
         """Whether it asks if something is in a container."""
-        nodes = (each for node in self._facts.nodes for each in ast.walk(node) if isinstance(each, ast.Compare))
-        asks = any(isinstance(operator, (ast.In, ast.NotIn)) for each in nodes for operator in each.ops)
+        compared = (each for each in self._nodes if isinstance(each, ast.Compare))
+        asks = any(isinstance(operator, (ast.In, ast.NotIn)) for each in compared for operator in each.ops)
         return asks or any(_CONTAINS in each.co_code[::2] for each in self._codes)
 
     @cached_property
@@ -167,17 +189,67 @@ class Puts:
     @cached_property
     def _texts(self) -> dict[Any, Any]:
         """The constants in its own text."""
-        nodes = [each for node in self._facts.nodes for each in ast.walk(node)]
-        found = {each.value: each.value for each in nodes if isinstance(each, ast.Constant)}
-        return found | {each.arg: each.arg for each in nodes if isinstance(each, ast.keyword)}
+        found = {each.value: each.value for each in self._nodes if isinstance(each, ast.Constant)}
+        return found | {each.arg: each.arg for each in self._nodes if isinstance(each, ast.keyword)}
 
 
-def may_have_put(modules: Modules, module: LoadedModule, statement: Statement, lost: Iterable[Lost]) -> bool:
-    """Whether a statement may have put something that is gone, and that was there already when it ran."""
-    if not _acts(module, statement):
-        return False
-    puts = Puts(modules, module, statement)
-    return any(_may_have_put(modules, module, statement, puts, each) for each in lost)
+def that_may_have_put(modules: Modules, lost: Iterable[Lost]) -> Iterator[Origin]:
+    """The statements that may have put something that is gone, and that was there already when they ran.
+
+    Args:
+        modules: the program.
+        lost: what is gone.
+    """
+    needed = [(each, _words_for(modules, each)) for each in lost]
+    definers: dict[tuple[str, str], frozenset[str]] = {}
+    for module in modules if needed else ():
+        for each in module.source.statements:
+            if not each.facts.uses.value:
+                definers.update(((module.name, name), each.facts.words) for name in each.facts.uses.binds)
+    for module in modules if needed else ():
+        for each in module.source.statements:
+            if not _acts(module, each):
+                continue
+            called = ((home, name.partition(".")[0]) for home, name in module.calls.get(each.facts, ()))
+            words = each.facts.words.union(*(definers.get(key, ()) for key in called))
+            found = [
+                one
+                for one, wanted in needed
+                if not wanted.isdisjoint(words) or (not wanted and not each.facts.is_definition)
+            ]
+            if found:
+                puts = Puts(modules, module, each)
+                if any(_may_have_put(modules, module, each, puts, one) for one in found):
+                    yield module, each
+
+
+def _words_for(modules: Modules, lost: Lost) -> set[str]:
+    """Words of which one is in the text that has put something, or of a function that did; none if any may be."""
+    value, key = lost.value, lost.key
+    if lost.attributes and lost.owner is not os.environ and lost.owner is not PROCESS:
+        methods = [
+            name
+            for kind in type(lost.owner).__mro__
+            for name, each in type.__getattribute__(kind, "__dict__").items()
+            if is_a(each, FunctionType) and str(key) in stored_in(each.__code__)
+        ]
+        return {str(key), *_SET_BY_TEXT, *methods}
+    if not is_a(value, (FunctionType, type)):
+        return set()
+    tables = (list, tuple, dict, set)
+    found = {value.__name__}
+    for space in modules.spaces():
+        for name, held in list(space.items()):
+            if held is value or (is_a(held, tables) and len(held) <= _MOST and _has(held, value)):
+                found.add(name)
+    return found
+
+
+def _has(container: Any, value: Any) -> bool:
+    content = entries(container) if is_a(container, CONTAINERS) else list(tuple.__iter__(container))
+    if is_a(container, dict):
+        content = [each for pair in content for each in pair]
+    return any(each is value for each in content)
 
 
 def _may_have_put(modules: Modules, module: LoadedModule, statement: Statement, puts: Puts, lost: Lost) -> bool:
@@ -198,11 +270,11 @@ def _acts(module: LoadedModule, statement: Statement) -> bool:
         return any(
             getattr(node, "decorator_list", None) or getattr(node, "bases", None) for node in statement.facts.nodes
         )
-    return bool(uses.now.calls) or any(_stores(node) for node in statement.facts.nodes)
+    return bool(uses.now.calls) or any(_stores(ast.walk(node)) for node in statement.facts.nodes)
 
 
-def _stores(node: ast.AST) -> bool:
-    targets = (each for each in ast.walk(node) if isinstance(each, (ast.Subscript, ast.Attribute, ast.AugAssign)))
+def _stores(nodes: Iterable[ast.AST]) -> bool:
+    targets = (each for each in nodes if isinstance(each, (ast.Subscript, ast.Attribute, ast.AugAssign)))
     return any(isinstance(each, ast.AugAssign) or isinstance(each.ctx, ast.Store) for each in targets)
 
 

@@ -22,7 +22,7 @@ from reloadls.reload.engine.transaction.plan import grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
 
-from .idle import may_have_put
+from .idle import that_may_have_put
 from .settings import setters
 
 __all__ = ["LaterStatements"]
@@ -151,12 +151,8 @@ class LaterStatements:
         shared = self._shared
         lost, shared.traces.lost = shared.traces.lost, []
         lost = [each for each in lost if each.is_gone(shared.registrations.stands_for)]
-        found = [
-            (module, each)
-            for module in (shared.modules if lost else ())
-            for each in module.source.statements
-            if not self._schedule.runs[each.facts] and may_have_put(shared.modules, module, each, lost)
-        ]
+        origins = that_may_have_put(shared.modules, lost)
+        found = [(module, each) for module, each in origins if not self._schedule.runs[each.facts]]
         for origin in reversed(found):
             self._give_way(*origin)
         return bool(found)
