@@ -96,6 +96,8 @@ class Snapshot:
                 of_dict = partial(_of_dict, is_new=self.is_made_since)
                 found.append((of_dict if pairs else _of_container)(container, before, now))
                 found[-1].at_end = found[-1].at_end and (pairs or bool(before) or not self.in_front)
+                if self.in_front and not pairs:
+                    _move_to_front(found[-1], before)
         for owner, known in (*self._attributes.values(), *self.made_since()):
             if not _has_still(owner, known) and (change := _of_attributes(owner, known, self._only.get(id(owner)))):
                 found.append(change)
@@ -302,6 +304,13 @@ def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:
     change.at_end = end == 0 or not change.added
     change.reordered = stayed != [id(value) for _, value in given if id(value) in old]
     return change
+
+
+def _move_to_front(change: Change, before: list[Any]) -> None:
+    """What was put in front of entries that are the very same object looks as if it had come behind them."""
+    [*places] = change.added
+    if len(places) == 1 and places[0][0] > 0 and all(each is places[0][1] for each in before[: places[0][0]]):
+        change.added, change.at_end = [(0, places[0][1])], False
 
 
 def _of_dict(container: Any, before: list[Any], now: list[Any], is_new: Callable[[Any], bool]) -> Change:

@@ -37,7 +37,10 @@ class Followers:
                 self._shared.classes_changed = True  # and what single dispatch remembers of them
         changes = [*self._shared.given, *self._shared.traces.taken]
         owners = {id(each.owner): each.owner for each in changes if is_a(each.owner, CONTAINERS)}
-        as_before = {id(each.owner) for each in self._shared.traces.taken if self._has_it_again(each)}
+        again = [each for each in self._shared.traces.taken if self._has_it_again(each)]
+        as_before = {id(each.owner) for each in again}
+        same = {id(each.owner) for each in again if _is_of_values(each)}  # nothing is another
+        owners = {key: owner for key, owner in owners.items() if key not in same}
         for other in self._shared.modules if owners else ():
             for each, held in list(other.namespace.items()):
                 if id(held) in owners:
@@ -119,6 +122,10 @@ class Followers:
         made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
         if later and made and not self._schedule.runs[each.facts]:
             self._schedule.push(other, each)
+
+
+def _is_of_values(change: Change) -> bool:
+    return all(value is None or is_a(value, (str, int, float, bytes)) for _, value in change.given())
 
 
 def _is_statement(statement: Statement, _: LoadedModule, other: Statement) -> bool:

@@ -73,7 +73,7 @@ def later_hidden(modules: Modules, module: LoadedModule, statement: Statement, u
 def _that_may_be_put(changes: Sequence[Change], puts: Puts) -> Iterator[Change]:
     """What a statement may put there, too: that shows as a change of its own only where it is not there already."""
     given = (pair for each in changes for pair in each.given())
-    keys = {slot_name(key) for key, value in given if _is_fixed(value) and puts.may_make(value)}
+    keys = {slot_name(key) for key, value in given if _is_fixed(value) and puts.may_put_under(key, value)}
     for each in changes:
         added = [entry for entry in each.added if slot_name(entry[1][0]) in keys]
         replaced = [slot for slot in each.replaced if slot_name(slot[0]) in keys]

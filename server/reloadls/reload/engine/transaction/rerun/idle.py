@@ -114,6 +114,11 @@ class Puts:
             )
         return is_a(lost.owner, set) or self.looks_for_entries
 
+    def may_put_under(self, key: Any, value: Any) -> bool:
+        """Whether it may put this value under this key."""
+        made = self.may_make(value) or (_is_plain(value) and self._computes)
+        return made and (not _is_plain(value) or self._may_put_under(key))
+
     def _may_set(self, owner: Any, attribute: str) -> bool:
         if is_a(owner, ModuleType) and any(attribute in globals_set_by(each) for each in self._codes):
             return True

@@ -66,10 +66,13 @@ class Stars:
                         self._shared.undo.set_item(module.namespace, name, MISSING)  # it is not what that has made
                 self._schedule.push(module, each)
 
-    @staticmethod
-    def _keep_own(module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
+    def _keep_own(self, module: LoadedModule, statement: Statement, before: dict[str, Any]) -> None:
         """What later statements have bound counts, whatever a star import before them brings."""
-        later = {name for each in module.source.statements if each.first > statement.first for name in _given_by(each)}
+        below = [each for each in module.source.statements if each.first > statement.first]
+        later = {name for each in below for name in _given_by(each)}
+        for each in below:
+            if each.facts.uses.star:
+                later.update(names_by_star(self._shared.modules, module, each))
         for name in later & before.keys():
             if module.namespace.get(name, MISSING) is not before[name]:
                 module.namespace[name] = before[name]
