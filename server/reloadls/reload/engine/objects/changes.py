@@ -222,15 +222,17 @@ class Change:
 
     def _take_out_keys(self) -> None:
         content = entries(self.owner)
-        added = {slot_name(key): value for _, (key, value) in self.added}
+        added = {slot_name(pair[0]): pair for _, pair in self.added}
         before = {slot_name(key): (old, new) for key, old, new in self.replaced}
         kept = []
         for place, (key, value) in enumerate(content):
             name = slot_name(key)
-            if name in added and not self.take_own(value):  # of what others have put something in, only the own goes
+            # What a library has put under an equal key since is not what it was given.
+            own = name in added and (key is added[name][0] or value is added[name][1])
+            if own and not self.take_own(value):  # of what others have put something in, only the own goes
                 self.taken.append(place)
                 continue
-            if name in added:
+            if own:
                 self.left.append((key, value))
             if name in before and value is before[name][1]:
                 kept.append((key, before[name][0]))
