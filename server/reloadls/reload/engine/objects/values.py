@@ -16,7 +16,7 @@ from reloadls.reload.engine.undo import MISSING
 
 from .changes import attributes_of, state_of
 
-__all__ = ["OPEN", "Owns", "Same", "copy_of", "is_immutable", "same_calls", "same_value", "stands_for"]
+__all__ = ["OPEN", "Owns", "Same", "copy_of", "is_immutable", "is_plain", "same_calls", "same_value", "stands_for"]
 
 Owns = Callable[[str], bool]
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
@@ -151,6 +151,11 @@ def is_immutable(copy: Any) -> bool:
     """Whether what `copy_of` has copied can't change."""
     kind, parts = copy
     return kind not in (*OPEN, Same) and (kind not in _FIXED or all(map(is_immutable, parts)))
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number or text, or None: it is what it is equal to."""
+    return value is None or is_a(value, (str, int, float, bytes))
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -15,7 +15,7 @@ from reloadls.reload.engine.undo import MISSING
 __all__ = ["Lost", "hidden_by", "lost_by"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lost:
     """One entry or attribute that was taken back."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from reloadls.reload.engine.analysis.diff import Difference, Way
 from reloadls.reload.engine.analysis.statements import Statement
@@ -150,7 +151,8 @@ class _Start:
             called += [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name in given]
         for function in called if not node.decorator_list else ():
             local = local | _local_names(function)
-            parts = (part for each in function.body for part in _certain(each) if not depends_on_more(part))
+            reached = takewhile(lambda each: not _may_end(each), function.body)
+            parts = (part for each in reached for part in _certain(each) if not depends_on_more(part))
             names = {each.id for part in parts for each in ast.walk(part) if isinstance(each, ast.Name)}
             for name in sorted(names - local):
                 if self._is_missing(name, at):
@@ -170,6 +172,13 @@ class _Start:
         if name in facts.words:
             return name in facts.uses.binds or "globals" in facts.words or "global" in facts.words
         return not _HIDDEN.isdisjoint(facts.words) or name in self._module.bound_by(facts)
+
+
+def _may_end(statement: ast.stmt) -> bool:
+    """Whether a function may end in a statement, so that what comes after it need not be reached."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return False
+    return any(isinstance(each, (ast.Return, ast.Raise)) for each in ast.walk(statement))
 
 
 def _local_names(function: ast.FunctionDef) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
+from reloadls.reload.engine.objects.values import is_plain
 from reloadls.reload.engine.program.dependents import Key, Origin, dependents, dispatchers, value_at
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.transaction.plan import grows_in_place
@@ -39,7 +40,9 @@ class Followers:
         owners = {id(each.owner): each.owner for each in changes if is_a(each.owner, CONTAINERS)}
         again = [each for each in self._shared.traces.taken if self._has_it_again(each)]
         as_before = {id(each.owner) for each in again}
-        same = {id(each.owner) for each in again if _is_of_values(each)}  # nothing is another
+        same = {
+            id(each.owner) for each in again if all(is_plain(value) for _, value in each.given())
+        }  # nothing is another
         owners = {key: owner for key, owner in owners.items() if key not in same}
         for other in self._shared.modules if owners else ():
             for each, held in list(other.namespace.items()):
@@ -122,10 +125,6 @@ class Followers:
         made = each.facts.uses.value and each.facts.uses.binds and not grows_in_place(each, other.namespace)
         if later and made and not self._schedule.runs[each.facts]:
             self._schedule.push(other, each)
-
-
-def _is_of_values(change: Change) -> bool:
-    return all(value is None or is_a(value, (str, int, float, bytes)) for _, value in change.given())
 
 
 def _is_statement(statement: Statement, _: LoadedModule, other: Statement) -> bool:

@@ -14,6 +14,7 @@ from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Change, set_slot, state_of
 from reloadls.reload.engine.objects.containers import entries, home_of, is_a, put_back, refill, same_entries, slot_name
 from reloadls.reload.engine.objects.process_state import PROCESS
+from reloadls.reload.engine.objects.values import is_plain
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.placing import later_changes
 from reloadls.reload.engine.program.reading import read_by
@@ -82,7 +83,7 @@ def _that_may_be_put(changes: Sequence[Change], puts: Puts) -> Iterator[Change]:
 
 
 def _is_fixed(value: Any) -> bool:
-    return value is None or is_a(value, (str, int, float, bytes, FunctionType, type))
+    return is_plain(value) or is_a(value, (FunctionType, type))
 
 
 def _gone(owner: Any, before: Any, without: Any) -> Iterator[tuple[tuple[int, Hashable], Any]]:

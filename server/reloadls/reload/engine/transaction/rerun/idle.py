@@ -14,9 +14,9 @@ from reloadls.reload.engine.analysis.bytecode import globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import Snapshot, state_of
-from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a
+from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
 from reloadls.reload.engine.objects.process_state import PROCESS
-from reloadls.reload.engine.objects.values import copy_of, is_immutable, same_value
+from reloadls.reload.engine.objects.values import copy_of, is_immutable, is_plain, same_value
 from reloadls.reload.engine.program.candidates import snapshot, starts_of
 from reloadls.reload.engine.program.dependents import Origin
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -33,6 +33,7 @@ _ADDS_IF_MISSING = frozenset(["setdefault", "get", "add", "KeyError", "Attribute
 _SET_BY_TEXT = frozenset(["setattr", "__dict__", "vars"])
 """What sets attributes whose names the code may not say."""
 _PUT_BY_TEXT = frozenset(["setdefault", "update", "__setitem__", "__ior__", "putenv"])
+_TABLES = (*CONTAINERS, tuple)
 _MOST = 150
 """How many objects are looked at."""
 _PUTS = opcode.opmap["STORE_SUBSCR"]
@@ -98,7 +99,7 @@ class Puts:
         if not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
             return False
         keyed = lost.attributes or is_a(lost.owner, dict)  # a number under a key may be computed
-        computed = keyed and _is_plain(lost.value) and not lost.is_hidden and self._computes
+        computed = keyed and is_plain(lost.value) and not lost.is_hidden and self._computes
         if not self.may_make(lost.value) and not computed:
             return False
         if lost.owner is os.environ:
@@ -108,16 +109,14 @@ class Puts:
         if is_a(lost.owner, dict):
             of_library = id(lost.owner) not in self.owners
             return (
-                not _is_plain(lost.value)
-                or (of_library and lost.key in self._constants)
-                or self._may_put_under(lost.key)
+                not is_plain(lost.value) or (of_library and self._may_name(lost.key)) or self._may_put_under(lost.key)
             )
         return is_a(lost.owner, set) or self.looks_for_entries
 
     def may_put_under(self, key: Any, value: Any) -> bool:
         """Whether it may put this value under this key."""
-        made = self.may_make(value) or (_is_plain(value) and self._computes)
-        return made and (not _is_plain(value) or self._may_put_under(key))
+        made = self.may_make(value) or (is_plain(value) and self._computes)
+        return made and (not is_plain(value) or self._may_put_under(key))
 
     def _may_set(self, owner: Any, attribute: str) -> bool:
         if is_a(owner, ModuleType) and any(attribute in globals_set_by(each) for each in self._codes):
@@ -148,8 +147,8 @@ class Puts:
         computes = any(isinstance(each, (ast.JoinedStr, ast.BinOp)) for each in self._nodes)
         operations = (frozenset(each.co_code[::2]) for each in self._codes)
         computes = computes or any(_PUTS in each and not _COMPUTES.isdisjoint(each) for each in operations)
-        held = (each for each in self._found.values() if is_a(each, (list, tuple, dict, set)))
-        return computes or any(_holds(each, key) for each in held)
+        held = (each for each in self._found.values() if is_a(each, _TABLES))
+        return computes or any(type(part) is str and part == key for each in held for part in _parts(each))
 
     @property
     def _computes(self) -> bool:
@@ -189,7 +188,7 @@ class Puts:
         found = list(self._texts.values())
         for code in self._codes:
             found += code.co_consts
-        return [*found, *(each for each in self._found.values() if _is_plain(each))]
+        return [*found, *(each for each in self._found.values() if is_plain(each))]
 
     @cached_property
     def _texts(self) -> dict[Any, Any]:
@@ -241,20 +240,13 @@ def _words_for(modules: Modules, lost: Lost) -> set[str]:
         return {str(key), *_SET_BY_TEXT, *methods}
     if not is_a(value, (FunctionType, type)):
         return set()
-    tables = (list, tuple, dict, set)
     found = {value.__name__}
     for space in modules.spaces():
         for name, held in list(space.items()):
-            if held is value or (is_a(held, tables) and len(held) <= _MOST and _has(held, value)):
+            short = is_a(held, _TABLES) and length(held) <= _MOST
+            if held is value or (short and any(part is value for part in _parts(held))):
                 found.add(name)
     return found
-
-
-def _has(container: Any, value: Any) -> bool:
-    content = entries(container) if is_a(container, CONTAINERS) else list(tuple.__iter__(container))
-    if is_a(container, dict):
-        content = [each for pair in content for each in pair]
-    return any(each is value for each in content)
 
 
 def _may_have_put(modules: Modules, module: LoadedModule, statement: Statement, puts: Puts, lost: Lost) -> bool:
@@ -283,13 +275,7 @@ def _stores(nodes: Iterable[ast.AST]) -> bool:
     return any(isinstance(each, ast.AugAssign) or isinstance(each.ctx, ast.Store) for each in targets)
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or is_a(value, (str, int, float, bytes))
-
-
-def _holds(container: Any, key: str) -> bool:
-    """Whether a text is among the entries of a container or its keys."""
-    content = entries(container) if is_a(container, CONTAINERS) else tuple.__iter__(container)
-    if is_a(container, dict):
-        content = [each for pair in content for each in pair]
-    return any(type(each) is str and each == key for each in content)
+def _parts(container: Any) -> Iterator[Any]:
+    """The entries of a container; of a dictionary, its keys and values."""
+    for each in entries(container):
+        yield from each if is_a(container, dict) else [each]
