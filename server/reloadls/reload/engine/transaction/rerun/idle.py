@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import opcode
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
-from reloadls.reload.engine.objects.changes import Snapshot, state_of
+from reloadls.reload.engine.objects.changes import Change, Snapshot, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.objects.values import copy_of, is_immutable, is_plain, same_value
@@ -99,7 +99,8 @@ class Puts:
         if not (id(lost.owner) in self.owners or id(lost.owner) in self._snapshot):
             return False
         keyed = lost.attributes or is_a(lost.owner, dict)  # a number under a key may be computed
-        computed = keyed and is_plain(lost.value) and not lost.is_hidden and self._computes
+        others = self._computes or self._looks_first  # what it puts only where nothing is may be another value
+        computed = keyed and is_plain(lost.value) and not lost.is_hidden and others
         if not self.may_make(lost.value) and not computed:
             return False
         if lost.owner is os.environ:
@@ -197,13 +198,15 @@ class Puts:
         return found | {each.arg: each.arg for each in self._nodes if isinstance(each, ast.keyword)}
 
 
-def that_may_have_put(modules: Modules, lost: Iterable[Lost]) -> Iterator[Origin]:
+def that_may_have_put(modules: Modules, lost: Iterable[Lost], given: Collection[Change]) -> Iterator[Origin]:
     """The statements that may have put something that is gone, and that was there already when they ran.
 
     Args:
         modules: the program.
         lost: what is gone.
+        given: what statements have changed in this commit, some of them only because it was gone.
     """
+    just_now = {id(each) for each in given}
     needed = [(each, _words_for(modules, each)) for each in lost]
     definers: dict[tuple[str, str], frozenset[str]] = {}
     for module in modules if needed else ():
@@ -223,7 +226,7 @@ def that_may_have_put(modules: Modules, lost: Iterable[Lost]) -> Iterator[Origin
             ]
             if found:
                 puts = Puts(modules, module, each)
-                if any(_may_have_put(modules, module, each, puts, one) for one in found):
+                if any(_may_have_put(modules, (module, each), puts, one, just_now) for one in found):
                     yield module, each
 
 
@@ -249,13 +252,15 @@ def _words_for(modules: Modules, lost: Lost) -> set[str]:
     return found
 
 
-def _may_have_put(modules: Modules, module: LoadedModule, statement: Statement, puts: Puts, lost: Lost) -> bool:
+def _may_have_put(modules: Modules, origin: Origin, puts: Puts, lost: Lost, just_now: Collection[int]) -> bool:
     if not puts.may_put(lost):
         return False
+    module, statement = origin
     own = (each.change for each in module.effects.get(statement.facts, ()) if each.change is not None)
     if any(map(lost.is_of, own)):
         return False
-    return not any(map(lost.is_of, later_changes(modules, module, statement.first, lost.owner)))
+    later = later_changes(modules, module, statement.first, lost.owner)
+    return not any(lost.is_of(each) for each in later if id(each) not in just_now)
 
 
 def _acts(module: LoadedModule, statement: Statement) -> bool:

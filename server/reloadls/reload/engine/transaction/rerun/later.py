@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gc
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
@@ -92,7 +91,7 @@ class LaterStatements:
             return
         shared, fits = self._shared, partial(clash_at_end, chosen=chosen) if has_run else clash
         if not has_run:
-            self._push_idle(module, statement, [each for each in mine if each.added])
+            self._push_sorts(module, statement, [each for each in mine if each.added])
         moving = shared.traces.moving
         later = [
             (other, each, changes)
@@ -151,7 +150,7 @@ class LaterStatements:
         shared = self._shared
         lost, shared.traces.lost = shared.traces.lost, []
         lost = [each for each in lost if each.is_gone(shared.registrations.stands_for)]
-        origins = that_may_have_put(shared.modules, lost)
+        origins = that_may_have_put(shared.modules, lost, shared.all_given)
         found = [(module, each) for module, each in origins if not self._schedule.runs[each.facts]]
         for origin in reversed(found):
             self._give_way(*origin)
@@ -175,29 +174,20 @@ class LaterStatements:
             if each.facts is not statement.facts:
                 self._give_way(other, each)
 
-    def _push_idle(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
-        """Have later statements run that have done nothing, since what is about to be taken back was there."""
-        owners = {id(each.owner) for each in mine if is_a(each.owner, (list, dict, set)) and not each.attributes}
-        lists = {id(each.owner) for each in mine if is_a(each.owner, list)}
-        for other in self._shared.modules if owners else ():
+    def _push_sorts(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
+        """Have later statements run that put a list in order of which something is about to be taken back."""
+        lists = {id(each.owner) for each in mine if is_a(each.owner, list) and not each.attributes}
+        for other in self._shared.modules if lists else ():
             for each in other.source.statements:
-                later = other.comes_after(each.first, module, statement.first)
-                if later and (_may_be_idle(each) or (_puts(each) and not other.effects.get(each.facts))):
+                sorts = "sort" in each.facts.words and not each.facts.uses.value
+                if sorts and other.comes_after(each.first, module, statement.first):
                     chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
-                    found = {id(value_at(other, chain)) for chain in chains} & owners
-                    if found - lists or (found and "sort" in each.facts.words):
+                    if not lists.isdisjoint(id(value_at(other, chain)) for chain in chains):
                         self._schedule.run_whole(other, each)
 
 
 def _may_be_idle(statement: Statement) -> bool:
     return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
-
-
-def _puts(statement: Statement) -> bool:
-    """Whether a statement sets an item under a computed key: setting it to what it is already changes nothing."""
-    nodes = (node for node in statement.facts.nodes if isinstance(node, ast.Assign))
-    targets = (target for node in nodes for target in node.targets if isinstance(target, ast.Subscript))
-    return any(not isinstance(target.slice, ast.Constant) for target in targets)
 
 
 def _holds_one(entry: Any, ids: Collection[int]) -> bool:
