@@ -121,8 +121,19 @@ def calibration() -> float:
     return best
 
 
-def edits(reloader: HotReloader, folder: str, timed: Timed, count: int, first: int) -> list[tuple[float, float, float]]:
-    """Edit `value` of one module again and again: (commit, reload, calibration) in seconds."""
+def edits(
+    reloader: HotReloader,
+    folder: str,
+    timed: Timed,
+    count: int,
+    first: int,
+    *,
+    profiler: cProfile.Profile | None = None,
+) -> list[tuple[float, float, float]]:
+    """Edit `value` of one module again and again: (commit, reload, calibration) in seconds.
+
+    A profiler runs while the engine does, only: it holds the code of what it has seen called, `value` too.
+    """
     path = os.path.join(folder, "project", f"m{MODULES // 2}.py")
     module = sys.modules[f"project.m{MODULES // 2}"]
     found = []
@@ -130,7 +141,11 @@ def edits(reloader: HotReloader, folder: str, timed: Timed, count: int, first: i
         write(path, source(MODULES // 2, number))
         loop = calibration()
         began = time.thread_time()
+        if profiler is not None:
+            profiler.enable()
         report = reloader.apply([FileChange(Path(path), "modified")])
+        if profiler is not None:
+            profiler.disable()
         took = time.thread_time() - began
         if report.status != "reloaded" or module.value() != number or report.notes:
             raise RuntimeError(f"the edit is not live: {report}")
@@ -168,9 +183,7 @@ def measured(objects: int, *, profile: bool) -> None:
         print(f"{row:<60} {before:7.1f} MB → {_memory():.1f} MB", flush=True)
         if profile:
             profiler = cProfile.Profile()
-            profiler.enable()
-            edits(reloader, folder, timed, 30, 500)
-            profiler.disable()
+            edits(reloader, folder, timed, 30, 500, profiler=profiler)
             pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
     finally:
         reloader.close()

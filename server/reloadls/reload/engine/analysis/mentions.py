@@ -15,6 +15,7 @@ class Mentions:
         """What it is about."""
         self._at: dict[Facts, Statement] = {}
         self._by_word: dict[str, list[Facts]] = {}
+        self._asked: dict[frozenset[str], tuple[Statement, ...]] = {}
 
     def follow(self, source: Source) -> None:
         """Be about this source from now on."""
@@ -31,15 +32,19 @@ class Mentions:
             for word in facts.words:
                 self._by_word.setdefault(word, []).append(facts)
         self.source, self._at = source, now
+        self._asked.clear()
 
-    def of(self, words: frozenset[str]) -> list[Statement]:
+    def of(self, words: frozenset[str]) -> tuple[Statement, ...]:
         """The statements with any of these words, and those with a star import, in their order."""
-        if self._by_word.keys().isdisjoint(words) and "*" not in self._by_word:
-            return []
-        found: list[Facts] = self._by_word.get("*", [])
-        for word in words:
-            if word in self._by_word:
-                found = found + self._by_word[word]
-        if len(found) < 2:
-            return [self._at[facts] for facts in found]
-        return sorted({self._at[facts] for facts in found}, key=lambda each: each.first)
+        found = self._asked.get(words)
+        if found is None:
+            if len(self._asked) == _MOST_ASKED:
+                self._asked.clear()
+            facts = {each for word in (*words, "*") for each in self._by_word.get(word, ())}
+            found = tuple(sorted((self._at[each] for each in facts), key=lambda each: each.first))
+            self._asked[words] = found
+        return found
+
+
+_MOST_ASKED = 16
+"""How many answers are kept, as the same few words are asked for at each edit."""

@@ -189,6 +189,12 @@ class Change:
             return [*(pair for _, pair in self.added), *((key, now) for key, _, now in self.replaced)]
         return [(None, entry) for _, entry in self.added]
 
+    def is_in_place_of(self, other: Change) -> bool:
+        """Whether both have put something under the same key, or as the same attribute."""
+        if self.owner is not other.owner or not (self.attributes or is_a(self.owner, dict)):
+            return False
+        return not {slot_name(key) for key, _ in self.given()}.isdisjoint(slot_name(key) for key, _ in other.given())
+
     @property
     def is_plain(self) -> bool:
         """It was given nothing but values, functions and classes, and what `made` has copies of; and lost nothing."""

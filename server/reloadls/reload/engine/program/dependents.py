@@ -329,9 +329,10 @@ def _that_may_mean(changed: _Changed) -> Iterator[Origin]:
 
 def _is_its_own(module: LoadedModule, name: str) -> bool:
     """Whether a name means a function or a class that its module defines, and nothing around it."""
-    value = module.namespace.get(name)
+    names = module.namespace
+    value = names.get(name)
     if type(value) is FunctionType:
-        return value.__globals__ is module.namespace and not vars(value)
+        return value.__globals__ is names and not value.__dict__
     return is_a(value, type) and home_of(value) == module.module.__name__
 
 

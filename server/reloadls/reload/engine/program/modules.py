@@ -231,11 +231,11 @@ class LoadedModule:
         inside = (each for each in effects if not parts or any(part.first <= each.line <= part.last for part in parts))
         return {name for effect in inside for name in effect.bound}
 
-    def mentioning(self, words: frozenset[str]) -> list[Statement]:
+    def mentioning(self, words: frozenset[str]) -> tuple[Statement, ...]:
         """Its statements with any of these words, and those with a star import."""
         if self._mentions is None:
             if "*" not in self.text and not any(word in self.text for word in words):
-                return []  # it need not be taken apart
+                return ()  # it need not be taken apart
             from reloadls.reload.engine.analysis.mentions import Mentions  # noqa: PLC0415 - as in `source`
 
             self._mentions = Mentions()
@@ -417,6 +417,7 @@ class Modules:
         self._follow = follow
         self._installed = (*installed_folders(), _PACKAGE) if follow else _installed_folders(self.roots)
         self._by_name: dict[str, LoadedModule] = {}
+        self._in_order: tuple[LoadedModule, ...] | None = None
         self._loaded = Condition()
         self._count = 0
         self.module_behind: Callable[[Any], str | None] = lambda _: None
@@ -429,7 +430,9 @@ class Modules:
 
     def __iter__(self) -> Iterator[LoadedModule]:
         with self._loaded:
-            return iter(sorted(self._by_name.values(), key=lambda module: module.order))
+            if self._in_order is None:
+                self._in_order = tuple(sorted(self._by_name.values(), key=lambda module: module.order))
+            return iter(self._in_order)
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -520,6 +523,7 @@ class Modules:
         """A module begins to run."""
         with self._loaded:
             self._count += 1
+            self._in_order = None
             if by_hand and sys.modules.get(name) is not module:
                 name = self._free_name(name, path)
             elif (known := self._by_name.get(name)) and known.module is not module and known.path == path:
@@ -560,6 +564,7 @@ class Modules:
         """A module has run, or failed to."""
         with self._loaded:
             self._count += 1
+            self._in_order = None
             module.order = self._count
             module.loading_in = None
             if failed and self._by_name.get(module.name) is module:
@@ -579,11 +584,13 @@ class Modules:
         """A module is gone."""
         with self._loaded:
             if self._by_name.get(module.name) is module:
+                self._in_order = None
                 del self._by_name[module.name]
 
     def put(self, module: LoadedModule) -> None:
         """A module is there under its name."""
         with self._loaded:
+            self._in_order = None
             self._by_name[module.name] = module
 
     def wait_until_loaded(self, ready: Callable[[LoadedModule], bool], timeout: float) -> None:

@@ -341,6 +341,7 @@ class Commit:
     def _note_what_is_held(self) -> None:
         shared = self._shared
         shared.given, shared.all_given, shared.traces.taken = [], [], []
+        shared.given_anew.clear()
         shared.stale.clear()
         shared.unseen.clear()
         shared.held.note(shared.notes, shared.used)

@@ -51,6 +51,8 @@ class Traces:
         """What they had put into containers and objects, as it was when it was taken back."""
         self.lost: list[Lost] = []
         """The same, one by one."""
+        self._gave: dict[Facts, list[Change]] = {}
+        """What each statement had changed before the commit."""
         self.at_end: list[Change] = []
         """What the statement that has run has put at the ends of containers, and was not moved to its place yet."""
         self.moving: set[int] = set()
@@ -74,6 +76,7 @@ class Traces:
         line = self.line_now(module, statement, now or statement.facts)
         for facts in {statement.facts, now or statement.facts}:
             effects = module.effects.pop(facts, [])
+            self._remember(now or statement.facts, effects)
             for at, effect in reversed(list(enumerate(effects))):
                 self._take_back(module, now or statement.facts, effect, line, effects[:at])
         known = module.knows_changes_of(statement.facts)
@@ -130,6 +133,13 @@ class Traces:
                         effects.insert(effects.index(effect), Effect(change=made, line=effect.line))
                         return
 
+    def _remember(self, facts: Facts, effects: Iterable[Effect]) -> None:
+        self._gave.setdefault(facts, [each.change for each in effects if each.change is not None])
+
+    def had_given(self, facts: Facts, change: Change) -> bool:
+        """Whether a statement that runs again had put something in the same place when it first was taken back."""
+        return any(change.is_in_place_of(each) for each in self._gave.get(facts, ()))
+
     def order_is_made_again(self, facts: Facts) -> None:
         """A statement that had put the entries of a container in order has done so again."""
         self.left = [each for each in self.left if each[1] is not facts or each[3] is None or not each[3].reordered]
@@ -147,6 +157,7 @@ class Traces:
             now: what the block has become.
         """
         effects = module.effects.pop(now, []) + module.effects.pop(statement.facts, [])
+        self._remember(now, effects)
         replaced = block.replaced()
         beside = lines_beside(statement, replaced) if block.run else set()
         for effect in reversed(effects):

@@ -77,6 +77,8 @@ class Transaction:
         """Cached functions whose calls do something else: id -> the function."""
         self._remembered = False
         self.all_given: list[Change] = []
+        self.given_anew: set[int] = set()
+        """The ids of those that are in places where their statements had put nothing before."""
         self.annotations: dict[LoadedModule, ModuleAnnotations] = {}
         self.given: list[Change] = []
         """What the statement that runs has changed."""
@@ -135,6 +137,8 @@ class Transaction:
             if effect.change is not None:
                 self.given.append(effect.change)
                 self.all_given.append(effect.change)
+                if not self.traces.had_given(facts, effect.change):
+                    self.given_anew.add(id(effect.change))
                 self.undo.add(effect.change.restore)
             if effect.undo is not None and not effect.at_once:
                 self.undo.add(effect.undo)

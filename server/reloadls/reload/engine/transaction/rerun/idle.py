@@ -13,7 +13,7 @@ from typing import Any
 from reloadls.reload.engine.analysis.bytecode import globals_set_by, stored_in
 from reloadls.reload.engine.analysis.codes import all_codes
 from reloadls.reload.engine.analysis.statements import Statement
-from reloadls.reload.engine.objects.changes import Change, Snapshot, state_of
+from reloadls.reload.engine.objects.changes import Snapshot, state_of
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length
 from reloadls.reload.engine.objects.process_state import PROCESS
 from reloadls.reload.engine.objects.values import copy_of, is_immutable, is_plain, same_value
@@ -115,7 +115,9 @@ class Puts:
         return is_a(lost.owner, set) or self.looks_for_entries
 
     def may_put_under(self, key: Any, value: Any) -> bool:
-        """Whether it may put this value under this key."""
+        """Whether it may put this value under this key, or looks what is there first."""
+        if self._looks_first and self._may_put_under(key):
+            return True
         made = self.may_make(value) or (is_plain(value) and self._computes)
         return made and (not is_plain(value) or self._may_put_under(key))
 
@@ -198,15 +200,15 @@ class Puts:
         return found | {each.arg: each.arg for each in self._nodes if isinstance(each, ast.keyword)}
 
 
-def that_may_have_put(modules: Modules, lost: Iterable[Lost], given: Collection[Change]) -> Iterator[Origin]:
+def that_may_have_put(modules: Modules, lost: Iterable[Lost], given_anew: Collection[int]) -> Iterator[Origin]:
     """The statements that may have put something that is gone, and that was there already when they ran.
 
     Args:
         modules: the program.
         lost: what is gone.
-        given: what statements have changed in this commit, some of them only because it was gone.
+        given_anew: the ids of what statements have put in this commit where they had put nothing before, some of it
+            only because that was gone.
     """
-    just_now = {id(each) for each in given}
     needed = [(each, _words_for(modules, each)) for each in lost]
     definers: dict[tuple[str, str], frozenset[str]] = {}
     for module in modules if needed else ():
@@ -226,7 +228,7 @@ def that_may_have_put(modules: Modules, lost: Iterable[Lost], given: Collection[
             ]
             if found:
                 puts = Puts(modules, module, each)
-                if any(_may_have_put(modules, (module, each), puts, one, just_now) for one in found):
+                if any(_may_have_put(modules, (module, each), puts, one, given_anew) for one in found):
                     yield module, each
 
 
@@ -252,7 +254,7 @@ def _words_for(modules: Modules, lost: Lost) -> set[str]:
     return found
 
 
-def _may_have_put(modules: Modules, origin: Origin, puts: Puts, lost: Lost, just_now: Collection[int]) -> bool:
+def _may_have_put(modules: Modules, origin: Origin, puts: Puts, lost: Lost, given_anew: Collection[int]) -> bool:
     if not puts.may_put(lost):
         return False
     module, statement = origin
@@ -260,7 +262,7 @@ def _may_have_put(modules: Modules, origin: Origin, puts: Puts, lost: Lost, just
     if any(map(lost.is_of, own)):
         return False
     later = later_changes(modules, module, statement.first, lost.owner)
-    return not any(lost.is_of(each) for each in later if id(each) not in just_now)
+    return not any(lost.is_of(each) for each in later if id(each) not in given_anew)
 
 
 def _acts(module: LoadedModule, statement: Statement) -> bool:

@@ -150,7 +150,7 @@ class LaterStatements:
         shared = self._shared
         lost, shared.traces.lost = shared.traces.lost, []
         lost = [each for each in lost if each.is_gone(shared.registrations.stands_for)]
-        origins = that_may_have_put(shared.modules, lost, shared.all_given)
+        origins = that_may_have_put(shared.modules, lost, shared.given_anew)
         found = [(module, each) for module, each in origins if not self._schedule.runs[each.facts]]
         for origin in reversed(found):
             self._give_way(*origin)
