@@ -298,6 +298,9 @@ def _of_container(container: Any, before: list[Any], now: list[Any]) -> Change:
         change.added = [(0, each) for each in now if id(each) not in old]
         change.removed = [(0, each) for each in before if id(each) not in new]
         return change
+    if same_entries(before, now[: len(before)], pairs=False):
+        change.added = list(enumerate(now))[len(before) :]
+        return change
     start = next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a is not b), None)
     start = min(len(before), len(now)) if start is None else start
     end = 0
@@ -323,10 +326,21 @@ def _move_to_front(change: Change, before: list[Any]) -> None:
 
 def _of_dict(container: Any, before: list[Any], now: list[Any], is_new: Callable[[Any], bool]) -> Change:
     change = Change(container, partial(put_back, container, before))
+    if same_entries(before, now[: len(before)], pairs=True):
+        change.added = list(enumerate(now))[len(before) :]
+        _note_inner(change, is_new)
+        return change
     old = {id(key): value for key, value in before}
     new = {id(key): value for key, value in now}
     change.added = [(place, pair) for place, pair in enumerate(now) if id(pair[0]) not in old]
     change.removed = [(place, pair) for place, pair in enumerate(before) if id(pair[0]) not in new]
+    _note_inner(change, is_new)
+    change.replaced = [(key, old[id(key)], value) for key, value in now if id(key) in old and old[id(key)] is not value]
+    return change
+
+
+def _note_inner(change: Change, is_new: Callable[[Any], bool]) -> None:
+    """The containers that a dictionary was given, and those of objects that it was given."""
     for _, (_, value) in change.added:
         if is_a(value, (list, dict, set)):
             change.inner.append((value, entries(value)))
@@ -334,8 +348,6 @@ def _of_dict(container: Any, before: list[Any], now: list[Any], is_new: Callable
             held = [each for each in (state_of(value) or {}).values() if is_a(each, (list, dict, set))]
             change.within += [(value, each) for each in held]
             change.inner += [(each, entries(each)) for each in held]
-    change.replaced = [(key, old[id(key)], value) for key, value in now if id(key) in old and old[id(key)] is not value]
-    return change
 
 
 def _has_still(owner: Any, known: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import chain
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -105,7 +106,10 @@ def snapshot(
         found_in = walk.visit(each, depth)
         below = inside if line_up is inside or (found_in and walk.is_of_library(each)) else waiting
         first = first and below is waiting and not is_a(each, ModuleType)
+        is_full = len(below) >= most  # what comes behind is not looked at any more
         for child in found_in:
+            if is_full and not (first and len(urgent) < _URGENT) and id(child) not in walk.urgent:
+                continue
             if type(child) in _PLAIN_KINDS or (key := id(child)) in seen or _leads_nowhere(child):
                 continue
             seen.add(key)
@@ -115,6 +119,7 @@ def snapshot(
                 late.append((child, depth + 1))
             else:
                 below.append((child, depth + 1))
+                is_full = len(below) >= most
     walk.add_libraries()
     found.is_made_since = lambda each: id(each) not in found and owns(home_of(type(each)))
     found.in_front = walk.names_one_of(_IN_FRONT)
@@ -321,7 +326,7 @@ class _Walk:
         if is_a(container, CONTAINERS):
             self._found.add_container(container)
         if is_a(container, dict):
-            return [part for pair in content for part in pair]
+            return chain.from_iterable(content)
         return content
 
     def _instance(self, each: Any, depth: int) -> Iterable[Any]:
