@@ -124,12 +124,17 @@ def snapshot(
     found.is_made_since = lambda each: id(each) not in found and owns(home_of(type(each)))
     found.in_front = walk.names_one_of(_IN_FRONT)
     if line is not None and (line.sets or line.puts):
-        read = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
-        for each in (*starts, *read):
-            found.expect(each, line.texts if is_a(each, dict) else line.stored)
-        if line.puts and "environ" in {*line.names, *line.attributes}:
-            found.expect(os.environ, line.texts)
+        _expect(found, starts, line)
     return found
+
+
+def _expect(found: Snapshot, starts: Iterable[Any], line: Line) -> None:
+    """Have what a line sets count as set, also to the value that it had."""
+    read = [vars(each).get(name) for each in starts if is_a(each, ModuleType) for name in line.attributes]
+    for each in (*starts, *read):
+        found.expect(each, line.texts if is_a(each, dict) else line.stored)
+    if line.puts and "environ" in {*line.names, *line.attributes}:
+        found.expect(os.environ, line.texts)
 
 
 def _leads_nowhere(each: Any) -> bool:
