@@ -1,4 +1,4 @@
-"""Values that stay although their statement was wrapped in a block, or stands in one of which more was edited."""
+"""Values that stay although their statement was wrapped in a block, or more was edited in it or around it."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def names_that_stay(step: Step, removed: Iterable[Statement], affected: Callable
 
 def _has_parts(statement: Statement) -> bool:
     nodes = statement.facts.nodes
-    return len(nodes) > 1 or is_block(nodes[0])
+    return len(nodes) > 1 or is_block(nodes[0]) or len(_assigned(nodes[0])) > 1
 
 
 def _parts(statement: Statement) -> Iterator[Statement]:
     """The statements that are no blocks, each alone, and the heads of the blocks."""
     for node in statement.facts.nodes:
         bodies = _bodies(node) if is_block(node) else []
-        for each in _head(node) if is_block(node) else [node]:
+        for each in _head(node) if is_block(node) else _assigned(node):
             yield _part(statement, each)
         for each in (each for body in bodies for each in body):
             yield from _parts(_part(statement, each))
@@ -67,6 +67,17 @@ def _part(statement: Statement, node: ast.stmt) -> Statement:
 def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
     inner = [*getattr(node, "cases", ()), *getattr(node, "handlers", ())]
     return [*(each.body for each in inner), *(getattr(node, name, []) for name in ("body", "orelse", "finalbody"))]
+
+
+def _assigned(node: ast.stmt) -> list[ast.stmt]:
+    """`a, b = 1, []` as `a = 1` and `b = []`; any other statement as it is."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+            if all(isinstance(each, ast.Name) for each in names) and not any(
+                isinstance(each, ast.Starred) for each in values
+            ):
+                return [ast.Assign([name], value) for name, value in zip(names, values, strict=True)]
+    return [node]
 
 
 def _head(node: ast.stmt) -> Iterator[ast.stmt]:
