@@ -16,7 +16,7 @@ from reloadls.reload.engine.objects.containers import home_of, is_a
 from .dependents import value_at
 from .modules import LoadedModule, Modules
 
-__all__ = ["read_at_once", "read_by"]
+__all__ = ["read_by"]
 
 _MOST = 2_000
 """How many objects are looked at."""
@@ -24,24 +24,17 @@ _CALLED = (FunctionType, MethodType, functools.partial, functools._lru_cache_wra
 """What a table of functions holds."""
 
 
-def read_at_once(module: LoadedModule, statement: Statement) -> dict[int, Any]:
-    """The objects that a statement reads by its names, and that the functions read which it calls: id -> object."""
-    found: dict[int, Any] = {}
-    for value in _values(module, statement.facts.uses.now):
-        found[id(value)] = value
-        if is_a(value, FunctionType):
-            found.update((id(each), each) for each in _globals_of(value))
-    return {key: value for key, value in found.items() if value is not None and not is_a(value, ModuleType)}
-
-
 def read_by(modules: Modules, module: LoadedModule, statement: Statement, *, tables: bool = False) -> dict[int, Any]:
-    """The same, with what those functions lead to in turn, as far as they are the program's own.
+    """The objects that a statement reads by its names, and what the program's functions lead to that it calls.
 
     Args:
         modules: the program.
         module: that of the statement.
         statement: the statement.
         tables: also the functions in containers, and those that a library's wrappers call.
+
+    Returns:
+        id -> object.
     """
     found: dict[int, Any] = {}
     waiting = deque(_values(module, statement.facts.uses.now))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from types import FunctionType
 from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
@@ -16,7 +14,6 @@ from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import clash, clash_at_end
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.placing import later_statements
-from reloadls.reload.engine.program.reading import read_at_once
 from reloadls.reload.engine.transaction.plan import grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -25,9 +22,6 @@ from .idle import that_may_have_put
 from .settings import setters
 
 __all__ = ["LaterStatements"]
-
-_IDLE = frozenset(["setdefault", "add", "update", "not", "sort"])
-"""Words of statements that may do nothing where something is there already, or in order."""
 
 
 class LaterStatements:
@@ -41,16 +35,6 @@ class LaterStatements:
         """Have statements run again, on what is made now, that have put something else in the place of it."""
         for other, each in setters(self._shared.modules, (module, statement), owner, names):
             self._give_way(other, each)
-
-    def clear_idle(self, module: LoadedModule, statement: Statement) -> None:
-        """Have later statements that add only what is missing give way to one that may add it before them."""
-        if not _may_be_idle(statement):
-            return
-        owners = read_at_once(module, statement)
-        for other, each, changes in reversed(list(later_statements(self._shared.modules, module, statement.first))):
-            mine = [change for change in changes if id(change.owner) in owners and is_a(change.owner, (dict, set))]
-            if mine and _may_be_idle(each):
-                self._give_way(other, each)
 
     def _give_way(self, module: LoadedModule, statement: Statement) -> None:
         """Take back what a statement did, and have it run again, if it still can."""
@@ -98,8 +82,6 @@ class LaterStatements:
             for other, each, changes in later_statements(shared.modules, module, statement.first)
             if moving.isdisjoint(map(id, changes))
         ]
-        if not has_run:
-            self._give_way_alike(later, mine)
         clashing = [(one, other) for _, _, changes in later for other in changes for one in mine if fits(one, other)]
         owners = {id(each.owner) for pair in clashing for each in pair}
         for other, each, changes in reversed(later):
@@ -125,23 +107,6 @@ class LaterStatements:
         for other, each in reversed(found):
             self._give_way(other, each)
 
-    def _give_way_alike(
-        self, later: Iterable[tuple[LoadedModule, Statement, list[Change]]], mine: Iterable[Change]
-    ) -> None:
-        """Have later statements run that have put the same under the same key: that was no change, and is one now."""
-        values = {
-            id(entry[1])
-            for change in mine
-            if is_a(change.owner, dict)
-            for _, entry in change.added
-            if is_a(entry[1], (FunctionType, type))
-        }
-        owners = {id(change.owner) for change in mine if is_a(change.owner, dict)}
-        for other, each, changes in later if values else ():
-            entries = [entry for change in changes if id(change.owner) not in owners for _, entry in change.added]
-            if not each.facts.uses.value and any(_holds_one(entry, values) for entry in entries):
-                self._give_way(other, each)
-
     def bring_back(self) -> bool:
         """Have statements run that may have put what is gone now: it was there already, so that was no change.
 
@@ -156,24 +121,6 @@ class LaterStatements:
             self._give_way(*origin)
         return bool(found)
 
-    def give_way_unseen(self, module: LoadedModule, statement: Statement) -> None:
-        """Have later statements run that have put, by the same function, under a key what had been there already."""
-        replaced = [(change.owner, key) for change in self._shared.given for key, *_ in change.replaced]
-        texts = {repr(key) for owner, key in replaced if is_a(owner, dict) and type(key) is str}
-        functions = module.calls.get(statement.facts, set())
-        found = [
-            (other, each)
-            for other in (self._shared.modules if texts and functions else ())
-            for each in (other.source.statements if not functions.isdisjoint(other.all_calls) else ())
-            if not functions.isdisjoint(other.calls.get(each.facts, ()))
-            and other.comes_after(each.first, module, statement.first)
-            and not each.facts.uses.value
-            and any(text in each.facts.text.replace('"', "'") for text in texts)
-        ]
-        for other, each in reversed(found):
-            if each.facts is not statement.facts:
-                self._give_way(other, each)
-
     def _push_sorts(self, module: LoadedModule, statement: Statement, mine: Sequence[Change]) -> None:
         """Have later statements run that put a list in order of which something is about to be taken back."""
         lists = {id(each.owner) for each in mine if is_a(each.owner, list) and not each.attributes}
@@ -184,11 +131,3 @@ class LaterStatements:
                     chains = (chain[:end] for chain in each.facts.uses.now.reads for end in range(1, len(chain) + 1))
                     if not lists.isdisjoint(id(value_at(other, chain)) for chain in chains):
                         self._schedule.run_whole(other, each)
-
-
-def _may_be_idle(statement: Statement) -> bool:
-    return not _IDLE.isdisjoint(statement.facts.words) and not statement.facts.uses.value
-
-
-def _holds_one(entry: Any, ids: Collection[int]) -> bool:
-    return id(entry) in ids or any(id(each) in ids for each in gc.get_referents(entry))

@@ -290,7 +290,6 @@ class Rerun:
     ) -> None:
         self._check_names_are_its_own(module, statement)
         surroundings = dict(os.environ)
-        self.later.clear_idle(module, statement)
         hiding = later_hidden(self._shared.modules, module, statement, self._shared.undo)
         names = names_in_order(module, statement, self._shared.undo)
         with self._shared_names_above(module, statement), names, hiding as hidden:
@@ -311,7 +310,6 @@ class Rerun:
             shared.traces.order_is_made_again(statement.facts)
         shared.traces.at_end = shared.given
         self.later.clear(module, statement, given, has_run=True, chosen=chosen)
-        self.later.give_way_unseen(module, statement)
         shared.traces.at_end = []
         moved = [change for change in shared.given if not (chosen and is_a(change.owner, list))]
         place(shared.modules, (module, statement), moved, shared.traces.taken, shared.undo)
