@@ -313,6 +313,8 @@ def _that_mention(modules: Modules, words: frozenset[str]) -> Iterator[Origin]:
 def _that_may_mean(changed: _Changed) -> Iterator[Origin]:
     """The statements whose words may stand for it: another module's own function of that name does not."""
     homes, words = changed.homes | {changed.key[0]}, changed.words
+    # A value that another module imports is read there by a name of that module's own.
+    imported = frozenset() if changed.body or "." in changed.key[1] else frozenset([changed.key[1]])
     last, foreign = None, words
     for module, statement in changed.mentions:
         if module is not last:
@@ -320,7 +322,7 @@ def _that_may_mean(changed: _Changed) -> Iterator[Origin]:
         facts = statement.facts
         if (
             module.name in homes
-            or not foreign.isdisjoint(facts.heads)
+            or not (foreign if facts.imports else foreign - imported).isdisjoint(facts.heads)
             or not words.isdisjoint(facts.members)
             or "*" in facts.words
         ):
@@ -413,10 +415,21 @@ def _functions_that_depend(
         maker = replace(changed, key=(changed.key[0], outer)) if outer != changed.key[1] else None
         if maker is not None and _calls(modules, module, uses.now, maker, value=True):
             # What a decorator or a factory made. The instances of a class that it made are not made anew for that.
-            yield from (each for each in uses.binds if not is_a(module.namespace.get(each), type))
+            made = (each for each in uses.binds if not is_a(module.namespace.get(each), type))
+            yield from (each for each in made if not _is_given_back(module, statement, each))
         for node in statement.facts.imports:
             if isinstance(node, ast.ImportFrom) and imported_from(module, node) == changed.key[0]:
                 yield from (alias.asname or alias.name for alias in node.names if alias.name == changed.key[1])
+
+
+def _is_given_back(module: LoadedModule, statement: Statement, name: str) -> bool:
+    """Whether a decorator gave back the function that it was given, with nothing on it."""
+    value = module.namespace.get(name)
+    return (
+        type(value) is FunctionType
+        and any(value.__code__ is code for code in module.codes.get(statement.facts, ()))
+        and not value.__dict__
+    )
 
 
 def _reads_property(module: LoadedModule, reads: Reads, key: Key) -> bool:
