@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import is_
-from types import CellType, FunctionType, MemberDescriptorType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 from reloadls.reload.engine.undo import MISSING
@@ -25,7 +34,8 @@ __all__ = ["Change", "Snapshot", "attributes_of", "set_slot", "state_of"]
 
 _BY_VALUE = (str, int, float, bool)
 _NO_HOLDERS = (*_BY_VALUE, bytes, tuple, type, ModuleType, FunctionType)
-_PLAIN = (*_BY_VALUE, bytes, type, FunctionType)
+_OF_C = (MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType)
+_PLAIN = (*_BY_VALUE, bytes, type, FunctionType, ModuleType, *_OF_C)
 _HEAP_TYPE = 1 << 9
 
 
@@ -200,7 +210,7 @@ class Change:
         """It was given nothing but values, functions and classes, and what `made` has copies of; and lost nothing."""
         if self.whole is not None or self.removed or self.reordered or is_a(self.owner, (type, ModuleType, CellType)):
             return False
-        return all(id(value) in self.made or is_a(value, _PLAIN) or value is None for _, value in self.given())
+        return all(id(value) in self.made or _is_plain(value) for _, value in self.given())
 
     def moved_up(self, others: Iterable[Change]) -> None:
         """The places from which it was taken are further in front, now that these were taken out."""
@@ -277,6 +287,15 @@ class Change:
         for place, value in self.removed:
             content.insert(place, value)
         refill(self.owner, content)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value holds no state."""
+    if is_a(value, BuiltinFunctionType):
+        return is_a(value.__self__, (ModuleType, type)) or value.__self__ is None  # else it is `rows.append`
+    if type(value) in (tuple, frozenset):
+        return all(map(_is_plain, value))
+    return value is None or is_a(value, _PLAIN)
 
 
 def _without(container: Any, own: list[Any]) -> list[Any]:
