@@ -77,7 +77,10 @@ def _adopt_cells(old: FunctionType, new: FunctionType, undo: Undo) -> None:
         if before is after:
             continue
         if _are_same_function(before, after):
+            undo.add(_cell_setter(other, after))
+            other.cell_contents = before  # functions may close over themselves, or each other
             after = adopt_function(before, after, undo)
+            other.cell_contents = after
         undo.add(_cell_setter(one, before))
         _cell_setter(one, after)()
 
