@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from time import monotonic
-from types import BuiltinFunctionType, CodeType, FrameType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Protocol, cast
 
 from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, names_bound_by
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.containers import home_of, is_a
-from reloadls.reload.engine.objects.values import OPEN, copy_of
+from reloadls.reload.engine.objects.values import OPEN, copy_of, is_plain
 from reloadls.reload.engine.undo import MISSING
 
 from .candidates import may_act, snapshot, starts_of
@@ -81,6 +81,8 @@ class Lines:
         self._seen: dict[int, set[int]] = {}
         """Line -> the ids of the code of functions that have run within it."""
         self._starts = 0
+        self._has_called = False
+        """Functions have run since a name was bound."""
 
     @property
     def ran(self) -> Collection[int]:
@@ -125,6 +127,7 @@ class Lines:
 
     def started(self, code: CodeType, namespace: dict[str, Any]) -> bool:
         """A function of the program begins to run. Returns whether to go on reporting it."""
+        self._has_called = True
         seen = self._seen.setdefault(self._number, set())
         if id(code) not in seen:
             seen.add(id(code))
@@ -155,9 +158,10 @@ class Lines:
         for name in self._bound_at.get(self._number, ()):
             value = self._namespace.get(name)
             self._copy_made(name, value)
-            if is_a(value, type) and home_of(value) == self._namespace.get("__name__"):
-                for attribute, held in type.__getattribute__(value, "__dict__").items():
-                    self._copy_made(f"{name}.{attribute}", held)
+            is_class = is_a(value, type) and home_of(value) == self._namespace.get("__name__")
+            if is_class or (self._has_called and is_a(value, FunctionType) and self._owns(str(value.__module__))):
+                self._copy_attributes(name, value)
+            self._has_called = False
         if self._acting is not None:
             (number, names), self._acting = self._acting, None
             if len(self._namespace) > names and (added := self._added(names)):
@@ -181,6 +185,15 @@ class Lines:
     def _copy_made(self, name: str, value: Any) -> None:
         if self._may_change(value) and (copy := copy_of(value, self._owns)) is not MISSING:
             self._calls.made(name, copy)
+
+    def _copy_attributes(self, name: str, owner: Any) -> None:
+        for attribute, held in dict(vars(owner)).items():
+            if self._has_called and is_plain(held) and not attribute.startswith("__"):  # a decorator may count in it
+                self._calls.made(f"{name}.{attribute}", copy_of(held))
+            elif self._has_called and is_a(held, FunctionType) and is_a(owner, type):
+                self._copy_attributes(f"{name}.{attribute}", held)
+            else:
+                self._copy_made(f"{name}.{attribute}", held)
 
     def _copy_given(self, change: Change) -> None:
         for _, value in islice(change.given(), _MOST_COPIED):

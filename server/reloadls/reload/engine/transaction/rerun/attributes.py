@@ -10,17 +10,27 @@ from typing import Any
 from reloadls.reload.engine.analysis.names import Chain, has_local
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.objects.values import copy_of
 from reloadls.reload.engine.program.dependents import Origin, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.undo import Undo
+from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["functions_of", "is_plain", "keep_attributes", "using_attributes"]
 
 
 def keep_attributes(
-    modules: Modules, name: str, *, before: Mapping[str, Any], kept: FunctionType, all_stay: bool, undo: Undo
+    modules: Modules,
+    name: str,
+    *,
+    before: Mapping[str, Any],
+    kept: FunctionType,
+    all_stay: bool,
+    undo: Undo,
+    made: Mapping[str, Any],
 ) -> None:
     """Give a function back what statements and functions of the program have set; what decorators gave is theirs.
+
+    What these have given again as they had made it before is what the program has made of it.
 
     Args:
         modules: the program.
@@ -29,11 +39,14 @@ def keep_attributes(
         kept: the one that the name means now.
         all_stay: no decorator has given it any.
         undo: takes it back.
+        made: what each name and attribute of its module was made as, by `copy_of`.
     """
     own = vars(kept)
     given = before.keys() - {"__wrapped__"}
     if given and not all_stay:
-        given &= _set_by_name(modules, name)
+        copies = ((each, made.get(f"{name}.{each}", MISSING)) for each in given & own.keys())
+        again = {each for each, copy in copies if copy is not MISSING and copy_of(own[each], modules.owns) == copy}
+        given = (given & _set_by_name(modules, name.rpartition(".")[2])) | again
     missing = [each for each in given if own.get(each, own) is not before[each]]
     if missing:
         values = dict(own)

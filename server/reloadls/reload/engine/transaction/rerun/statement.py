@@ -40,7 +40,7 @@ from reloadls.reload.engine.objects.classes import (
 from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
-from reloadls.reload.engine.objects.values import same_calls, same_value
+from reloadls.reload.engine.objects.values import copy_of, same_calls, same_value
 from reloadls.reload.engine.program.dependents import depends
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import slip_under
@@ -138,9 +138,9 @@ class Rerun:
         cls = class_of(module, step) if is_class(step.statement) else None
         given = {name: dict(vars(each)) for name, each in functions_of(cls).items()}
         self._run(module, step)
-        modules, undo = self._shared.modules, self._shared.undo
+        class_name = getattr(step.statement.facts.nodes[0], "name", "")
         for name, kept in functions_of(cls).items() if any(given.values()) else ():
-            keep_attributes(modules, name, before=given.get(name, {}), kept=kept, all_stay=False, undo=undo)
+            self._give_back(f"{class_name}.{name}", given.get(name, {}), kept, all_stay=False)
 
     def _run(self, module: LoadedModule, step: Step) -> None:
         self._shared.save(module)
@@ -498,6 +498,7 @@ class Rerun:
         if ours and is_a(old, FunctionType) and is_a(kept, FunctionType) and not several:
             self._keep_attributes(ran, name, given, kept)
         if kept is old and is_a(kept, type) and name in ran.defined:
+            self._keep_given(ran, name, given, kept)
             others = {*_other_attributes(given, kept), *other_members(values, kept)}
             names = sorted({*_names_of_class(kept, ran.difference), *others})
             if ran.edited or names:
@@ -533,12 +534,38 @@ class Rerun:
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
-        all_stay = is_plain(ran.step.before)
-        keep_attributes(modules, name, before=given, kept=kept, all_stay=all_stay, undo=self._shared.undo)
+        self._give_back(name, given, kept, all_stay=is_plain(ran.step.before))
         for other, each in using_attributes(modules, given, kept):
             later = other is not ran.module or each.first > statement.first
             if later and each is not other.running() and not self._schedule.runs[each.facts]:
                 self._schedule.push(other, each)
+
+    def _give_back(self, name: str, given: Mapping[str, Any], kept: FunctionType, *, all_stay: bool) -> None:
+        modules, undo = self._shared.modules, self._shared.undo
+        keep_attributes(modules, name, before=given, kept=kept, all_stay=all_stay, undo=undo, made=self._copies)
+
+    def _keep_given(self, ran: _Ran, name: str, given: Mapping[str, Any], cls: type) -> None:
+        """Keep the attributes that hooks and decorators have made again just as they had made them before."""
+        modules, module, statement = self._shared.modules, ran.module, ran.step.statement
+        ran_within = module.calls.get(statement.facts, ())
+        homes = {home: modules.named(home) for home, _ in ran_within}
+        codes = [
+            code
+            for home in homes.values()
+            for each in (home.codes.values() if home is not None else ())
+            for code in all_codes(each)
+            if home is not None and (home.name, code.co_qualname) in ran_within
+        ]
+        stored = {each for code in codes for each in stored_in(code) | _texts(code)}
+        bodies = (body_of(each) for each in (statement, ran.step.before) if each is not None and is_class(each))
+        stored -= {each for body in bodies for part in body for each in part.facts.uses.binds}
+        own = dict(vars(cls))
+        for each in sorted(stored & given.keys() & own.keys()):
+            made = self._copies.get(f"{name}.{each}", MISSING)
+            if own[each] is given[each] or made is MISSING or module.copies.get(f"{name}.{each}") != made:
+                continue
+            if copy_of(own[each], modules.owns) is not MISSING:
+                self._shared.undo.set_class_attribute(cls, each, given[each])
 
     def _is_anothers(self, ran: _Ran, value: Any) -> bool:
         """Whether another statement has made an object, so that it is not made anew: a decorator gave it back."""
