@@ -304,7 +304,7 @@ def patch_class(
     for name, value in maker.bound.items():
         made = name not in _OF_ITS_OWN and name not in _BY_ITSELF
         if made and _is_last(difference, name) and not (put and put(name, value)):
-            _put(cls, name, value, undo, instead=is_another(difference, name), replaced=replaced)
+            _put(cls, name, value, undo, difference=difference, replaced=replaced)
     gone = sorted({*_gone(difference), *_unbound_again(difference, maker.bound)})
     for name in gone:
         if not (put and put(name, MISSING)) and name in vars(cls):
@@ -370,7 +370,13 @@ def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str],
 
 
 def _put(
-    cls: type, name: str, value: Any, undo: Undo, *, instead: bool, replaced: Callable[[Any, Any], None] | None
+    cls: type,
+    name: str,
+    value: Any,
+    undo: Undo,
+    *,
+    difference: Difference,
+    replaced: Callable[[Any, Any], None] | None,
 ) -> None:
     if name == "__annotations__":
         return
@@ -378,7 +384,8 @@ def _put(
     if is_a(value, FunctionType) and name in _IMPLICIT:
         value = _IMPLICIT[name](value)
     before = vars(cls).get(name, MISSING)
-    kept = value if instead else _adopted(before, value, undo)
+    instead = is_another(difference, name)
+    kept = value if instead else _adopted(before, value, undo, _binder(difference, name))
     undo.set_class_attribute(cls, name, kept)
     if is_computed_anew(before, value):
         forget_attribute(cls, name, undo)
@@ -410,7 +417,13 @@ def _check_layout(cls: type, name: str) -> None:
         raise CantBeLive(f"{name} of {cls.__qualname__} changed, and its layout in memory can't be changed")
 
 
-def _adopted(before: Any, value: Any, undo: Undo) -> Any:
+def _binder(difference: Difference | None, name: str) -> Step | None:
+    """The only statement of a body that binds a name."""
+    found = [step for step in difference.steps if name in step.statement.facts.uses.binds] if difference else []
+    return found[0] if len(found) == 1 else None
+
+
+def _adopted(before: Any, value: Any, undo: Undo, step: Step | None) -> Any:
     """The object that is to stand in the class: the old function if there is one, with the new code."""
     if is_a(before, FunctionType) and is_a(value, FunctionType):
         return adopt_function(before, value, undo)
@@ -422,8 +435,24 @@ def _adopted(before: Any, value: Any, undo: Undo) -> Any:
     elif is_a(before, property) and is_a(value, property):
         return _adopted_property(before, value, undo)
     elif is_a(before, type) and is_a(value, type) and before.__qualname__ == value.__qualname__:
-        return adopt_class(before, value, undo)
+        return _adopted_class(before, value, undo, step)
     return value
+
+
+def _adopted_class(before: type, value: type, undo: Undo, step: Step | None) -> type:
+    """The same for a class in the body of another."""
+    if step is None or step.before is None or not (step.before.facts.is_class and step.statement.facts.is_class):
+        return adopt_class(before, value, undo)
+    body = changed_body(step.before, step.statement)
+    made = {name for each in body_of(step.before) for name in each.facts.uses.binds}
+    keep = kept_names(body)
+    if step.way is not Way.CLASS:  # something that it reads is another
+        keep -= {name for each in body.steps if each.statement.facts.uses.now.reads for name in _bound_by(each)}
+    return adopt_class(before, value, undo, made=made, keep=keep, others=other_names(body), body=body)
+
+
+def _bound_by(step: Step) -> set[str]:
+    return step.statement.facts.uses.binds
 
 
 def _functions(one: Any, other: Any) -> bool:
@@ -448,6 +477,7 @@ def adopt_class(
     keep: Collection[str] = (),
     others: Collection[str] = (),
     is_held: bool = False,
+    body: Difference | None = None,
 ) -> type:
     """Have `old` be what `new` is. Raises CantBeLive where instances of the old can't be instances of that.
 
@@ -459,6 +489,7 @@ def adopt_class(
         keep: names whose values the statement did not make anew, as it were.
         others: names that mean something that another statement of the body made than before.
         is_held: whether something was given `new` when it was made, or made of it since, and may hold it.
+        body: what is different in its body.
     """
     if old is new:
         return old
@@ -471,14 +502,21 @@ def adopt_class(
     if is_enum(old):
         adopt_enum(old, new, undo)
     else:
-        _adopt_dict(old, new, undo, made=made, keep=keep, others=others)
+        _adopt_dict(old, new, undo, made=made, keep=keep, others=others, body=body)
     _after(old, undo)
     undo.at_the_end(lambda: _become_alias(new, old) if is_held else leave_bases(new))
     return old
 
 
 def _adopt_dict(
-    old: type, new: type, undo: Undo, *, made: Collection[str], keep: Collection[str], others: Collection[str]
+    old: type,
+    new: type,
+    undo: Undo,
+    *,
+    made: Collection[str],
+    keep: Collection[str],
+    others: Collection[str],
+    body: Difference | None,
 ) -> None:
     for name in vars(old).keys() - vars(new).keys() - _OF_ITS_OWN:
         if name in made or (name.startswith("__") and name.endswith("__")):
@@ -494,7 +532,8 @@ def _adopt_dict(
         if before is not value:
             _check_layout(old, name)
         anew = is_computed_anew(before, value)
-        kept = value if name in _BY_ITSELF or name in others else _adopted(before, value, undo)
+        anothers = name in _BY_ITSELF or name in others
+        kept = value if anothers else _adopted(before, value, undo, _binder(body, name))
         undo.set_class_attribute(old, name, kept)
         if anew:
             forget_attribute(old, name, undo)

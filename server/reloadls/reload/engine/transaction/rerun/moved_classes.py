@@ -65,7 +65,7 @@ class MovedClasses:
         fields = field_names(old)
         made = {name for each in body_of(before) for name in each.facts.uses.binds}
         keep, others = kept_names(difference), other_names(difference)
-        adopt_class(old, new, undo, made=made, keep=keep, others=others, is_held=True)
+        adopt_class(old, new, undo, made=made, keep=keep, others=others, is_held=True, body=difference)
         undo.set_class_attribute(old, "__module__", new.__module__)
         take_over(new, old, undo)
         fill_new_fields(old, fields, undo)

@@ -644,7 +644,8 @@ class Rerun:
         decorated = any(each.decorator_list for each in nodes if isinstance(each, ast.ClassDef))
         is_held = decorated or not is_alone
         members = dict(getattr(new, "_member_map_", {})) if is_enum(new) else {}
-        kept = adopt_class(old, new, self._shared.undo, made=made, keep=keep, others=others, is_held=is_held)
+        inner, undo = ran.difference, self._shared.undo
+        kept = adopt_class(old, new, undo, made=made, keep=keep, others=others, is_held=is_held, body=inner)
         if not is_alone and members:  # what stands behind it in a block may have used them already
             self._keep_members(ran.module, kept, members)
         elif not is_alone:
