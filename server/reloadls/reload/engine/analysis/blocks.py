@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .depth import any_depth
 from .diff import Step, Way, compare, is_block
 from .names import Reads
 from .statements import Facts, Statement, statements_in
@@ -63,6 +64,7 @@ class Block:
         return _reduced(self.after, chosen)
 
 
+@any_depth
 def _reduced(node: ast.stmt, chosen: Mapping[int, list[ast.stmt]]) -> ast.stmt | None:
     found = False
 
@@ -95,6 +97,7 @@ def _nothing(node: ast.stmt) -> ast.stmt:
     return ast.copy_location(ast.Pass(), node)
 
 
+@any_depth
 def block_of_changes(
     before: Statement,
     after: Statement,

@@ -43,15 +43,19 @@ def run_within(nodes: Iterable[ast.AST]) -> set[str]:
     return {f"{name}.<locals>.{inner}" for name, function in _functions(nodes) for inner in _run_by(function)}
 
 
-def _functions(nodes: Iterable[ast.AST], outer: str = "") -> Iterator[tuple[str, _Function]]:
-    for node in nodes:
+def _functions(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, _Function]]:
+    waiting = [(node, "") for node in reversed([*nodes])]
+    while waiting:
+        node, outer = waiting.pop()
+        inner: Iterable[ast.AST] = ()
         if isinstance(node, _Functions):
             yield outer + node.name, node
-            yield from _functions(node.body, f"{outer}{node.name}.<locals>.")
+            inner, outer = node.body, f"{outer}{node.name}.<locals>."
         elif isinstance(node, ast.ClassDef):
-            yield from _functions(node.body, f"{outer}{node.name}.")
+            inner, outer = node.body, f"{outer}{node.name}."
         elif isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)):
-            yield from _functions(ast.iter_child_nodes(node), outer)
+            inner = ast.iter_child_nodes(node)
+        waiting += [(each, outer) for each in reversed([*inner])]
 
 
 def _run_by(function: _Function) -> set[str]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .depth import any_depth
+
 __all__ = ["BUILTIN_MUTATORS", "IMPORT", "Chain", "Reads", "Uses", "chain_of", "has_local", "own_nodes", "uses_of"]
 
 Chain = tuple[str, ...]
@@ -58,6 +60,7 @@ class Uses:
     """It is made for the value it binds, not for what running it does."""
 
 
+@any_depth
 def uses_of(nodes: Iterable[ast.stmt]) -> Uses:
     """The names of statements that stand on one line, or of one."""
     uses = Uses()
@@ -115,6 +118,8 @@ class _Reader(ast.NodeVisitor):
         self.into = into
         self.scope = scope
         self.in_function = in_function
+        self._tabled: set[int] = set()
+        """The ids of the nodes that `_tables` has looked at."""
 
     # -- names
 
@@ -197,7 +202,8 @@ class _Reader(ast.NodeVisitor):
 
     def _tables(self, *nodes: ast.expr) -> None:
         """What is called comes out of one of these expressions; those that hold no functions don't matter."""
-        for each in (part for node in nodes for part in ast.walk(node)):
+        for each in (part for node in nodes if id(node) not in self._tabled for part in ast.walk(node)):
+            self._tabled.add(id(each))
             chain = chain_of(each) if isinstance(each, (ast.Name, ast.Attribute)) else None
             if chain is not None and (resolved := self.scope.resolved(chain)):
                 self.into.tables.add(resolved)

@@ -44,7 +44,15 @@ def text_of(node: ast.AST) -> str:
 
 
 def _count(nodes: Iterable[ast.AST]) -> int:
-    return sum(1 if isinstance(node, _Functions) else _count(ast.iter_child_nodes(node)) for node in nodes)
+    found = 0
+    waiting = [*nodes]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _Functions):
+            found += 1
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+    return found
 
 
 def calls_alike(one: ast.stmt, other: ast.stmt) -> bool:
@@ -102,30 +110,41 @@ def _without_words(function: Any) -> ast.AST:
 
 
 def _text(node: ast.AST, *, bodies: bool) -> str:
-    return "".join(_parts(node, bodies))
+    texts: list[str] = []
+    waiting: list[Any] = [node]
+    while waiting:
+        each = waiting.pop()
+        if type(each) is _Text:
+            texts.append(each)
+        elif isinstance(each, ast.AST):
+            texts.append(f"{type(each).__name__}(")
+            waiting += (_Text(")"), *reversed([*_fields(each, bodies=bodies)]))
+        elif isinstance(each, list):
+            texts.append("[")
+            waiting += (_Text("]"), *(part for one in reversed(each) for part in (_COMMA, one)))
+        else:
+            texts.append(f"{type(each).__name__}:{each!r}" if isinstance(each, (int, float, complex)) else repr(each))
+    return "".join(texts)
 
 
-def _parts(node: Any, bodies: bool) -> Iterator[str]:
-    if isinstance(node, ast.AST):
-        yield type(node).__name__
-        yield "("
-        function = node if not bodies and isinstance(node, _Functions) else None
-        for field in node._fields:
-            if field == "type_comment" or (field == "kind" and isinstance(node, ast.Constant)):
-                continue
-            if function is not None and field == "body":
-                yield _BODIES_LEFT_OUT
-                if function.decorator_list:  # a wrapper has a copy of the docstring
-                    yield repr(ast.get_docstring(function, clean=False))
-            else:
-                yield from _parts(getattr(node, field, None), bodies)
-            yield ","
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for each in node:
-            yield from _parts(each, bodies)
-            yield ","
-        yield "]"
-    else:
-        yield f"{type(node).__name__}:{node!r}" if isinstance(node, (int, float, complex)) else repr(node)
+class _Text(str):
+    """A piece of the text, among what is to be made one."""
+
+    __slots__ = ()
+
+
+_COMMA = _Text(",")
+
+
+def _fields(node: ast.AST, *, bodies: bool) -> Iterator[Any]:
+    function = node if not bodies and isinstance(node, _Functions) else None
+    for field in node._fields:
+        if field == "type_comment" or (field == "kind" and isinstance(node, ast.Constant)):
+            continue
+        if function is not None and field == "body":
+            yield _Text(_BODIES_LEFT_OUT)
+            if function.decorator_list:  # a wrapper has a copy of the docstring
+                yield ast.get_docstring(function, clean=False)
+        else:
+            yield getattr(node, field, None)
+        yield _COMMA

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from types import CodeType
 
+from .depth import any_depth
 from .names import IMPORT, Chain, Uses, own_nodes, uses_of
 from .shapes import Shape, dump, shape_of
 
@@ -106,8 +107,9 @@ class Facts:
     @cached_property
     def imported(self) -> frozenset[str]:
         """The names that it binds by importing, in the module's own scope."""
-        return frozenset(_imported(self.nodes)) if "import" in self.text else frozenset()
+        return frozenset(alias.asname or alias.name.partition(".")[0] for each in self.imports for alias in each.names)
 
+    @any_depth
     def compile(self, path: str, flags: int, imported: Collection[str] = ()) -> CodeType:
         """Its code, with the lines of its tree; raises SyntaxError for what only the compiler sees.
 
@@ -172,17 +174,6 @@ def has_handled(statement: Statement, lines: Collection[int]) -> bool:
         [each for node in statement.facts.nodes for each in ast.walk(node)] if "except" in statement.facts.text else []
     )
     return any(isinstance(each, ast.ExceptHandler) and each.body[0].lineno + moved in lines for each in nodes)
-
-
-def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)) and not isinstance(node, _Scopes):
-            yield from _imported(ast.iter_child_nodes(node))
-
-
-_Scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _never_imported(names: Sequence[str], last: ast.stmt) -> list[ast.stmt]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from reloadls.reload.engine.analysis.codes import CONDITIONAL, is_of_module
 from reloadls.reload.engine.analysis.diff import Step, Way
+from reloadls.reload.engine.analysis.shapes import dump
 from reloadls.reload.engine.analysis.statements import Facts, Source, Statement
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.undo import MISSING, Undo
@@ -54,12 +55,14 @@ def is_lazy(flags: int) -> bool:
 
 def annotations_in(nodes: Iterable[ast.AST]) -> Iterator[ast.AnnAssign]:
     """What says of which type a name of the scope is, in the order in which the compiler numbers it."""
-    for node in nodes:
+    waiting = [*reversed([*nodes])]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.AnnAssign):
             if isinstance(node.target, ast.Name) and node.simple:
                 yield node
         elif isinstance(node, _BLOCKS):
-            yield from annotations_in(ast.iter_child_nodes(node))
+            waiting += reversed([*ast.iter_child_nodes(node)])
 
 
 _BLOCKS = (
@@ -271,4 +274,4 @@ def _inner(code: CodeType) -> Iterator[CodeType]:
 
 def _texts(statements: Iterable[Statement]) -> list[str]:
     nodes = (node for each in statements for node in annotations_in(each.facts.nodes))
-    return [f"{ast.dump(node.target)} {ast.dump(node.annotation)}" for node in nodes]
+    return [f"{dump([node.target])} {dump([node.annotation])}" for node in nodes]

@@ -13,6 +13,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.analysis.depth import any_depth
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.adopt import inner_functions
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, length, refill
@@ -45,6 +46,7 @@ def acts(statement: Statement) -> bool:
     return any(_may_act(node) for node in statement.facts.nodes)
 
 
+@any_depth
 def _may_act(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
@@ -155,6 +157,7 @@ def _is_instance(value: Any) -> bool:
     return value is not _UNKNOWN and type(value).__dictoffset__ != 0 and not is_a(value, ModuleType)
 
 
+@any_depth
 def value_of(node: ast.expr, namespace: dict[str, Any]) -> Any:
     """What an expression means that is no more than names, attributes and literals."""
     if isinstance(node, ast.Name):

@@ -153,7 +153,14 @@ class Attempt:
             text = read_text(file.read())
         _check_future(text, path)
         if text != module.text or any(each.module is module for each in self._relocations):
-            self._work.plans.append(plan_module(module, text))
+            try:
+                self._work.plans.append(plan_module(module, text))
+            except (
+                RecursionError,
+                MemoryError,
+            ) as error:  # it is nested too deeply for Python, which doesn't say where
+                vars(error).update(filename=path, lineno=1)
+                raise
         elif force:
             self._work.again += [
                 (module, each)

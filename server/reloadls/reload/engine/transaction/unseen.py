@@ -11,6 +11,7 @@ from types import CodeType, FunctionType, MethodDescriptorType, ModuleType, Wrap
 from typing import Any
 
 from reloadls.reload.engine.analysis.names import Chain
+from reloadls.reload.engine.analysis.shapes import dump
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.contents import content_of, leads_to
@@ -115,7 +116,7 @@ def _acts(module: LoadedModule, nodes: Iterable[ast.stmt]) -> Iterator[Unseen]:
         if chain is None:
             continue
         if isinstance(target, ast.Subscript):
-            yield from _act(module, chain, "[...]", ast.unparse(target.slice))
+            yield from _act(module, chain, "[...]", dump([target.slice]))
         elif target.attr in _OF_ITSELF:
             owner = value_at(module, chain)
             if is_a(owner, (FunctionType, type)):
@@ -160,12 +161,14 @@ def _targets(nodes: Iterable[ast.stmt]) -> Iterator[ast.Subscript | ast.Attribut
 
 def _inner(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements, and those in their blocks that run with them."""
-    for node in nodes:
+    waiting = [*reversed([*nodes])]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         yield node
-        for name in ("body", "orelse", "finalbody"):
-            yield from _inner(getattr(node, name, ()))
+        inner = [each for name in ("body", "orelse", "finalbody") for each in getattr(node, name, ())]
+        waiting += reversed(inner)
 
 
 def _chain_of(node: ast.expr) -> Chain | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reloadls.reload.engine.analysis.names import Chain
+from reloadls.reload.engine.analysis.shapes import dump
 from reloadls.reload.engine.analysis.statements import Source, Statement
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
@@ -285,15 +286,15 @@ def _evaluated(node: ast.stmt) -> Iterator[ast.expr]:
 
 def _chains(node: ast.expr) -> Iterator[Chain]:
     """The names in an expression that are read in any case, each with the first attribute that is read of it."""
-    if isinstance(node, _MAY_NOT_BE):
-        return
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        yield node.value.id, node.attr
-    for each in ast.iter_child_nodes(node):
-        if isinstance(each, ast.expr):
-            yield from _chains(each)
-        elif isinstance(each, ast.keyword):
-            yield from _chains(each.value)
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, ast.keyword):
+            waiting.append(each.value)
+        elif isinstance(each, ast.expr) and not isinstance(each, _MAY_NOT_BE):
+            if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
+                yield each.value.id, each.attr
+            waiting.extend(ast.iter_child_nodes(each))
 
 
 def _is_on_disk(package: LoadedModule, name: str) -> bool:
@@ -313,15 +314,18 @@ def _depends_on_more(function: ast.AST) -> bool:
     return any(isinstance(node, unsure) for node in ast.walk(function) if node is not function)
 
 
-def _imports(nodes: Iterable[ast.AST], *, sure: bool = True) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
     """The imports that running statements does, and whether it does them in any case and what they raise goes on."""
-    for node in nodes:
+    waiting = [(node, True) for node in reversed([*nodes])]
+    while waiting:
+        node, sure = waiting.pop()
+        inner: Sequence[ast.AST] = ()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield node, sure
         elif isinstance(node, ast.If):
-            if "TYPE_CHECKING" not in ast.dump(node.test):
-                yield from _imports((*node.body, *node.orelse), sure=False)
+            inner = () if "TYPE_CHECKING" in dump([node.test]) else (*node.body, *node.orelse)
         elif isinstance(node, ast.Try):
-            yield from _imports((*node.body, *node.orelse, *node.finalbody), sure=False)
+            inner = (*node.body, *node.orelse, *node.finalbody)
         elif isinstance(node, (ast.With, ast.For, ast.While)):
-            yield from _imports(node.body, sure=False)
+            inner = node.body
+        waiting += [(each, False) for each in reversed(inner)]
