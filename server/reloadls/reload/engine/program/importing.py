@@ -17,6 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from reloadls.base.regular_files import read_file
 from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
@@ -248,8 +249,7 @@ def _is_older(path: str, at: float) -> bool:
 
 def _adopt(modules: Modules, name: str, path: str, module: ModuleType) -> None:
     try:
-        with open(path, "rb") as file:
-            text = read_text(file.read())
+        text = read_text(read_file(path))
         code = compile(text, path, "exec", dont_inherit=True)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from reloadls.base.live_sessions import LiveSession
+from reloadls.base.regular_files import is_special, read_file
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.diff import Way
 from reloadls.reload.engine.objects.classes import CantBeLive
@@ -149,8 +150,7 @@ class Attempt:
             )
 
     def _plan(self, module: LoadedModule, path: str, force: bool) -> None:
-        with open(path, "rb") as file:
-            text = read_text(file.read())
+        text = read_text(read_file(path))
         _check_future(text, path)
         if text != module.text or any(each.module is module for each in self._relocations):
             try:
@@ -173,6 +173,11 @@ class Attempt:
 
     def _other_file(self, path: str, force: bool) -> None:
         """A file that is no module of the program: what has read it runs again."""
+        if is_special(path):  # reading it may never end
+            message = f"{os.path.basename(path)} is not a regular file, so edits of it are not followed"
+            location = SourceLocation(path=path, line=1)
+            self._not_followed += (Note(code="notFollowed", message=message, location=location),)
+            return
         found = [(module, statement) for module in self._modules for statement in module.readers_of(path)]
         found += [(module, statement) for module in self._modules for statement in missed(self._modules, module, path)]
         self._work.again += found
@@ -362,8 +367,7 @@ def _imported(module: LoadedModule, path: str) -> set[str]:
 def _trees(module: LoadedModule, path: str) -> Iterable[ast.Module]:
     texts = [module.text]
     try:
-        with open(path, "rb") as file:
-            texts.append(read_text(file.read()))
+        texts.append(read_text(read_file(path)))
     except Exception:  # a codec of the file's choice
         return ()
     try:

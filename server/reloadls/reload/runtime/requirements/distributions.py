@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reloadls.base.regular_files import read_file
 from reloadls.reload.runtime.endpoint.encode import from_uri, to_uri
 
 from .demands import normal_name
@@ -152,8 +153,7 @@ def _prefixes(folders: list[str]) -> Iterator[str]:
 
 def _read(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_file(path)
     except OSError:
         return None
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from reloadls.base.regular_files import read_file
+
 from .demands import Demand, Include, InvalidFile, parse_requirements
 from .lock_files import parser_of
 
@@ -81,8 +83,7 @@ def read_files(roots: Iterable[str]) -> dict[str, bytes]:
         if path in found:
             continue
         try:
-            with open(path, "rb") as file:
-                found[path] = file.read(_LARGEST)
+            found[path] = read_file(path, _LARGEST)
         except OSError:  # gone, or no file: it demands nothing
             continue
         if parser_of(os.path.basename(path)) is None:

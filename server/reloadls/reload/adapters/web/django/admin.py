@@ -52,7 +52,7 @@ class AdminAdapter(RegistryAdapter):
     def file_changed(self, path: str, undo: Undo) -> bool:
         """Import a new `admin` module of an application, as Django does when it starts."""
         apps = sys.modules["django.apps.registry"].apps
-        if os.path.basename(path) != "admin.py" or not apps.ready or not os.path.exists(path):
+        if os.path.basename(path) != "admin.py" or not apps.ready or not os.path.isfile(path):
             return False
         for config in apps.get_app_configs():
             name = f"{config.name}.admin"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from reloadls.base.installed import is_in_package_folder
+from reloadls.base.regular_files import read_file
 
 __all__ = ["read_at_import"]
 
@@ -28,8 +29,7 @@ def read_at_import(name: str) -> str | None:
 
 def _reads(path: str, name: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            text = file.read()
+        text = read_file(path)
         return name.encode() in text and any(_is_it(node, name) for node in _outside_of_functions(ast.parse(text)))
     except (OSError, SyntaxError, ValueError, RecursionError):
         return False

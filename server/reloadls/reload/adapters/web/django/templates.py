@@ -82,7 +82,7 @@ class TemplatesAdapter(Adapter):
         if not held and not any(path.startswith(os.path.realpath(each) + os.sep) for each in _folders()):
             return False
         undo.add(self._end)
-        self._changed += [(each, path) for each in held if os.path.exists(path)]
+        self._changed += [(each, path) for each in held if os.path.isfile(path)]
         self._look_again = True
         return True
 

@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from reloadls.base.paths import is_within
+from reloadls.base.regular_files import read_file
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.dependents import imported_from
@@ -173,8 +174,7 @@ def _find(name: str) -> ModuleSpec | None:
 
 def _likeness(module: LoadedModule, path: str) -> float:
     try:
-        with open(path, "rb") as file:
-            lines = [line.strip() for line in read_text(file.read()).split("\n")]
+        lines = [line.strip() for line in read_text(read_file(path)).split("\n")]
     except (OSError, SyntaxError, ValueError):
         return 0.0
     before = {line.strip() for line in module.text.split("\n")} - {""}
