@@ -16,7 +16,19 @@ from reloadls.reload.engine.undo import MISSING
 
 from .changes import attributes_of, state_of
 
-__all__ = ["OPEN", "Owns", "Same", "copy_of", "is_immutable", "is_plain", "same_calls", "same_value", "stands_for"]
+__all__ = [
+    "OPEN",
+    "Owns",
+    "Same",
+    "copy_of",
+    "is_immutable",
+    "is_made_again",
+    "is_plain",
+    "same_calls",
+    "same_settings",
+    "same_value",
+    "stands_for",
+]
 
 Owns = Callable[[str], bool]
 _VALUES = (bool, int, float, complex, str, bytes, type(None))
@@ -105,6 +117,18 @@ def _as_such(value: Any) -> Any:
     if kind is count:
         return (kind, repr(value))
     return (Same, Same(value)) if is_a(value, (type, ModuleType, FunctionType, Logger)) else None
+
+
+def is_made_again(new: Any, old: Any, made: Any, owns: Owns) -> bool:
+    """Whether something is made anew just as another had been, which `made` is a copy of as it was then."""
+    return copy_of(new, owns) == made and same_settings(new, old)
+
+
+def same_settings(one: Any, other: Any) -> bool:
+    """Whether containers do the same, beside what they hold."""
+    if type(one) is deque and type(other) is deque:
+        return one.maxlen == other.maxlen
+    return not (is_a(one, defaultdict) and is_a(other, defaultdict)) or one.default_factory is other.default_factory
 
 
 class Same(ref[Any]):

@@ -10,10 +10,10 @@ from typing import Any
 from reloadls.reload.engine.analysis.names import Chain, has_local
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
-from reloadls.reload.engine.objects.values import copy_of
+from reloadls.reload.engine.objects.values import is_made_again
 from reloadls.reload.engine.program.dependents import Origin, value_at
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.undo import MISSING, Undo
+from reloadls.reload.engine.undo import Undo
 
 __all__ = ["functions_of", "is_plain", "keep_attributes", "using_attributes"]
 
@@ -44,8 +44,8 @@ def keep_attributes(
     own = vars(kept)
     given = before.keys() - {"__wrapped__"}
     if given and not all_stay:
-        copies = ((each, made.get(f"{name}.{each}", MISSING)) for each in given & own.keys())
-        again = {each for each, copy in copies if copy is not MISSING and copy_of(own[each], modules.owns) == copy}
+        copies = [(each, made[f"{name}.{each}"]) for each in given & own.keys() if f"{name}.{each}" in made]
+        again = {each for each, copy in copies if is_made_again(own[each], before[each], copy, modules.owns)}
         given = (given & _set_by_name(modules, name.rpartition(".")[2])) | again
     missing = [each for each in given if own.get(each, own) is not before[each]]
     if missing:

@@ -20,10 +20,10 @@ from reloadls.reload.engine.undo import MISSING
 
 from .merging import Merging
 
-__all__ = ["has_gone_on", "keep_in_class", "keep_merged", "note_kept"]
+__all__ = ["ONE_HOLDER", "has_gone_on", "keep_in_class", "keep_merged", "note_kept"]
 
 _CONTAINERS = frozenset([*OPEN, tuple, frozenset])
-_ONE_HOLDER = 2
+ONE_HOLDER = 2
 """What `getrefcount` says of an object that only a namespace holds."""
 
 
@@ -45,7 +45,7 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     is_object = made[0] is Same  # others may hold it; a container that nobody has changed can be another
     if not is_object and copy_of(old, shared.modules.owns) == made:
         return False
-    if getrefcount(module.namespace[name]) > _ONE_HOLDER:
+    if getrefcount(module.namespace[name]) > ONE_HOLDER:
         return False  # what others hold, too, was there already, or is part of something else
     new, merging = module.namespace[name], Merging(shared.modules.owns)
     if has_gone_on(shared, new):

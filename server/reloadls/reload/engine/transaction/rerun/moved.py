@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from reloadls.reload.engine.analysis.diff import Step, is_block
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 
-__all__ = ["names_that_stay"]
+__all__ = ["names_as_before", "names_that_stay"]
 
 
 def names_that_stay(step: Step, removed: Iterable[Statement], affected: Callable[[Statement], bool]) -> set[str]:
@@ -22,7 +22,7 @@ def names_that_stay(step: Step, removed: Iterable[Statement], affected: Callable
     statement = step.statement
     if not (_has_parts(statement) or (step.before is None and any(map(_has_parts, removed)))):
         return set()
-    old = [each for one in (*removed, *([step.before] if step.before else [])) for each in _parts(one)]
+    old = list(_old_parts(step, removed))
     before = {each.facts.key: each for each in old if _makes_values(each)}
     once = {name for each in before.values() for name in each.facts.uses.binds if _binders(old, name) == 1}
     parts = list(_parts(statement))
@@ -43,6 +43,20 @@ def names_that_stay(step: Step, removed: Iterable[Statement], affected: Callable
         if not again:
             return names
         kept = [each for each in kept if each not in again]
+
+
+def names_as_before(step: Step, removed: Iterable[Statement], affected: Callable[[Statement], bool]) -> set[str]:
+    """The names that one of several branches gives a value by a text that is the same as before; see above."""
+    if not _has_parts(step.statement):
+        return set()
+    before = {each.facts.key for each in _old_parts(step, removed) if _makes_values(each)}
+    parts = (each for each in _parts(step.statement) if each.facts.key in before and not affected(each))
+    return {name for each in parts for name in each.facts.uses.binds}
+
+
+def _old_parts(step: Step, removed: Iterable[Statement]) -> Iterator[Statement]:
+    for each in (*removed, *([step.before] if step.before else [])):
+        yield from _parts(each)
 
 
 def _has_parts(statement: Statement) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from inspect import getmro
+from sys import getrefcount
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -40,7 +41,7 @@ from reloadls.reload.engine.objects.classes import (
 from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
-from reloadls.reload.engine.objects.values import copy_of, same_calls, same_value
+from reloadls.reload.engine.objects.values import copy_of, is_made_again, same_calls, same_settings, same_value
 from reloadls.reload.engine.program.dependents import depends
 from reloadls.reload.engine.program.effects import Effect
 from reloadls.reload.engine.program.layers import slip_under
@@ -59,8 +60,8 @@ from .followers import Followers
 from .hiding import later_hidden, names_in_order
 from .kept_entries import KeptEntries
 from .later import LaterStatements
-from .merged import keep_in_class, keep_merged
-from .moved import names_that_stay
+from .merged import ONE_HOLDER, keep_in_class, keep_merged
+from .moved import names_as_before, names_that_stay
 from .moved_classes import MovedClasses
 from .stars import Stars
 
@@ -254,6 +255,11 @@ class Rerun:
             if value is MISSING:
                 value = self._shared.before.get(module, {}).get(name, MISSING)
             if value is not MISSING and type(value) is type(module.namespace.get(name, MISSING)):
+                module.namespace[name] = old[name] = value
+        for name in names_as_before(step, removed, affected):
+            value = old.get(name, MISSING)
+            value = value if value is not MISSING else self._shared.before.get(module, {}).get(name, MISSING)
+            if self._is_made_alike(module, name, value):
                 module.namespace[name] = old[name] = value
 
     @staticmethod
@@ -524,13 +530,29 @@ class Rerun:
     def _keep_merged(self, ran: _Ran, name: str, old: Mapping[str, Any]) -> bool:
         """Keep a container that the program has changed, with what it is made of now; False if that can't be."""
         before, made = old.get(name, MISSING), self._copies.get(name)
-        if before is MISSING or _binders(ran.module, name) > 1:
+        if before is MISSING:
             return False
+        every = (each.facts for each in ran.module.source.statements if each.facts is not ran.step.statement.facts)
+        others = [facts.uses for facts in every if name in facts.uses.binds]
+        if others and any(name == chain[0] for uses in others for chain in uses.now.reads):
+            return False  # it is made in steps
+        if others:
+            alike = self._is_made_alike(ran.module, name, before)
+            ran.module.namespace[name] = before if alike else ran.module.namespace[name]
+            return alike
         origin = (ran.module, ran.step.statement)
         if made is None:
             KeptEntries(self._shared, self._schedule, origin, ran.step).keep_in(before, ran.module.namespace[name])
             return False
         return keep_merged(self._shared, self._schedule, origin, name, old=before, made=made)
+
+    def _is_made_alike(self, module: LoadedModule, name: str, value: Any) -> bool:
+        """Whether what a name means was made anew just as a value had been, and nothing else holds it."""
+        made = self._copies.get(name)
+        if made is None or value is MISSING or getrefcount(module.namespace.get(name)) > ONE_HOLDER:
+            return False
+        new = module.namespace.get(name)
+        return type(new) is type(value) and is_made_again(new, value, made, self._shared.modules.owns)
 
     def _keep_attributes(self, ran: _Ran, name: str, given: Mapping[str, Any], kept: FunctionType) -> None:
         modules, statement = self._shared.modules, ran.step.statement
@@ -564,7 +586,7 @@ class Rerun:
             made = self._copies.get(f"{name}.{each}", MISSING)
             if own[each] is given[each] or made is MISSING or module.copies.get(f"{name}.{each}") != made:
                 continue
-            if copy_of(own[each], modules.owns) is not MISSING:
+            if copy_of(own[each], modules.owns) is not MISSING and same_settings(own[each], given[each]):
                 self._shared.undo.set_class_attribute(cls, each, given[each])
 
     def _is_anothers(self, ran: _Ran, value: Any) -> bool:
