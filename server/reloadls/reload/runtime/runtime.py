@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from .endpoint.program_info import ProgramInfo
 from .live.console import note_lines, print_line, report_line
 from .live.pin import Pins, pins
+from .own_threads import hide_own_threads
 from .start.idle import Flag, wait_until_idle
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Runtime:
         if self._thread is None and not self._is_cooperative():
             args = (at_once,)
             self._thread = threading.Thread(target=self._run, args=args, name="reloadls-runtime", daemon=True)
+            hide_own_threads()
             self._thread.start()
             atexit.register(self.stop)
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+from reloadls.reload.runtime.own_threads import own_threads
+
 __all__ = ["forget_imports", "wait_for_imports"]
 
 _BOOTSTRAP: Any = sys.modules["_frozen_importlib"]
@@ -54,9 +56,7 @@ def forget_imports() -> None:
 
 
 def _ours() -> set[int]:
-    here = threading.get_ident()
-    found = {each.ident for each in threading.enumerate() if each.name.startswith("reloadls-")}
-    return {ident for ident in found if ident is not None and ident != here}
+    return own_threads() - {threading.get_ident()}
 
 
 def _importing(threads: Collection[int]) -> set[int]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from reloadls.reload.report import RESTART_CODES, ModuleReport, ReloadReport
+from reloadls.reload.runtime.own_threads import hide_own_threads
 
 from .channel import Channel, Message
 from .handover import Handover
@@ -55,6 +56,7 @@ class Link:
 
         die_with_parent(self._supervisor)
         self._handover.install()
+        hide_own_threads()
         threading.Thread(target=self._listen, name="reloadls-link", daemon=True).start()
 
     def request_restart(self, report: ReloadReport | None) -> None:

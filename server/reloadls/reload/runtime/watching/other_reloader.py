@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from types import FrameType
 from typing import Final
+
+from reloadls.reload.runtime.own_threads import own_threads
 
 __all__ = ["CHILD_VARIABLES", "other_reloader"]
 
@@ -30,7 +31,7 @@ CHILD_VARIABLES: Final = ("WERKZEUG_RUN_MAIN", "RUN_MAIN", "QUART_RUN_MAIN")
 
 def other_reloader() -> tuple[str, str] | None:
     """Return the name of a reloader that runs in some thread, and how to switch it off; None if there is none."""
-    ours = {each.ident for each in threading.enumerate() if each.name.startswith("reloadls-")}
+    ours = own_threads()
     for thread, top in list(sys._current_frames().items()):
         frame: FrameType | None = None if thread in ours else top
         while frame is not None:
