@@ -26,6 +26,7 @@ from reloadls.reload.engine.objects.classes import (
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, home_of, is_a, same_entries
 from reloadls.reload.engine.objects.functions import Swap, set_code
 from reloadls.reload.engine.objects.lazy import annotated_names, is_lazy
+from reloadls.reload.engine.objects.values import is_plain as is_value
 from reloadls.reload.engine.program.dependents import classes_with, depends
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.mutations import acts, module_of, reached_by, undo_in_containers
@@ -58,7 +59,18 @@ class ClassBodies:
         enough = (
             plain and (step.way is Way.CLASS or bool(affected)) and not self._has_other_head(module, step.statement)
         )
-        return difference, enough
+        return difference, enough and not self._has_put_values(module, step, difference)
+
+    @staticmethod
+    def _has_put_values(module: LoadedModule, step: Step, difference: Difference) -> bool:
+        """Whether decorators of methods that are edited or gone may have put values somewhere."""
+        before = [each.before for each in difference.steps if each.way is Way.RUN and each.before is not None]
+        nodes = (each.facts.nodes[0] for each in (*difference.removed, *before))
+        decorators = (each for node in nodes if is_a(node, _FUNCTIONS) for each in getattr(node, "decorator_list", ()))
+        if all(map(_is_builtin, decorators)):
+            return False
+        changes = [effect.change for effect in module.effects.get(step.statement.facts, ())]
+        return any(is_value(value) for change in changes if change is not None for _, value in change.given())
 
     def _has_other_head(self, module: LoadedModule, statement: Statement) -> bool:
         """Whether a base or decorator is another object now, or gone."""
@@ -229,6 +241,9 @@ class ClassBodies:
         """Have the subclasses made again that take more from a class than they inherit."""
         for origin in classes_with(self._shared.modules, cls):
             self._schedule.push(*origin)
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _called_alike(difference: Difference) -> set[str]:

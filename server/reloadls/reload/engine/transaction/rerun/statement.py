@@ -667,7 +667,11 @@ class Rerun:
         is_held = decorated or not is_alone
         members = dict(getattr(new, "_member_map_", {})) if is_enum(new) else {}
         inner, undo = ran.difference, self._shared.undo
+        doubles = functions_of(new) if self._shared.given else {}
         kept = adopt_class(old, new, undo, made=made, keep=keep, others=others, is_held=is_held, body=inner)
+        for name, function in functions_of(kept).items() if doubles else ():
+            if doubles.get(name, function) is not function:  # its decorator may have put it somewhere
+                self._shared.registrations.replace(doubles[name], function)
         if not is_alone and members:  # what stands behind it in a block may have used them already
             self._keep_members(ran.module, kept, members)
         elif not is_alone:
