@@ -248,8 +248,15 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     path, mode = args[0], args[1]
     if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
         name = os.fsdecode(path)
-        if not name.endswith((".py", ".pyc")) and os.path.isfile(name := os.path.realpath(name)):
+        as_code = name.endswith(".pyc") or (name.endswith(".py") and _reads_code(sys._getframe(1)))
+        if not as_code and os.path.isfile(name := os.path.realpath(name)):
             _note(Effect(path=name), sys._getframe(1))
+
+
+def _reads_code(frame: FrameType) -> bool:
+    """Whether what opens a source file imports it, or looks for a line of it, and does not take it as data."""
+    file = frame.f_code.co_filename
+    return file.startswith(("<frozen ", PACKAGE)) or frame.f_globals.get("__name__") in ("tokenize", "linecache")
 
 
 _LISTS = ("os.listdir", "os.scandir")
