@@ -16,6 +16,8 @@ _ENDS = frozenset(
     ]
 )
 """After these the next instruction is not reached."""
+_AT_ONCE = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
+"""What usually runs as soon as it is made."""
 
 
 def is_behind(code: CodeType, at: int, name: str, *, first_line: int = 0) -> bool:
@@ -23,14 +25,21 @@ def is_behind(code: CodeType, at: int, name: str, *, first_line: int = 0) -> boo
 
     What is above `first_line` does not count.
     """
-    if name not in code.co_names:
+    inner = [each for each in code.co_consts if isinstance(each, CodeType) and each.co_name in _AT_ONCE]
+    if not any(name in each.co_names for each in (code, *inner)):
         return False
     instructions = list(dis.get_instructions(code))
     # Python 3.11 points at the last of the cache entries behind a call.
     at = max((each.offset for each in instructions if each.offset <= at), default=at)
-    reads = [each for each in instructions if each.opname.startswith("LOAD_") and each.argval == name]
+    reads = [each for each in instructions if each.opname.startswith("LOAD_") and _reads(each.argval, name)]
     before = {each.offset for each in reads if each.offset < at and _line(each) >= first_line}
     return bool(before) and bool(before - _reached(code, instructions, at))
+
+
+def _reads(argument: object, name: str) -> bool:
+    if isinstance(argument, CodeType):
+        return argument.co_name in _AT_ONCE and name in argument.co_names
+    return argument == name
 
 
 def _line(instruction: dis.Instruction) -> int:

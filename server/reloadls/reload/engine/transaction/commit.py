@@ -35,6 +35,7 @@ from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
 from .rerun.stars import Stars
+from .running_defaults import Given, given_defaults
 from .schedule import Due, Schedule
 from .transaction import Changed, Transaction
 
@@ -60,6 +61,8 @@ class Commit:
         self._rerun = Rerun(self._shared, self._schedule, self._stars)
         self._suspended: list[CodeType] = []
         """The old code that generators and coroutines wait in."""
+        self._given: list[Given] = []
+        """The defaults that running calls have got."""
         self.still_running: list[Noted] = []
         """The old code that was running at the end."""
         self.files_taken: list[str] = []
@@ -83,6 +86,7 @@ class Commit:
                 raise
             finally:
                 self._suspended.clear()
+                self._given.clear()
                 self._shared.let_go()
             self._shared.undo.finish()
         self._shared.before.clear()
@@ -94,6 +98,7 @@ class Commit:
         shared, schedule, work = self._shared, self._schedule, self._shared.work
         if schedule.edited() or work.runs_more or relocate:
             shared.remember()
+        self._given = given_defaults(shared.modules)
         names, moved = relocate(shared.undo) if relocate else ([], [])
         self._swap()
         for plan in work.plans:
@@ -122,6 +127,7 @@ class Commit:
             self._check_not_known_already(error, "what made an application")
             raise
         self._note_what_still_runs()
+        self._note_defaults()
         self._note_shortfalls()
         self._place_keys()
         self._call_hooks()
@@ -169,6 +175,28 @@ class Commit:
                     name=old.co_qualname,
                 )
                 self.still_running.append(Noted(note, ref(old), id(old) in suspended))
+
+    def _note_defaults(self) -> None:
+        """Note the calls that go on with a default that is another one now."""
+        noted = {each.note.name for each in self.still_running}
+        for module, code, argument, _ in filter(Given.is_another_now, self._given):
+            if code.co_qualname not in noted:
+                what = f"{code.co_qualname}: it is still running with the default of {argument} from before"
+                note = self._shared.notes.add(
+                    "stillRunning",
+                    f"{what}; the edit applies from its next call",
+                    module=module,
+                    line=next(
+                        (
+                            each.first
+                            for each in module.source.statements
+                            if code.co_qualname.partition(".")[0] in each.facts.uses.binds
+                        ),
+                        None,
+                    ),
+                    name=code.co_qualname,
+                )
+                self.still_running.append(Noted(note, ref(code), suspended=False))
 
     def _keep_names(self, module: LoadedModule, running: CodeType) -> list[str]:
         """Give a module names back that were removed, but that code which still runs would look for."""
