@@ -23,6 +23,7 @@ __all__ = [
     "copy_of",
     "is_immutable",
     "is_made_again",
+    "is_made_empty",
     "is_plain",
     "same_calls",
     "same_settings",
@@ -111,7 +112,7 @@ class _Copying:
 def _as_such(value: Any) -> Any:
     """A copy of what has no parts; None for other objects."""
     kind = type(value)
-    if (home_of(kind), kind.__name__) in _STATEFUL:
+    if is_made_empty(value):
         known = attributes_of(value) or {}
         return (Same, (kind, known.get("maxsize", known.get("_maxsize"))))
     if kind is count:
@@ -129,6 +130,11 @@ def same_settings(one: Any, other: Any) -> bool:
     if type(one) is deque and type(other) is deque:
         return one.maxlen == other.maxlen
     return not (is_a(one, defaultdict) and is_a(other, defaultdict)) or one.default_factory is other.default_factory
+
+
+def is_made_empty(value: Any) -> bool:
+    """Whether a value is a queue, lock or the like: what it holds is the program's."""
+    return (home_of(type(value)), type(value).__name__) in _STATEFUL
 
 
 class Same(ref[Any]):

@@ -17,7 +17,7 @@ from reloadls.reload.engine.analysis.bytecode import Line, lines_with_effects, n
 from reloadls.reload.engine.analysis.codes import all_codes, is_class_body
 from reloadls.reload.engine.objects.changes import Change, Snapshot
 from reloadls.reload.engine.objects.containers import home_of, is_a
-from reloadls.reload.engine.objects.values import OPEN, copy_of, is_plain
+from reloadls.reload.engine.objects.values import OPEN, copy_of, is_made_empty, is_plain
 from reloadls.reload.engine.undo import MISSING
 
 from .candidates import may_act, snapshot, starts_of
@@ -197,7 +197,8 @@ class Lines:
 
     def _copy_given(self, change: Change) -> None:
         for _, value in islice(change.given(), _MOST_COPIED):
-            if self._may_change(value) and (copy := copy_of(value, self._owns)) is not MISSING:
+            may_change = self._may_change(value) or is_made_empty(value)
+            if may_change and (copy := copy_of(value, self._owns)) is not MISSING:
                 change.made[id(value)] = copy
 
     def _added(self, names: int) -> frozenset[str]:
