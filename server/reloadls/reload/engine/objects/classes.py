@@ -524,6 +524,7 @@ def _adopt_dict(
     for name, value in list(vars(new).items()):
         if name in _OF_ITS_OWN or is_a(value, MemberDescriptorType):
             continue
+        value = old if value is new else value  # noqa: PLW2901 - a hook has put the class into itself
         before = vars(old).get(name, MISSING)
         if name in keep and before is not MISSING and not hasattr(type(value), "__get__"):
             if before is not value and hasattr(type(before), "__set_name__"):
@@ -532,7 +533,7 @@ def _adopt_dict(
         if before is not value:
             _check_layout(old, name)
         anew = is_computed_anew(before, value)
-        anothers = name in _BY_ITSELF or name in others
+        anothers = name in _BY_ITSELF or name in others or value is old
         kept = value if anothers else _adopted(before, value, undo, _binder(body, name))
         undo.set_class_attribute(old, name, kept)
         if anew:

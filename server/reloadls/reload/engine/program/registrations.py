@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from weakref import KeyedRef, ref
 
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import CONTAINERS, entries, is_a, length, put_back, refill
 from reloadls.reload.engine.objects.reach import LONGEST, reach
 from reloadls.reload.engine.objects.values import stands_for
 from reloadls.reload.engine.undo import Undo
+
+from .doubles import replace_everywhere
 
 __all__ = ["Registrations"]
 
@@ -85,8 +86,8 @@ class Registrations:
             given: what statements have changed, which are to know what stands for the doubles.
         """
         if self._doubles:
-            for container in self._containers():
-                _replace(container, self._doubles)
+            given = list(given)
+            replace_everywhere(self._containers(), given, self._own, self._doubles)
             for change in given:
                 change.replace(self._doubles)
             for double, kept in self._doubles.values():
@@ -126,39 +127,6 @@ def _remove(taken: _Taken) -> None:
         left = content[: taken.place] + content[taken.place + 1 :]
     if len(left) < len(content):
         refill(taken.container, left)
-
-
-def _replace(container: Any, doubles: dict[int, tuple[Any, Any]]) -> None:
-    content = entries(container)
-    _replace_within((part for pair in content for part in pair) if is_a(container, dict) else content, doubles)
-    if is_a(container, dict):
-        if any(id(part) in doubles for pair in content for part in pair):
-            refill(container, [(_kept(key, doubles), _kept(value, doubles)) for key, value in content])
-    elif any(id(each) in doubles for each in content):
-        there = {id(each) for each in content}
-        # One that was there before, and was not known to be this statement's, is enough.
-        left = [each for each in content if id(each) not in doubles or id(_kept(each, doubles)) not in there]
-        refill(container, [_kept(each, doubles) for each in left])
-
-
-def _replace_within(parts: Iterable[Any], doubles: dict[int, tuple[Any, Any]]) -> None:
-    """A tuple with a double in it is a double, too, and so is a weak reference to one."""
-    for each in parts:
-        if id(each) in doubles:
-            continue
-        if type(each) is tuple:
-            _replace_within(each, doubles)
-            if any(id(part) in doubles for part in each):
-                doubles[id(each)] = (each, tuple(_kept(part, doubles) for part in each))
-        elif type(each) in (ref, KeyedRef) and id(each()) in doubles:
-            kept = _kept(each(), doubles)
-            key = (each.key,) if type(each) is KeyedRef else ()
-            doubles[id(each)] = (each, type(each)(kept, each.__callback__, *key))
-
-
-def _kept(value: Any, doubles: dict[int, tuple[Any, Any]]) -> Any:
-    found = doubles.get(id(value))
-    return value if found is None else found[1]
 
 
 def _put_back(taken: _Taken) -> None:
