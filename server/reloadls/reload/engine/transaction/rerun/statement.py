@@ -326,7 +326,7 @@ class Rerun:
         """Have names mean the functions that statements above it gave them, though ones below give them others."""
         uses, namespace = statement.facts.uses, module.namespace
         meant: dict[str, tuple[Any, Any]] = {}
-        for name in {chain[0] for chain in uses.now.reads} - uses.binds:
+        for name in {chain[0] for chain in uses.now.reads}:
             binders = [each for each in module.source.statements if name in each.facts.uses.binds]
             above = [each for each in binders if each.first < statement.first]
             if not above or above[-1] is binders[-1] or not stands_alone(above[-1]):
@@ -337,7 +337,8 @@ class Rerun:
         try:
             yield
         finally:
-            namespace.update({name: before for name, (value, before) in meant.items() if namespace.get(name) is value})
+            others = {name: pair for name, pair in meant.items() if name not in uses.binds}
+            namespace.update({name: before for name, (value, before) in others.items() if namespace.get(name) is value})
 
     def _made_by(self, module: LoadedModule, binder: Statement, name: str) -> Any:
         """What a statement made whose name means something else now. Raises CantBeLive where that can't be found."""
