@@ -16,13 +16,14 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from reloadls.reload.engine.analysis.bytecode import all_names_in
 from reloadls.reload.engine.analysis.diff import is_block
 from reloadls.reload.engine.analysis.inner import CALLED_AT_ONCE
 from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads, chain_of
 from reloadls.reload.engine.analysis.operands import operands
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.changes import attributes_of
-from reloadls.reload.engine.objects.containers import home_of, is_a
+from reloadls.reload.engine.objects.containers import home_of, is_a, length
 from reloadls.reload.engine.objects.reach import reaches
 
 from .modules import LoadedModule, Modules
@@ -52,6 +53,8 @@ class _Changed:
     """The statements with one of those words."""
     homes: frozenset[str] = frozenset()
     """The modules of that class, and of those that inherit from it."""
+    leading: frozenset[str] = frozenset()
+    """The names of that class, its instances, and of what holds them, if it is an attribute that is no function."""
     is_looked_at: bool = False
     """Whether what is given that class, or an instance of it, may look at its members at once."""
 
@@ -254,6 +257,8 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
         words.add(key[0].rpartition(".")[2])
     if key[1].endswith(".__subclasses__"):
         words.add(key[1].split(".")[-2])
+    leading = frozenset() if body or word.startswith("__") else frozenset(_names_leading_to(modules, key))
+    words |= leading
     found = list(_that_mention(modules, frozenset(words)))
     tables = {name for origin in found for name in _tables(*origin)} if body else set()
     if not tables <= words:
@@ -268,7 +273,18 @@ def _changed(modules: Modules, key: Key, body: bool) -> _Changed:
     if not others <= words:
         words |= others
         found = list(_that_mention(modules, frozenset(words)))
-    return replace(_of_key(modules, key, body, frozenset(words)), mentions=found)
+    found += _that_ran_code_with(modules, leading) if leading else ()
+    return replace(_of_key(modules, key, body, frozenset(words)), mentions=found, leading=leading)
+
+
+def _that_ran_code_with(modules: Modules, names: frozenset[str]) -> Iterator[Origin]:
+    """The statements within which functions ran whose code reads one of these names."""
+    called = {each for module in modules for each in module.all_calls}
+    reading = {each for each in called if not names.isdisjoint(_names_in_function(modules, *each))}
+    for module in modules:
+        for statement in module.source.statements if not reading.isdisjoint(module.all_calls) else ():
+            if not reading.isdisjoint(module.calls.get(statement.facts, ())):
+                yield module, statement
 
 
 def _tables(module: LoadedModule, statement: Statement) -> Iterator[str]:
@@ -278,6 +294,8 @@ def _tables(module: LoadedModule, statement: Statement) -> Iterator[str]:
 
 
 _TABLES = (dict, list, tuple, set, frozenset)
+_MOST_HELD = 100
+"""How many entries are looked at in a container that may hold a class."""
 
 
 def _of_key(modules: Modules, key: Key, body: bool, words: frozenset[str] = frozenset()) -> _Changed:
@@ -293,6 +311,24 @@ def _is_looked_at(modules: Modules, key: Key) -> bool:
     module = modules.named(key[0])
     cls = None if module is None else _class_named(module, key[1].removesuffix(".*"))
     return cls is not None and modules.reads_class(cls)
+
+
+def _names_leading_to(modules: Modules, key: Key) -> Iterator[str]:
+    """The names of the class that has an attribute, of its instances, and of containers of them."""
+    module, (outer, _, last) = modules.named(key[0]), key[1].rpartition(".")
+    cls = None if module is None or last in ("", "*", "@") else _class_named(module, outer)
+    if cls is None or is_a(vars(cls).get(last), FunctionType):
+        return
+    for each in modules:
+        for name, value in list(each.namespace.items()):
+            held = _parts(value) if is_a(value, _TABLES) and length(value) <= _MOST_HELD else ()
+            if any(_is_or_has(part, cls) for part in (value, *held)):
+                yield name
+
+
+def _is_or_has(value: Any, cls: type) -> bool:
+    """Whether a value is a class, one that inherits from it, or an instance."""
+    return cls in (inspect.getmro(value) if is_a(value, type) else type(value).__mro__)
 
 
 def _names_of_instances(modules: Modules, key: Key) -> Iterator[str]:
@@ -322,6 +358,7 @@ def _that_may_mean(changed: _Changed) -> Iterator[Origin]:
         facts = statement.facts
         if (
             module.name in homes
+            or changed.leading
             or not (foreign if facts.imports else foreign - imported).isdisjoint(facts.heads)
             or not words.isdisjoint(facts.members)
             or "*" in facts.words
@@ -357,7 +394,40 @@ def _depends(modules: Modules, module: LoadedModule, statement: Statement, chang
         bool(statement.facts.imports and _imports_it(module, statement, changed.key))
         or _reads(modules, module, uses.now, changed, value=uses.value)
         or _made_value(module, statement, changed)
+        or _reads_through(modules, module, statement, changed)
     )
+
+
+_BY_NAME = frozenset(["getattr", "hasattr", "vars", "dir", "__dict__", "getmembers", "attrgetter"])
+"""What reads attributes whose names the code does not say."""
+
+
+def _reads_through(modules: Modules, module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
+    """Whether a statement reads an attribute of a class in another way than by the name of the class.
+
+    By a parameter of a function that ran within it, a variable of a loop, a table, or what a function gave back.
+    """
+    uses, facts = statement.facts.uses, statement.facts
+    if not changed.leading or facts.is_definition or facts.imports:
+        return False
+    names = set(facts.words)
+    for home, function in module.calls.get(facts, ()):
+        names.update(_names_in_function(modules, home, function))
+    attribute = changed.key[1].rpartition(".")[2]
+    if names.isdisjoint(changed.leading):
+        return False
+    if attribute in names:
+        return True
+    as_made = (name in module.copies or module.is_as_made(name) for name in uses.binds)
+    return not names.isdisjoint(_BY_NAME) and (not uses.value or all(as_made))
+
+
+def _names_in_function(modules: Modules, home: str, name: str) -> Iterable[str]:
+    module = modules.named(home)
+    outer, _, last = name.partition(".<locals>")[0].rpartition(".")
+    owner: Any = None if module is None else _class_named(module, outer) if outer else module.module
+    for function in _inside_of_attribute(vars(owner).get(last) if owner is not None else None):
+        yield from all_names_in(function.__code__)
 
 
 def _made_value(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
