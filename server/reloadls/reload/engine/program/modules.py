@@ -23,7 +23,7 @@ from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.values import copy_of, is_immutable
 from reloadls.reload.engine.undo import MISSING
 
-from .effects import Effect, is_link, was_executed
+from .effects import Effect, forget_execution, is_link, was_executed
 
 if TYPE_CHECKING:
     from reloadls.reload.engine.analysis.mentions import Mentions
@@ -582,6 +582,7 @@ class Modules:
 
     def drop(self, module: LoadedModule) -> None:
         """A module is gone."""
+        forget_execution(module.path)  # its edited statements were run by the engine
         with self._loaded:
             if self._by_name.get(module.name) is module:
                 self._in_order = None

@@ -320,6 +320,7 @@ class Commit:
             self._shared.add_unseen(module, statement)
             self._shared.traces.take_back(module, statement, self._shared.old_codes.get(statement.facts, ()))
             self._shared.add_changed(module, [])
+        self._schedule.environment_may_differ()
         for statement in plan.difference.removed:
             brought = self._stars.brought(module, statement) if statement.facts.uses.star else set()
             self._stars.push_above(module, statement, brought)
@@ -337,6 +338,7 @@ class Commit:
         for statement in reversed(module.source.statements):
             list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
+        self._schedule.environment_may_differ()
         self._shared.add_changed(module, [])
 
     def _place_keys(self) -> None:

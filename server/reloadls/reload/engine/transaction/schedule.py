@@ -66,6 +66,8 @@ class Schedule:
         """Those that run again for nothing but what they read or call."""
         self.unbound: dict[tuple[str, str], object] = {}
         """What the names stood for that were removed from a module."""
+        self._environment = dict(os.environ)
+        """As it was when statements last looked at it."""
         self._remembered = Remembered(shared, self.emit)
 
     def put_in_order(self) -> None:
@@ -102,11 +104,12 @@ class Schedule:
         self.push(module, statement)
         return True
 
-    def environment_changed(self, before: dict[str, str]) -> None:
-        """A statement has run: if it changed the process's environment, what was read from there follows."""
-        now = dict(os.environ)
+    def environment_may_differ(self) -> None:
+        """A statement has run or was taken back: if that changed the environment, what was read from there follows."""
+        before, now = self._environment, dict(os.environ)
         if now == before:
             return
+        self._environment = now
         names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
         for module in self._shared.modules:
             for statement in module.source.statements if reads_environment(module.text) else ():

@@ -9,7 +9,7 @@ from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 
-__all__ = ["names_by_star", "names_to_come"]
+__all__ = ["names_by_star", "names_to_come", "starred"]
 
 
 def names_by_star(modules: Modules, module: LoadedModule, statement: Statement) -> set[str]:
@@ -34,6 +34,15 @@ def names_to_come(modules: Modules, module: LoadedModule, statement: Statement) 
 
 
 def _sources(modules: Modules, module: LoadedModule, statement: Statement) -> Iterator[LoadedModule]:
-    for node in statement.facts.nodes if statement.facts.uses.star else ():
-        if isinstance(node, ast.ImportFrom) and (source := modules.named(imported_from(module, node))):
+    """The program's modules that the star imports of a statement take from, also those in its blocks."""
+    for name in starred(module, statement):
+        source = modules.named(name)
+        if source is not None:
             yield source
+
+
+def starred(module: LoadedModule, statement: Statement) -> Iterator[str]:
+    """The names of the modules that the star imports of a statement take from."""
+    for node in statement.facts.imports if statement.facts.uses.star else ():
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            yield imported_from(module, node)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import CONTAINERS, is_a
 from reloadls.reload.engine.objects.values import same_value
-from reloadls.reload.engine.program.dependents import imported_from
-from reloadls.reload.engine.program.imports.stars import names_by_star
+from reloadls.reload.engine.program.imports.stars import names_by_star, starred
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -77,25 +77,27 @@ class Stars:
             if module.namespace.get(name, MISSING) is not before[name]:
                 module.namespace[name] = before[name]
 
+    def _sources(self, module: LoadedModule, statement: Statement) -> Iterator[LoadedModule]:
+        """The modules that a star import takes from, also those that are gone."""
+        known = {each.name: each for each in (*self._shared.before, *self._shared.modules)}
+        return (known[name] for name in starred(module, statement) if name in known)
+
     def brought(self, module: LoadedModule, statement: Statement) -> set[str]:
         """Names that a star import has brought."""
         found: set[str] = set()
         here = module.namespace
-        for node in statement.facts.nodes:
-            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
-                was = self._shared.before.get(source, source.namespace)
-                found |= {
-                    each for each in here if not each.startswith("__") and each in was and here[each] is was[each]
-                }
+        for source in self._sources(module, statement):
+            was = self._shared.before.get(source, source.namespace)
+            found |= {each for each in here if not each.startswith("__") and each in was and here[each] is was[each]}
         return found
 
     def _gone(self, module: LoadedModule, statement: Statement) -> set[str]:
         """Names that a star import brought: what was made of them here may not be made any more."""
         found: set[str] = set()
-        for node in statement.facts.nodes:
-            if isinstance(node, ast.ImportFrom) and (source := self._shared.modules.named(imported_from(module, node))):
-                was = self._shared.before.get(source, source.namespace)
-                found |= {each for each in was if each not in source.namespace and not each.startswith("_")}
+        for source in self._sources(module, statement):
+            was = self._shared.before.get(source, source.namespace)
+            has = source.namespace if self._shared.modules.named(source.name) is source else {}
+            found |= {each for each in was if each not in has and not each.startswith("_")}
         return found
 
     def still_brought(self, module: LoadedModule, statement: Statement) -> set[str]:
