@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from inspect import CO_OPTIMIZED
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -25,6 +26,7 @@ __all__ = [
     "frame_of_generator",
     "frames",
     "frames_of_threads",
+    "function_with",
     "old_code",
 ]
 
@@ -83,6 +85,17 @@ def _tasks() -> list[Any]:
         except RuntimeError:  # another thread has just begun a task
             continue
     return found
+
+
+def function_with(value: object) -> str | None:
+    """The name of a function of the program that runs now, and has an object as an argument or variable."""
+    for frame in frames():
+        ours = str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
+        if frame.f_code.co_flags & CO_OPTIMIZED and not ours:
+            variables = list(frame.f_locals.values())
+            if any(each is value for each in variables):
+                return frame.f_code.co_qualname
+    return None
 
 
 def code_of_generator(value: object) -> CodeType | None:

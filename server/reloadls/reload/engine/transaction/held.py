@@ -18,6 +18,7 @@ from typing import Any
 from weakref import ReferenceType, ref
 
 from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
+from reloadls.reload.engine.objects.running import function_with
 from reloadls.reload.engine.program.modules import LoadedModule
 from reloadls.reload.engine.program.notes import Notes
 
@@ -56,10 +57,16 @@ class Held:
 
     def __init__(self) -> None:
         self._replaced: list[_Replaced] = []
+        self._in_use: list[tuple[LoadedModule, int, str, int, str]] = []
+        """Module, line and name; the id of the object, and the function that runs with it."""
 
     def add(self, module: LoadedModule, line: int, name: str, old: Any) -> None:
         """A statement has bound a name to another object than this one."""
         self._replaced += [_Replaced(module, line, name, each) for each in module.left_behind.get(name, ())]
+        in_use = function_with(old) if gc.is_tracked(old) and not is_a(old, _VALUES) else None
+        if in_use is not None:
+            self._in_use.append((module, line, name, id(old), in_use))
+            return
         if is_a(old, (*CONTAINERS, *_VALUES)) or home_of(type(old)) in _KINDS:
             return
         if not gc.is_tracked(old):  # a value, such as a timedelta: who holds it can't be found, and need not
@@ -72,6 +79,13 @@ class Held:
 
     def note(self, notes: Notes, used: Used) -> None:
         """Note those that are held by something else, once the commit itself holds nothing any more."""
+        for module, line, name, old, function in self._in_use:
+            if id(module.namespace.get(name)) != old:
+                message = (
+                    f"{name} was made anew, but {function}, which is running, has the old one; restart to replace it"
+                )
+                notes.add("stillHeld", message, module=module, line=line, name=name)
+        self._in_use = []
         waiting, self._replaced = [each for each in self._replaced if _is_replaced(each)], []
         if waiting or used.has_made():
             gc.collect()

@@ -10,6 +10,7 @@ from typing import Any
 
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.reach import reaches
+from reloadls.reload.engine.objects.running import function_with
 from reloadls.reload.engine.objects.values import OPEN, Same, copy_of
 from reloadls.reload.engine.program.dependents import Origin
 from reloadls.reload.engine.program.modules import LoadedModule
@@ -43,7 +44,7 @@ def keep_merged(shared: Transaction, schedule: Schedule, origin: Origin, name: s
     """
     module, statement = origin
     is_object = made[0] is Same  # others may hold it; a container that nobody has changed can be another
-    if not is_object and copy_of(old, shared.modules.owns) == made:
+    if not is_object and copy_of(old, shared.modules.owns) == made and function_with(old) is None:
         return False
     if getrefcount(module.namespace[name]) > ONE_HOLDER:
         return False  # what others hold, too, was there already, or is part of something else

@@ -40,6 +40,7 @@ from reloadls.reload.engine.objects.classes import (
 from reloadls.reload.engine.objects.containers import home_of, is_a
 from reloadls.reload.engine.objects.enums import is_enum, other_members, values_of_members
 from reloadls.reload.engine.objects.instances import field_names, fill_new_fields, take_over
+from reloadls.reload.engine.objects.running import function_with
 from reloadls.reload.engine.objects.values import copy_of, is_made_again, same_calls, same_settings, same_value
 from reloadls.reload.engine.program.dependents import depends
 from reloadls.reload.engine.program.effects import Effect
@@ -376,7 +377,8 @@ class Rerun:
     def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
         module = ran.module
         for name in sorted(binds):
-            if name in module.namespace and (ran.edited or not self._keep_merged(ran, name, old)):
+            anew = ran.edited and function_with(old.get(name)) is None  # what runs with it would go on with the old one
+            if name in module.namespace and (anew or not self._keep_merged(ran, name, old)):
                 self._bound(ran, name, old.get(name, MISSING))
         unbound = {name for name in binds if name not in module.namespace and _binders(module, name) == 1}
         for name in sorted((before - binds) | unbound):
