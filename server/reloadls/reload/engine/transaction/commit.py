@@ -30,7 +30,7 @@ from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
 
-from .derived import refresh
+from .derived import refresh, refresh_docstring
 from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
@@ -220,6 +220,8 @@ class Commit:
             if due.step.before is not None:
                 self._schedule.dispose(due.module, due.step.before)
         for plan in self._shared.work.plans:
+            if refresh_docstring(plan, self._shared.undo):
+                self._schedule.emit((plan.module.name, "__doc__"))
             for name in plan.bodies:
                 self._body_changed(plan.module, name)
             for name in plan.documents:

@@ -9,7 +9,7 @@ import functools
 import opcode
 import sys
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -21,7 +21,7 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .plan import ModulePlan
 
-__all__ = ["forget_kinds", "refresh"]
+__all__ = ["forget_kinds", "refresh", "refresh_docstring"]
 
 
 def refresh(
@@ -37,7 +37,9 @@ def refresh(
     """
     classes = False
     for plan in plans:
-        _refresh_docstring(plan, undo)
+        if "__doc__" not in plan.module.namespace:  # a statement that had set it is gone
+            undo.set_item(plan.module.namespace, "__doc__", _document_of(plan.source.statements))
+        documents = _changed_documents(plan)
         _forget_overloads(plan.module, undo)
         if sys.version_info >= (3, 13):
             _refresh_lines(plan, undo)
@@ -50,7 +52,7 @@ def refresh(
         ]
         for code in all_codes(codes):
             if is_class_body(code):
-                _refresh_class(plan.module, code, undo)
+                _refresh_class(plan.module, code, undo, document=code.co_qualname in documents)
         classes = classes or any("." in name or _is_class(plan.module, name) for name in plan.changed)
         classes = classes or any(_makes_kinds(each) for each in _touched(plan))
     if classes:
@@ -84,16 +86,19 @@ def _is_class(module: LoadedModule, name: str) -> bool:
 # -- docstrings
 
 
-def _refresh_docstring(plan: ModulePlan, undo: Undo) -> None:
+def refresh_docstring(plan: ModulePlan, undo: Undo) -> bool:
+    """Give an edited module its new docstring; False if that is as before, whatever statements have made of it."""
     before = [*plan.difference.removed, *(step.before for step in plan.steps if step.before is not None)]
-    old = _docstring(min(before, key=lambda each: each.first).facts.nodes) if before else None
-    now = plan.source.statements
-    new = _docstring(min(now, key=lambda each: each.first).facts.nodes) if now else None
-    space = plan.module.namespace
-    if space.get("__doc__") != new and (old != new or space.get("__doc__") not in (None, old)):
-        mine = space.get("__doc__")
-        if mine is None or type(mine) is str:
-            undo.set_item(space, "__doc__", new)
+    new = _document_of(plan.source.statements)
+    if _document_of(before) == new:
+        return False
+    undo.set_item(plan.module.namespace, "__doc__", new)
+    return True
+
+
+def _document_of(statements: Collection[Statement]) -> str | None:
+    """The docstring of a module."""
+    return _docstring(min(statements, key=lambda each: each.first).facts.nodes) if statements else None
 
 
 def _docstring(nodes: tuple[ast.stmt, ...]) -> str | None:
@@ -103,11 +108,31 @@ def _docstring(nodes: tuple[ast.stmt, ...]) -> str | None:
     return None
 
 
+def _changed_documents(plan: ModulePlan) -> set[str]:
+    """The qualified names of the classes that have another docstring than before; what is new has one, too."""
+    steps = [each for each in plan.steps if each.before is None or each.before.facts is not each.statement.facts]
+    before = {key for each in steps if each.before is not None for key in _documents(each.before.facts.nodes)}
+    return {
+        name for each in steps for name, text in _documents(each.statement.facts.nodes) if (name, text) not in before
+    }
+
+
+def _documents(nodes: Iterable[ast.AST], outer: str = "") -> Iterator[tuple[str, str | None]]:
+    """The qualified names of classes, and their docstrings."""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            name = f"{outer}{node.name}"
+            yield name, ast.get_docstring(node, clean=False)
+            yield from _documents(node.body, f"{name}.")
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _documents(ast.iter_child_nodes(node), outer)
+
+
 # -- classes
 
 
-def _refresh_class(module: LoadedModule, code: CodeType, undo: Undo) -> None:
-    """Which attributes a class's methods set, and its docstring."""
+def _refresh_class(module: LoadedModule, code: CodeType, undo: Undo, *, document: bool) -> None:
+    """Which attributes a class's methods set, and its docstring if that is another."""
     cls = _class(module, code.co_qualname)
     if cls is None:
         return
@@ -115,10 +140,8 @@ def _refresh_class(module: LoadedModule, code: CodeType, undo: Undo) -> None:
     found: dict[str, Any] = {}
     if "__static_attributes__" in own:
         found["__static_attributes__"] = _stored_constant(code, "__static_attributes__")
-    if isinstance(own.get("__doc__"), str | None) and "__doc__" in own:
-        document = _stored_constant(code, "__doc__")
-        if document is not MISSING:
-            found["__doc__"] = document
+    if document and isinstance(own.get("__doc__"), str | None) and "__doc__" in own:
+        found["__doc__"] = _stored_constant(code, "__doc__")
     for name, value in found.items():
         if value is not MISSING and own.get(name) != value:
             undo.set_class_attribute(cls, name, value)
