@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "LoadedModule", "Modules", "read_text"]
 
 _LAST = 1 << 40
+_NO_LINE = -1
+"""Stands for the line of a statement that a commit runs: it may not have been there when its module was loaded."""
 _CONSTRUCTORS = frozenset(["__init__", "__new__", "__post_init__"])
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 _MOST_BY_HAND = 16
@@ -80,7 +82,7 @@ class LoadedModule:
     """Its source, as last applied."""
     code: CodeType | None
     """As it was loaded, until its statements are first asked for."""
-    order: int
+    order: float
     """Its place among the modules by when they had been loaded."""
     by_hand: bool = False
     """The program has run it past the import system: it need not be in `sys.modules`, and others may have its name."""
@@ -537,15 +539,18 @@ class Modules:
             return found
 
     def _in_the_middle(self, module: LoadedModule) -> list[tuple[LoadedModule, int]]:
-        """The modules whose statements run on this thread, each with the line of the outermost."""
-        spaces = {id(each.namespace): each for each in self._by_name.values() if each.loading_in == get_ident()}
+        """The modules whose statements run on this thread, each with the line of the outermost.
+
+        Lines are those of a module as it was loaded, which a statement that a commit runs is not on.
+        """
+        spaces = {id(each.namespace): each for each in self._by_name.values()}
         spaces.pop(id(module.namespace), None)
         found: dict[LoadedModule, int] = {}
         frame: FrameType | None = sys._getframe()
         while frame is not None and spaces:
             each = spaces.get(id(frame.f_globals))
             if each is not None and is_module_body(frame.f_code):
-                found[each] = frame.f_lineno
+                found[each] = frame.f_lineno if each.loading_in == get_ident() else _NO_LINE
             frame = frame.f_back
         return list(found.items())
 
@@ -565,7 +570,9 @@ class Modules:
         with self._loaded:
             self._count += 1
             self._in_order = None
-            module.order = self._count
+            # What a commit has loaded comes right before the module that imports it now.
+            within = next((each for each, line in reversed(module.importers) if line == _NO_LINE), None)
+            module.order = self._count if within is None else within.order - 1 / (self._count + 1)
             module.loading_in = None
             if failed and self._by_name.get(module.name) is module:
                 del self._by_name[module.name]

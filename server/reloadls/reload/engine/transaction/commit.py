@@ -340,6 +340,8 @@ class Commit:
         for statement in reversed(module.source.statements):
             list(self._shared.traces.dispose_of(module, statement.facts.uses.binds))
             self._shared.traces.take_back(module, statement, module.codes.get(statement.facts, ()))
+        for statement in module.source.statements:
+            self._rerun.followers.mutated(module, statement)
         self._schedule.environment_may_differ()
         self._shared.add_changed(module, [])
 

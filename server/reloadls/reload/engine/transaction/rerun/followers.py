@@ -13,6 +13,7 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.values import is_plain
 from reloadls.reload.engine.program.dependents import Key, Origin, dependents, dispatchers, value_at
 from reloadls.reload.engine.program.modules import LoadedModule
+from reloadls.reload.engine.program.placing import place
 from reloadls.reload.engine.transaction.plan import grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
 from reloadls.reload.engine.transaction.transaction import Transaction
@@ -29,6 +30,8 @@ class Followers:
     def __init__(self, shared: Transaction, schedule: Schedule) -> None:
         self._shared = shared
         self._schedule = schedule
+        self._loaded: set[LoadedModule] = set()
+        """The modules that were loaded in this commit."""
 
     def mutated(self, module: LoadedModule, statement: Statement, before: Statement | None = None) -> None:
         """A statement, which was another `before`, has changed things in place: what was computed from them follows."""
@@ -36,6 +39,7 @@ class Followers:
             for key in dispatchers(module, stage):
                 self._schedule.emit(key, body=True)
                 self._shared.classes_changed = True  # and what single dispatch remembers of them
+        self._add_loaded()
         changes = [*self._shared.given, *self._shared.traces.taken]
         owners = {id(each.owner): each.owner for each in changes if is_a(each.owner, CONTAINERS)}
         again = [each for each in self._shared.traces.taken if self._has_it_again(each)]
@@ -74,6 +78,19 @@ class Followers:
 
         for grown in self._shared.adapters.grown():
             self._push_takers(statement, grown)
+
+    def _add_loaded(self) -> None:
+        """What modules did that the statement has loaded counts as done by it."""
+        new = [each for each in self._shared.modules if each not in self._shared.before and each not in self._loaded]
+        self._loaded.update(new)
+        for module in new:
+            for statement in module.source.statements:
+                changes = [effect.change for effect in module.effects.get(statement.facts, ()) if effect.change]
+                place(self._shared.modules, (module, statement), changes, [], self._shared.undo)
+                self._shared.given = [*self._shared.given, *changes]
+            for value in list(module.namespace.values()):
+                if is_a(value, type) and home_of(value) == module.name:
+                    self._schedule.subclasses_changed(value)
 
     def _settings_changed(self, module: LoadedModule, statement: Statement) -> None:
         """What is below a statement follows other modules' names, and attributes, that it has set."""
