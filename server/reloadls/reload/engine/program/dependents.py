@@ -116,16 +116,21 @@ _LIVE = (ModuleType, FunctionType, type)
 
 
 def _that_loaded(modules: Modules, changed: _Changed) -> Iterator[Origin]:
-    """The statements of values that had a module loaded whose name they don't say, and don't hold it."""
+    """The statements that had a module loaded whose name they don't say: of values that don't hold it, and loops."""
     module = modules.named(changed.key[0])
-    if changed.body or module is None or module.by_hand or "." in changed.key[1]:
-        return  # what is loaded by hand would be another module
+    if changed.body or module is None or "." in changed.key[1]:
+        return
     own = {id(module.module), *map(id, list(module.namespace.values()))}
     for importer, _ in module.importers:
         line = module.imported_on(importer)
         statement = importer.source.at(line) if line is not None else None
         uses = statement.facts.uses if statement is not None else None
-        if statement is None or uses is None or statement.facts.imports or not (uses.value and uses.binds):
+        if statement is None or uses is None or statement.facts.imports or statement.facts.is_definition:
+            continue
+        if changed.key[1] in statement.facts.words and not (module.by_hand and not uses.value):
+            yield importer, statement
+            continue
+        if module.by_hand or not (uses.value and uses.binds):  # what is loaded by hand would be another module
             continue
         values = [importer.namespace.get(name) for name in uses.binds]
         held = [part for value in values for part in (value, *(_parts(value) if is_a(value, _TABLES) else ()))]
@@ -321,9 +326,13 @@ def _names_leading_to(modules: Modules, key: Key) -> Iterator[str]:
         return
     for each in modules:
         for name, value in list(each.namespace.items()):
-            held = _parts(value) if is_a(value, _TABLES) and length(value) <= _MOST_HELD else ()
-            if any(_is_or_has(part, cls) for part in (value, *held)):
+            if any(_is_or_has(part, cls) for part in (value, *_held_in(value))):
                 yield name
+
+
+def _held_in(value: Any) -> Iterable[Any]:
+    """The values in a container, if it is short."""
+    return _parts(value) if is_a(value, _TABLES) and length(value) <= _MOST_HELD else ()
 
 
 def _is_or_has(value: Any, cls: type) -> bool:
@@ -431,11 +440,12 @@ def _names_in_function(modules: Modules, home: str, name: str) -> Iterable[str]:
 
 
 def _made_value(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
-    """Whether a statement binds an instance without state of a class that is another now."""
+    """Whether a statement binds an instance without state of a class that is another now, or a container of such."""
     uses = statement.facts.uses
     if not (changed.key[1].endswith(".*") and uses.value and uses.binds):
         return False
-    made = any(_is_of(type(module.namespace.get(name)), changed.key) for name in uses.binds)
+    values = [module.namespace.get(name) for name in uses.binds]
+    made = any(_is_of(type(part), changed.key) for value in values for part in (value, *_held_in(value)))
     return made and all(map(module.is_as_made, uses.binds))
 
 

@@ -31,6 +31,7 @@ from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh, refresh_docstring
+from .lacking import note_lacking
 from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
@@ -364,7 +365,9 @@ class Commit:
                         self._shared.undo.at_the_end(partial(place_keys, holder))
 
     def _note_shortfalls(self) -> None:
-        """What adapters have to say."""
+        """What adapters have to say, and what objects lack."""
+        for plan in self._shared.work.plans:
+            note_lacking(plan, self._shared.old_codes, self._shared.notes)
         for each in self._shared.adapters.notes():
             about = each.about
             module = self._shared.modules.named(about.__module__) if about is not None else None

@@ -615,7 +615,7 @@ class Rerun:
         if not defined or foreign:
             return new
         if is_a(old, type) and is_a(new, type):
-            return self._kept_class(ran, old, new)
+            return self._kept_tuples(ran, name, old, new)
         if ran.is_instance(old) and ran.is_instance(new):  # its decorator has made one
             self._kept_class(ran, type(old), type(new))
             self._classes.changed(ran.module, type(old), _names_of_class(type(old), ran.difference))
@@ -635,9 +635,11 @@ class Rerun:
         edited = ran.edited or self._is_made_anew(old, new)
         if not (calls and ours and edited and old.__qualname__ == new.__qualname__ and type(old) is type(new)):
             return new
-        if not issubclass(new, tuple):
-            return self._kept_class(ran, old, new)
-        if _fields(old) == _fields(new):
+        return self._kept_tuples(ran, name, old, new)
+
+    def _kept_tuples(self, ran: _Ran, name: str, old: type, new: type) -> type:
+        """The same for any class: tuples that exist can't have other fields, so that those are of another class."""
+        if not (issubclass(old, tuple) and issubclass(new, tuple)) or _fields(old) == _fields(new):
             return self._kept_class(ran, old, new)
         self._replaced.append((ran, name, old))
         return new
