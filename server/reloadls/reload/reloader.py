@@ -110,7 +110,7 @@ class HotReloader:
         paths: dict[str, None] = {}
         for module in self._modules:
             paths[module.path] = None
-            paths.update(dict.fromkeys(module.files_read()))
+            paths.update(dict.fromkeys(path for path in module.files_read() if os.path.lexists(path)))
         return tuple(paths)
 
     def reads(self, path: str) -> bool:

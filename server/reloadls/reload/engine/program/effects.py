@@ -249,8 +249,13 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
         name = os.fsdecode(path)
         as_code = name.endswith(".pyc") or (name.endswith(".py") and _reads_code(sys._getframe(1)))
-        if not as_code and os.path.isfile(name := os.path.realpath(name)):
+        if not as_code and _is_or_may_come(name := os.path.realpath(name)):
             _note(Effect(path=name), sys._getframe(1))
+
+
+def _is_or_may_come(path: str) -> bool:
+    """Whether a file is there, or is looked for where it may be made."""
+    return os.path.isfile(path) or (not os.path.lexists(path) and os.path.isdir(os.path.dirname(path)))
 
 
 def _reads_code(frame: FrameType) -> bool:

@@ -117,15 +117,16 @@ def _changed_documents(plan: ModulePlan) -> set[str]:
     }
 
 
-def _documents(nodes: Iterable[ast.AST], outer: str = "") -> Iterator[tuple[str, str | None]]:
+def _documents(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str | None]]:
     """The qualified names of classes, and their docstrings."""
-    for node in nodes:
+    waiting = [(node, "") for node in nodes]
+    while waiting:
+        node, outer = waiting.pop()
         if isinstance(node, ast.ClassDef):
-            name = f"{outer}{node.name}"
-            yield name, ast.get_docstring(node, clean=False)
-            yield from _documents(node.body, f"{name}.")
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _documents(ast.iter_child_nodes(node), outer)
+            yield f"{outer}{node.name}", ast.get_docstring(node, clean=False)
+            waiting += [(each, f"{outer}{node.name}.") for each in node.body]
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)):
+            waiting += [(each, outer) for each in ast.iter_child_nodes(node)]
 
 
 # -- classes
