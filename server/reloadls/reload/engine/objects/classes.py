@@ -314,12 +314,26 @@ def patch_class(
         annotations = _new_annotations(cls, maker.bound, difference)
         put("__annotations__", dict.fromkeys(no_more, MISSING) | annotations)
     if not lazy:
-        _put_annotations(cls, maker.bound, no_more, undo)
+        _put_annotations(cls, maker.bound, no_more, difference, undo)
     elif annotations_differ(difference):
         undo.set_class_attribute(cls, "__annotate_func__", maker.bound.get("__annotate_func__", MISSING))
         undo.set_class_attribute(cls, CACHE, MISSING)
+    _put_in_order(cls, difference, undo)
     _after(cls, undo)
     return [*(name for name in maker.bound if name not in _BY_ITSELF and name != "__doc__"), *gone]
+
+
+def _put_in_order(cls: type, difference: Difference, undo: Undo) -> None:
+    """Have a class list what its body binds in the order of that, where a name is new there or stands elsewhere."""
+    names = [name for step in difference.steps for name in sorted(step.statement.facts.uses.binds)]
+    own = type.__getattribute__(cls, "__dict__")
+    wanted = [name for name in dict.fromkeys(names) if name in own and not name.startswith("__")]
+    there = [name for name in own if name in wanted]
+    same = next((at for at, (one, other) in enumerate(zip(wanted, there, strict=True)) if one != other), len(wanted))
+    for name in wanted[same:]:
+        value = own[name]
+        undo.set_class_attribute(cls, name, MISSING)
+        undo.set_class_attribute(cls, name, value)
 
 
 def _is_last(difference: Difference, name: str) -> bool:
@@ -360,13 +374,17 @@ def _new_annotations(cls: type, bound: Mapping[str, Any], difference: Difference
     return {name: value for name, value in evaluated(annotate, cls).items() if name in names}
 
 
-def _put_annotations(cls: type, bound: Mapping[str, Any], gone: Collection[str], undo: Undo) -> None:
+def _put_annotations(
+    cls: type, bound: Mapping[str, Any], gone: Collection[str], difference: Difference, undo: Undo
+) -> None:
     before = vars(cls).get("__annotations__", MISSING)
     if before is MISSING and "__annotations__" not in bound:
         return
     known = {} if before is MISSING else dict(before)
-    kept = {name: value for name, value in known.items() if name not in gone}
-    undo.set_class_attribute(cls, "__annotations__", kept | bound.get("__annotations__", {}))
+    kept = {name: value for name, value in known.items() if name not in gone} | bound.get("__annotations__", {})
+    order = [name for step in difference.steps for name in _annotated([step.statement])]
+    in_order = {name: kept[name] for name in dict.fromkeys(order) if name in kept}
+    undo.set_class_attribute(cls, "__annotations__", in_order | kept)
 
 
 def _put(
