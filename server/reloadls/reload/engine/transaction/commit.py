@@ -32,6 +32,7 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh, refresh_docstring
 from .lacking import note_lacking
+from .no_more_imported import left_without_import
 from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
@@ -391,6 +392,10 @@ class Commit:
         for module, facts, act in self._shared.unseen:
             if act.is_left(module):
                 self._note_not_undone(module, facts, str(act))
+        work = self._shared.work
+        for importer, line, module in left_without_import(self._shared.modules, work.plans):
+            message = f"{module.name} is not imported any more; restart to be without what it did when it was loaded"
+            self._shared.notes.add("notUndone", message, module=importer, line=line, name=module.name)
 
     def _note_not_undone(self, module: LoadedModule, facts: Facts, left: str) -> None:
         line = next((each.first for each in module.source.statements if each.facts is facts), None)
