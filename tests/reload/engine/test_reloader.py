@@ -7,6 +7,7 @@ import importlib
 import logging
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -271,3 +272,20 @@ def test_an_error_in_text_that_was_executed_has_its_place_in_the_file(folder: Pa
     reloader.close()
     assert report.error is not None and report.error.location is not None
     assert (report.error.location.path, report.error.location.line) == (str(folder / "one.py"), 3)
+
+
+def test_an_archive_by_a_relative_path_needs_a_restart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pack(value: int) -> FileChange:
+        with zipfile.ZipFile(folder / "lib.zip", "w") as archive:
+            archive.writestr("in_lib_zip.py", f"V = {value}\n")
+        return FileChange(folder / "lib.zip", "modified")
+
+    pack(1)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend("lib.zip")
+    importlib.import_module("in_lib_zip")
+    reloader = HotReloader([folder])
+    report = reloader.apply([pack(2)])
+    reloader.close()
+    del sys.modules["in_lib_zip"]
+    assert (report.status, [module.name for module in report.modules]) == ("restartRequired", ["in_lib_zip"])

@@ -313,7 +313,10 @@ def _raw_file_of(name: str) -> str | None:
 def _module_within(path: str) -> str | None:
     """The first module that was loaded from an archive."""
     inside = path + os.sep
-    return next((name for name in list(sys.modules) if (_raw_file_of(name) or "").startswith(inside)), None)
+    last = os.path.basename(path) + os.sep
+    files = ((name, _raw_file_of(name) or "") for name in list(sys.modules))
+    # An entry of `sys.path` may be relative.
+    return next((name for name, file in files if last in file and os.path.realpath(file).startswith(inside)), None)
 
 
 def _skipped(path: str) -> ModuleReport:
