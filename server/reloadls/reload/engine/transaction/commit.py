@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from types import CodeType
 from typing import TYPE_CHECKING
 from weakref import ref
 
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.codes import all_codes
+from reloadls.reload.engine.analysis.diff import Step
 from reloadls.reload.engine.analysis.statements import Facts, Statement
 from reloadls.reload.engine.objects.adopt import caches_of, inner_functions, lead_on_documents
 from reloadls.reload.engine.objects.changes import Change
@@ -32,10 +34,12 @@ from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh, refresh_docstring
 from .lacking import note_lacking
+from .lost import lost_by
 from .no_more_imported import left_without_import
 from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
+from .rerun.idle import Puts
 from .rerun.stars import Stars
 from .running_defaults import Given, given_defaults
 from .schedule import Due, Schedule
@@ -236,7 +240,9 @@ class Commit:
 
     def _put_in_order(self, plan: ModulePlan) -> None:
         """What statements did that have changed places is brought about again, in the order in which they are now."""
-        moved = out_of_order(plan.steps, plan.module.effects)
+        moved, passed = out_of_order(plan.steps, plan.module.effects), list(self._passed(plan))
+        moved += [step for step in {id(one): one for one, _ in passed}.values() if step not in moved]
+        moved.sort(key=lambda step: step.before.first if step.before is not None else 0)
         effects = [each for step in moved for each in plan.module.effects[step.statement.facts]]
         self._shared.traces.moving = {id(each.change) for each in effects}
         for step in reversed(moved):
@@ -246,7 +252,23 @@ class Commit:
                 self._rerun.later.clear(plan.module, step.statement, plan.module.effects.get(step.statement.facts, ()))
                 self._shared.traces.take_back(plan.module, step.before, codes, step.statement.facts)
                 self._schedule.run_whole(plan.module, step.statement)
+        for _, other in passed:
+            self._schedule.run_whole(plan.module, other.statement)
         self._shared.traces.moving.clear()
+
+    def _passed(self, plan: ModulePlan) -> Iterator[tuple[Step, Step]]:
+        """Statements that stand below others now that had done nothing, since they had done it; with those others."""
+        steps = [(step, step.before.first, step.statement.first) for step in plan.steps if step.before is not None]
+        if all(one[1] < other[1] for one, other in pairwise(steps)):
+            return
+        for step, before, now in steps:
+            changes = [each.change for each in plan.module.effects.get(step.statement.facts, ()) if each.change]
+            lost = [each for change in changes for each in lost_by(change)]
+            for other, was, at in steps if lost else ():
+                facts = other.statement.facts
+                idle = before < was and now > at and facts.uses.now.calls and not plan.module.effects.get(facts)
+                if idle and any(map(Puts(self._shared.modules, plan.module, other.statement).may_put, lost)):
+                    yield step, other
 
     def _push_importers(self, names: Collection[str]) -> None:
         """What imports a module by a name that it had must find out what that name means now."""
