@@ -40,6 +40,7 @@ __all__ = [
     "Recorder",
     "executions",
     "forget_execution",
+    "note_read",
     "is_link",
     "lister",
     "was_executed",
@@ -185,6 +186,11 @@ def _note(effect: Effect, frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def note_read(path: str, frame: FrameType | None) -> None:
+    """A statement that runs has a file read, whose code a frame runs within."""
+    _note(Effect(path=path), frame)
 
 
 def forget_execution(path: str) -> None:

@@ -22,7 +22,7 @@ from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
 
-from .effects import Effect, Note, Recorder, executions, forget_execution, watch_executions
+from .effects import Effect, Note, Recorder, executions, forget_execution, note_read, watch_executions
 from .lines import Lines, can_watch
 from .modules import LoadedModule, Modules, read_text
 
@@ -169,6 +169,7 @@ def _exec_by_hand(self: SourceFileLoader, module: ModuleType) -> None:
     if found is None:
         super(SourceFileLoader, self).exec_module(module)
     else:
+        note_read(path, sys._getframe(1))  # once nothing holds the module, what it was loaded for is data of the file
         _execute(self, module, found, by_hand=True)
 
 

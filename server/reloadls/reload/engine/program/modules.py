@@ -517,10 +517,6 @@ class Modules:
         held = module.has_effects or _is_held(module)
         if not held:
             self.drop(module)
-            for importer, line in module.importers[:1]:  # what it had the module loaded for is data of its file
-                statement = importer._importing(module, line)
-                if statement is not None and statement.facts.uses.value:
-                    importer.effects.setdefault(statement.facts, []).append(Effect(path=module.path))
         return held
 
     def loading(
