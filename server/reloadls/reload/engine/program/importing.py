@@ -17,10 +17,10 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from reloadls.base.regular_files import read_file
 from reloadls.reload.engine.analysis.codes import is_module_body
 from reloadls.reload.engine.objects.changes import Change
 from reloadls.reload.engine.objects.containers import is_a
+from reloadls.reload.engine.regular_files import read_file
 
 from .effects import Effect, Note, Recorder, executions, forget_execution, note_read, watch_executions
 from .lines import Lines, can_watch

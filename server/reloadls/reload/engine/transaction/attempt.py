@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from reloadls.base.live_sessions import LiveSession
-from reloadls.base.regular_files import is_special, read_file
 from reloadls.reload.engine.adapting import Adapters
 from reloadls.reload.engine.analysis.diff import Way
 from reloadls.reload.engine.objects.classes import CantBeLive
@@ -27,6 +26,7 @@ from reloadls.reload.engine.program.imports.names import check_names
 from reloadls.reload.engine.program.imports.order import check_circles
 from reloadls.reload.engine.program.imports.relocation import Relocation, find_relocations, missed
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
+from reloadls.reload.engine.regular_files import is_special, read_file
 from reloadls.reload.engine.undo import Undo
 from reloadls.reload.report import ModuleReport, ModuleStatus, Note, ReloadReport, ReportStatus, SourceLocation
 

@@ -33,16 +33,16 @@ from reloadls.reload.engine.program.twice import is_known_already, is_too_late
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import refresh, refresh_docstring
-from .lacking import note_lacking
 from .lost import lost_by
-from .no_more_imported import left_without_import
 from .plan import ModulePlan, Work, annotated
 from .remembered import class_of_method, forget_computed
 from .rerun import Rerun
 from .rerun.idle import Puts
 from .rerun.stars import Stars
-from .running_defaults import Given, given_defaults
 from .schedule import Due, Schedule
+from .shortfalls.lacking import note_lacking
+from .shortfalls.no_more_imported import left_without_import
+from .shortfalls.running_defaults import Given, given_defaults
 from .transaction import Changed, Transaction
 
 if TYPE_CHECKING:

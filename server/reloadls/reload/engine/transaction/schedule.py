@@ -22,8 +22,8 @@ from reloadls.reload.engine.undo import MISSING
 
 from .plan import Work, grows_in_place
 from .remembered import Remembered
+from .shortfalls.used import MODULE, constructors_that_read
 from .transaction import Transaction
-from .used import MODULE, constructors_that_read
 
 __all__ = ["MOST_RUNS", "Due", "Schedule"]
 

@@ -23,17 +23,17 @@ from reloadls.reload.engine.program.dependents import value_at
 from reloadls.reload.engine.program.effects import Effect, Recorder
 from reloadls.reload.engine.program.lines import Lines, can_watch
 from reloadls.reload.engine.program.modules import Codes, LoadedModule, Modules
-from reloadls.reload.engine.program.notes import Notes
 from reloadls.reload.engine.program.reading import read_by
 from reloadls.reload.engine.program.registrations import Registrations
+from reloadls.reload.engine.transaction.shortfalls.notes import Notes
 from reloadls.reload.engine.undo import MISSING, Undo
 
 from .derived import forget_kinds
-from .held import Held
 from .plan import Work
+from .shortfalls.held import Held
+from .shortfalls.unseen import Unseen, unseen_acts
+from .shortfalls.used import Used
 from .traces import Traces
-from .unseen import Unseen, unseen_acts
-from .used import Used
 
 __all__ = ["Changed", "Transaction"]
 

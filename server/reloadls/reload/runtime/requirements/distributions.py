@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reloadls.base.regular_files import read_file
+from reloadls.reload.engine.regular_files import read_file
 from reloadls.reload.runtime.endpoint.encode import from_uri, to_uri
 
 from .demands import normal_name

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reloadls.base.regular_files import read_file
+from reloadls.reload.engine.regular_files import read_file
 
 from .demands import Demand, Include, InvalidFile, parse_requirements
 from .lock_files import parser_of

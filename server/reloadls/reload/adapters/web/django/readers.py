@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from reloadls.base.installed import is_in_package_folder
-from reloadls.base.regular_files import read_file
+from reloadls.reload.engine.regular_files import read_file
 
 __all__ = ["read_at_import"]
 

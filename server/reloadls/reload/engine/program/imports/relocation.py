@@ -13,12 +13,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from reloadls.base.paths import is_within
-from reloadls.base.regular_files import read_file
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.importing import Loader
 from reloadls.reload.engine.program.modules import LoadedModule, Modules, read_text
+from reloadls.reload.engine.regular_files import read_file
 from reloadls.reload.engine.undo import MISSING, Undo
 
 __all__ = ["Relocation", "find_relocations", "imported_at_once", "imports_module", "missed"]

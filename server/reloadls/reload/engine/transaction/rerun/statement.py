@@ -51,8 +51,8 @@ from reloadls.reload.engine.transaction.class_body import ClassBodies, class_of,
 from reloadls.reload.engine.transaction.lost import hidden_by
 from reloadls.reload.engine.transaction.plan import codes_within, definitions, grows_in_place
 from reloadls.reload.engine.transaction.schedule import Schedule
+from reloadls.reload.engine.transaction.shortfalls.unseen import waits_for_lock
 from reloadls.reload.engine.transaction.transaction import Transaction
-from reloadls.reload.engine.transaction.unseen import waits_for_lock
 from reloadls.reload.engine.undo import MISSING
 
 from .attributes import functions_of, is_plain, keep_attributes, using_attributes

@@ -20,8 +20,8 @@ from weakref import ReferenceType, ref
 from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.running import function_with
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.program.notes import Notes
 
+from .notes import Notes
 from .used import Used
 
 __all__ = ["Held"]

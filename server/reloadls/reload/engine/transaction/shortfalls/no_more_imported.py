@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from reloadls.reload.engine.analysis.statements import Statement
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-
-from .plan import ModulePlan
+from reloadls.reload.engine.transaction.plan import ModulePlan
 
 __all__ = ["left_without_import"]
 

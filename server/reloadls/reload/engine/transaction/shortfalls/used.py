@@ -21,7 +21,8 @@ from reloadls.reload.engine.objects.containers import CONTAINERS, home_of, is_a
 from reloadls.reload.engine.objects.running import GENERATORS, frame_of_generator, frames
 from reloadls.reload.engine.program.dependents import Key, Use
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
-from reloadls.reload.engine.program.notes import Notes
+
+from .notes import Notes
 
 __all__ = ["MODULE", "Used", "constructors_that_read"]
 

@@ -13,9 +13,9 @@ from reloadls.reload.engine.analysis.statements import Facts
 from reloadls.reload.engine.objects.changes import state_of
 from reloadls.reload.engine.objects.containers import is_a
 from reloadls.reload.engine.program.modules import LoadedModule
-from reloadls.reload.engine.program.notes import Notes
+from reloadls.reload.engine.transaction.plan import ModulePlan
 
-from .plan import ModulePlan
+from .notes import Notes
 
 __all__ = ["note_lacking"]
 

@@ -1,0 +1,1 @@
+"""What falls short of a fresh start after a commit, and is noted."""
