@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
@@ -216,6 +217,7 @@ class Commit:
     def _spread(self, names: Collection[str]) -> None:
         """Have everything run that follows from what is different, before the first statement is."""
         for module, statement in self._shared.work.again:
+            self._forget_what_it_cached(module, statement)
             self._schedule.push(module, statement)
         self._push_importers(names)
         for plan in self._shared.work.plans:
@@ -232,6 +234,15 @@ class Commit:
                 self._body_changed(plan.module, name)
             for name in plan.documents:
                 self._schedule.emit((plan.module.name, f"{name}.@"))
+
+    def _forget_what_it_cached(self, module: LoadedModule, statement: Statement) -> None:
+        """What has read a file that is another now may have had a cached function do so."""
+        for home, name in module.calls.get(statement.facts, ()):
+            other = self._shared.modules.named(home)
+            cache = None if other is None else other.namespace.get(name)
+            if type(cache) is functools._lru_cache_wrapper:
+                self._shared.forget_calls(cache)
+                self._schedule.emit((home, name), body=True)
 
     def _last_first(self) -> list[ModulePlan]:
         """What is gone is no longer seen as what comes after another: it has to go before that."""
