@@ -6,11 +6,15 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from reloadls.reload.engine.analysis.statements import Statement
+from reloadls.reload.engine.objects.reach import reach
 from reloadls.reload.engine.program.dependents import imported_from
 from reloadls.reload.engine.program.modules import LoadedModule, Modules
 from reloadls.reload.engine.transaction.plan import ModulePlan
 
 __all__ = ["left_without_import"]
+
+_MOST = 2_000
+"""How many objects of a module are looked at."""
 
 
 def left_without_import(
@@ -52,8 +56,13 @@ def _imported(module: LoadedModule, statement: Statement) -> Iterator[str]:
 
 
 def _acted(module: LoadedModule) -> bool:
-    own = [each.facts for each in module.source.statements if not each.facts.imports]
-    return any(effect.change or effect.undo for facts in own for effect in module.effects.get(facts, ()))
+    """Whether a module has changed anything but what it has made itself."""
+    statements = [each for each in module.source.statements if not each.facts.imports]
+    effects = [effect for each in statements for effect in module.effects.get(each.facts, ())]
+    names = {name for each in statements for name in each.facts.uses.binds}
+    values = [module.namespace[name] for name in names if name in module.namespace] if effects else []
+    own = {id(module.module), *map(id, reach(values, frozenset({module.name}), most=_MOST))}
+    return any(each.undo or (each.change and id(each.change.owner) not in own) for each in effects)
 
 
 def _is_named(modules: Modules, module: LoadedModule) -> bool:
