@@ -255,7 +255,8 @@ def _on_audit(event: str, args: tuple[Any, ...]) -> None:
     if isinstance(path, (str, bytes)) and (mode is None or "r" in str(mode)):
         name = os.fsdecode(path)
         as_code = name.endswith(".pyc") or (name.endswith(".py") and _reads_code(sys._getframe(1)))
-        if not as_code and _is_or_may_come(name := os.path.realpath(name)):
+        makes = type(args[2]) is int and args[2] & os.O_CREAT
+        if not as_code and not makes and _is_or_may_come(name := os.path.realpath(name)):
             _note(Effect(path=name), sys._getframe(1))
 
 

@@ -41,7 +41,6 @@ from .rerun import Rerun
 from .rerun.idle import Puts
 from .rerun.stars import Stars
 from .schedule import Due, Schedule
-from .shortfalls.lacking import note_lacking
 from .shortfalls.no_more_imported import left_without_import
 from .shortfalls.running_defaults import Given, given_defaults
 from .transaction import Changed, Transaction
@@ -399,9 +398,7 @@ class Commit:
                         self._shared.undo.at_the_end(partial(place_keys, holder))
 
     def _note_shortfalls(self) -> None:
-        """What adapters have to say, and what objects lack."""
-        for plan in self._shared.work.plans:
-            note_lacking(plan, self._shared.old_codes, self._shared.notes)
+        """What adapters have to say."""
         for each in self._shared.adapters.notes():
             about = each.about
             module = self._shared.modules.named(about.__module__) if about is not None else None
