@@ -61,13 +61,13 @@ class ClassBodies:
         )
         return difference, enough and not self._has_put_values(module, step, difference)
 
-    @staticmethod
-    def _has_put_values(module: LoadedModule, step: Step, difference: Difference) -> bool:
-        """Whether decorators of methods that are edited or gone may have put values somewhere."""
+    def _has_put_values(self, module: LoadedModule, step: Step, difference: Difference) -> bool:
+        """Whether the program's decorators of methods that are edited or gone may have put values somewhere."""
         before = [each.before for each in difference.steps if each.way is Way.RUN and each.before is not None]
         nodes = (each.facts.nodes[0] for each in (*difference.removed, *before))
         decorators = (each for node in nodes if is_a(node, _FUNCTIONS) for each in getattr(node, "decorator_list", ()))
-        if all(map(_is_builtin, decorators)):
+        homes = (module_of(each.func if is_a(each, ast.Call) else each, module.namespace) for each in decorators)
+        if not any(home is not None and self._shared.modules.owns(home) for home in homes):
             return False
         changes = [effect.change for effect in module.effects.get(step.statement.facts, ())]
         return any(is_value(value) for change in changes if change is not None for _, value in change.given())
