@@ -410,6 +410,7 @@ class Commit:
         shared = self._shared
         shared.given, shared.all_given, shared.traces.taken = [], [], []
         shared.given_anew.clear()
+        shared.traces.gave.clear()
         shared.stale.clear()
         shared.unseen.clear()
         shared.held.note(shared.notes, shared.used)

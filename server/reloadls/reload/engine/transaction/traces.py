@@ -51,7 +51,7 @@ class Traces:
         """What they had put into containers and objects, as it was when it was taken back."""
         self.lost: list[Lost] = []
         """The same, one by one."""
-        self._gave: dict[Facts, list[Change]] = {}
+        self.gave: dict[Facts, list[Change]] = {}
         """What each statement had changed before the commit."""
         self.at_end: list[Change] = []
         """What the statement that has run has put at the ends of containers, and was not moved to its place yet."""
@@ -134,11 +134,11 @@ class Traces:
                         return
 
     def _remember(self, facts: Facts, effects: Iterable[Effect]) -> None:
-        self._gave.setdefault(facts, [each.change for each in effects if each.change is not None])
+        self.gave.setdefault(facts, [each.change for each in effects if each.change is not None])
 
     def had_given(self, facts: Facts, change: Change) -> bool:
         """Whether a statement that runs again had put something in the same place when it first was taken back."""
-        return any(change.is_in_place_of(each) for each in self._gave.get(facts, ()))
+        return any(change.is_in_place_of(each) for each in self.gave.get(facts, ()))
 
     def order_is_made_again(self, facts: Facts) -> None:
         """A statement that had put the entries of a container in order has done so again."""
