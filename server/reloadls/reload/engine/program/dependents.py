@@ -16,7 +16,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from reloadls.reload.engine.analysis.bytecode import all_names_in
+from reloadls.reload.engine.analysis.bytecode import all_names_in, stored_in
 from reloadls.reload.engine.analysis.diff import is_block
 from reloadls.reload.engine.analysis.inner import CALLED_AT_ONCE
 from reloadls.reload.engine.analysis.names import IMPORT, Chain, Reads, chain_of
@@ -421,7 +421,8 @@ def _reads_through(modules: Modules, module: LoadedModule, statement: Statement,
         return False
     names = set(facts.words)
     for home, function in module.calls.get(facts, ()):
-        names.update(_names_in_function(modules, home, function))
+        if not _makes_it(modules, home, function, changed.owner):
+            names.update(_names_in_function(modules, home, function))
     attribute = changed.key[1].rpartition(".")[2]
     if names.isdisjoint(changed.leading):
         return False
@@ -431,12 +432,24 @@ def _reads_through(modules: Modules, module: LoadedModule, statement: Statement,
     return not names.isdisjoint(_BY_NAME) and (not uses.value or all(as_made))
 
 
+def _makes_it(modules: Modules, home: str, name: str, owner: type | None) -> bool:
+    """Whether a function is a constructor of a class, or of one that it inherits from: an instance stays as it is."""
+    outer, _, last = name.rpartition(".")
+    module = modules.named(home)
+    cls = _class_named(module, outer) if module is not None and last in _CONSTRUCTORS else None
+    return cls is not None and owner is not None and (cls in owner.__mro__ or owner in inspect.getmro(cls))
+
+
+_CONSTRUCTORS = frozenset(["__init__", "__new__", "__post_init__"])
+
+
 def _names_in_function(modules: Modules, home: str, name: str) -> Iterable[str]:
+    """The names that a function reads; what it sets itself is its own."""
     module = modules.named(home)
     outer, _, last = name.partition(".<locals>")[0].rpartition(".")
     owner: Any = None if module is None else _class_named(module, outer) if outer else module.module
     for function in _inside_of_attribute(vars(owner).get(last) if owner is not None else None):
-        yield from all_names_in(function.__code__)
+        yield from (each for each in all_names_in(function.__code__) if each not in stored_in(function.__code__))
 
 
 def _made_value(module: LoadedModule, statement: Statement, changed: _Changed) -> bool:
