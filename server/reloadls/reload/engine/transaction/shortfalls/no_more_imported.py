@@ -42,7 +42,9 @@ def left_without_import(
 
 def _no_more_there(plan: ModulePlan) -> Iterator[Statement]:
     yield from plan.difference.removed
-    yield from (each.before for each in plan.difference.steps if each.before is not None)
+    for each in plan.difference.steps:
+        if each.before is not None and each.before.facts is not each.statement.facts:
+            yield each.before
 
 
 def _imported(module: LoadedModule, statement: Statement) -> Iterator[str]:
