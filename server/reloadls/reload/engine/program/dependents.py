@@ -54,7 +54,7 @@ class _Changed:
     homes: frozenset[str] = frozenset()
     """The modules of that class, and of those that inherit from it."""
     leading: frozenset[str] = frozenset()
-    """The names of that class, its instances, and of what holds them, if it is an attribute that is no function."""
+    """The names of that class, its instances, and of what holds them, unless it is a method."""
     is_looked_at: bool = False
     """Whether what is given that class, or an instance of it, may look at its members at once."""
 

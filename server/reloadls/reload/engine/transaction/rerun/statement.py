@@ -377,7 +377,8 @@ class Rerun:
     def _bound_all(self, ran: _Ran, binds: set[str], before: set[str], old: Mapping[str, Any]) -> None:
         module = ran.module
         for name in sorted(binds):
-            anew = ran.edited and function_with(old.get(name)) is None  # what runs with it would go on with the old one
+            # What runs with an object would go on with the old one.
+            anew = ran.edited and (name not in self._copies or function_with(old.get(name)) is None)
             if name in module.namespace and (anew or not self._keep_merged(ran, name, old)):
                 self._bound(ran, name, old.get(name, MISSING))
         unbound = {name for name in binds if name not in module.namespace and _binders(module, name) == 1}
